@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ * One message into one or more mailboxes; the contract stands in maildir.h.
+ *
+ * The file is unnamed (O_TMPFILE) until it is complete and synced, so a crash leaves no litter.
+ * Where the filesystem cannot do that, it has a name in tmp/ instead, which readers clean up after
+ * 36 hours. After a failed fsync the file is dropped and never synced again: the kernel reports
+ * such an error once and then forgets the bytes it could not write. */
+#include "maildir/maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maildir/mailbox.h"
+#include "maildir/name.h"
+
+enum {
+	NAME_ATTEMPTS = 16,
+	COPY_CHUNK = 65536,
+};
+
+static const struct maildir_file no_file = { .fd = -1, .tmp_fd = -1 };
+
+void maildir_root_init(struct maildir_root *root, const char *base, const char *host)
+{
+	root->base = base;
+	name_escape_host(root->host, sizeof(root->host), host, strlen(host));
+	root->has_tmpfile = access("/proc/self/fd", X_OK) == 0;
+}
+
+static void make_name(char *name_r, const struct maildir_root *root)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	name_make(name_r, &now, root->host);
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+/* Gives the file up: no byte and no name of it stays, except for the names in new/ it was given. */
+static void drop_file(struct maildir_file *file)
+{
+	if (file->tmp_fd >= 0) {
+		unlinkat(file->tmp_fd, file->tmp_name, 0);
+	}
+	close_fd(&file->tmp_fd);
+	close_fd(&file->fd);
+}
+
+static int create_named(const struct maildir_root *root, struct maildir_target *target,
+    struct maildir_file *file)
+{
+	char path[MAILDIR_PATH_MAX + 4];
+	size_t n = strlen(target->path);
+
+	memcpy(path, target->path, n);
+	memcpy(path + n, "/tmp", 5);
+	file->tmp_fd = mailbox_open_beneath(root->base, path, O_RDONLY | O_DIRECTORY);
+	if (file->tmp_fd < 0) {
+		int result = file->tmp_fd;
+
+		file->tmp_fd = -1;
+		return mailbox_fail(target, result, "open", "/tmp");
+	}
+	for (int i = 0; i < NAME_ATTEMPTS && file->fd < 0; i++) {
+		make_name(file->tmp_name, root);
+		file->fd = openat(file->tmp_fd, file->tmp_name,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (file->fd < 0 && errno != EEXIST) {
+			break;
+		}
+	}
+	if (file->fd < 0) {
+		int result = -errno;
+
+		close_fd(&file->tmp_fd);
+		return mailbox_fail(target, result, "create a file in", "/tmp");
+	}
+	return 0;
+}
+
+static int create_file(const struct maildir_root *root, struct maildir_target *target,
+    struct maildir_file *file)
+{
+	*file = no_file;
+	if (root->has_tmpfile) {
+		file->fd = openat(target->new_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (file->fd >= 0) {
+			return 0;
+		}
+		/* EISDIR: a kernel or filesystem without O_TMPFILE, open(2). */
+		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
+			return mailbox_fail(target, -errno, "create a file in", "/new");
+		}
+	}
+	return create_named(root, target, file);
+}
+
+int maildir_open(struct maildir_delivery *delivery, const struct maildir_root *root,
+    struct maildir_target *targets, size_t n_targets)
+{
+	*delivery = (struct maildir_delivery){
+		.root = root, .targets = targets, .n_targets = n_targets, .file = no_file,
+	};
+	for (size_t i = 0; i < n_targets; i++) {
+		struct maildir_target *target = &targets[i];
+
+		target->result = 0;
+		target->step = target->part = "";
+		target->name[0] = '\0';
+		target->new_fd = -1;
+		target->copy = no_file;
+		if (mailbox_open(root, target) == 0 && delivery->file.fd < 0 &&
+		    create_file(root, target, &delivery->file) == 0) {
+			delivery->device = target->device;
+		}
+	}
+	return delivery->file.fd >= 0 ? 0 : (n_targets > 0 ? targets[0].result : -EINVAL);
+}
+
+static void fail_all(struct maildir_delivery *delivery, int error, const char *step)
+{
+	delivery->error = error;
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		if (delivery->targets[i].result == 0) {
+			mailbox_fail(&delivery->targets[i], error, step, "/new");
+		}
+	}
+	drop_file(&delivery->file);
+}
+
+static int write_all(int fd, const char *data, size_t n)
+{
+	while (n > 0) {
+		ssize_t written = write(fd, data, n);
+
+		if (written < 0 && errno != EINTR) {
+			return -errno;
+		}
+		if (written > 0) {
+			data += written;
+			n -= (size_t)written;
+		}
+	}
+	return 0;
+}
+
+/* Line ends that get a CR when the message is sent: those that have none. */
+static uint64_t count_bare_lf(const char *data, size_t n, char before)
+{
+	const char *p = data, *end = data + n;
+	uint64_t count = 0;
+
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		count += (p == data ? before : p[-1]) != '\r';
+		p++;
+	}
+	return count;
+}
+
+int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n)
+{
+	int result;
+
+	if (delivery->error != 0 || n == 0) {
+		return delivery->error;
+	}
+	if (delivery->file.fd < 0) {
+		return -EBADF;
+	}
+	result = write_all(delivery->file.fd, data, n);
+	if (result < 0) {
+		fail_all(delivery, result, "write a file in");
+		return result;
+	}
+	delivery->size += n;
+	delivery->wire_size += n + count_bare_lf(data, n, delivery->last);
+	delivery->last = data[n - 1];
+	return 0;
+}
+
+/* Gives the target a file of its own, with the same bytes, synced. */
+static int copy_file(struct maildir_delivery *delivery, struct maildir_target *target)
+{
+	char buffer[COPY_CHUNK];
+	off_t at = 0;
+	ssize_t n;
+
+	if (create_file(delivery->root, target, &target->copy) < 0) {
+		return target->result;
+	}
+	while ((n = pread(delivery->file.fd, buffer, sizeof(buffer), at)) > 0) {
+		int result = write_all(target->copy.fd, buffer, (size_t)n);
+
+		if (result < 0) {
+			return mailbox_fail(target, result, "write a copy in", "/new");
+		}
+		at += n;
+	}
+	if (n < 0 || (uint64_t)at != delivery->size) {
+		return mailbox_fail(target, n < 0 ? -errno : -EIO, "read the message for", "");
+	}
+	if (fsync(target->copy.fd) != 0) {
+		return mailbox_fail(target, -errno, "sync a copy in", "/new");
+	}
+	return 0;
+}
+
+/* Gives the file its name in new/; fails with EEXIST rather than overwrite. */
+static int link_file(const struct maildir_file *file, const struct maildir_target *target)
+{
+	char by_fd[40];
+	int result;
+
+	if (file->tmp_fd < 0) {
+		snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", file->fd);
+		result = linkat(AT_FDCWD, by_fd, target->new_fd, target->name, AT_SYMLINK_FOLLOW);
+	} else {
+		result = linkat(file->tmp_fd, file->tmp_name, target->new_fd, target->name, 0);
+	}
+	return result == 0 ? 0 : -errno;
+}
+
+static bool is_link_refused(int result)
+{
+	return result == -EMLINK || result == -EXDEV || result == -EPERM || result == -EOPNOTSUPP ||
+	    result == -ENOSYS;
+}
+
+/* The last resort of a filesystem without hard links: moves the target's own named file. */
+static int move_copy(struct maildir_target *target)
+{
+	return renameat2(target->copy.tmp_fd, target->copy.tmp_name, target->new_fd, target->name,
+		   RENAME_NOREPLACE) == 0 ? 0 : -errno;
+}
+
+static int place(struct maildir_delivery *delivery, struct maildir_target *target)
+{
+	int result = -EEXIST;
+
+	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
+		bool is_own = target->copy.fd >= 0;
+
+		make_name(target->name, delivery->root);
+		name_add_sizes(target->name, delivery->size, delivery->wire_size);
+		result = link_file(is_own ? &target->copy : &delivery->file, target);
+		if (is_link_refused(result) && !is_own) {
+			if (copy_file(delivery, target) < 0) {
+				return target->result;
+			}
+			result = link_file(&target->copy, target);
+		}
+		if (is_link_refused(result) && target->copy.tmp_fd >= 0) {
+			result = move_copy(target);
+		}
+	}
+	return result == 0 ? 0 : mailbox_fail(target, result, "name the message in", "/new");
+}
+
+/* Makes the name durable. A message that may not be is taken away again, since the sender keeps it
+ * and tries again. */
+static void sync_name(struct maildir_delivery *delivery, struct maildir_target *target)
+{
+	if (fsync(target->new_fd) != 0) {
+		mailbox_fail(target, -errno, "sync", "/new");
+	} else if (target->is_young) {
+		mailbox_sync_parents(delivery->root, target);
+	}
+	if (target->result < 0) {
+		unlinkat(target->new_fd, target->name, 0);
+	}
+}
+
+static void close_delivery(struct maildir_delivery *delivery)
+{
+	drop_file(&delivery->file);
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		drop_file(&delivery->targets[i].copy);
+		close_fd(&delivery->targets[i].new_fd);
+	}
+}
+
+void maildir_commit(struct maildir_delivery *delivery)
+{
+	struct maildir_target *target, *end = delivery->targets + delivery->n_targets;
+
+	if (delivery->file.fd >= 0 && fsync(delivery->file.fd) != 0) {
+		fail_all(delivery, -errno, "sync a file in");
+	}
+	for (target = delivery->targets; target < end; target++) {
+		if (target->result == 0 && target->device != delivery->device) {
+			copy_file(delivery, target);
+		}
+	}
+	/* All the names first: the first sync of a directory then commits them together. */
+	for (target = delivery->targets; target < end; target++) {
+		if (target->result == 0) {
+			place(delivery, target);
+		}
+	}
+	for (target = delivery->targets; target < end; target++) {
+		if (target->result == 0) {
+			sync_name(delivery, target);
+		}
+	}
+	close_delivery(delivery);
+}
+
+void maildir_abort(struct maildir_delivery *delivery)
+{
+	close_delivery(delivery);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * File names of messages: unique for ever, and in the order of their arrival. Private to maildir. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "maildir/maildir.h"
+
+/* Writes "<sec>.M<usec>P<pid>Q<n>.<host>" and, with_sizes, ",S=<size>,W=<wire_size>" into
+ * name_r[MAILDIR_NAME_MAX + 1]. Q is a counter of this process, so no two calls make the same. */
+void name_make(char *name_r, const struct timespec *now, const char *host);
+void name_add_sizes(char *name, uint64_t size, uint64_t wire_size);
+
+/* Copies at most n_host bytes of host into out with '/' as \057, ':' as \072 (the rules of Maildir)
+ * and other bytes that upset readers as '_'. */
+void name_escape_host(char *out, size_t cap, const char *host, size_t n_host);
