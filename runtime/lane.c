@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT
+ * Worker threads with a queue each way. libuv has a pool of its own, but it is one queue for every
+ * kind of work: a slow database would hold up the disk. */
+#include "runtime/lane.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+enum { STACK_SIZE = 512 * 1024 };
+
+static void *run_thread(void *data)
+{
+	struct lane *lane = data;
+	void *context = NULL;
+
+	if (lane->settings.start != NULL) {
+		context = lane->settings.start(lane->settings.data);
+	}
+	pthread_mutex_lock(&lane->mutex);
+	for (;;) {
+		struct work *work = STAILQ_FIRST(&lane->waiting);
+		bool is_first;
+
+		if (work == NULL) {
+			if (lane->is_closing) {
+				break;
+			}
+			pthread_cond_wait(&lane->has_work, &lane->mutex);
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(&lane->waiting, next);
+		pthread_mutex_unlock(&lane->mutex);
+		work->run(work, context);
+		pthread_mutex_lock(&lane->mutex);
+		is_first = STAILQ_EMPTY(&lane->finished);
+		STAILQ_INSERT_TAIL(&lane->finished, work, next);
+		if (is_first) { /* else the loop has been woken and has not come yet */
+			uv_async_send(&lane->wake);
+		}
+	}
+	pthread_mutex_unlock(&lane->mutex);
+	if (lane->settings.stop != NULL) {
+		lane->settings.stop(context);
+	}
+	return NULL;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+	struct lane *lane = wake->data;
+	struct work_queue finished = STAILQ_HEAD_INITIALIZER(finished);
+	struct work *work;
+
+	pthread_mutex_lock(&lane->mutex);
+	STAILQ_CONCAT(&finished, &lane->finished);
+	pthread_mutex_unlock(&lane->mutex);
+	while ((work = STAILQ_FIRST(&finished)) != NULL) {
+		STAILQ_REMOVE_HEAD(&finished, next);
+		work->done(work);
+	}
+}
+
+static void join_threads(struct lane *lane)
+{
+	pthread_mutex_lock(&lane->mutex);
+	lane->is_closing = true;
+	pthread_cond_broadcast(&lane->has_work);
+	pthread_mutex_unlock(&lane->mutex);
+	for (unsigned i = 0; i < lane->n_started; i++) {
+		pthread_join(lane->threads[i], NULL);
+	}
+	lane->n_started = 0;
+}
+
+/* Signals belong to the loop's thread: workers block them all. */
+static int start_threads(struct lane *lane)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int error = 0;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	while (error == 0 && lane->n_started < lane->settings.n_threads) {
+		pthread_t *thread = &lane->threads[lane->n_started];
+
+		error = pthread_create(thread, &attr, run_thread, lane);
+		if (error == 0) {
+			pthread_setname_np(*thread, lane->settings.name);
+			lane->n_started++;
+		}
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return -error;
+}
+
+static void on_wake_closed(uv_handle_t *handle)
+{
+	struct lane *lane = handle->data;
+
+	pthread_cond_destroy(&lane->has_work);
+	pthread_mutex_destroy(&lane->mutex);
+	free(lane->threads);
+	if (lane->on_closed != NULL) {
+		lane->on_closed(lane);
+	}
+}
+
+int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *settings)
+{
+	int result;
+
+	*lane = (struct lane){ .settings = *settings };
+	STAILQ_INIT(&lane->waiting);
+	STAILQ_INIT(&lane->finished);
+	lane->threads = calloc(settings->n_threads, sizeof(*lane->threads));
+	if (lane->threads == NULL) {
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&lane->mutex, NULL);
+	pthread_cond_init(&lane->has_work, NULL);
+	result = uv_async_init(loop, &lane->wake, on_wake);
+	if (result < 0) {
+		free(lane->threads);
+		return result;
+	}
+	lane->wake.data = lane;
+	result = start_threads(lane);
+	if (result < 0) {
+		join_threads(lane);
+		uv_close((uv_handle_t *)&lane->wake, on_wake_closed);
+	}
+	return result;
+}
+
+void lane_submit(struct lane *lane, struct work *work)
+{
+	pthread_mutex_lock(&lane->mutex);
+	STAILQ_INSERT_TAIL(&lane->waiting, work, next);
+	pthread_cond_signal(&lane->has_work);
+	pthread_mutex_unlock(&lane->mutex);
+}
+
+void lane_close(struct lane *lane, void (*on_closed)(struct lane *lane))
+{
+	assert(STAILQ_EMPTY(&lane->waiting));
+	lane->on_closed = on_closed;
+	join_threads(lane);
+	uv_close((uv_handle_t *)&lane->wake, on_wake_closed);
+}

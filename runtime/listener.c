@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ * Sockets that others must be able to find: made with owner and mode before anybody can connect. */
+#include "runtime/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
+
+static const char *unix_path(const char *spec)
+{
+	return strncmp(spec, "unix:", 5) == 0 ? spec + 5 : NULL;
+}
+
+/* "inet:host:port", "inet:[v6]:port" into host and port; false if spec is not of that form. */
+static bool parse_inet(const char *spec, char *host, size_t n_host, const char **port_r)
+{
+	const char *start = spec + 5, *end;
+	size_t n;
+
+	if (strncmp(spec, "inet:", 5) != 0) {
+		return false;
+	}
+	if (*start == '[') {
+		end = strchr(++start, ']');
+		if (end == NULL || end[1] != ':') {
+			return false;
+		}
+		*port_r = end + 2;
+	} else {
+		end = strchr(start, ':');
+		if (end == NULL) {
+			return false;
+		}
+		*port_r = end + 1;
+	}
+	n = (size_t)(end - start);
+	if (n == 0 || n >= n_host || **port_r == '\0' || strspn(*port_r, "0123456789") != strlen(*port_r)) {
+		return false;
+	}
+	memcpy(host, start, n);
+	host[n] = '\0';
+	return true;
+}
+
+int listener_check(const char *spec, char *error, size_t n_error)
+{
+	const char *path = unix_path(spec), *port;
+	char host[256];
+
+	if (path != NULL) {
+		if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+			snprintf(error, n_error, "\"%s\" needs an absolute path of at most %zu bytes", spec,
+			    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+			return -1;
+		}
+		return 0;
+	}
+	if (!parse_inet(spec, host, sizeof(host), &port)) {
+		snprintf(error, n_error,
+		    "\"%s\" is neither \"unix:/path\" nor \"inet:address:port\"", spec);
+		return -1;
+	}
+	return 0;
+}
+
+/* Is somebody there to accept? A socket file that its owner left behind refuses connections. */
+static bool is_served(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool is_served;
+
+	if (fd < 0) {
+		return true;
+	}
+	is_served = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	    errno == EAGAIN || errno == EINPROGRESS;
+	close(fd);
+	return is_served;
+}
+
+static int bind_unix(int fd, const struct sockaddr_un *address,
+    const struct listener_settings *settings, char *error, size_t n_error)
+{
+	const char *path = address->sun_path;
+	struct stat status;
+	mode_t old_umask;
+	int result;
+
+	if (lstat(path, &status) == 0) {
+		if (!S_ISSOCK(status.st_mode)) {
+			snprintf(error, n_error, "%s is there already and is no socket", path);
+			return -1;
+		}
+		if (is_served(address)) {
+			snprintf(error, n_error,
+			    "%s: another process listens on it; another lmtpd, or Dovecot with its lmtp or auth "
+			    "service still configured for this path", path);
+			return -1;
+		}
+		if (unlink(path) != 0) {
+			snprintf(error, n_error, "%s: cannot remove the stale socket: %s", path,
+			    strerror(errno));
+			return -1;
+		}
+	}
+	/* Nobody may connect before owner and mode are right. */
+	old_umask = umask(0777);
+	result = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+	umask(old_umask);
+	if (result != 0) {
+		snprintf(error, n_error, "%s: cannot bind: %s", path, strerror(errno));
+		return -1;
+	}
+	if (((settings->uid != (uid_t)-1 || settings->gid != (gid_t)-1) &&
+		lchown(path, settings->uid, settings->gid) != 0) || chmod(path, settings->mode) != 0) {
+		snprintf(error, n_error,
+		    "%s: cannot set owner %d:%d and mode %04o: %s (start as root, or set socket_user and "
+		    "socket_group to \"\")", path, (int)settings->uid, (int)settings->gid,
+		    (unsigned)settings->mode, strerror(errno));
+		unlink(path);
+		return -1;
+	}
+	return 0;
+}
+
+static int open_unix(const char *path, const struct listener_settings *settings, char *error,
+    size_t n_error)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		snprintf(error, n_error, "socket: %s", strerror(errno));
+		return -1;
+	}
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (bind_unix(fd, &address, settings, error, n_error) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int open_inet(const char *spec, char *error, size_t n_error)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo *found;
+	const char *port = "";
+	char host[256] = "";
+	int result, fd, on = 1;
+
+	parse_inet(spec, host, sizeof(host), &port);
+	result = getaddrinfo(host, port, &hints, &found);
+	if (result != 0) {
+		snprintf(error, n_error, "%s: %s", spec, gai_strerror(result));
+		return -1;
+	}
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
+		snprintf(error, n_error, "%s: cannot bind: %s", spec, strerror(errno));
+		if (fd >= 0) {
+			close(fd);
+		}
+		fd = -1;
+	}
+	freeaddrinfo(found);
+	return fd;
+}
+
+int listener_open(
+    const char *spec, const struct listener_settings *settings, char *error, size_t n_error)
+{
+	const char *path = unix_path(spec);
+	int fd;
+
+	if (listener_check(spec, error, n_error) != 0) {
+		return -1;
+	}
+	fd = path != NULL ? open_unix(path, settings, error, n_error) : open_inet(spec, error, n_error);
+	if (fd >= 0 && listen(fd, BACKLOG) != 0) {
+		snprintf(error, n_error, "%s: cannot listen: %s", spec, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void listener_remove(const char *spec)
+{
+	const char *path = unix_path(spec);
+
+	if (path != NULL) {
+		unlink(path);
+	}
+}

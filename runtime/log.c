@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ * Log lines are built in the caller's buffer and leave in one write(2). */
+#include "runtime/log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool has_priorities;
+
+void log_init(void)
+{
+	has_priorities = getenv("JOURNAL_STREAM") != NULL;
+}
+
+/* Leaves room for the line's end. */
+static void put(struct log_line *line, const char *s, size_t n)
+{
+	size_t room = sizeof(line->text) - 1 - line->n;
+
+	n = n < room ? n : room;
+	memcpy(line->text + line->n, s, n);
+	line->n += n;
+}
+
+static void put_escaped(struct log_line *line, const char *value)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+		char hex[5];
+
+		if (c == '"' || c == '\\') {
+			put(line, "\\", 1);
+			put(line, p, 1);
+		} else if (c < 0x20 || c >= 0x7f) {
+			snprintf(hex, sizeof(hex), "\\x%02x", c);
+			put(line, hex, 4);
+		} else {
+			put(line, p, 1);
+		}
+	}
+}
+
+static bool is_bare(const char *value)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\') {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void put_key(struct log_line *line, const char *key)
+{
+	put(line, " ", 1);
+	put(line, key, strlen(key));
+	put(line, "=", 1);
+}
+
+void log_begin(struct log_line *line, enum log_level level, const char *event)
+{
+	char start[80];
+
+	line->n = 0;
+	if (has_priorities) {
+		snprintf(start, sizeof(start), "<%d>event=%s", (int)level, event);
+	} else {
+		snprintf(start, sizeof(start), "event=%s", event);
+	}
+	put(line, start, strlen(start));
+	if (level < LOG_LEVEL_INFO) {
+		log_text(line, "level", level == LOG_LEVEL_ERROR ? "error" : "warning");
+	}
+}
+
+void log_quoted(struct log_line *line, const char *key, const char *value)
+{
+	put_key(line, key);
+	put(line, "\"", 1);
+	put_escaped(line, value);
+	put(line, "\"", 1);
+}
+
+void log_text(struct log_line *line, const char *key, const char *value)
+{
+	if (!is_bare(value)) {
+		log_quoted(line, key, value);
+		return;
+	}
+	put_key(line, key);
+	put(line, value, strlen(value));
+}
+
+void log_address(struct log_line *line, const char *key, const char *address)
+{
+	bool is_quoted = !is_bare(address);
+
+	put_key(line, key);
+	put(line, is_quoted ? "\"<" : "<", is_quoted ? 2 : 1);
+	put_escaped(line, address);
+	put(line, is_quoted ? ">\"" : ">", is_quoted ? 2 : 1);
+}
+
+void log_number(struct log_line *line, const char *key, uint64_t number)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	put_key(line, key);
+	put(line, digits, strlen(digits));
+}
+
+void log_end(struct log_line *line)
+{
+	ssize_t ignored;
+
+	line->text[line->n++] = '\n';
+	ignored = write(STDERR_FILENO, line->text, line->n);
+	(void)ignored; /* there is nowhere left to say so */
+}
+
+void log_event(enum log_level level, const char *event, const char *format, ...)
+{
+	struct log_line line;
+	char reason[2048];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason, sizeof(reason), format, args);
+	va_end(args);
+	log_begin(&line, level, event);
+	log_quoted(&line, "reason", reason);
+	log_end(&line);
+}

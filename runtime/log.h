@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * The log: one event, one line on stderr, key=value. Values that come from outside are quoted and
+ * escaped, so that no sender can write a line or a field of his own. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Priorities of syslog(3), which systemd reads from "<n>" in front of a line, sd-daemon(3). */
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_INFO = 6,
+};
+
+enum { LOG_LINE_MAX = 4096 }; /* longer lines are cut; up to here a write to a pipe is atomic */
+
+struct log_line {
+	size_t n;
+	char text[LOG_LINE_MAX];
+};
+
+/* Once, before the first line: priorities are written when stderr leads to the journal. */
+void log_init(void);
+
+/* A line is begun, given its fields and ended, which writes it. */
+void log_begin(struct log_line *line, enum log_level level, const char *event);
+void log_text(struct log_line *line, const char *key, const char *value);
+void log_quoted(struct log_line *line, const char *key, const char *value); /* always in quotes */
+void log_address(struct log_line *line, const char *key, const char *address); /* key=<address> */
+void log_number(struct log_line *line, const char *key, uint64_t number);
+void log_end(struct log_line *line);
+
+/* event= and reason=, in one call. */
+void log_event(enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT
+ * libconfuse behind a table. Used by the loop's thread alone: the library's callbacks carry no data
+ * of ours, so what is being loaded is remembered here. */
+#include "runtime/settings.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SECTIONS_MAX = 8,
+	FILE_MAX = 1 << 20,
+};
+
+struct settings {
+	cfg_t *cfg;
+	cfg_opt_t *options[SECTIONS_MAX]; /* [0]: the top of the file */
+};
+
+static struct {
+	const char *path;
+	const struct settings_table *tables;
+	size_t n_tables;
+	char *error;
+	size_t n_error;
+	bool has_error;
+} loading;
+
+static const struct settings_key mysql_keys[] = {
+	{ "mysql", "hosts", SETTINGS_LIST, "{\"127.0.0.1\"}", 0, 0, NULL },
+	{ "mysql", "user", SETTINGS_TEXT, "mailuser", 0, 0, NULL },
+	{ "mysql", "password", SETTINGS_TEXT, "", 0, 0, NULL },
+	{ "mysql", "password_file", SETTINGS_TEXT, "", 0, 0, NULL },
+	{ "mysql", "dbname", SETTINGS_TEXT, "mailserver", 0, 0, NULL },
+	{ "mysql", "option_file", SETTINGS_TEXT, "", 0, 0, NULL },
+	{ "mysql", "connections", SETTINGS_NUMBER, "4", 1, 256, NULL },
+	{ "mysql", "timeout", SETTINGS_NUMBER, "5", 1, 60, NULL },
+};
+
+const struct settings_table settings_mysql = {
+	mysql_keys,
+	sizeof(mysql_keys) / sizeof(mysql_keys[0]),
+};
+
+static const struct settings_key *find_key(const char *section, const char *name)
+{
+	for (size_t t = 0; t < loading.n_tables; t++) {
+		for (size_t k = 0; k < loading.tables[t].n_keys; k++) {
+			const struct settings_key *key = &loading.tables[t].keys[k];
+
+			if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
+				return key;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* libconfuse calls the top of the file "root". */
+static const char *section_of(const cfg_t *cfg)
+{
+	return cfg->name == NULL || strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
+}
+
+static void append(char *text, size_t n, const char *more)
+{
+	size_t length = strlen(text);
+
+	snprintf(text + length, n - length, "%s", more);
+}
+
+static void on_error(cfg_t *cfg, const char *format, va_list args)
+{
+	const char *section = section_of(cfg);
+	bool is_unknown = strncmp(format, "no such option", 14) == 0;
+
+	if (loading.has_error) { /* the first is the cause */
+		return;
+	}
+	loading.has_error = true;
+	snprintf(loading.error, loading.n_error, "%s:%d: ", loading.path, cfg->line);
+	if (section[0] != '\0') {
+		append(loading.error, loading.n_error, "in section ");
+		append(loading.error, loading.n_error, section);
+		append(loading.error, loading.n_error, ": ");
+	}
+	vsnprintf(loading.error + strlen(loading.error), loading.n_error - strlen(loading.error), format,
+	    args);
+	if (is_unknown) {
+		append(loading.error, loading.n_error, "; allowed here:");
+		for (const cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
+			if (strcmp(option->name, "__unknown") != 0) {
+				append(loading.error, loading.n_error, " ");
+				append(loading.error, loading.n_error, option->name);
+			}
+		}
+	}
+}
+
+static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
+{
+	const struct settings_key *key = find_key(section_of(cfg), option->name);
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(value, &end, 0);
+	if (*value == '\0' || *end != '\0' || errno != 0 || number < key->min || number > key->max) {
+		cfg_error(cfg, "%s = %s: allowed is a number from %ld to %ld", option->name, value,
+		    key->min, key->max);
+		return -1;
+	}
+	*(long *)result = number;
+	return 0;
+}
+
+static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
+{
+	const struct settings_key *key = find_key(section_of(cfg), option->name);
+	char reason[512];
+
+	if (key->check != NULL && key->check(value, reason, sizeof(reason)) != 0) {
+		cfg_error(cfg, "%s: %s", option->name, reason);
+		return -1;
+	}
+	*(const char **)result = value;
+	return 0;
+}
+
+static cfg_opt_t make_option(const struct settings_key *key)
+{
+	cfg_opt_t number =
+	    CFG_INT_CB(key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
+	cfg_opt_t text = CFG_STR_CB(key->name, key->initial, CFGF_NONE, parse_text);
+	cfg_opt_t list = CFG_STR_LIST_CB(
+	    key->name, (char *)(size_t)key->initial, CFGF_NONE, parse_text); /* only read */
+
+	switch (key->type) {
+	case SETTINGS_NUMBER:
+		return number;
+	case SETTINGS_LIST:
+		return list;
+	case SETTINGS_TEXT:
+		break;
+	}
+	return text;
+}
+
+/* The options of one section, or of the top, with room for its sections and the end. */
+static cfg_opt_t *make_options(const char *section, size_t *n_r)
+{
+	cfg_opt_t *options;
+	cfg_opt_t end = CFG_END();
+	size_t n = 0;
+
+	for (size_t t = 0; t < loading.n_tables; t++) {
+		n += loading.tables[t].n_keys;
+	}
+	options = calloc(n + SECTIONS_MAX + 1, sizeof(*options));
+	if (options == NULL) {
+		return NULL;
+	}
+	n = 0;
+	for (size_t t = 0; t < loading.n_tables; t++) {
+		for (size_t k = 0; k < loading.tables[t].n_keys; k++) {
+			if (strcmp(loading.tables[t].keys[k].section, section) == 0) {
+				options[n++] = make_option(&loading.tables[t].keys[k]);
+			}
+		}
+	}
+	options[n] = end;
+	*n_r = n;
+	return options;
+}
+
+static bool has_section(cfg_opt_t *options, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (options[i].type == CFGT_SEC && strcmp(options[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int make_sections(struct settings *settings)
+{
+	size_t n_top, n_sections = 0, n;
+	cfg_opt_t end = CFG_END();
+	cfg_opt_t *top = make_options("", &n_top);
+
+	settings->options[0] = top;
+	if (top == NULL) {
+		return -1;
+	}
+	for (size_t t = 0; t < loading.n_tables; t++) {
+		for (size_t k = 0; k < loading.tables[t].n_keys; k++) {
+			const char *name = loading.tables[t].keys[k].section;
+
+			if (name[0] == '\0' || has_section(top, n_top + n_sections, name) ||
+			    n_sections + 1 == SECTIONS_MAX) {
+				continue;
+			}
+			settings->options[++n_sections] = make_options(name, &n);
+			if (settings->options[n_sections] == NULL) {
+				return -1;
+			}
+			cfg_opt_t section = CFG_SEC(name, settings->options[n_sections], CFGF_NONE);
+
+			top[n_top + n_sections - 1] = section;
+			top[n_top + n_sections] = end;
+		}
+	}
+	return 0;
+}
+
+/* Blanks out comments. libconfuse 3.3 counts the line of a comment more than once, and an error
+ * would then name a line that is not there. */
+static void strip_comments(char *text)
+{
+	char quote = '\0';
+	char *p = text;
+
+	while (*p != '\0') {
+		if (quote != '\0') {
+			if (*p == '\\' && p[1] != '\0') {
+				p++;
+			} else if (*p == quote) {
+				quote = '\0';
+			}
+			p++;
+		} else if (*p == '"' || *p == '\'') {
+			quote = *p++;
+		} else if (*p == '#' || (p[0] == '/' && p[1] == '/')) {
+			while (*p != '\0' && *p != '\n') {
+				*p++ = ' ';
+			}
+		} else if (p[0] == '/' && p[1] == '*') {
+			char *end = strstr(p + 2, "*/");
+
+			end = end == NULL ? p + strlen(p) : end + 2;
+			for (; p < end; p++) {
+				*p = *p == '\n' ? '\n' : ' ';
+			}
+		} else {
+			p++;
+		}
+	}
+}
+
+static char *read_file(const char *path, char *error, size_t n_error)
+{
+	FILE *file = fopen(path, "re");
+	char *text = malloc(FILE_MAX + 1);
+	size_t n;
+
+	if (file == NULL || text == NULL) {
+		snprintf(error, n_error, "%s: cannot open: %s", path, strerror(errno));
+		if (file != NULL) {
+			fclose(file);
+		}
+		free(text);
+		return NULL;
+	}
+	n = fread(text, 1, FILE_MAX + 1, file);
+	if (ferror(file) || n > FILE_MAX || memchr(text, '\0', n) != NULL) {
+		snprintf(error, n_error, "%s: cannot be read, is larger than %d bytes or holds a NUL", path,
+		    FILE_MAX);
+		free(text);
+		text = NULL;
+	} else {
+		text[n] = '\0';
+		strip_comments(text);
+	}
+	fclose(file);
+	return text;
+}
+
+int settings_load(struct settings **settings_r, const char *path, const struct settings_table *tables,
+    size_t n_tables, char *error, size_t n_error)
+{
+	struct settings *settings = calloc(1, sizeof(*settings));
+	char *text = read_file(path, error, n_error);
+	int result = -1;
+
+	if (settings == NULL || text == NULL) {
+		free(settings);
+		free(text);
+		return -1;
+	}
+	loading.path = path;
+	loading.tables = tables;
+	loading.n_tables = n_tables;
+	loading.error = error;
+	loading.n_error = n_error;
+	loading.has_error = false;
+	if (make_sections(settings) == 0) {
+		settings->cfg = cfg_init(settings->options[0], CFGF_NONE);
+	}
+	if (settings->cfg == NULL) {
+		snprintf(error, n_error, "%s: out of memory", path);
+	} else {
+		cfg_set_error_function(settings->cfg, on_error);
+		result = cfg_parse_buf(settings->cfg, text) == CFG_SUCCESS ? 0 : -1;
+		if (result != 0 && !loading.has_error) {
+			snprintf(error, n_error, "%s: cannot be parsed", path);
+		}
+	}
+	free(text);
+	if (result != 0) {
+		settings_free(settings);
+		return -1;
+	}
+	*settings_r = settings;
+	return 0;
+}
+
+void settings_free(struct settings *settings)
+{
+	if (settings == NULL) {
+		return;
+	}
+	if (settings->cfg != NULL) {
+		cfg_free(settings->cfg);
+	}
+	for (size_t i = 0; i < SECTIONS_MAX; i++) {
+		free(settings->options[i]);
+	}
+	free(settings);
+}
+
+static cfg_t *section(const struct settings *settings, const char *name)
+{
+	return name[0] == '\0' ? settings->cfg : cfg_getsec(settings->cfg, name);
+}
+
+long settings_number(const struct settings *settings, const char *section_name, const char *name)
+{
+	return cfg_getint(section(settings, section_name), name);
+}
+
+const char *settings_text(const struct settings *settings, const char *section_name, const char *name)
+{
+	return cfg_getstr(section(settings, section_name), name);
+}
+
+size_t settings_list_size(
+    const struct settings *settings, const char *section_name, const char *name)
+{
+	return cfg_size(section(settings, section_name), name);
+}
+
+const char *settings_list_at(
+    const struct settings *settings, const char *section_name, const char *name, size_t i)
+{
+	return cfg_getnstr(section(settings, section_name), name, (unsigned)i);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * Configuration files in libconfuse's syntax, described by a table of keys.
+ * An unknown key or a bad value is an error with file, line, key and what is allowed. */
+#pragma once
+
+#include <stddef.h>
+
+enum settings_type {
+	SETTINGS_NUMBER,
+	SETTINGS_TEXT,
+	SETTINGS_LIST, /* of texts */
+};
+
+struct settings_key {
+	const char *section; /* "" for the top of the file */
+	const char *name;
+	enum settings_type type;
+	const char *initial; /* as it would stand in the file: 0600, text, {"a", "b"} */
+	long min, max;       /* of a number */
+	/* Is a text, or each text of a list, allowed? 0, or -1 with the reason in error. NULL: all are. */
+	int (*check)(const char *value, char *error, size_t n_error);
+};
+
+struct settings_table {
+	const struct settings_key *keys;
+	size_t n_keys;
+};
+
+struct settings;
+
+/* Reads a file. Returns 0, or -1 with a message in error. */
+int settings_load(struct settings **settings_r, const char *path, const struct settings_table *tables,
+    size_t n_tables, char *error, size_t n_error);
+void settings_free(struct settings *settings);
+
+/* Strings live as long as the settings. The key must be one of the tables. */
+long settings_number(const struct settings *settings, const char *section, const char *name);
+const char *settings_text(const struct settings *settings, const char *section, const char *name);
+size_t settings_list_size(const struct settings *settings, const char *section, const char *name);
+const char *settings_list_at(
+    const struct settings *settings, const char *section, const char *name, size_t i);
+
+/* The keys that say where the database is: section "mysql" of both daemons. */
+extern const struct settings_table settings_mysql;

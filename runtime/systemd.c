@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * A few lines by hand, as systemd's manual advises where its library is used for nothing else. */
+#include "runtime/systemd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static long get_number(const char *name)
+{
+	const char *value = getenv(name);
+	char *end;
+	long number;
+
+	if (value == NULL || *value == '\0') {
+		return -1;
+	}
+	errno = 0;
+	number = strtol(value, &end, 10);
+	return errno != 0 || *end != '\0' ? -1 : number;
+}
+
+int systemd_listen_fds(void)
+{
+	long pid = get_number("LISTEN_PID"), n = get_number("LISTEN_FDS");
+
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (pid != (long)getpid() || n < 1 || n > 1024) {
+		return 0;
+	}
+	for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)n; fd++) {
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+	return (int)n;
+}
+
+void systemd_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t n;
+	int fd;
+
+	if (path == NULL || (path[0] != '/' && path[0] != '@')) {
+		return;
+	}
+	n = strlen(path);
+	if (n >= sizeof(address.sun_path)) {
+		return;
+	}
+	memcpy(address.sun_path, path, n);
+	if (path[0] == '@') { /* an abstract name */
+		address.sun_path[0] = '\0';
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return;
+	}
+	/* Nobody to tell when it fails: the manager will time out and say so. */
+	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	close(fd);
+}

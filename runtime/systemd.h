@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * The two protocols of systemd that a daemon needs: sockets handed over, and readiness. */
+#pragma once
+
+enum { SYSTEMD_FIRST_FD = 3 };
+
+/* The number of listening sockets that were handed over, from SYSTEMD_FIRST_FD on
+ * (sd_listen_fds(3)); they are marked close-on-exec and the environment is cleared. */
+int systemd_listen_fds(void);
+
+/* Sends state ("READY=1", ...) to the service manager, if there is one; see sd_notify(3). */
+void systemd_notify(const char *state);
