@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT
+ * The only code that includes mysql.h. Blocking prepared statements with time-outs, on a lane's
+ * thread: they build with MariaDB's client and with Oracle's. No automatic reconnect of the
+ * library's: it would silently lose the statements. */
+#include "schema/directory.h"
+
+#include <errno.h>
+#include <mysql.h>
+#include <errmsg.h>
+#include <mysqld_error.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "schema/query.h"
+
+enum {
+	COLUMNS_MAX = 2,
+	VALUE_ROOM = 512, /* longer values are fetched again with more room */
+};
+
+/* my_bool in MariaDB and MySQL 5, bool in MySQL 8. */
+typedef __typeof__(*((MYSQL_BIND *)0)->is_null) mysql_flag;
+
+struct statement {
+	struct query query;
+	MYSQL_STMT *handle;
+	unsigned n_columns;
+};
+
+struct directory {
+	const struct directory_settings *settings;
+	MYSQL *mysql; /* NULL: not connected */
+	const char *host;
+	struct statement statements[DIRECTORY_QUERIES];
+	char error[512];
+};
+
+static const struct {
+	const char *name;
+	unsigned columns_max;
+} query_facts[DIRECTORY_QUERIES] = {
+	[DIRECTORY_MAILBOX] = { "user_query", 1 },
+	[DIRECTORY_ALIAS] = { "alias_query", 2 },
+	[DIRECTORY_DOMAIN] = { "domain_query", 1 },
+};
+
+int directory_library_init(void)
+{
+	return mysql_library_init(0, NULL, NULL) == 0 ? 0 : -1;
+}
+
+void directory_thread_end(void)
+{
+	mysql_thread_end();
+}
+
+const char *directory_query_name(enum directory_query query)
+{
+	return query_facts[query].name;
+}
+
+const char *directory_error(const struct directory *directory)
+{
+	return directory->error;
+}
+
+const char *directory_host(const struct directory *directory)
+{
+	return directory->mysql == NULL ? "" : directory->host;
+}
+
+int directory_check_settings(const struct directory_settings *settings, char *error, size_t n_error)
+{
+	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
+		struct query query;
+		char reason[256];
+
+		if (settings->queries[i] == NULL) {
+			continue;
+		}
+		if (query_init(&query, settings->queries[i], reason, sizeof(reason)) != 0) {
+			snprintf(error, n_error, "%s: %s", query_facts[i].name, reason);
+			return -1;
+		}
+		query_deinit(&query);
+	}
+	return 0;
+}
+
+struct directory *directory_new(const struct directory_settings *settings)
+{
+	struct directory *directory = calloc(1, sizeof(*directory));
+	char ignored[256];
+
+	if (directory == NULL) {
+		return NULL;
+	}
+	directory->settings = settings;
+	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
+		if (settings->queries[i] != NULL && query_init(&directory->statements[i].query,
+			settings->queries[i], ignored, sizeof(ignored)) != 0) {
+			directory_free(directory);
+			return NULL;
+		}
+	}
+	return directory;
+}
+
+static void disconnect(struct directory *directory)
+{
+	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
+		if (directory->statements[i].handle != NULL) {
+			mysql_stmt_close(directory->statements[i].handle);
+			directory->statements[i].handle = NULL;
+		}
+	}
+	if (directory->mysql != NULL) {
+		mysql_close(directory->mysql);
+		directory->mysql = NULL;
+	}
+}
+
+void directory_free(struct directory *directory)
+{
+	if (directory == NULL) {
+		return;
+	}
+	disconnect(directory);
+	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
+		query_deinit(&directory->statements[i].query);
+	}
+	free(directory);
+}
+
+/* Says what failed; returns the accident. */
+static int fail(struct directory *directory, const char *what, const char *why, unsigned code)
+{
+	snprintf(directory->error, sizeof(directory->error), "mysql %s: %s: %s (%u)", directory->host,
+	    what, why, code);
+	return -EIO;
+}
+
+static int fail_statement(struct directory *directory, struct statement *statement, const char *what)
+{
+	char step[64];
+
+	snprintf(step, sizeof(step), "%s %s",
+	    what, query_facts[statement - directory->statements].name);
+	return fail(
+	    directory, step, mysql_stmt_error(statement->handle), mysql_stmt_errno(statement->handle));
+}
+
+/* Splits "name", "name:port", "[v6]:port" and "unix:/path" for mysql_real_connect(). */
+static int parse_host(
+    const char *host, char *name, size_t n_name, unsigned *port_r, const char **socket_r)
+{
+	const char *end, *port = NULL;
+	size_t n;
+
+	*port_r = 0;
+	*socket_r = NULL;
+	if (strncmp(host, "unix:", 5) == 0) {
+		*socket_r = host + 5;
+		snprintf(name, n_name, "localhost");
+		return 0;
+	}
+	if (*host == '[') {
+		end = strchr(++host, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':')) {
+			return -1;
+		}
+		port = end[1] == ':' ? end + 2 : NULL;
+	} else {
+		end = strchrnul(host, ':');
+		port = *end == ':' && strchr(end + 1, ':') == NULL ? end + 1 : NULL;
+		if (port == NULL) { /* none, or a bare v6 address */
+			end = host + strlen(host);
+		}
+	}
+	n = (size_t)(end - host);
+	if (n == 0 || n >= n_name) {
+		return -1;
+	}
+	memcpy(name, host, n);
+	name[n] = '\0';
+	if (port != NULL) {
+		char *rest;
+		unsigned long number = strtoul(port, &rest, 10);
+
+		if (*port < '0' || *port > '9' || *rest != '\0' || number == 0 || number > 65535) {
+			return -1;
+		}
+		*port_r = (unsigned)number;
+	}
+	return 0;
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+static int connect_host(struct directory *directory, const char *host)
+{
+	const struct directory_settings *settings = directory->settings;
+	char name[256];
+	const char *socket_path;
+	unsigned port;
+
+	directory->host = host;
+	if (parse_host(host, name, sizeof(name), &port, &socket_path) != 0) {
+		return fail(directory, "connect", "neither name, name:port, [v6]:port nor unix:/path", 0);
+	}
+	directory->mysql = mysql_init(NULL);
+	if (directory->mysql == NULL) {
+		return fail(directory, "connect", "out of memory", 0);
+	}
+	mysql_options(directory->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &settings->timeout);
+	mysql_options(directory->mysql, MYSQL_OPT_READ_TIMEOUT, &settings->timeout);
+	mysql_options(directory->mysql, MYSQL_OPT_WRITE_TIMEOUT, &settings->timeout);
+	if (settings->option_file[0] != '\0') {
+		mysql_options(directory->mysql, MYSQL_READ_DEFAULT_FILE, settings->option_file);
+		mysql_options(directory->mysql, MYSQL_READ_DEFAULT_GROUP, "lmtpd");
+	}
+	mysql_options(directory->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	if (mysql_real_connect(directory->mysql, name, or_null(settings->user),
+		or_null(settings->password), settings->dbname, port, socket_path, 0) == NULL) {
+		int result = fail(
+		    directory, "connect", mysql_error(directory->mysql), mysql_errno(directory->mysql));
+
+		disconnect(directory);
+		return result;
+	}
+	return 0;
+}
+
+/* A refusal that a new connection could not mend: the text or the columns are wrong. */
+static bool is_bad_query(unsigned code)
+{
+	switch (code) {
+	case ER_PARSE_ERROR:
+	case ER_NO_SUCH_TABLE:
+	case ER_BAD_FIELD_ERROR:
+	case ER_TABLEACCESS_DENIED_ERROR:
+	case ER_COLUMNACCESS_DENIED_ERROR:
+	case ER_WRONG_FIELD_WITH_GROUP:
+	case ER_NON_UNIQ_ERROR:
+	case ER_SP_DOES_NOT_EXIST:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int prepare(struct directory *directory, struct statement *statement)
+{
+	unsigned columns_max = query_facts[statement - directory->statements].columns_max;
+	char why[128];
+
+	statement->handle = mysql_stmt_init(directory->mysql);
+	if (statement->handle == NULL) {
+		return fail(directory, "prepare", "out of memory", 0);
+	}
+	if (mysql_stmt_prepare(
+		statement->handle, statement->query.sql, strlen(statement->query.sql)) != 0) {
+		unsigned code = mysql_stmt_errno(statement->handle);
+
+		fail_statement(directory, statement, "prepare");
+		return is_bad_query(code) ? DIRECTORY_BAD_QUERY : -EIO;
+	}
+	statement->n_columns = mysql_stmt_field_count(statement->handle);
+	if (statement->n_columns < 1 || statement->n_columns > columns_max ||
+	    mysql_stmt_param_count(statement->handle) != statement->query.n_parameters) {
+		snprintf(why, sizeof(why), "it has %u columns, allowed are 1%s", statement->n_columns,
+		    columns_max > 1 ? " or 2" : "");
+		fail(directory, query_facts[statement - directory->statements].name, why, 0);
+		return DIRECTORY_BAD_QUERY;
+	}
+	return 0;
+}
+
+static int prepare_all(struct directory *directory)
+{
+	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
+		if (directory->settings->queries[i] != NULL) {
+			int result = prepare(directory, &directory->statements[i]);
+
+			if (result != 0) {
+				disconnect(directory);
+				return result;
+			}
+		}
+	}
+	return 0;
+}
+
+int directory_connect(struct directory *directory)
+{
+	int result = -EIO;
+
+	if (directory->mysql != NULL) {
+		return 0;
+	}
+	snprintf(directory->error, sizeof(directory->error), "mysql: no hosts");
+	for (size_t i = 0; i < directory->settings->n_hosts; i++) {
+		result = connect_host(directory, directory->settings->hosts[i]);
+		if (result == 0) {
+			result = prepare_all(directory);
+		}
+		if (result >= 0) { /* a bad query is bad on every host */
+			break;
+		}
+	}
+	return result;
+}
+
+/* The connection is gone, or the server has forgotten the statement: a new one may help. */
+static bool is_stale(unsigned code)
+{
+	switch (code) {
+	case CR_SERVER_GONE_ERROR:
+	case CR_SERVER_LOST:
+	case CR_COMMANDS_OUT_OF_SYNC:
+	case ER_SERVER_SHUTDOWN:
+	case ER_UNKNOWN_STMT_HANDLER:
+	case ER_NEED_REPREPARE:
+	case ER_CONNECTION_KILLED:
+		return true;
+	default:
+		return code == 4031; /* ER_CLIENT_INTERACTION_TIMEOUT of MySQL 8 */
+	}
+}
+
+static int execute(struct directory *directory, struct statement *statement, const char *key)
+{
+	MYSQL_BIND binds[QUERY_PARAMETERS_MAX];
+	unsigned long lengths[QUERY_PARAMETERS_MAX];
+	const char *at = strrchr(key, '@');
+
+	memset(binds, 0, sizeof(binds));
+	for (size_t i = 0; i < statement->query.n_parameters; i++) {
+		const char *value = key;
+		size_t n = strlen(key);
+
+		if (statement->query.parameters[i] == 'd' && at != NULL) {
+			value = at + 1;
+			n = strlen(value);
+		} else if (statement->query.parameters[i] == 'n' && at != NULL) {
+			n = (size_t)(at - key);
+		}
+		lengths[i] = n;
+		binds[i].buffer_type = MYSQL_TYPE_STRING;
+		binds[i].buffer = (void *)(size_t)value; /* only read */
+		binds[i].buffer_length = n;
+		binds[i].length = &lengths[i];
+	}
+	if (mysql_stmt_bind_param(statement->handle, binds) != 0 ||
+	    mysql_stmt_execute(statement->handle) != 0) {
+		return fail_statement(directory, statement, "execute");
+	}
+	return 0;
+}
+
+struct value {
+	char room[VALUE_ROOM];
+	char *more; /* when room was too small */
+	unsigned long n;
+	mysql_flag is_null;
+};
+
+static int refetch(struct directory *directory, struct statement *statement, struct value *value,
+    unsigned column)
+{
+	MYSQL_BIND bind = { .buffer_type = MYSQL_TYPE_STRING };
+
+	if (value->n > DIRECTORY_VALUE_MAX) {
+		return fail(directory, query_facts[statement - directory->statements].name,
+		    "a value of more than 65535 bytes", 0);
+	}
+	value->more = malloc(value->n);
+	if (value->more == NULL) {
+		return -ENOMEM;
+	}
+	bind.buffer = value->more;
+	bind.buffer_length = value->n;
+	if (mysql_stmt_fetch_column(statement->handle, &bind, column, 0) != 0) {
+		return fail_statement(directory, statement, "fetch");
+	}
+	return 0;
+}
+
+/* Returns 0, DIRECTORY_NONE behind the last row, or an accident. */
+static int fetch_row(struct directory *directory, struct statement *statement, struct value *values,
+    directory_row *on_row, void *data)
+{
+	const char *texts[COLUMNS_MAX] = { NULL, NULL };
+	int result;
+
+	switch (mysql_stmt_fetch(statement->handle)) {
+	case 0:
+	case MYSQL_DATA_TRUNCATED:
+		break;
+	case MYSQL_NO_DATA:
+		return -ENODATA;
+	default:
+		return fail_statement(directory, statement, "fetch");
+	}
+	result = 0;
+	for (unsigned i = 0; i < statement->n_columns && result == 0; i++) {
+		values[i].more = NULL;
+		if (!values[i].is_null && values[i].n > sizeof(values[i].room)) {
+			result = refetch(directory, statement, &values[i], i);
+		}
+		if (!values[i].is_null) {
+			texts[i] = values[i].more != NULL ? values[i].more : values[i].room;
+		}
+	}
+	if (result == 0) {
+		result = on_row(data, texts[0], values[0].n, texts[1], values[1].n);
+	}
+	for (unsigned i = 0; i < statement->n_columns; i++) {
+		free(values[i].more);
+		values[i].more = NULL;
+	}
+	return result;
+}
+
+static int fetch_rows(
+    struct directory *directory, struct statement *statement, directory_row *on_row, void *data)
+{
+	struct value values[COLUMNS_MAX];
+	MYSQL_BIND binds[COLUMNS_MAX];
+	int result;
+
+	memset(binds, 0, sizeof(binds));
+	for (unsigned i = 0; i < COLUMNS_MAX; i++) {
+		values[i].more = NULL;
+		values[i].n = 0;
+		binds[i].buffer_type = MYSQL_TYPE_STRING;
+		binds[i].buffer = values[i].room;
+		binds[i].buffer_length = sizeof(values[i].room);
+		binds[i].length = &values[i].n;
+		binds[i].is_null = &values[i].is_null;
+	}
+	if (mysql_stmt_bind_result(statement->handle, binds) != 0) {
+		return fail_statement(directory, statement, "bind the columns of");
+	}
+	do {
+		result = fetch_row(directory, statement, values, on_row, data);
+	} while (result == 0);
+	if (result == -ENODATA) {
+		mysql_stmt_free_result(statement->handle);
+		return 0;
+	}
+	/* Rows that nobody wants may be millions: closing is cheaper than reading them. */
+	disconnect(directory);
+	return result;
+}
+
+static long seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long)(now.tv_sec - start->tv_sec);
+}
+
+int directory_ask(struct directory *directory, enum directory_query query, const char *key,
+    directory_row *on_row, void *data)
+{
+	struct statement *statement = &directory->statements[query];
+	struct timespec start;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	for (int attempt = 0;; attempt++) {
+		bool was_connected = directory->mysql != NULL;
+		unsigned code;
+		int result = directory_connect(directory);
+
+		if (result != 0) {
+			return result < 0 ? result : -EIO;
+		}
+		result = execute(directory, statement, key);
+		if (result == 0) {
+			return fetch_rows(directory, statement, on_row, data);
+		}
+		code = mysql_stmt_errno(statement->handle);
+		disconnect(directory);
+		/* Once more if an old connection broke; not if this one let us wait. */
+		if (!was_connected || attempt > 0 || !is_stale(code) ||
+		    seconds_since(&start) >= (long)directory->settings->timeout) {
+			return result;
+		}
+	}
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * The directory of mail users in MySQL: one connection with its prepared statements.
+ *
+ * A directory belongs to one thread. It connects when it is first asked, tries the hosts in order,
+ * and after a lost connection connects and prepares anew and asks once more. Every call is bounded
+ * by the time-out. Accidents are negative: -ETIMEDOUT, or -EIO for everything else that keeps the
+ * database from answering; directory_error() then says what, where and why. */
+#pragma once
+
+#include <stddef.h>
+
+enum directory_query {
+	DIRECTORY_MAILBOX,
+	DIRECTORY_ALIAS,
+	DIRECTORY_DOMAIN,
+	DIRECTORY_QUERIES
+};
+
+enum {
+	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
+};
+
+struct directory_settings {
+	const char *const *hosts; /* name, name:port, [v6]:port, unix:/path */
+	size_t n_hosts;
+	const char *user;
+	const char *password;    /* "" leaves it to the option file */
+	const char *dbname;
+	const char *option_file; /* "" for none; group [lmtpd] */
+	unsigned timeout;        /* seconds to connect, read, write */
+	const char *queries[DIRECTORY_QUERIES]; /* templates; NULL for one that is not used */
+};
+
+struct directory;
+
+/* Before the first directory, and by each thread that is done with its directories. */
+int directory_library_init(void);
+void directory_thread_end(void);
+
+/* Checks the templates without connecting. Returns 0, or -1 with query and fault in error. */
+int directory_check_settings(const struct directory_settings *settings, char *error, size_t n_error);
+
+/* NULL when out of memory. settings must outlive the directory and have passed the check. */
+struct directory *directory_new(const struct directory_settings *settings);
+void directory_free(struct directory *directory);
+
+enum directory_outcome {
+	DIRECTORY_OK = 0,
+	DIRECTORY_BAD_QUERY, /* the database refuses a query, or it has the wrong columns */
+};
+
+/* Connects and prepares every query, if that is not done yet. Returns a directory_outcome or an
+ * accident. */
+int directory_connect(struct directory *directory);
+
+/* What to do with one row of an answer: values are not NUL-terminated; NULL stands for SQL's NULL
+ * and for a second column that the query does not have. Returns 0 to go on. */
+typedef int directory_row(void *data, const char *first, size_t n_first, const char *second,
+    size_t n_second);
+
+/* Runs one query for a key (an address, "@domain" or a domain; %u, %n and %d are made of it) and
+ * calls on_row for each row. Returns 0, what on_row returned when that was not 0, or an accident;
+ * here a query that is refused is one of them. */
+int directory_ask(struct directory *directory, enum directory_query query, const char *key,
+    directory_row *on_row, void *data);
+
+/* "mysql 127.0.0.1: connect: Connection refused (2003)"; of the last call that failed. */
+const char *directory_error(const struct directory *directory);
+
+/* The host that the directory is connected to, "" if it is not. */
+const char *directory_host(const struct directory *directory);
+
+const char *directory_query_name(enum directory_query query); /* "user_query", ... */

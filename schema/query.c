@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * From template to statement. Pure. */
+#include "schema/query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int is_placeholder(const char *p)
+{
+	return p[0] == '%' && p[1] != '\0' && strchr("und", p[1]) != NULL;
+}
+
+int query_init(struct query *query, const char *text, char *error, size_t n_error)
+{
+	const char *p = text;
+	char quote = '\0';
+	char *out;
+
+	*query = (struct query){ .sql = malloc(strlen(text) + 1) };
+	out = query->sql;
+	if (out == NULL) {
+		snprintf(error, n_error, "out of memory");
+		return -1;
+	}
+	while (*p != '\0') {
+		int is_quoted = quote == '\0' && (*p == '\'' || *p == '"') && is_placeholder(p + 1) &&
+		    p[3] == p[0] && p[4] != p[0];
+
+		if (is_quoted || (quote == '\0' && is_placeholder(p))) {
+			if (query->n_parameters == QUERY_PARAMETERS_MAX) {
+				snprintf(error, n_error, "more than %d placeholders", QUERY_PARAMETERS_MAX);
+				goto fail;
+			}
+			query->parameters[query->n_parameters++] = p[is_quoted ? 2 : 1];
+			p += is_quoted ? 4 : 2;
+			*out++ = '?';
+		} else if (p[0] == '%' && p[1] == '%') {
+			p += 2;
+			*out++ = '%';
+		} else if (p[0] == '%' && is_placeholder(p)) {
+			snprintf(error, n_error,
+			    "%%%c stands within a longer string; use CONCAT('...', '%%%c') instead", p[1], p[1]);
+			goto fail;
+		} else if (p[0] == '%') {
+			snprintf(error, n_error,
+			    "\"%.2s\": placeholders are %%u, %%n and %%d; a percent sign is written %%%%", p);
+			goto fail;
+		} else if (p[0] == '?' && quote == '\0') {
+			snprintf(error, n_error, "a \"?\" outside of quotes; placeholders are %%u, %%n and %%d");
+			goto fail;
+		} else {
+			if (quote != '\0' && *p == '\\' && p[1] != '\0') {
+				*out++ = *p++;
+			} else if (quote == '\0' && (*p == '\'' || *p == '"' || *p == '`')) {
+				quote = *p;
+			} else if (*p == quote) {
+				quote = '\0';
+			}
+			*out++ = *p++;
+		}
+	}
+	*out = '\0';
+	if (query->n_parameters == 0) {
+		snprintf(error, n_error, "no placeholder (%%u, %%n or %%d): it would find the same for everybody");
+		goto fail;
+	}
+	return 0;
+fail:
+	query_deinit(query);
+	return -1;
+}
+
+void query_deinit(struct query *query)
+{
+	free(query->sql);
+	*query = (struct query){ .sql = NULL };
+}

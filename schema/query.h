@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * Query templates: "... WHERE email = '%u'" becomes a statement with bound parameters, so that no
+ * string of a stranger is ever part of SQL. Private to schema. */
+#pragma once
+
+#include <stddef.h>
+
+enum { QUERY_PARAMETERS_MAX = 16 };
+
+struct query {
+	char *sql; /* with ? in the place of placeholders */
+	char parameters[QUERY_PARAMETERS_MAX]; /* 'u', 'n' or 'd' of each ? */
+	size_t n_parameters;
+};
+
+/* %u: the whole address, %n: its local part, %d: its domain; each alone, or alone between quotes.
+ * %% is a percent sign. Returns 0, or -1 with what is wrong in error. */
+int query_init(struct query *query, const char *text, char *error, size_t n_error);
+void query_deinit(struct query *query);
