@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * The table of lmtpd.conf's keys, and what goes beyond single keys. */
+#include "lmtpd/config.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maildir/maildir.h"
+#include "runtime/listener.h"
+
+static bool is_placeholder(const char *p)
+{
+	return p[0] == '%' && p[1] != '\0' && strchr("dnu", p[1]) != NULL;
+}
+
+static int check_host_name(const char *value, char *error, size_t n_error)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p <= ' ' || *p >= 0x7f || strchr("()<>;\"\\", *p) != NULL || p - value > 254) {
+			snprintf(error, n_error, "\"%s\" is no host name", value);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int check_delimiter(const char *value, char *error, size_t n_error)
+{
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p <= ' ' || *p >= 0x7f || *p == '@' || *p == '/') {
+			snprintf(error, n_error,
+			    "\"%s\": allowed is a set of printable characters without @ and /", value);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int check_home(const char *value, char *error, size_t n_error)
+{
+	bool tells_apart = false;
+
+	for (const char *p = value; *p != '\0'; p++) {
+		if (*p == '%') {
+			if (p[1] != '%' && !is_placeholder(p)) {
+				snprintf(error, n_error, "\"%s\": placeholders are %%d, %%n and %%u; %%%% is a "
+				    "percent sign", value);
+				return -1;
+			}
+			tells_apart = tells_apart || p[1] == 'n' || p[1] == 'u';
+			p++;
+		}
+	}
+	if (value[0] != '/' || !tells_apart) {
+		snprintf(error, n_error, "\"%s\": needs an absolute path that tells users apart by %%n or "
+		    "%%u", value);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_path(const char *value, char *error, size_t n_error)
+{
+	if (value[0] == '/' || strchr(value, '%') != NULL || strstr(value, "..") != NULL ||
+	    strlen(value) > 128) {
+		snprintf(error, n_error, "\"%s\": needs a relative path without .. and placeholders", value);
+		return -1;
+	}
+	return 0;
+}
+
+static const struct settings_key keys[] = {
+	{ "", "hostname", SETTINGS_TEXT, "", 0, 0, check_host_name },
+	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}", 0, 0,
+	    listener_check },
+	{ "lmtp", "socket_mode", SETTINGS_NUMBER, "0600", 0, 0777, NULL },
+	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
+	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
+	{ "lmtp", "recipient_delimiter", SETTINGS_TEXT, "+", 0, 0, check_delimiter },
+	{ "lmtp", "message_size_limit", SETTINGS_NUMBER, "0", 0, 1L << 50, NULL },
+	{ "lmtp", "recipient_limit", SETTINGS_NUMBER, "1000", 1, 10000, NULL },
+	{ "lmtp", "idle_timeout", SETTINGS_NUMBER, "300", 1, 86400, NULL },
+	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", 0, 0, check_home },
+	{ "maildir", "path", SETTINGS_TEXT, "Maildir", 0, 0, check_path },
+	{ "maildir", "user", SETTINGS_TEXT, "vmail", 0, 0, NULL },
+	{ "maildir", "group", SETTINGS_TEXT, "vmail", 0, 0, NULL },
+	{ "maildir", "writers", SETTINGS_NUMBER, "32", 1, 512, NULL },
+	{ "mysql", "user_query", SETTINGS_TEXT, "SELECT email FROM virtual_users WHERE email = '%u'", 0, 0,
+	    NULL },
+	/* The second column lets lmtpd see that the row is the one that was asked for. */
+	{ "mysql", "alias_query", SETTINGS_TEXT,
+	    "SELECT destination, source FROM virtual_aliases WHERE source = '%u'", 0, 0, NULL },
+	{ "mysql", "domain_query", SETTINGS_TEXT, "SELECT name FROM virtual_domains WHERE name = '%d'", 0,
+	    0, NULL },
+};
+
+static const char **get_list(
+    const struct settings *settings, const char *section, const char *name, size_t *n_r)
+{
+	const char **list;
+
+	*n_r = settings_list_size(settings, section, name);
+	list = calloc(*n_r + 1, sizeof(*list));
+	for (size_t i = 0; list != NULL && i < *n_r; i++) {
+		list[i] = settings_list_at(settings, section, name, i);
+	}
+	return list;
+}
+
+/* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */
+static int split_home(struct config *config, const char *home)
+{
+	const char *percent = home, *slash;
+
+	while (*percent != '\0' && !is_placeholder(percent)) {
+		percent += percent[0] == '%' && percent[1] == '%' ? 2 : 1;
+	}
+	slash = memrchr(home, '/', (size_t)(percent - home));
+	config->base = strndup(home, slash == home ? 1 : (size_t)(slash - home));
+	config->home_rest = slash + 1;
+	return config->base == NULL ? -1 : 0;
+}
+
+/* The first line of a file. */
+static char *read_password(const char *path, char *error, size_t n_error)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+
+	if (file == NULL || getline(&line, &cap, file) < 0) {
+		snprintf(error, n_error, "mysql.password_file: %s: %s", path,
+		    file != NULL && feof(file) ? "it is empty" : strerror(errno));
+		free(line);
+		line = NULL;
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	return line;
+}
+
+static int load_mysql(struct config *config, char *error, size_t n_error)
+{
+	const struct settings *settings = config->settings;
+	const char *file = settings_text(settings, "mysql", "password_file");
+	const char *password = settings_text(settings, "mysql", "password");
+	struct directory_settings *directory = &config->directory;
+
+	if (file[0] != '\0' && password[0] != '\0') {
+		snprintf(error, n_error, "mysql: both password and password_file are set; leave one out");
+		return -1;
+	}
+	config->password =
+	    file[0] != '\0' ? read_password(file, error, n_error) : strdup(password);
+	if (config->password == NULL) {
+		return -1;
+	}
+	*directory = (struct directory_settings){
+		.hosts = get_list(settings, "mysql", "hosts", &directory->n_hosts),
+		.user = settings_text(settings, "mysql", "user"),
+		.password = config->password,
+		.dbname = settings_text(settings, "mysql", "dbname"),
+		.option_file = settings_text(settings, "mysql", "option_file"),
+		.timeout = (unsigned)settings_number(settings, "mysql", "timeout"),
+		.queries = {
+			[DIRECTORY_MAILBOX] = settings_text(settings, "mysql", "user_query"),
+			[DIRECTORY_ALIAS] = settings_text(settings, "mysql", "alias_query"),
+			[DIRECTORY_DOMAIN] = settings_text(settings, "mysql", "domain_query"),
+		},
+	};
+	directory->n_hosts = settings_list_size(settings, "mysql", "hosts");
+	config->connections = (unsigned)settings_number(settings, "mysql", "connections");
+	if (directory->hosts == NULL || directory->n_hosts == 0) {
+		snprintf(error, n_error, "mysql.hosts is empty: no database to ask");
+		return -1;
+	}
+	memcpy(error, "mysql.", n_error > 6 ? 7 : 0);
+	return directory_check_settings(directory, error + 6, n_error - 6);
+}
+
+static int load_values(struct config *config, char *error, size_t n_error)
+{
+	const struct settings *settings = config->settings;
+	const char *hostname = settings_text(settings, "", "hostname");
+
+	if (hostname[0] == '\0') {
+		if (gethostname(config->hostname, sizeof(config->hostname) - 1) != 0 ||
+		    check_host_name(config->hostname, error, n_error) != 0 || config->hostname[0] == '\0') {
+			snprintf(error, n_error, "hostname is \"\" and the machine has no usable name; set it");
+			return -1;
+		}
+	} else {
+		snprintf(config->hostname, sizeof(config->hostname), "%s", hostname);
+	}
+	config->listen = get_list(settings, "lmtp", "listen", &config->n_listen);
+	config->socket_mode = (mode_t)settings_number(settings, "lmtp", "socket_mode");
+	config->socket_user = settings_text(settings, "lmtp", "socket_user");
+	config->socket_group = settings_text(settings, "lmtp", "socket_group");
+	config->idle_timeout = (unsigned)settings_number(settings, "lmtp", "idle_timeout");
+	config->lmtp = (struct lmtp_settings){
+		.hostname = config->hostname,
+		.recipient_delimiter = settings_text(settings, "lmtp", "recipient_delimiter"),
+		.message_size_limit = (uint64_t)settings_number(settings, "lmtp", "message_size_limit"),
+		.recipient_limit = (size_t)settings_number(settings, "lmtp", "recipient_limit"),
+	};
+	config->path = settings_text(settings, "maildir", "path");
+	config->user = settings_text(settings, "maildir", "user");
+	config->group = settings_text(settings, "maildir", "group");
+	config->writers = (unsigned)settings_number(settings, "maildir", "writers");
+	if (config->listen == NULL ||
+	    split_home(config, settings_text(settings, "maildir", "home")) != 0) {
+		snprintf(error, n_error, "out of memory");
+		return -1;
+	}
+	if (config->user[0] == '\0' || config->group[0] == '\0') {
+		snprintf(error, n_error, "maildir.user and maildir.group must name who owns the mail");
+		return -1;
+	}
+	return load_mysql(config, error, n_error);
+}
+
+int config_load(struct config *config, const char *file, char *error, size_t n_error)
+{
+	const struct settings_table tables[] = {
+		{ keys, sizeof(keys) / sizeof(keys[0]) },
+		settings_mysql,
+	};
+	char reason[1024];
+
+	*config = (struct config){ .settings = NULL };
+	if (settings_load(&config->settings, file, tables, 2, error, n_error) != 0) {
+		return -1;
+	}
+	if (load_values(config, reason, sizeof(reason)) != 0) {
+		snprintf(error, n_error, "%s: %s", file, reason);
+		config_free(config);
+		return -1;
+	}
+	return 0;
+}
+
+void config_free(struct config *config)
+{
+	if (config->password != NULL) {
+		explicit_bzero(config->password, strlen(config->password));
+	}
+	free(config->password);
+	free((void *)(size_t)config->directory.hosts);
+	free(config->listen);
+	free(config->base);
+	settings_free(config->settings);
+	*config = (struct config){ .settings = NULL };
+}
+
+/* Appends n bytes; false when they do not fit. */
+static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
+{
+	if (*at + n >= cap) {
+		return false;
+	}
+	memcpy(out + *at, s, n);
+	*at += n;
+	out[*at] = '\0';
+	return true;
+}
+
+int config_mailbox_path(
+    const struct config *config, const struct address *row, char *path_r, size_t n_path)
+{
+	const char *domain = address_domain(row);
+	size_t at = 0;
+	bool fits = true;
+
+	for (const char *p = config->home_rest; *p != '\0' && fits; p++) {
+		if (*p != '%') {
+			fits = put(path_r, n_path, &at, p, 1);
+			continue;
+		}
+		switch (*++p) {
+		case 'd':
+			fits = put(path_r, n_path, &at, domain, strlen(domain));
+			break;
+		case 'n':
+			fits = put(path_r, n_path, &at, row->text, row->n_local);
+			break;
+		case 'u':
+			fits = put(path_r, n_path, &at, row->text, strlen(row->text));
+			break;
+		default:
+			fits = put(path_r, n_path, &at, p, 1);
+		}
+	}
+	while (at > 0 && path_r[at - 1] == '/') {
+		path_r[--at] = '\0';
+	}
+	if (fits && config->path[0] != '\0') {
+		fits = put(path_r, n_path, &at, "/", 1) &&
+		    put(path_r, n_path, &at, config->path, strlen(config->path));
+	}
+	return fits ? 0 : -1;
+}

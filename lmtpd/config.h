@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ * lmtpd.conf, checked once. Constant while it is in use: a reload makes a new one. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "lmtpd/protocol/lmtp.h"
+#include "runtime/settings.h"
+#include "schema/directory.h"
+
+struct config {
+	struct settings *settings; /* owns the strings below */
+	char hostname[256];
+	struct lmtp_settings lmtp;
+
+	const char **listen;
+	size_t n_listen;
+	mode_t socket_mode;
+	const char *socket_user, *socket_group;
+	unsigned idle_timeout; /* seconds */
+
+	char *base;            /* of maildir.home: its directories before the first placeholder */
+	const char *home_rest; /* of maildir.home: the rest, with placeholders */
+	const char *path;      /* below home */
+	const char *user, *group;
+	unsigned writers;
+
+	struct directory_settings directory;
+	char *password;
+	unsigned connections;
+};
+
+/* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
+int config_load(struct config *config, const char *file, char *error, size_t n_error);
+void config_free(struct config *config);
+
+/* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is too long. */
+int config_mailbox_path(
+    const struct config *config, const struct address *row, char *path_r, size_t n_path);

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT
+ * From recipients to mailboxes and from errnos to replies. The run_ functions touch the delivery
+ * alone, on a writer's thread. */
+#include "lmtpd/delivery.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lmtpd/lookup.h"
+
+enum {
+	BUFFER_FIRST = HEADER_MAX + 16384, /* most messages fit: one trip, little memory */
+	BUFFER_LAST = 131072,
+	BUFFER_SPARE = 64, /* body_decode() wants 2; less than a line is not worth a turn */
+};
+
+static const struct resolution *resolution_of(const struct lmtp_recipient *recipient)
+{
+	const struct recipient_facts *facts = recipient->data;
+
+	return &facts->resolution;
+}
+
+static size_t find_target(const struct delivery *delivery, const char *path)
+{
+	size_t i = 0;
+
+	while (i < delivery->n_targets && strcmp(delivery->paths[i], path) != 0) {
+		i++;
+	}
+	return i;
+}
+
+/* One message reaches a mailbox once, however many recipients lead there. */
+static int add_target(struct delivery *delivery, const struct address *row)
+{
+	char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
+
+	/* A path that is too long is no target; delivery_outcome() says so to its recipient. */
+	if (config_mailbox_path(&delivery->service->config, row, path, sizeof(path)) != 0) {
+		return -ENAMETOOLONG;
+	}
+	if (find_target(delivery, path) < delivery->n_targets) {
+		return 0;
+	}
+	delivery->paths[delivery->n_targets] = strdup(path);
+	if (delivery->paths[delivery->n_targets] == NULL) {
+		return -ENOMEM;
+	}
+	delivery->targets[delivery->n_targets].path = delivery->paths[delivery->n_targets];
+	delivery->n_targets++;
+	return 0;
+}
+
+static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
+{
+	const struct lmtp_recipient *recipient;
+	size_t n_max = 0;
+
+	STAILQ_FOREACH(recipient, &lmtp->recipients, next) {
+		n_max += resolution_of(recipient)->n_mailboxes;
+	}
+	delivery->targets = calloc(n_max, sizeof(*delivery->targets));
+	delivery->paths = calloc(n_max, sizeof(*delivery->paths));
+	if (delivery->targets == NULL || delivery->paths == NULL) {
+		return -ENOMEM;
+	}
+	STAILQ_FOREACH(recipient, &lmtp->recipients, next) {
+		const struct resolution *resolution = resolution_of(recipient);
+
+		for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+			if (add_target(delivery, &resolution->mailboxes[i]) == -ENOMEM) {
+				return -ENOMEM;
+			}
+		}
+	}
+	return 0;
+}
+
+static void put_header(struct delivery *delivery, const struct lmtp *lmtp, const char *id)
+{
+	const struct lmtp_recipient *first = STAILQ_FIRST(&lmtp->recipients);
+	struct header header = {
+		.sender = lmtp->sender,
+		.lhlo = lmtp->lhlo,
+		.hostname = delivery->service->config.hostname,
+		.id = id,
+		.time = time(NULL),
+	};
+
+	if (delivery->n_targets == 1) {
+		header.delivered_to = resolution_of(first)->mailboxes[0].text;
+	}
+	if (lmtp->n_recipients == 1) {
+		header.recipient = first->text;
+	}
+	delivery->n = delivery->n_header = header_compose(delivery->buffer, &header);
+}
+
+struct delivery *delivery_new(struct service *service, const struct lmtp *lmtp, const char *id)
+{
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+
+	if (delivery == NULL) {
+		return NULL;
+	}
+	delivery->service = service_ref(service);
+	delivery->cap = BUFFER_FIRST;
+	delivery->buffer = malloc(delivery->cap);
+	if (delivery->buffer == NULL || add_targets(delivery, lmtp) != 0) {
+		delivery_free(delivery);
+		return NULL;
+	}
+	put_header(delivery, lmtp, id);
+	return delivery;
+}
+
+void delivery_free(struct delivery *delivery)
+{
+	struct service *service = delivery->service;
+
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		free(delivery->paths[i]);
+	}
+	free(delivery->paths);
+	free(delivery->targets);
+	free(delivery->buffer);
+	free(delivery);
+	service_unref(service);
+}
+
+static void run_write(struct work *work, void *context)
+{
+	struct delivery *delivery = (struct delivery *)work;
+
+	if (!delivery->is_open) {
+		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
+		    delivery->n - delivery->n_header);
+		maildir_open(
+		    &delivery->maildir, &delivery->service->root, delivery->targets, delivery->n_targets);
+		delivery->is_open = true;
+	}
+	/* An error stands in the targets' results; the rest of the message is taken and dropped. */
+	maildir_write(&delivery->maildir, delivery->buffer, delivery->n);
+	if (delivery->is_last) {
+		maildir_commit(&delivery->maildir);
+		delivery->is_open = false;
+		delivery->finished = uv_hrtime();
+	}
+}
+
+static void done_write(struct work *work)
+{
+	struct delivery *delivery = (struct delivery *)work;
+
+	delivery->is_out = false;
+	delivery->n = 0;
+	delivery->done(delivery);
+}
+
+bool delivery_make_room(struct delivery *delivery)
+{
+	size_t cap = 2 * delivery->cap < BUFFER_LAST ? 2 * delivery->cap : BUFFER_LAST;
+	char *grown;
+
+	if (delivery->cap - delivery->n >= BUFFER_SPARE) {
+		return true;
+	}
+	if (cap <= delivery->cap || (grown = realloc(delivery->buffer, cap)) == NULL) {
+		return false;
+	}
+	delivery->buffer = grown;
+	delivery->cap = cap;
+	return true;
+}
+
+void delivery_write(struct delivery *delivery, bool is_last,
+    void (*done)(struct delivery *delivery), void *owner)
+{
+	delivery->done = done;
+	delivery->owner = owner;
+	delivery->is_last = is_last;
+	delivery->is_out = true;
+	delivery->work.run = run_write;
+	delivery->work.done = done_write;
+	if (is_last) {
+		delivery->ended = uv_hrtime();
+	}
+	lane_submit(&delivery->service->writers, &delivery->work);
+}
+
+static void run_abandon(struct work *work, void *context)
+{
+	struct delivery *delivery = (struct delivery *)work;
+
+	maildir_abort(&delivery->maildir);
+}
+
+static void done_abandon(struct work *work)
+{
+	delivery_free((struct delivery *)work);
+}
+
+void delivery_abandon(struct delivery *delivery)
+{
+	if (!delivery->is_open) {
+		delivery_free(delivery);
+		return;
+	}
+	delivery->work.run = run_abandon;
+	delivery->work.done = done_abandon;
+	lane_submit(&delivery->service->writers, &delivery->work);
+}
+
+static enum reply reply_to(int result)
+{
+	switch (result) {
+	case 0:
+		return REPLY_SAVED;
+	case -ENOSPC: /* blocks or inodes */
+	case -EDQUOT: /* of the filesystem: the admin's to mend, not the sender's to be told off for */
+		return REPLY_DISK_FULL;
+	default:
+		return REPLY_NOT_WRITTEN;
+	}
+}
+
+enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_recipient *recipient,
+    char *reason_r, size_t n)
+{
+	const struct resolution *resolution = resolution_of(recipient);
+	const char *base = delivery->service->config.base;
+
+	reason_r[0] = '\0';
+	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+		char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
+		const struct maildir_target *target;
+		size_t at;
+
+		if (config_mailbox_path(&delivery->service->config, &resolution->mailboxes[i], path,
+			sizeof(path)) != 0) {
+			snprintf(reason_r, n, "the path of %s is too long", resolution->mailboxes[i].text);
+			return REPLY_NOT_WRITTEN;
+		}
+		at = find_target(delivery, path);
+		assert(at < delivery->n_targets);
+		target = &delivery->targets[at];
+		if (target->result != 0) {
+			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", target->step, base, target->path,
+			    target->part, strerror(-target->result));
+			return reply_to(target->result);
+		}
+	}
+	return REPLY_SAVED;
+}

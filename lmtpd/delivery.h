@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * The delivery of one transaction: its recipients' mailboxes, its bytes, and the writer lane.
+ *
+ * A message that fits into the buffer takes one trip to a thread; of a larger one the buffer goes
+ * there each time it is full, while the session waits and its client with it. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lmtpd/protocol/header.h"
+#include "lmtpd/protocol/lmtp.h"
+#include "lmtpd/service.h"
+#include "maildir/maildir.h"
+
+struct delivery {
+	struct work work;
+	struct service *service;
+	void (*done)(struct delivery *delivery);
+	void *owner; /* NULL: nobody waits for it any more */
+
+	char *buffer;
+	size_t n, cap;
+	size_t n_header; /* of the fields put on top, in the first buffer */
+	bool is_open, is_last, is_abandoned;
+	bool is_out;     /* on the lane */
+
+	struct maildir_delivery maildir;
+	struct maildir_target *targets;
+	char **paths;
+	size_t n_targets;
+	struct header_facts facts;
+	uint64_t ended;    /* uv_hrtime() of the end of data */
+	uint64_t finished; /* and of its durability */
+};
+
+/* For the accepted recipients of lmtp, whose data are recipient_facts. @id names the transaction.
+ * NULL when out of memory. */
+struct delivery *delivery_new(struct service *service, const struct lmtp *lmtp, const char *id);
+
+/* Is there room for the next bytes (buffer + n, cap - n)? A small buffer grows first; false: it must
+ * be written. */
+bool delivery_make_room(struct delivery *delivery);
+
+/* Sends what the buffer holds to the lane; done() gets the delivery back on the loop, the buffer
+ * empty. is_last: the message is complete, done() finds the results in targets. */
+void delivery_write(struct delivery *delivery, bool is_last,
+    void (*done)(struct delivery *delivery), void *owner);
+
+/* Drops the message and frees the delivery, on the lane if it has a file. Not while it is out. */
+void delivery_abandon(struct delivery *delivery);
+
+void delivery_free(struct delivery *delivery);
+
+/* The reply for one recipient: saved when it is durable in every one of its mailboxes. reason_r[n]
+ * says why not. */
+enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_recipient *recipient,
+    char *reason_r, size_t n);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * The look-up of one recipient: the resolver on a thread of the look-up lane. */
+#pragma once
+
+#include "lmtpd/protocol/reply.h"
+#include "lmtpd/resolver.h"
+#include "lmtpd/service.h"
+
+/* What became of one recipient; hangs on lmtp_recipient.data. */
+struct recipient_facts {
+	struct resolution resolution;
+	char error[512]; /* why the database gave no answer */
+};
+
+struct lookup {
+	struct work work;
+	struct service *service;
+	struct address address;
+	uint64_t submitted; /* uv_hrtime() */
+	enum reply reply;   /* the outcome */
+	struct recipient_facts *facts;
+	void (*done)(struct lookup *lookup);
+	void *owner, *recipient; /* the submitter's */
+};
+
+/* Submits the look-up. done() gets it back on the loop and frees it with lookup_free().
+ * NULL when out of memory. */
+struct lookup *lookup_start(struct service *service, const struct address *address,
+    void (*done)(struct lookup *lookup), void *owner, void *recipient);
+void lookup_free(struct lookup *lookup);
+
+void recipient_facts_free(void *facts);
+
+/* The look-up itself, for the lane and for --check. Blocking. */
+enum reply lookup_resolve(struct directory *directory, const struct config *config,
+    const struct address *address, resolver_trace *trace, void *trace_data,
+    struct recipient_facts *facts);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ * Two ways to print the same facts. What comes from outside is escaped in both. */
+#include "lmtpd/report.h"
+
+#include <stdio.h>
+
+static void print_json(const char *text)
+{
+	putchar('"');
+	for (const char *p = text; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c == '"' || c == '\\') {
+			printf("\\%c", c);
+		} else if (c < 0x20 || c == 0x7f) {
+			printf("\\u%04x", c);
+		} else {
+			putchar(c);
+		}
+	}
+	putchar('"');
+}
+
+static void print_text(const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		putchar(c < 0x20 || c == 0x7f ? '?' : c);
+	}
+}
+
+static void print_member(const char *name, const char *value)
+{
+	printf("\"%s\":", name);
+	if (value == NULL) {
+		printf("null");
+	} else {
+		print_json(value);
+	}
+}
+
+static void print_comma(struct report *report)
+{
+	if (report->needs_comma) {
+		putchar(',');
+	}
+	report->needs_comma = true;
+}
+
+void report_begin(struct report *report, const char *name)
+{
+	report->needs_comma = false;
+	if (report->is_json) {
+		printf("{\"%s\":[", name);
+	}
+}
+
+void report_end(struct report *report, int exit_code)
+{
+	if (report->is_json) {
+		printf("],\"exit\":%d}\n", exit_code);
+	}
+}
+
+void report_check(struct report *report, enum report_status status, const char *what,
+    const char *detail, const char *remedy)
+{
+	static const char *const words[] = { "ok", "warn", "FAIL" };
+
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("status", words[status]);
+		putchar(',');
+		print_member("what", what);
+		putchar(',');
+		print_member("detail", detail);
+		putchar(',');
+		print_member("remedy", remedy);
+		putchar('}');
+		return;
+	}
+	printf("%-4s  %s: ", words[status], what);
+	print_text(detail);
+	if (remedy != NULL) {
+		printf("; remedy: ");
+		print_text(remedy);
+	}
+	putchar('\n');
+}
+
+void report_address(struct report *report, const char *address)
+{
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("address", address);
+		printf(",\"lookups\":[");
+		report->needs_comma = false;
+		return;
+	}
+	print_text(address);
+	putchar('\n');
+}
+
+void report_lookup(struct report *report, const char *table, const char *key, const char *found)
+{
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("table", table);
+		putchar(',');
+		print_member("key", key);
+		putchar(',');
+		print_member("found", found);
+		putchar('}');
+		return;
+	}
+	printf("  %-8s ", table);
+	print_text(key);
+	printf(": ");
+	print_text(found == NULL ? "no row" : found);
+	putchar('\n');
+}
+
+void report_mailboxes(struct report *report)
+{
+	if (report->is_json) {
+		printf("],\"mailboxes\":[");
+		report->needs_comma = false;
+	}
+}
+
+void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state)
+{
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("mailbox", mailbox);
+		putchar(',');
+		print_member("path", path);
+		putchar(',');
+		print_member("state", state);
+		putchar('}');
+		return;
+	}
+	printf("  delivers to ");
+	print_text(path);
+	printf(" (");
+	print_text(state);
+	printf(")\n");
+}
+
+void report_reply(struct report *report, const char *reply, const char *note)
+{
+	if (report->is_json) {
+		printf("],");
+		print_member("reply", reply);
+		putchar(',');
+		print_member("note", note);
+		putchar('}');
+		report->needs_comma = true;
+		return;
+	}
+	if (note != NULL) {
+		printf("  note     ");
+		print_text(note);
+		putchar('\n');
+	}
+	printf("  reply    ");
+	print_text(reply);
+	putchar('\n');
+}
