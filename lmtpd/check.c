@@ -71,8 +71,9 @@ static void check_socket(struct check *check, const char *spec)
 		snprintf(detail, sizeof(detail), "%s: %s: %s", spec, directory, strerror(error));
 		/* /var/spool/postfix/private is closed to all but root and postfix. */
 		say(check, error == EACCES ? REPORT_WARN : REPORT_FAIL, EX_CONFIG, "socket", detail,
-		    error == EACCES ? "run --check as root to see it" :
-				      "install Postfix, or set lmtp.listen to a directory that exists");
+		    error == EACCES
+			? "run --check as root to see it"
+			: "install Postfix, or set lmtp.listen to a directory that exists");
 		return;
 	}
 	say(check, REPORT_OK, 0, "socket", spec, NULL);
@@ -102,8 +103,8 @@ static void check_owner(struct check *check)
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(check->config.user, check->config.group, &uid, &gid, error, sizeof(error)) !=
-	    0) {
+	if (privilege_find(
+		check->config.user, check->config.group, &uid, &gid, error, sizeof(error)) != 0) {
 		say(check, REPORT_FAIL, EX_CONFIG, "mail owner", error,
 		    "groupadd -g 5000 vmail; useradd -g vmail -u 5000 vmail -d /var/mail");
 		return;
@@ -113,8 +114,8 @@ static void check_owner(struct check *check)
 		    "run --check as root to see what the daemon would");
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%s:%s (%u:%u)", check->config.user, check->config.group, uid,
-	    gid);
+	snprintf(detail, sizeof(detail), "%s:%s (%u:%u)", check->config.user, check->config.group,
+	    uid, gid);
 	say(check, uid == 0 ? REPORT_WARN : REPORT_OK, 0, "mail owner", detail,
 	    uid == 0 ? "mail should belong to a user of its own, not to root" : NULL);
 }
@@ -151,14 +152,17 @@ static void check_database(struct check *check)
 	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
 
 	if (result != 0) {
-		const char *error = directory == NULL ? "out of memory" : directory_error(directory);
+		const char *error =
+		    directory == NULL ? "out of memory" : directory_error(directory);
 
 		if (result == DIRECTORY_BAD_QUERY) {
 			say(check, REPORT_FAIL, EX_CONFIG, "database", error,
-			    "correct the query in section mysql, or grant the account what it reads");
+			    "correct the query in section mysql, or grant the account what it "
+			    "reads");
 		} else {
 			say(check, REPORT_FAIL, EX_UNAVAILABLE, "database", error,
-			    "see that it runs, and that hosts, user, password and dbname are right");
+			    "see that it runs, and that hosts, user, password and dbname are "
+			    "right");
 		}
 		directory_free(directory);
 		return;
@@ -166,7 +170,8 @@ static void check_database(struct check *check)
 	say(check, REPORT_OK, 0, "database", directory_host(directory), NULL);
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		/* Reserved names, RFC 2606: nobody can have this address. */
-		if (directory_ask(directory, i, "nobody@lmtpd-check.invalid", ignore_row, NULL) != 0) {
+		if (directory_ask(directory, i, "nobody@lmtpd-check.invalid", ignore_row, NULL) !=
+		    0) {
 			say(check, REPORT_FAIL, EX_CONFIG, directory_query_name(i),
 			    directory_error(directory), "correct the query in section mysql");
 		} else {
@@ -217,13 +222,14 @@ static void show_mailbox(
 {
 	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[256];
 	const char *part = "";
-	int result = config_mailbox_path(&check->config, row, path, sizeof(path)) != 0 ?
-	    -ENAMETOOLONG : maildir_probe(root, path, &part);
+	int result = config_mailbox_path(&check->config, row, path, sizeof(path)) != 0
+			 ? -ENAMETOOLONG
+			 : maildir_probe(root, path, &part);
 
 	snprintf(whole, sizeof(whole), "%s/%s", check->config.base, path);
 	if (result < 0) {
-		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part, part[0] != '\0' ? ": " : "",
-		    strerror(-result));
+		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
+		    part[0] != '\0' ? ": " : "", strerror(-result));
 		*exit_r = EX_TEMPFAIL;
 	} else {
 		snprintf(state, sizeof(state), "%s",
@@ -276,8 +282,9 @@ static int check_address(struct check *check, struct directory *directory,
 		line[reply_format(line, reply, plain, NULL) - 2] = '\0';
 	}
 	report_reply(&check->report, line,
-	    facts.error[0] != '\0' ? facts.error :
-		facts.resolution.note[0] != '\0' ? facts.resolution.note : NULL);
+	    facts.error[0] != '\0'             ? facts.error
+	    : facts.resolution.note[0] != '\0' ? facts.resolution.note
+					       : NULL);
 	resolution_deinit(&facts.resolution);
 	return exit_code;
 }
@@ -308,9 +315,9 @@ int check_addresses(const char *config_file, bool is_json, char *const *addresse
 		fprintf(stderr, "lmtpd: %s\n", error);
 		return EX_CONFIG;
 	}
-	if (geteuid() == 0 &&
-	    (privilege_find(check.config.user, check.config.group, &uid, &gid, error, sizeof(error)) !=
-		    0 || privilege_become(uid, gid, error, sizeof(error)) != 0)) {
+	if (geteuid() == 0 && (privilege_find(check.config.user, check.config.group, &uid, &gid,
+				   error, sizeof(error)) != 0 ||
+				  privilege_become(uid, gid, error, sizeof(error)) != 0)) {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error);
 		config_free(&check.config);
 		return EX_CONFIG;
@@ -323,8 +330,8 @@ int check_addresses(const char *config_file, bool is_json, char *const *addresse
 	}
 	report_begin(&check.report, "addresses");
 	for (size_t i = 0; i < n; i++) {
-		check.exit_code = graver(
-		    check.exit_code, check_address(&check, directory, &root, addresses[i]));
+		check.exit_code =
+		    graver(check.exit_code, check_address(&check, directory, &root, addresses[i]));
 	}
 	report_end(&check.report, check.exit_code);
 	directory_free(directory);

@@ -33,7 +33,8 @@ static int check_delimiter(const char *value, char *error, size_t n_error)
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p <= ' ' || *p >= 0x7f || *p == '@' || *p == '/') {
 			snprintf(error, n_error,
-			    "\"%s\": allowed is a set of printable characters without @ and /", value);
+			    "\"%s\": allowed is a set of printable characters without @ and /",
+			    value);
 			return -1;
 		}
 	}
@@ -47,8 +48,10 @@ static int check_home(const char *value, char *error, size_t n_error)
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p == '%') {
 			if (p[1] != '%' && !is_placeholder(p)) {
-				snprintf(error, n_error, "\"%s\": placeholders are %%d, %%n and %%u; %%%% is a "
-				    "percent sign", value);
+				snprintf(error, n_error,
+				    "\"%s\": placeholders are %%d, %%n and %%u; %%%% is a "
+				    "percent sign",
+				    value);
 				return -1;
 			}
 			tells_apart = tells_apart || p[1] == 'n' || p[1] == 'u';
@@ -56,8 +59,10 @@ static int check_home(const char *value, char *error, size_t n_error)
 		}
 	}
 	if (value[0] != '/' || !tells_apart) {
-		snprintf(error, n_error, "\"%s\": needs an absolute path that tells users apart by %%n or "
-		    "%%u", value);
+		snprintf(error, n_error,
+		    "\"%s\": needs an absolute path that tells users apart by %%n or "
+		    "%%u",
+		    value);
 		return -1;
 	}
 	return 0;
@@ -67,7 +72,8 @@ static int check_path(const char *value, char *error, size_t n_error)
 {
 	if (value[0] == '/' || strchr(value, '%') != NULL || strstr(value, "..") != NULL ||
 	    strlen(value) > 128) {
-		snprintf(error, n_error, "\"%s\": needs a relative path without .. and placeholders", value);
+		snprintf(error, n_error,
+		    "\"%s\": needs a relative path without .. and placeholders", value);
 		return -1;
 	}
 	return 0;
@@ -75,8 +81,8 @@ static int check_path(const char *value, char *error, size_t n_error)
 
 static const struct settings_key keys[] = {
 	{ "", "hostname", SETTINGS_TEXT, "", 0, 0, check_host_name },
-	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}", 0, 0,
-	    listener_check },
+	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}", 0,
+	    0, listener_check },
 	{ "lmtp", "socket_mode", SETTINGS_NUMBER, "0600", 0, 0777, NULL },
 	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
@@ -89,13 +95,13 @@ static const struct settings_key keys[] = {
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", 0, 0, NULL },
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", 0, 0, NULL },
 	{ "maildir", "writers", SETTINGS_NUMBER, "32", 1, 512, NULL },
-	{ "mysql", "user_query", SETTINGS_TEXT, "SELECT email FROM virtual_users WHERE email = '%u'", 0, 0,
-	    NULL },
+	{ "mysql", "user_query", SETTINGS_TEXT,
+	    "SELECT email FROM virtual_users WHERE email = '%u'", 0, 0, NULL },
 	/* The second column lets lmtpd see that the row is the one that was asked for. */
 	{ "mysql", "alias_query", SETTINGS_TEXT,
 	    "SELECT destination, source FROM virtual_aliases WHERE source = '%u'", 0, 0, NULL },
-	{ "mysql", "domain_query", SETTINGS_TEXT, "SELECT name FROM virtual_domains WHERE name = '%d'", 0,
-	    0, NULL },
+	{ "mysql", "domain_query", SETTINGS_TEXT,
+	    "SELECT name FROM virtual_domains WHERE name = '%d'", 0, 0, NULL },
 };
 
 static const char **get_list(
@@ -154,11 +160,11 @@ static int load_mysql(struct config *config, char *error, size_t n_error)
 	struct directory_settings *directory = &config->directory;
 
 	if (file[0] != '\0' && password[0] != '\0') {
-		snprintf(error, n_error, "mysql: both password and password_file are set; leave one out");
+		snprintf(error, n_error,
+		    "mysql: both password and password_file are set; leave one out");
 		return -1;
 	}
-	config->password =
-	    file[0] != '\0' ? read_password(file, error, n_error) : strdup(password);
+	config->password = file[0] != '\0' ? read_password(file, error, n_error) : strdup(password);
 	if (config->password == NULL) {
 		return -1;
 	}
@@ -192,8 +198,10 @@ static int load_values(struct config *config, char *error, size_t n_error)
 
 	if (hostname[0] == '\0') {
 		if (gethostname(config->hostname, sizeof(config->hostname) - 1) != 0 ||
-		    check_host_name(config->hostname, error, n_error) != 0 || config->hostname[0] == '\0') {
-			snprintf(error, n_error, "hostname is \"\" and the machine has no usable name; set it");
+		    check_host_name(config->hostname, error, n_error) != 0 ||
+		    config->hostname[0] == '\0') {
+			snprintf(error, n_error,
+			    "hostname is \"\" and the machine has no usable name; set it");
 			return -1;
 		}
 	} else {
@@ -207,7 +215,8 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	config->lmtp = (struct lmtp_settings){
 		.hostname = config->hostname,
 		.recipient_delimiter = settings_text(settings, "lmtp", "recipient_delimiter"),
-		.message_size_limit = (uint64_t)settings_number(settings, "lmtp", "message_size_limit"),
+		.message_size_limit =
+		    (uint64_t)settings_number(settings, "lmtp", "message_size_limit"),
 		.recipient_limit = (size_t)settings_number(settings, "lmtp", "recipient_limit"),
 	};
 	config->path = settings_text(settings, "maildir", "path");
@@ -220,7 +229,8 @@ static int load_values(struct config *config, char *error, size_t n_error)
 		return -1;
 	}
 	if (config->user[0] == '\0' || config->group[0] == '\0') {
-		snprintf(error, n_error, "maildir.user and maildir.group must name who owns the mail");
+		snprintf(
+		    error, n_error, "maildir.user and maildir.group must name who owns the mail");
 		return -1;
 	}
 	return load_mysql(config, error, n_error);
@@ -302,7 +312,7 @@ int config_mailbox_path(
 	}
 	if (fits && config->path[0] != '\0') {
 		fits = put(path_r, n_path, &at, "/", 1) &&
-		    put(path_r, n_path, &at, config->path, strlen(config->path));
+		       put(path_r, n_path, &at, config->path, strlen(config->path));
 	}
 	return fits ? 0 : -1;
 }

@@ -12,30 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "lmtpd/delivery.h"
+#include "lmtpd/delivery_log.h"
 #include "lmtpd/lookup.h"
 #include "lmtpd/protocol/lmtp.h"
+#include "lmtpd/stream.h"
 #include "runtime/log.h"
-
-union stream {
-	uv_handle_t handle;
-	uv_stream_t stream;
-	uv_pipe_t pipe;
-	uv_tcp_t tcp;
-};
 
 struct connection {
 	LIST_ENTRY(connection) entry;
 	struct server *server;
 	struct service *service;
-	union stream in;  /* both ways, but for stdin and stdout */
-	union stream out; /* used when is_split */
-	bool is_split;
+	struct stream stream;
 	uv_timer_t timer;
-	unsigned n_handles; /* that are not closed yet */
+	bool is_timer_closed, is_stream_closed;
 
 	struct lmtp lmtp;
 	struct lmtp_callbacks callbacks;
@@ -45,8 +36,7 @@ struct connection {
 	char *input; /* that the machine could not take yet */
 	size_t n_input, input_at;
 	unsigned n_lookups; /* out on the lane */
-	bool is_reading, is_writing;
-	bool is_closing; /* close once the output is sent */
+	bool is_closing;    /* close once the output is sent */
 	bool is_closed;
 	uint64_t active; /* uv_now() of the last sign of life */
 };
@@ -54,48 +44,20 @@ struct connection {
 static void proceed(struct connection *connection);
 static void finish(struct connection *connection);
 
-static uv_stream_t *out_of(struct connection *connection)
-{
-	return connection->is_split ? &connection->out.stream : &connection->in.stream;
-}
-
 static const char *transaction_id(const struct connection *connection, char *id, size_t n)
 {
 	snprintf(id, n, "%s.%u", connection->id, connection->lmtp.n_transactions);
 	return id;
 }
 
-/* One line for one recipient. */
-static void log_recipient(const struct connection *connection, const struct lmtp_recipient *recipient,
-    const struct delivery *delivery, const char *reason)
+static void log_recipient(const struct connection *connection,
+    const struct lmtp_recipient *recipient, const struct delivery *delivery, const char *reason)
 {
-	const struct recipient_facts *facts = recipient->data;
-	enum reply reply = recipient->reply;
-	enum log_level level = reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
-	struct log_line line;
-	char id[80], mailboxes[1024] = "";
+	const char *sender = connection->lmtp.sender;
+	char id[80];
 
-	for (size_t i = 0, n = 0; facts != NULL && i < facts->resolution.n_mailboxes &&
-	     n < sizeof(mailboxes); i++) {
-		n += (size_t)snprintf(mailboxes + n, sizeof(mailboxes) - n, "%s%s", i > 0 ? "," : "",
-		    facts->resolution.mailboxes[i].text);
-	}
-	log_begin(&line, level, "delivery");
-	log_text(&line, "session", transaction_id(connection, id, sizeof(id)));
-	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
-	log_address(&line, "from", connection->lmtp.sender != NULL ? connection->lmtp.sender : "");
-	log_address(&line, "to", recipient->text);
-	log_address(&line, "mailbox", mailboxes);
-	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
-	log_number(&line, "size", delivery != NULL ? delivery->maildir.size : 0);
-	log_number(&line, "ms",
-	    delivery != NULL ? (delivery->finished - delivery->ended) / 1000000 : 0);
-	log_text(&line, "status", reply == REPLY_SAVED ? "saved" :
-		reply_is_permanent(reply) ? "rejected" : "deferred");
-	log_number(&line, "code", (uint64_t)reply_code(reply));
-	log_text(&line, "dsn", reply_enhanced(reply));
-	log_quoted(&line, "reason", reason);
-	log_end(&line);
+	delivery_log(transaction_id(connection, id, sizeof(id)), sender != NULL ? sender : "",
+	    recipient, delivery, reason);
 }
 
 /* A RCPT, or a message for its size, that was refused. */
@@ -105,16 +67,32 @@ static void on_refused(void *context, const struct lmtp_recipient *recipient)
 	const char *reason = reply_text(recipient->reply);
 
 	if (facts != NULL && recipient->reply != REPLY_TOO_BIG) {
-		reason = facts->error[0] != '\0' ? facts->error :
-		    facts->resolution.note[0] != '\0' ? facts->resolution.note : reason;
+		if (facts->error[0] != '\0') {
+			reason = facts->error;
+		} else if (facts->resolution.note[0] != '\0') {
+			reason = facts->resolution.note;
+		}
 	}
 	log_recipient(context, recipient, NULL, reason);
 }
 
-static void free_connection(struct connection *connection)
+static bool has_work_out(const struct connection *connection)
+{
+	return connection->n_lookups > 0 ||
+	       (connection->delivery != NULL && connection->delivery->is_out);
+}
+
+static void free_if_done(struct connection *connection)
 {
 	struct server *server = connection->server;
 
+	if (!connection->is_timer_closed || !connection->is_stream_closed ||
+	    has_work_out(connection)) {
+		return;
+	}
+	if (connection->delivery != NULL) {
+		delivery_abandon(connection->delivery);
+	}
 	LIST_REMOVE(connection, entry);
 	lmtp_deinit(&connection->lmtp);
 	service_unref(connection->service);
@@ -123,38 +101,29 @@ static void free_connection(struct connection *connection)
 	server_on_connection_closed(server);
 }
 
-static void free_if_done(struct connection *connection)
-{
-	bool is_delivery_out = connection->delivery != NULL && connection->delivery->is_out;
-
-	if (connection->is_closed && connection->n_handles == 0 && connection->n_lookups == 0 &&
-	    !is_delivery_out) {
-		if (connection->delivery != NULL) {
-			delivery_abandon(connection->delivery);
-		}
-		free_connection(connection);
-	}
-}
-
-static void on_handle_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
 	struct connection *connection = handle->data;
 
-	connection->n_handles--;
+	connection->is_timer_closed = true;
+	free_if_done(connection);
+}
+
+static void on_stream_closed(void *owner)
+{
+	struct connection *connection = owner;
+
+	connection->is_stream_closed = true;
 	free_if_done(connection);
 }
 
 /* Closes the socket at once. A message past its last dot goes on to its end without it. */
 static void close_connection(struct connection *connection)
 {
-	if (connection->is_closed) {
-		return;
-	}
-	connection->is_closed = true;
-	uv_close((uv_handle_t *)&connection->timer, on_handle_closed);
-	uv_close(&connection->in.handle, on_handle_closed);
-	if (connection->is_split) {
-		uv_close(&connection->out.handle, on_handle_closed);
+	if (!connection->is_closed) {
+		connection->is_closed = true;
+		uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
+		stream_close(&connection->stream);
 	}
 }
 
@@ -162,67 +131,40 @@ static void close_connection(struct connection *connection)
 static void lose(struct connection *connection, const char *why)
 {
 	if (!connection->is_closed && lmtp_is_in_body(&connection->lmtp)) {
-		log_event(LOG_LEVEL_WARNING, "lost", "session %s: %s in the middle of a message, %s",
-		    connection->id, why, connection->lmtp.phase == LMTP_PHASE_DELIVERING ?
-			"which is delivered all the same" : "which is dropped; the client still has it");
+		bool is_delivering = connection->lmtp.phase == LMTP_PHASE_DELIVERING;
+
+		log_event(LOG_LEVEL_WARNING, "lost",
+		    "session %s: %s in the middle of a message, %s", connection->id, why,
+		    is_delivering ? "which is delivered all the same"
+				  : "which is dropped; the client still has it");
 	}
 	close_connection(connection);
 }
 
-struct write_request {
-	uv_write_t request;
-	char data[];
-};
-
-static void on_written(uv_write_t *request, int status)
+static void on_written(void *owner, int status)
 {
-	struct connection *connection = request->data;
+	struct connection *connection = owner;
 
-	free(request);
-	connection->is_writing = false;
 	if (status < 0) {
 		lose(connection, "the client does not take its replies");
-		return;
 	}
 	connection->active = uv_now(&connection->server->loop);
 	proceed(connection);
 }
 
-/* Sends what the machine has put out: at once if the socket takes it, else in the background. */
+/* Sends what the machine has put out. */
 static void flush(struct connection *connection)
 {
-	struct write_request *request;
 	size_t n;
 	const char *output = lmtp_output(&connection->lmtp, &n);
-	uv_buf_t buf = uv_buf_init((char *)(size_t)output, (unsigned)n);
-	int sent;
+	int result;
 
-	if (connection->is_closed || connection->is_writing || n == 0) {
+	if (connection->is_closed || connection->stream.is_writing || n == 0) {
 		return;
 	}
-	sent = uv_try_write(out_of(connection), &buf, 1);
-	if (sent < 0 && sent != UV_EAGAIN) {
-		lose(connection, "the client does not take its replies");
-		return;
-	}
-	lmtp_sent(&connection->lmtp, sent > 0 ? (size_t)sent : 0);
-	output = lmtp_output(&connection->lmtp, &n);
-	if (n == 0) {
-		return;
-	}
-	request = malloc(sizeof(*request) + n);
-	if (request == NULL) {
-		lose(connection, "no memory for the replies");
-		return;
-	}
-	memcpy(request->data, output, n);
+	result = stream_write(&connection->stream, output, n);
 	lmtp_sent(&connection->lmtp, n);
-	request->request.data = connection;
-	buf = uv_buf_init(request->data, (unsigned)n);
-	connection->is_writing = true;
-	if (uv_write(&request->request, out_of(connection), &buf, 1, on_written) != 0) {
-		connection->is_writing = false;
-		free(request);
+	if (result < 0) {
 		lose(connection, "the client does not take its replies");
 	}
 }
@@ -265,7 +207,7 @@ static void answer_recipients(struct connection *connection, const struct delive
 	struct lmtp_recipient *recipient;
 	char id[80], reason[1024];
 
-	STAILQ_FOREACH(recipient, &connection->lmtp.recipients, next) {
+	STAILQ_FOREACH (recipient, &connection->lmtp.recipients, next) {
 		recipient->reply = REPLY_NO_MEMORY;
 		snprintf(reason, sizeof(reason), "%s", reply_text(recipient->reply));
 		if (delivery != NULL) {
@@ -317,13 +259,11 @@ static void abandon(struct connection *connection)
 	}
 }
 
-/* Feeds the machine and does what it asks for. Returns the bytes taken; *goes_on_r: it would take
- * more. */
-static size_t feed(struct connection *connection, const char *data, size_t n, bool *goes_on_r)
+/* Feeds the machine and does what it asks for. Returns the bytes taken. */
+static size_t feed(struct connection *connection, const char *data, size_t n)
 {
 	size_t taken = 0;
 
-	*goes_on_r = false;
 	for (;;) {
 		struct delivery *delivery = connection->delivery;
 		char scrap[256];
@@ -331,7 +271,7 @@ static size_t feed(struct connection *connection, const char *data, size_t n, bo
 		char *body = scrap;
 		size_t body_cap = sizeof(scrap);
 
-		if (connection->is_closed || connection->is_writing) {
+		if (connection->is_closed || connection->stream.is_writing) {
 			return taken;
 		}
 		if (delivery != NULL) {
@@ -345,14 +285,13 @@ static size_t feed(struct connection *connection, const char *data, size_t n, bo
 			body = delivery->buffer + delivery->n;
 			body_cap = delivery->cap - delivery->n;
 		}
-		taken += lmtp_feed(&connection->lmtp, data + taken, n - taken, body, body_cap, &step);
+		taken +=
+		    lmtp_feed(&connection->lmtp, data + taken, n - taken, body, body_cap, &step);
 		if (delivery != NULL) {
 			delivery->n += step.n_body;
 		}
 		switch (step.want) {
 		case LMTP_INPUT:
-			*goes_on_r = true;
-			return taken;
 		case LMTP_WAIT:
 			return taken;
 		case LMTP_FLUSH:
@@ -394,10 +333,9 @@ static void keep_input(struct connection *connection, const char *data, size_t n
 	connection->input_at = 0;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void on_read(void *owner, const char *data, ssize_t n)
 {
-	struct connection *connection = stream->data;
-	bool goes_on;
+	struct connection *connection = owner;
 	size_t taken;
 
 	if (n < 0) {
@@ -405,26 +343,15 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		lose(connection, "the client closed the connection");
 		return;
 	}
-	if (n == 0) {
-		return;
-	}
 	connection->active = uv_now(&connection->server->loop);
-	taken = feed(connection, buf->base, (size_t)n, &goes_on);
-	keep_input(connection, buf->base + taken, (size_t)n - taken);
+	taken = feed(connection, data, (size_t)n);
+	keep_input(connection, data + taken, (size_t)n - taken);
 	finish(connection);
-}
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
-{
-	struct connection *connection = handle->data;
-
-	*buf = uv_buf_init(connection->server->read_buffer, SERVER_READ_SIZE);
 }
 
 static bool is_waiting(const struct connection *connection)
 {
-	return connection->n_input > 0 || connection->is_writing || connection->n_lookups > 0 ||
-	    (connection->delivery != NULL && connection->delivery->is_out);
+	return connection->n_input > 0 || connection->stream.is_writing || has_work_out(connection);
 }
 
 /* After each turn: sends the replies, then reads on, waits or closes. */
@@ -435,30 +362,24 @@ static void finish(struct connection *connection)
 		free_if_done(connection);
 		return;
 	}
-	if (connection->is_closing && !connection->is_writing) {
-		close_connection(connection);
-		return;
-	}
-	if (connection->is_reading && (is_waiting(connection) || connection->is_closing)) {
-		uv_read_stop(&connection->in.stream);
-		connection->is_reading = false;
-	} else if (!connection->is_reading && !is_waiting(connection) && !connection->is_closing) {
-		connection->is_reading =
-		    uv_read_start(&connection->in.stream, on_alloc, on_read) == 0;
-		if (!connection->is_reading) {
+	if (connection->is_closing) {
+		stream_read(&connection->stream, false);
+		if (!connection->stream.is_writing) {
 			close_connection(connection);
 		}
+	} else if (stream_read(&connection->stream, !is_waiting(connection)) != 0) {
+		close_connection(connection);
 	}
 }
 
 /* An outcome has come, or the output has gone: takes up the input that was kept. */
 static void proceed(struct connection *connection)
 {
-	bool goes_on;
-
 	if (!connection->is_closed) {
-		connection->input_at += feed(connection, connection->input + connection->input_at,
-		    connection->n_input - connection->input_at, &goes_on);
+		const char *input = connection->n_input > 0 ? connection->input : "";
+
+		connection->input_at += feed(connection, input + connection->input_at,
+		    connection->n_input - connection->input_at);
 		if (connection->input_at == connection->n_input) {
 			free(connection->input);
 			connection->input = NULL;
@@ -466,12 +387,6 @@ static void proceed(struct connection *connection)
 		}
 	}
 	finish(connection);
-}
-
-static bool has_work_out(const struct connection *connection)
-{
-	return connection->n_lookups > 0 ||
-	    (connection->delivery != NULL && connection->delivery->is_out);
 }
 
 /* The timer is not moved with each byte; it looks at the last sign of life when it fires. */
@@ -485,7 +400,7 @@ static void on_timer(uv_timer_t *timer)
 		uv_timer_start(timer, on_timer, has_work_out(connection) ? limit : limit - idle, 0);
 		return;
 	}
-	if (connection->is_writing) {
+	if (connection->stream.is_writing) {
 		lose(connection, "the client does not take its replies");
 		return;
 	}
@@ -509,70 +424,55 @@ static struct connection *new_connection(struct server *server)
 		.refused = on_refused,
 		.release = recipient_facts_free,
 	};
-	snprintf(connection->id, sizeof(connection->id), "%s%x", server->id_prefix, ++server->n_sessions);
+	snprintf(connection->id, sizeof(connection->id), "%s%x", server->id_prefix,
+	    ++server->n_sessions);
 	lmtp_init(&connection->lmtp, &connection->service->config.lmtp, &connection->callbacks);
+	connection->stream = (struct stream){
+		.owner = connection,
+		.on_read = on_read,
+		.on_written = on_written,
+		.on_closed = on_stream_closed,
+		.read_buffer = server->read_buffer,
+		.n_read_buffer = sizeof(server->read_buffer),
+	};
 	uv_timer_init(&server->loop, &connection->timer);
 	connection->timer.data = connection;
-	connection->n_handles = 1;
-	LIST_INSERT_HEAD(&server->connections, connection, entry);
-	server->n_connections++;
 	uv_timer_start(&connection->timer, on_timer,
 	    (uint64_t)connection->service->config.idle_timeout * 1000, 0);
+	LIST_INSERT_HEAD(&server->connections, connection, entry);
+	server->n_connections++;
 	return connection;
+}
+
+static int start(struct connection *connection, int result)
+{
+	if (result != 0) {
+		close_connection(connection);
+	} else {
+		finish(connection); /* sends the greeting */
+	}
+	return result;
 }
 
 void connection_accept(struct server *server, struct server_listener *listener)
 {
 	struct connection *connection = new_connection(server);
 
-	if (connection == NULL) {
+	if (connection == NULL) { /* the client waits until another connection ends */
 		listener->has_waiting = true;
 		return;
 	}
-	if (listener->handle.type == UV_TCP) {
-		uv_tcp_init(&server->loop, &connection->in.tcp);
-		uv_tcp_nodelay(&connection->in.tcp, 1);
-	} else {
-		uv_pipe_init(&server->loop, &connection->in.pipe, 0);
-	}
-	connection->in.handle.data = connection;
-	connection->n_handles++;
-	if (uv_accept(&listener->stream, &connection->in.stream) != 0) {
-		close_connection(connection);
-		return;
-	}
-	finish(connection);
-}
-
-static int open_stream(struct server *server, union stream *stream, int fd)
-{
-	if (uv_guess_handle(fd) == UV_TCP) {
-		uv_tcp_init(&server->loop, &stream->tcp);
-		return uv_tcp_open(&stream->tcp, fd);
-	}
-	uv_pipe_init(&server->loop, &stream->pipe, 0);
-	return uv_pipe_open(&stream->pipe, fd);
+	start(connection, stream_accept(&connection->stream, &listener->stream));
 }
 
 int connection_open_stdio(struct server *server)
 {
 	struct connection *connection = new_connection(server);
-	int result;
 
 	if (connection == NULL) {
 		return -ENOMEM;
 	}
-	connection->is_split = true;
-	connection->in.handle.data = connection->out.handle.data = connection;
-	connection->n_handles += 2;
-	result = open_stream(server, &connection->in, STDIN_FILENO);
-	if (open_stream(server, &connection->out, STDOUT_FILENO) != 0 || result != 0) {
-		close_connection(connection);
-		return -EINVAL;
-	}
-	connection->in.handle.data = connection->out.handle.data = connection;
-	finish(connection);
-	return 0;
+	return start(connection, stream_open_stdio(&connection->stream, &server->loop));
 }
 
 void connection_shut_down(struct connection *connection)

@@ -60,7 +60,7 @@ static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
 	const struct lmtp_recipient *recipient;
 	size_t n_max = 0;
 
-	STAILQ_FOREACH(recipient, &lmtp->recipients, next) {
+	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
 		n_max += resolution_of(recipient)->n_mailboxes;
 	}
 	delivery->targets = calloc(n_max, sizeof(*delivery->targets));
@@ -68,7 +68,7 @@ static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
 	if (delivery->targets == NULL || delivery->paths == NULL) {
 		return -ENOMEM;
 	}
-	STAILQ_FOREACH(recipient, &lmtp->recipients, next) {
+	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
 		const struct resolution *resolution = resolution_of(recipient);
 
 		for (size_t i = 0; i < resolution->n_mailboxes; i++) {
@@ -139,8 +139,8 @@ static void run_write(struct work *work, void *context)
 	if (!delivery->is_open) {
 		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
 		    delivery->n - delivery->n_header);
-		maildir_open(
-		    &delivery->maildir, &delivery->service->root, delivery->targets, delivery->n_targets);
+		maildir_open(&delivery->maildir, &delivery->service->root, delivery->targets,
+		    delivery->n_targets);
 		delivery->is_open = true;
 	}
 	/* An error stands in the targets' results; the rest of the message is taken and dropped. */
@@ -177,8 +177,8 @@ bool delivery_make_room(struct delivery *delivery)
 	return true;
 }
 
-void delivery_write(struct delivery *delivery, bool is_last,
-    void (*done)(struct delivery *delivery), void *owner)
+void delivery_write(
+    struct delivery *delivery, bool is_last, void (*done)(struct delivery *delivery), void *owner)
 {
 	delivery->done = done;
 	delivery->owner = owner;
@@ -242,15 +242,16 @@ enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_r
 
 		if (config_mailbox_path(&delivery->service->config, &resolution->mailboxes[i], path,
 			sizeof(path)) != 0) {
-			snprintf(reason_r, n, "the path of %s is too long", resolution->mailboxes[i].text);
+			snprintf(reason_r, n, "the path of %s is too long",
+			    resolution->mailboxes[i].text);
 			return REPLY_NOT_WRITTEN;
 		}
 		at = find_target(delivery, path);
 		assert(at < delivery->n_targets);
 		target = &delivery->targets[at];
 		if (target->result != 0) {
-			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", target->step, base, target->path,
-			    target->part, strerror(-target->result));
+			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", target->step, base,
+			    target->path, target->part, strerror(-target->result));
 			return reply_to(target->result);
 		}
 	}

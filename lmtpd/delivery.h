@@ -22,7 +22,7 @@ struct delivery {
 	size_t n, cap;
 	size_t n_header; /* of the fields put on top, in the first buffer */
 	bool is_open, is_last, is_abandoned;
-	bool is_out;     /* on the lane */
+	bool is_out; /* on the lane */
 
 	struct maildir_delivery maildir;
 	struct maildir_target *targets;
@@ -43,8 +43,8 @@ bool delivery_make_room(struct delivery *delivery);
 
 /* Sends what the buffer holds to the lane; done() gets the delivery back on the loop, the buffer
  * empty. is_last: the message is complete, done() finds the results in targets. */
-void delivery_write(struct delivery *delivery, bool is_last,
-    void (*done)(struct delivery *delivery), void *owner);
+void delivery_write(
+    struct delivery *delivery, bool is_last, void (*done)(struct delivery *delivery), void *owner);
 
 /* Drops the message and frees the delivery, on the lane if it has a file. Not while it is out. */
 void delivery_abandon(struct delivery *delivery);

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int ask(void *source, enum resolver_table table, const char *key, resolver_row *on_row,
-    void *data)
+static int ask(
+    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data)
 {
 	static const enum directory_query queries[] = {
 		[RESOLVER_MAILBOX] = DIRECTORY_MAILBOX,
@@ -79,8 +79,8 @@ static void run_lookup(struct work *work, void *context)
 		lookup->reply = REPLY_NO_DATABASE;
 		return;
 	}
-	lookup->reply = lookup_resolve(directory, &lookup->service->config, &lookup->address, NULL, NULL,
-	    lookup->facts);
+	lookup->reply = lookup_resolve(
+	    directory, &lookup->service->config, &lookup->address, NULL, NULL, lookup->facts);
 }
 
 static void done_lookup(struct work *work)

@@ -109,7 +109,8 @@ static int serve(const struct options *options)
 	}
 	if (uid == 0) {
 		log_event(LOG_LEVEL_WARNING, "start",
-		    "runs as root, since maildir.user says so; mail should belong to a user of its own");
+		    "runs as root, since maildir.user says so; mail should belong to a user of its "
+		    "own");
 	}
 	return server_run(&server, options->config_file, &config, fds, n_fds);
 }

@@ -29,5 +29,6 @@ void report_check(struct report *report, enum report_status status, const char *
 void report_address(struct report *report, const char *address);
 void report_lookup(struct report *report, const char *table, const char *key, const char *found);
 void report_mailboxes(struct report *report);
-void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state);
+void report_mailbox(
+    struct report *report, const char *mailbox, const char *path, const char *state);
 void report_reply(struct report *report, const char *reply, const char *note);

@@ -31,7 +31,8 @@ struct destinations {
 	size_t count;
 };
 
-static void trace(const struct run *run, enum resolver_table table, const char *key, const char *found)
+static void trace(
+    const struct run *run, enum resolver_table table, const char *key, const char *found)
 {
 	if (run->resolver->trace != NULL) {
 		run->resolver->trace(run->resolver->trace_data, table, key, found);
@@ -105,8 +106,8 @@ static int on_domain_row(
 {
 	struct match *match = data;
 
-	match->is_found = match->is_found || (first != NULL &&
-	    address_equal_lowered(first, n_first, match->key, strlen(match->key)));
+	match->is_found = match->is_found || (first != NULL && address_equal_lowered(first, n_first,
+								   match->key, strlen(match->key)));
 	return 0;
 }
 
@@ -155,8 +156,9 @@ static int on_alias_row(
 	struct destinations *destinations = data;
 	size_t i = 0;
 
-	if (first == NULL || (second != NULL && !address_equal_lowered(second, n_second,
-		destinations->key, strlen(destinations->key)))) {
+	if (first == NULL ||
+	    (second != NULL && !address_equal_lowered(second, n_second, destinations->key,
+				   strlen(destinations->key)))) {
 		return 0;
 	}
 	while (i < n_first) {
@@ -219,7 +221,8 @@ static void put_chain(char *out, size_t n, const struct frame *frame)
 		out[0] = '\0';
 	}
 	used = strlen(out);
-	snprintf(out + used, n - used, "%s%s", frame->from != NULL ? " -> " : "", frame->address.text);
+	snprintf(
+	    out + used, n - used, "%s%s", frame->from != NULL ? " -> " : "", frame->address.text);
 }
 
 static int report_loop(struct run *run, const struct frame *frame, const char *next)
@@ -249,7 +252,8 @@ static enum address_outcome read_destination(struct address *address_r, const ch
 		int n = snprintf(whole, sizeof(whole), "%.*s%.*s", (int)frame->address.n_local,
 		    frame->address.text, (int)path.n, path.text);
 
-		return n > ADDRESS_MAX ? ADDRESS_BAD : address_from_text(address_r, whole, (size_t)n);
+		return n > ADDRESS_MAX ? ADDRESS_BAD
+				       : address_from_text(address_r, whole, (size_t)n);
 	}
 	if (address_from_path(&plain, &path) != ADDRESS_OK) {
 		return ADDRESS_BAD;
@@ -318,7 +322,8 @@ static int give_up(struct run *run, const struct frame *frame)
 	}
 	if (!is_ours) {
 		run->leads_elsewhere = true;
-		add_note(run, "alias leads elsewhere, Postfix must expand it: ", frame->address.text);
+		add_note(
+		    run, "alias leads elsewhere, Postfix must expand it: ", frame->address.text);
 	} else {
 		add_note(run, "alias leads to no mailbox, left out: ", frame->address.text);
 	}
@@ -357,8 +362,8 @@ static int expand(struct run *run, const struct frame *frame)
 	return result;
 }
 
-int resolver_resolve(const struct resolver *resolver, const struct address *address,
-    struct resolution *resolution_r)
+int resolver_resolve(
+    const struct resolver *resolver, const struct address *address, struct resolution *resolution_r)
 {
 	struct run run = { .resolver = resolver, .resolution = resolution_r };
 	struct frame frame = { .address = *address };

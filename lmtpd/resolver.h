@@ -25,13 +25,13 @@ enum {
 };
 
 /* One row of an answer; see directory_row. */
-typedef int resolver_row(void *data, const char *first, size_t n_first, const char *second,
-    size_t n_second);
+typedef int resolver_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second);
 
 /* Asks for a key and calls on_row for every row. 0, what on_row returned if not 0, or a negative
  * accident. */
-typedef int resolver_ask(void *source, enum resolver_table table, const char *key,
-    resolver_row *on_row, void *data);
+typedef int resolver_ask(
+    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data);
 
 /* Told of every look-up: found is the row (or the list of destinations), NULL where there is none. */
 typedef void resolver_trace(
@@ -49,8 +49,8 @@ enum resolver_outcome {
 	RESOLVER_FOUND = 0,
 	RESOLVER_NO_MAILBOX, /* the domain is ours, the address is not */
 	RESOLVER_NO_DOMAIN,
-	RESOLVER_LOOP,       /* too many levels or results; the chain is in the note */
-	RESOLVER_ELSEWHERE,  /* an alias leads to a domain that is not ours */
+	RESOLVER_LOOP,      /* too many levels or results; the chain is in the note */
+	RESOLVER_ELSEWHERE, /* an alias leads to a domain that is not ours */
 };
 
 struct resolution {

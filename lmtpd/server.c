@@ -28,11 +28,12 @@ int server_listen(struct server *server, const struct config *config, int *fds_r
 	size_t n = n_passed > 0 ? (size_t)n_passed : config->n_listen;
 
 	if (n == 0 || n > SERVER_LISTENERS_MAX) {
-		snprintf(error, n_error, "lmtp.listen: from 1 to %d sockets, not %zu", SERVER_LISTENERS_MAX, n);
+		snprintf(error, n_error, "lmtp.listen: from 1 to %d sockets, not %zu",
+		    SERVER_LISTENERS_MAX, n);
 		return -1;
 	}
-	if (n_passed <= 0 && privilege_find(config->socket_user, config->socket_group, &settings.uid,
-		&settings.gid, error, n_error) != 0) {
+	if (n_passed <= 0 && privilege_find(config->socket_user, config->socket_group,
+				 &settings.uid, &settings.gid, error, n_error) != 0) {
 		memmove(error + 13, error, strnlen(error, n_error - 14) + 1);
 		memcpy(error, "socket_user: ", 13);
 		return -1;
@@ -61,7 +62,8 @@ static void on_connection(uv_stream_t *stream, int status)
 	struct server *server = listener->server;
 
 	if (status < 0) {
-		log_event(LOG_LEVEL_ERROR, "accept", "cannot accept a connection: %s", uv_strerror(status));
+		log_event(LOG_LEVEL_ERROR, "accept", "cannot accept a connection: %s",
+		    uv_strerror(status));
 		return;
 	}
 	/* Not accepted, it keeps libuv from taking more off the backlog: clients wait there. */
@@ -102,7 +104,8 @@ void server_on_connection_closed(struct server *server)
 		return;
 	}
 	for (size_t i = 0; i < server->n_listeners && !server->is_stopping &&
-	     server->n_connections < server->connections_max; i++) {
+			   server->n_connections < server->connections_max;
+	     i++) {
 		if (server->listeners[i].has_waiting) {
 			server->listeners[i].has_waiting = false;
 			connection_accept(server, &server->listeners[i]);
@@ -183,12 +186,13 @@ static void done_reload(struct work *work)
 	struct server *server = reload->server;
 
 	if (reload->result == DIRECTORY_BAD_QUERY || server->service == NULL) {
-		log_event(LOG_LEVEL_ERROR, "reload", "the old configuration stays: %s", reload->error);
+		log_event(
+		    LOG_LEVEL_ERROR, "reload", "the old configuration stays: %s", reload->error);
 		service_unref(reload->service);
 	} else {
 		if (reload->result < 0) {
-			log_event(LOG_LEVEL_WARNING, "reload", "the database cannot be asked now: %s",
-			    reload->error);
+			log_event(LOG_LEVEL_WARNING, "reload",
+			    "the database cannot be asked now: %s", reload->error);
 		}
 		service_unref(server->service);
 		server->service = reload->service;
@@ -201,7 +205,7 @@ static void done_reload(struct work *work)
 static bool is_listen_changed(const struct config *a, const struct config *b)
 {
 	bool is_changed = a->n_listen != b->n_listen || a->socket_mode != b->socket_mode ||
-	    strcmp(a->user, b->user) != 0 || strcmp(a->group, b->group) != 0;
+			  strcmp(a->user, b->user) != 0 || strcmp(a->group, b->group) != 0;
 
 	for (size_t i = 0; i < a->n_listen && !is_changed; i++) {
 		is_changed = strcmp(a->listen[i], b->listen[i]) != 0;
@@ -225,7 +229,8 @@ static void on_hangup(uv_signal_t *signal, int number)
 	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	systemd_notify(state);
 	reload = calloc(1, sizeof(*reload));
-	if (reload == NULL || config_load(&config, server->config_file, error, sizeof(error)) != 0) {
+	if (reload == NULL ||
+	    config_load(&config, server->config_file, error, sizeof(error)) != 0) {
 		log_event(LOG_LEVEL_ERROR, "reload", "the old configuration stays: %s",
 		    reload == NULL ? "out of memory" : error);
 		free(reload);
@@ -253,7 +258,12 @@ static void on_hangup(uv_signal_t *signal, int number)
 /* As many connections as there are descriptors, less those that deliveries and the rest need. */
 static void set_limits(struct server *server, const struct config *config)
 {
-	enum { RESERVE = 64, PER_WRITER = 64, LEAST = 16, MOST = 100000 };
+	enum {
+		RESERVE = 64,
+		PER_WRITER = 64,
+		LEAST = 16,
+		MOST = 100000
+	};
 	rlim_t reserve = RESERVE + config->connections + (rlim_t)config->writers * PER_WRITER;
 	struct rlimit limit;
 
@@ -264,11 +274,13 @@ static void set_limits(struct server *server, const struct config *config)
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur > reserve + LEAST) {
-		server->connections_max = limit.rlim_cur - reserve < MOST ? limit.rlim_cur - reserve : MOST;
+		server->connections_max =
+		    limit.rlim_cur - reserve < MOST ? limit.rlim_cur - reserve : MOST;
 	}
 }
 
-static void init_signal(struct server *server, uv_signal_t *signal, uv_signal_cb on_signal, int number)
+static void init_signal(
+    struct server *server, uv_signal_t *signal, uv_signal_cb on_signal, int number)
 {
 	uv_signal_init(&server->loop, signal);
 	signal->data = server;
@@ -320,8 +332,8 @@ static int start(struct server *server, const int *fds, size_t n_fds)
 		int result = open_listener(server, &server->listeners[i], fds[i]);
 
 		if (result != 0) {
-			log_event(LOG_LEVEL_ERROR, "start", "cannot listen on descriptor %d: %s", fds[i],
-			    uv_strerror(result));
+			log_event(LOG_LEVEL_ERROR, "start", "cannot listen on descriptor %d: %s",
+			    fds[i], uv_strerror(result));
 			return -1;
 		}
 		server->n_listeners++;
@@ -330,19 +342,20 @@ static int start(struct server *server, const int *fds, size_t n_fds)
 		server->is_stdio = true;
 		if (connection_open_stdio(server) != 0) {
 			log_event(LOG_LEVEL_ERROR, "start",
-			    "--stdio: stdin and stdout must be pipes or sockets, not files or a terminal");
+			    "--stdio: stdin and stdout must be pipes or sockets, not files or a "
+			    "terminal");
 			return -1;
 		}
 		return 0;
 	}
 	tell_ready();
-	log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s", LMTPD_VERSION,
-	    n_fds, server->service->config.base);
+	log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
+	    LMTPD_VERSION, n_fds, server->service->config.base);
 	return 0;
 }
 
-int server_run(struct server *server, const char *config_file, struct config *config, const int *fds,
-    size_t n_fds)
+int server_run(struct server *server, const char *config_file, struct config *config,
+    const int *fds, size_t n_fds)
 {
 	char error[512];
 	int result;

@@ -39,10 +39,10 @@ struct server {
 	uv_timer_t drain;
 	struct connections connections;
 	size_t n_connections, connections_max;
-	unsigned n_sessions;      /* so far, for their ids */
+	unsigned n_sessions; /* so far, for their ids */
 	char id_prefix[40];
 	bool is_stopping;
-	bool is_stdio;            /* one session, then the end */
+	bool is_stdio;                      /* one session, then the end */
 	char read_buffer[SERVER_READ_SIZE]; /* of whichever connection reads now */
 };
 
@@ -53,8 +53,8 @@ int server_listen(struct server *server, const struct config *config, int *fds_r
 
 /* Serves until SIGTERM or SIGINT; n_fds == 0: one session on stdin and stdout. Takes over config.
  * Returns an exit code of sysexits. */
-int server_run(struct server *server, const char *config_file, struct config *config, const int *fds,
-    size_t n_fds);
+int server_run(struct server *server, const char *config_file, struct config *config,
+    const int *fds, size_t n_fds);
 
 /* A connection has ended. */
 void server_on_connection_closed(struct server *server);

@@ -47,11 +47,16 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 	maildir_root_init(&service->root, service->config.base, service->config.hostname);
 
 	const struct lane_settings lookups = {
-		.name = "lookup", .n_threads = config->connections, .start = start_lookups,
-		.stop = stop_lookups, .data = service,
+		.name = "lookup",
+		.n_threads = config->connections,
+		.start = start_lookups,
+		.stop = stop_lookups,
+		.data = service,
 	};
 	const struct lane_settings writers = {
-		.name = "writer", .n_threads = config->writers, .data = service,
+		.name = "writer",
+		.n_threads = config->writers,
+		.data = service,
 	};
 	result = lane_init(&service->lookups, loop, &lookups);
 	if (result == 0) {

@@ -56,8 +56,8 @@ static void drop_file(struct maildir_file *file)
 	close_fd(&file->fd);
 }
 
-static int create_named(const struct maildir_root *root, struct maildir_target *target,
-    struct maildir_file *file)
+static int create_named(
+    const struct maildir_root *root, struct maildir_target *target, struct maildir_file *file)
 {
 	char path[MAILDIR_PATH_MAX + 4];
 	size_t n = strlen(target->path);
@@ -88,8 +88,8 @@ static int create_named(const struct maildir_root *root, struct maildir_target *
 	return 0;
 }
 
-static int create_file(const struct maildir_root *root, struct maildir_target *target,
-    struct maildir_file *file)
+static int create_file(
+    const struct maildir_root *root, struct maildir_target *target, struct maildir_file *file)
 {
 	*file = no_file;
 	if (root->has_tmpfile) {
@@ -109,7 +109,10 @@ int maildir_open(struct maildir_delivery *delivery, const struct maildir_root *r
     struct maildir_target *targets, size_t n_targets)
 {
 	*delivery = (struct maildir_delivery){
-		.root = root, .targets = targets, .n_targets = n_targets, .file = no_file,
+		.root = root,
+		.targets = targets,
+		.n_targets = n_targets,
+		.file = no_file,
 	};
 	for (size_t i = 0; i < n_targets; i++) {
 		struct maildir_target *target = &targets[i];
@@ -233,14 +236,16 @@ static int link_file(const struct maildir_file *file, const struct maildir_targe
 static bool is_link_refused(int result)
 {
 	return result == -EMLINK || result == -EXDEV || result == -EPERM || result == -EOPNOTSUPP ||
-	    result == -ENOSYS;
+	       result == -ENOSYS;
 }
 
 /* The last resort of a filesystem without hard links: moves the target's own named file. */
 static int move_copy(struct maildir_target *target)
 {
 	return renameat2(target->copy.tmp_fd, target->copy.tmp_name, target->new_fd, target->name,
-		   RENAME_NOREPLACE) == 0 ? 0 : -errno;
+		   RENAME_NOREPLACE) == 0
+		   ? 0
+		   : -errno;
 }
 
 static int place(struct maildir_delivery *delivery, struct maildir_target *target)

@@ -118,8 +118,9 @@ static int make_path(int base_fd, const char *path)
 		next_fd = open_beneath_fd(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		if (next_fd == -ENOENT) {
 			result = make_directory(fd, name);
-			next_fd = result < 0 ? result :
-					       open_beneath_fd(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+			next_fd = result < 0 ? result
+					     : open_beneath_fd(
+						   fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		}
 		if (next_fd == -ELOOP || next_fd == -ENOTDIR) {
 			char whole[MAILDIR_PATH_MAX];
@@ -176,8 +177,8 @@ static int open_new(const struct maildir_root *root, const char *path)
 static uint64_t identify(const struct statx *status)
 {
 	uint64_t x = status->stx_ino ^ (uint64_t)status->stx_dev_major << 52 ^
-	    (uint64_t)status->stx_dev_minor << 40 ^ (uint64_t)status->stx_btime.tv_sec << 32 ^
-	    status->stx_btime.tv_nsec;
+		     (uint64_t)status->stx_dev_minor << 40 ^
+		     (uint64_t)status->stx_btime.tv_sec << 32 ^ status->stx_btime.tv_nsec;
 
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
@@ -214,7 +215,7 @@ int mailbox_open(const struct maildir_root *root, struct maildir_target *target)
 	 * better one sync too many. */
 	target->is_young = ((status.stx_mask & STATX_BTIME) == 0 ||
 			       status.stx_btime.tv_sec + YOUNG_SECONDS > now.tv_sec) &&
-	    synced[target->identity % SYNCED_SLOTS] != target->identity;
+			   synced[target->identity % SYNCED_SLOTS] != target->identity;
 	return 0;
 }
 

@@ -46,7 +46,8 @@ struct maildir_file {
 
 /* One mailbox of a delivery. The caller sets path; the rest is the delivery's to write. */
 struct maildir_target {
-	const char *path; /* relative to the root, e.g. "example.com/email1/Maildir"; no empty, "." or
+	const char
+	    *path; /* relative to the root, e.g. "example.com/email1/Maildir"; no empty, "." or
 	                   * ".." component; symbolic links must not lead out of the root */
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
 	 * step that failed ("sync") and the part below path it failed on ("/new", "" for path). */
@@ -57,8 +58,9 @@ struct maildir_target {
 
 	/* private */
 	int new_fd;
-	bool is_young;    /* its parents may not have been synced */
-	uint64_t identity; /* of new/: tells it from every other directory, and from its successor */
+	bool is_young; /* its parents may not have been synced */
+	uint64_t
+	    identity; /* of new/: tells it from every other directory, and from its successor */
 	dev_t device;
 	struct maildir_file copy; /* an own file, where the shared one cannot be linked */
 };
@@ -71,10 +73,10 @@ struct maildir_delivery {
 	uint64_t wire_size; /* W=: the same with every line ended by CRLF (RFC822.SIZE) */
 
 	/* private */
-	int error;                /* of a failed write: everything after it is void */
+	int error; /* of a failed write: everything after it is void */
 	struct maildir_file file;
-	dev_t device;             /* that the file lies on */
-	char last;                /* the byte written last */
+	dev_t device; /* that the file lies on */
+	char last;    /* the byte written last */
 };
 
 /* Opens the mailboxes and the file. Returns 0 when at least one target can be written, else the

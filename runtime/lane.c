@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { STACK_SIZE = 512 * 1024 };
+enum {
+	STACK_SIZE = 512 * 1024
+};
 
 static void *run_thread(void *data)
 {

@@ -13,7 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
+enum {
+	BACKLOG = 4096
+}; /* the kernel cuts it to net.core.somaxconn */
 
 static const char *unix_path(const char *spec)
 {
@@ -43,7 +45,8 @@ static bool parse_inet(const char *spec, char *host, size_t n_host, const char *
 		*port_r = end + 1;
 	}
 	n = (size_t)(end - start);
-	if (n == 0 || n >= n_host || **port_r == '\0' || strspn(*port_r, "0123456789") != strlen(*port_r)) {
+	if (n == 0 || n >= n_host || **port_r == '\0' ||
+	    strspn(*port_r, "0123456789") != strlen(*port_r)) {
 		return false;
 	}
 	memcpy(host, start, n);
@@ -58,7 +61,8 @@ int listener_check(const char *spec, char *error, size_t n_error)
 
 	if (path != NULL) {
 		if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-			snprintf(error, n_error, "\"%s\" needs an absolute path of at most %zu bytes", spec,
+			snprintf(error, n_error,
+			    "\"%s\" needs an absolute path of at most %zu bytes", spec,
 			    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 			return -1;
 		}
@@ -82,7 +86,7 @@ static bool is_served(const struct sockaddr_un *address)
 		return true;
 	}
 	is_served = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-	    errno == EAGAIN || errno == EINPROGRESS;
+		    errno == EAGAIN || errno == EINPROGRESS;
 	close(fd);
 	return is_served;
 }
@@ -102,8 +106,10 @@ static int bind_unix(int fd, const struct sockaddr_un *address,
 		}
 		if (is_served(address)) {
 			snprintf(error, n_error,
-			    "%s: another process listens on it; another lmtpd, or Dovecot with its lmtp or auth "
-			    "service still configured for this path", path);
+			    "%s: another process listens on it; another lmtpd, or Dovecot with its "
+			    "lmtp or auth "
+			    "service still configured for this path",
+			    path);
 			return -1;
 		}
 		if (unlink(path) != 0) {
@@ -121,19 +127,22 @@ static int bind_unix(int fd, const struct sockaddr_un *address,
 		return -1;
 	}
 	if (((settings->uid != (uid_t)-1 || settings->gid != (gid_t)-1) &&
-		lchown(path, settings->uid, settings->gid) != 0) || chmod(path, settings->mode) != 0) {
+		lchown(path, settings->uid, settings->gid) != 0) ||
+	    chmod(path, settings->mode) != 0) {
 		snprintf(error, n_error,
-		    "%s: cannot set owner %d:%d and mode %04o: %s (start as root, or set socket_user and "
-		    "socket_group to \"\")", path, (int)settings->uid, (int)settings->gid,
-		    (unsigned)settings->mode, strerror(errno));
+		    "%s: cannot set owner %d:%d and mode %04o: %s (start as root, or set "
+		    "socket_user and "
+		    "socket_group to \"\")",
+		    path, (int)settings->uid, (int)settings->gid, (unsigned)settings->mode,
+		    strerror(errno));
 		unlink(path);
 		return -1;
 	}
 	return 0;
 }
 
-static int open_unix(const char *path, const struct listener_settings *settings, char *error,
-    size_t n_error)
+static int open_unix(
+    const char *path, const struct listener_settings *settings, char *error, size_t n_error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -152,7 +161,8 @@ static int open_unix(const char *path, const struct listener_settings *settings,
 
 static int open_inet(const char *spec, char *error, size_t n_error)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	struct addrinfo *found;
 	const char *port = "";
 	char host[256] = "";
@@ -186,7 +196,8 @@ int listener_open(
 	if (listener_check(spec, error, n_error) != 0) {
 		return -1;
 	}
-	fd = path != NULL ? open_unix(path, settings, error, n_error) : open_inet(spec, error, n_error);
+	fd = path != NULL ? open_unix(path, settings, error, n_error)
+			  : open_inet(spec, error, n_error);
 	if (fd >= 0 && listen(fd, BACKLOG) != 0) {
 		snprintf(error, n_error, "%s: cannot listen: %s", spec, strerror(errno));
 		close(fd);

@@ -14,7 +14,9 @@ enum log_level {
 	LOG_LEVEL_INFO = 6,
 };
 
-enum { LOG_LINE_MAX = 4096 }; /* longer lines are cut; up to here a write to a pipe is atomic */
+enum {
+	LOG_LINE_MAX = 4096
+}; /* longer lines are cut; up to here a write to a pipe is atomic */
 
 struct log_line {
 	size_t n;

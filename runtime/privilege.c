@@ -60,13 +60,16 @@ static int drop(uid_t uid, gid_t gid, char *error, size_t n_error)
 
 	if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 ||
 	    setresuid(uid, uid, uid) != 0) {
-		snprintf(error, n_error, "cannot become uid %u gid %u: %s", uid, gid, strerror(errno));
+		snprintf(
+		    error, n_error, "cannot become uid %u gid %u: %s", uid, gid, strerror(errno));
 		return -1;
 	}
 	if (getresuid(&ruid, &euid, &suid) != 0 || getresgid(&rgid, &egid, &sgid) != 0 ||
-	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid || sgid != gid ||
-	    getgroups(0, NULL) != 1 || (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))) {
-		snprintf(error, n_error, "became uid %u gid %u, but root is still within reach", uid, gid);
+	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid ||
+	    sgid != gid || getgroups(0, NULL) != 1 ||
+	    (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))) {
+		snprintf(error, n_error, "became uid %u gid %u, but root is still within reach",
+		    uid, gid);
 		return -1;
 	}
 	return 0;
@@ -79,8 +82,8 @@ int privilege_become(uid_t uid, gid_t gid, char *error, size_t n_error)
 			return -1;
 		}
 	} else if (geteuid() != uid) {
-		snprintf(error, n_error, "started as uid %u, which is neither root nor uid %u", geteuid(),
-		    uid);
+		snprintf(error, n_error, "started as uid %u, which is neither root nor uid %u",
+		    geteuid(), uid);
 		return -1;
 	}
 	/* No set-uid program could give it back either. */

@@ -87,8 +87,8 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 		append(loading.error, loading.n_error, section);
 		append(loading.error, loading.n_error, ": ");
 	}
-	vsnprintf(loading.error + strlen(loading.error), loading.n_error - strlen(loading.error), format,
-	    args);
+	vsnprintf(loading.error + strlen(loading.error), loading.n_error - strlen(loading.error),
+	    format, args);
 	if (is_unknown) {
 		append(loading.error, loading.n_error, "; allowed here:");
 		for (const cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
@@ -108,7 +108,8 @@ static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *
 
 	errno = 0;
 	number = strtol(value, &end, 0);
-	if (*value == '\0' || *end != '\0' || errno != 0 || number < key->min || number > key->max) {
+	if (*value == '\0' || *end != '\0' || errno != 0 || number < key->min ||
+	    number > key->max) {
 		cfg_error(cfg, "%s = %s: allowed is a number from %ld to %ld", option->name, value,
 		    key->min, key->max);
 		return -1;
@@ -267,8 +268,8 @@ static char *read_file(const char *path, char *error, size_t n_error)
 	}
 	n = fread(text, 1, FILE_MAX + 1, file);
 	if (ferror(file) || n > FILE_MAX || memchr(text, '\0', n) != NULL) {
-		snprintf(error, n_error, "%s: cannot be read, is larger than %d bytes or holds a NUL", path,
-		    FILE_MAX);
+		snprintf(error, n_error,
+		    "%s: cannot be read, is larger than %d bytes or holds a NUL", path, FILE_MAX);
 		free(text);
 		text = NULL;
 	} else {
@@ -279,8 +280,8 @@ static char *read_file(const char *path, char *error, size_t n_error)
 	return text;
 }
 
-int settings_load(struct settings **settings_r, const char *path, const struct settings_table *tables,
-    size_t n_tables, char *error, size_t n_error)
+int settings_load(struct settings **settings_r, const char *path,
+    const struct settings_table *tables, size_t n_tables, char *error, size_t n_error)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
 	char *text = read_file(path, error, n_error);
@@ -342,7 +343,8 @@ long settings_number(const struct settings *settings, const char *section_name, 
 	return cfg_getint(section(settings, section_name), name);
 }
 
-const char *settings_text(const struct settings *settings, const char *section_name, const char *name)
+const char *settings_text(
+    const struct settings *settings, const char *section_name, const char *name)
 {
 	return cfg_getstr(section(settings, section_name), name);
 }

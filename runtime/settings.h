@@ -29,8 +29,8 @@ struct settings_table {
 struct settings;
 
 /* Reads a file. Returns 0, or -1 with a message in error. */
-int settings_load(struct settings **settings_r, const char *path, const struct settings_table *tables,
-    size_t n_tables, char *error, size_t n_error);
+int settings_load(struct settings **settings_r, const char *path,
+    const struct settings_table *tables, size_t n_tables, char *error, size_t n_error);
 void settings_free(struct settings *settings);
 
 /* Strings live as long as the settings. The key must be one of the tables. */

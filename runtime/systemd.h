@@ -2,7 +2,9 @@
  * The two protocols of systemd that a daemon needs: sockets handed over, and readiness. */
 #pragma once
 
-enum { SYSTEMD_FIRST_FD = 3 };
+enum {
+	SYSTEMD_FIRST_FD = 3
+};
 
 /* The number of listening sockets that were handed over, from SYSTEMD_FIRST_FD on
  * (sd_listen_fds(3)); they are marked close-on-exec and the environment is cleared. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "schema/host.h"
 #include "schema/query.h"
 
 enum {
@@ -100,8 +101,9 @@ struct directory *directory_new(const struct directory_settings *settings)
 	}
 	directory->settings = settings;
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
-		if (settings->queries[i] != NULL && query_init(&directory->statements[i].query,
-			settings->queries[i], ignored, sizeof(ignored)) != 0) {
+		if (settings->queries[i] != NULL &&
+		    query_init(&directory->statements[i].query, settings->queries[i], ignored,
+			sizeof(ignored)) != 0) {
 			directory_free(directory);
 			return NULL;
 		}
@@ -138,64 +140,20 @@ void directory_free(struct directory *directory)
 /* Says what failed; returns the accident. */
 static int fail(struct directory *directory, const char *what, const char *why, unsigned code)
 {
-	snprintf(directory->error, sizeof(directory->error), "mysql %s: %s: %s (%u)", directory->host,
-	    what, why, code);
+	snprintf(directory->error, sizeof(directory->error), "mysql %s: %s: %s (%u)",
+	    directory->host, what, why, code);
 	return -EIO;
 }
 
-static int fail_statement(struct directory *directory, struct statement *statement, const char *what)
+static int fail_statement(
+    struct directory *directory, struct statement *statement, const char *what)
 {
 	char step[64];
 
-	snprintf(step, sizeof(step), "%s %s",
-	    what, query_facts[statement - directory->statements].name);
-	return fail(
-	    directory, step, mysql_stmt_error(statement->handle), mysql_stmt_errno(statement->handle));
-}
-
-/* Splits "name", "name:port", "[v6]:port" and "unix:/path" for mysql_real_connect(). */
-static int parse_host(
-    const char *host, char *name, size_t n_name, unsigned *port_r, const char **socket_r)
-{
-	const char *end, *port = NULL;
-	size_t n;
-
-	*port_r = 0;
-	*socket_r = NULL;
-	if (strncmp(host, "unix:", 5) == 0) {
-		*socket_r = host + 5;
-		snprintf(name, n_name, "localhost");
-		return 0;
-	}
-	if (*host == '[') {
-		end = strchr(++host, ']');
-		if (end == NULL || (end[1] != '\0' && end[1] != ':')) {
-			return -1;
-		}
-		port = end[1] == ':' ? end + 2 : NULL;
-	} else {
-		end = strchrnul(host, ':');
-		port = *end == ':' && strchr(end + 1, ':') == NULL ? end + 1 : NULL;
-		if (port == NULL) { /* none, or a bare v6 address */
-			end = host + strlen(host);
-		}
-	}
-	n = (size_t)(end - host);
-	if (n == 0 || n >= n_name) {
-		return -1;
-	}
-	memcpy(name, host, n);
-	name[n] = '\0';
-	if (port != NULL) {
-		char *rest;
-		unsigned long number = strtoul(port, &rest, 10);
-
-		if (*port < '0' || *port > '9' || *rest != '\0' || number == 0 || number > 65535) {
-			return -1;
-		}
-		*port_r = (unsigned)number;
-	}
-	return 0;
+	snprintf(
+	    step, sizeof(step), "%s %s", what, query_facts[statement - directory->statements].name);
+	return fail(directory, step, mysql_stmt_error(statement->handle),
+	    mysql_stmt_errno(statement->handle));
 }
 
 static const char *or_null(const char *text)
@@ -206,13 +164,12 @@ static const char *or_null(const char *text)
 static int connect_host(struct directory *directory, const char *host)
 {
 	const struct directory_settings *settings = directory->settings;
-	char name[256];
-	const char *socket_path;
-	unsigned port;
+	struct host address;
 
 	directory->host = host;
-	if (parse_host(host, name, sizeof(name), &port, &socket_path) != 0) {
-		return fail(directory, "connect", "neither name, name:port, [v6]:port nor unix:/path", 0);
+	if (host_parse(&address, host) != 0) {
+		return fail(
+		    directory, "connect", "neither name, name:port, [v6]:port nor unix:/path", 0);
 	}
 	directory->mysql = mysql_init(NULL);
 	if (directory->mysql == NULL) {
@@ -226,10 +183,11 @@ static int connect_host(struct directory *directory, const char *host)
 		mysql_options(directory->mysql, MYSQL_READ_DEFAULT_GROUP, "lmtpd");
 	}
 	mysql_options(directory->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	if (mysql_real_connect(directory->mysql, name, or_null(settings->user),
-		or_null(settings->password), settings->dbname, port, socket_path, 0) == NULL) {
-		int result = fail(
-		    directory, "connect", mysql_error(directory->mysql), mysql_errno(directory->mysql));
+	if (mysql_real_connect(directory->mysql, address.name, or_null(settings->user),
+		or_null(settings->password), settings->dbname, address.port, address.socket_path,
+		0) == NULL) {
+		int result = fail(directory, "connect", mysql_error(directory->mysql),
+		    mysql_errno(directory->mysql));
 
 		disconnect(directory);
 		return result;
@@ -274,8 +232,8 @@ static int prepare(struct directory *directory, struct statement *statement)
 	statement->n_columns = mysql_stmt_field_count(statement->handle);
 	if (statement->n_columns < 1 || statement->n_columns > columns_max ||
 	    mysql_stmt_param_count(statement->handle) != statement->query.n_parameters) {
-		snprintf(why, sizeof(why), "it has %u columns, allowed are 1%s", statement->n_columns,
-		    columns_max > 1 ? " or 2" : "");
+		snprintf(why, sizeof(why), "it has %u columns, allowed are 1%s",
+		    statement->n_columns, columns_max > 1 ? " or 2" : "");
 		fail(directory, query_facts[statement - directory->statements].name, why, 0);
 		return DIRECTORY_BAD_QUERY;
 	}
@@ -371,8 +329,8 @@ struct value {
 	mysql_flag is_null;
 };
 
-static int refetch(struct directory *directory, struct statement *statement, struct value *value,
-    unsigned column)
+static int refetch(
+    struct directory *directory, struct statement *statement, struct value *value, unsigned column)
 {
 	MYSQL_BIND bind = { .buffer_type = MYSQL_TYPE_STRING };
 

@@ -24,10 +24,10 @@ struct directory_settings {
 	const char *const *hosts; /* name, name:port, [v6]:port, unix:/path */
 	size_t n_hosts;
 	const char *user;
-	const char *password;    /* "" leaves it to the option file */
+	const char *password; /* "" leaves it to the option file */
 	const char *dbname;
-	const char *option_file; /* "" for none; group [lmtpd] */
-	unsigned timeout;        /* seconds to connect, read, write */
+	const char *option_file;                /* "" for none; group [lmtpd] */
+	unsigned timeout;                       /* seconds to connect, read, write */
 	const char *queries[DIRECTORY_QUERIES]; /* templates; NULL for one that is not used */
 };
 
@@ -38,7 +38,8 @@ int directory_library_init(void);
 void directory_thread_end(void);
 
 /* Checks the templates without connecting. Returns 0, or -1 with query and fault in error. */
-int directory_check_settings(const struct directory_settings *settings, char *error, size_t n_error);
+int directory_check_settings(
+    const struct directory_settings *settings, char *error, size_t n_error);
 
 /* NULL when out of memory. settings must outlive the directory and have passed the check. */
 struct directory *directory_new(const struct directory_settings *settings);
@@ -55,8 +56,8 @@ int directory_connect(struct directory *directory);
 
 /* What to do with one row of an answer: values are not NUL-terminated; NULL stands for SQL's NULL
  * and for a second column that the query does not have. Returns 0 to go on. */
-typedef int directory_row(void *data, const char *first, size_t n_first, const char *second,
-    size_t n_second);
+typedef int directory_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second);
 
 /* Runs one query for a key (an address, "@domain" or a domain; %u, %n and %d are made of it) and
  * calls on_row for each row. Returns 0, what on_row returned when that was not 0, or an accident;

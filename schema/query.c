@@ -24,12 +24,13 @@ int query_init(struct query *query, const char *text, char *error, size_t n_erro
 		return -1;
 	}
 	while (*p != '\0') {
-		int is_quoted = quote == '\0' && (*p == '\'' || *p == '"') && is_placeholder(p + 1) &&
-		    p[3] == p[0] && p[4] != p[0];
+		int is_quoted = quote == '\0' && (*p == '\'' || *p == '"') &&
+				is_placeholder(p + 1) && p[3] == p[0] && p[4] != p[0];
 
 		if (is_quoted || (quote == '\0' && is_placeholder(p))) {
 			if (query->n_parameters == QUERY_PARAMETERS_MAX) {
-				snprintf(error, n_error, "more than %d placeholders", QUERY_PARAMETERS_MAX);
+				snprintf(error, n_error, "more than %d placeholders",
+				    QUERY_PARAMETERS_MAX);
 				goto fail;
 			}
 			query->parameters[query->n_parameters++] = p[is_quoted ? 2 : 1];
@@ -40,14 +41,18 @@ int query_init(struct query *query, const char *text, char *error, size_t n_erro
 			*out++ = '%';
 		} else if (p[0] == '%' && is_placeholder(p)) {
 			snprintf(error, n_error,
-			    "%%%c stands within a longer string; use CONCAT('...', '%%%c') instead", p[1], p[1]);
+			    "%%%c stands within a longer string; use CONCAT('...', '%%%c') instead",
+			    p[1], p[1]);
 			goto fail;
 		} else if (p[0] == '%') {
 			snprintf(error, n_error,
-			    "\"%.2s\": placeholders are %%u, %%n and %%d; a percent sign is written %%%%", p);
+			    "\"%.2s\": placeholders are %%u, %%n and %%d; a percent sign is "
+			    "written %%%%",
+			    p);
 			goto fail;
 		} else if (p[0] == '?' && quote == '\0') {
-			snprintf(error, n_error, "a \"?\" outside of quotes; placeholders are %%u, %%n and %%d");
+			snprintf(error, n_error,
+			    "a \"?\" outside of quotes; placeholders are %%u, %%n and %%d");
 			goto fail;
 		} else {
 			if (quote != '\0' && *p == '\\' && p[1] != '\0') {
@@ -62,7 +67,8 @@ int query_init(struct query *query, const char *text, char *error, size_t n_erro
 	}
 	*out = '\0';
 	if (query->n_parameters == 0) {
-		snprintf(error, n_error, "no placeholder (%%u, %%n or %%d): it would find the same for everybody");
+		snprintf(error, n_error,
+		    "no placeholder (%%u, %%n or %%d): it would find the same for everybody");
 		goto fail;
 	}
 	return 0;

@@ -5,10 +5,12 @@
 
 #include <stddef.h>
 
-enum { QUERY_PARAMETERS_MAX = 16 };
+enum {
+	QUERY_PARAMETERS_MAX = 16
+};
 
 struct query {
-	char *sql; /* with ? in the place of placeholders */
+	char *sql;                             /* with ? in the place of placeholders */
 	char parameters[QUERY_PARAMETERS_MAX]; /* 'u', 'n' or 'd' of each ? */
 	size_t n_parameters;
 };

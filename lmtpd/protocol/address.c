@@ -107,8 +107,8 @@ static bool is_component(const char *s, size_t n)
 	return utf8_is_valid(s, n);
 }
 
-static enum address_outcome address_make(
-    struct address *address_r, const char *local, size_t n_local, const char *domain, size_t n_domain)
+static enum address_outcome address_make(struct address *address_r, const char *local,
+    size_t n_local, const char *domain, size_t n_domain)
 {
 	if (!is_component(local, n_local) || !is_component(domain, n_domain) ||
 	    memchr(domain, '@', n_domain) != NULL) {
@@ -213,9 +213,8 @@ const char *address_split(const struct address *address, const char *delimiters,
 	if (at == 0 || at == n) {
 		return NULL;
 	}
-	if (local[at] == '-' &&
-	    ((n >= 6 && strncasecmp(local, "owner-", 6) == 0) ||
-		(n >= 8 && strncasecmp(local + n - 8, "-request", 8) == 0))) {
+	if (local[at] == '-' && ((n >= 6 && strncasecmp(local, "owner-", 6) == 0) ||
+				    (n >= 8 && strncasecmp(local + n - 8, "-request", 8) == 0))) {
 		return NULL;
 	}
 	if (address_make(base_r, local, at, address_domain(address),

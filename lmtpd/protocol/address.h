@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 enum {
-	ADDRESS_LOCAL_MAX = 64,    /* octets of a local part without its detail (RFC 5321 4.5.3.1.1) */
-	ADDRESS_PART_MAX = 255,    /* octets of a local part with its detail, and of a domain: one
+	ADDRESS_LOCAL_MAX = 64, /* octets of a local part without its detail (RFC 5321 4.5.3.1.1) */
+	ADDRESS_PART_MAX = 255, /* octets of a local part with its detail, and of a domain: one
 	                            * component of a path on disk (NAME_MAX) */
 	ADDRESS_MAX = 2 * ADDRESS_PART_MAX + 1,
 };

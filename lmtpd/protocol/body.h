@@ -20,7 +20,7 @@ enum body_state {
  * a lone CR or LF is data. */
 struct body {
 	enum body_state state;
-	bool has_dots; /* DATA; BDAT has no end mark and no stuffing (RFC 3030) */
+	bool has_dots;   /* DATA; BDAT has no end mark and no stuffing (RFC 3030) */
 	uint64_t n_wire; /* bytes of the message as sent: without stuffing and end mark */
 };
 

@@ -64,8 +64,9 @@ static enum reply parse_mail_parameter(struct command *command, struct span name
 		return parse_number(value, &command->size) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
 	}
 	if (span_is(name, "BODY")) { /* RFC 6152; BINARYMIME (RFC 3030) was not announced */
-		return span_is(value, "7BIT") || span_is(value, "8BITMIME") ? REPLY_NONE :
-									      REPLY_UNKNOWN_PARAMETER;
+		return span_is(value, "7BIT") || span_is(value, "8BITMIME")
+			   ? REPLY_NONE
+			   : REPLY_UNKNOWN_PARAMETER;
 	}
 	if (span_is(name, "SMTPUTF8")) { /* RFC 6531 3.4: no value */
 		return value.n == 0 ? REPLY_NONE : REPLY_BAD_ARGUMENT;
@@ -95,8 +96,8 @@ static enum reply parse_parameters(struct command *command, struct span rest)
 			name.n = (size_t)(equals - word.p);
 			value = (struct span){ equals + 1, word.n - name.n - 1 };
 		}
-		reply = command->verb == VERB_MAIL ? parse_mail_parameter(command, name, value) :
-						     parse_rcpt_parameter(name);
+		reply = command->verb == VERB_MAIL ? parse_mail_parameter(command, name, value)
+						   : parse_rcpt_parameter(name);
 		if (reply != REPLY_NONE) {
 			return reply;
 		}
@@ -151,9 +152,15 @@ static enum verb find_verb(struct span word)
 		const char *name;
 		enum verb verb;
 	} verbs[] = {
-		{ "LHLO", VERB_LHLO }, { "MAIL", VERB_MAIL }, { "RCPT", VERB_RCPT },
-		{ "DATA", VERB_DATA }, { "BDAT", VERB_BDAT }, { "RSET", VERB_RSET },
-		{ "NOOP", VERB_NOOP }, { "VRFY", VERB_VRFY }, { "QUIT", VERB_QUIT },
+		{ "LHLO", VERB_LHLO },
+		{ "MAIL", VERB_MAIL },
+		{ "RCPT", VERB_RCPT },
+		{ "DATA", VERB_DATA },
+		{ "BDAT", VERB_BDAT },
+		{ "RSET", VERB_RSET },
+		{ "NOOP", VERB_NOOP },
+		{ "VRFY", VERB_VRFY },
+		{ "QUIT", VERB_QUIT },
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

@@ -27,9 +27,9 @@ struct command {
 	enum verb verb;
 	const char *argument; /* of LHLO: the client's name */
 	size_t n_argument;
-	struct path path;     /* of MAIL and RCPT */
-	uint64_t size;        /* of MAIL (SIZE=) and BDAT; UINT64_MAX when larger */
-	bool is_last;         /* of BDAT */
+	struct path path; /* of MAIL and RCPT */
+	uint64_t size;    /* of MAIL (SIZE=) and BDAT; UINT64_MAX when larger */
+	bool is_last;     /* of BDAT */
 };
 
 /* Parses line[0..n), CRLF taken off. Returns REPLY_NONE when the command is sound, else the reply

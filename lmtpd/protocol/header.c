@@ -37,7 +37,7 @@ static void put_wire(struct text *out, const char *s, size_t max, bool is_token)
 	for (; *s != '\0' && max > 0; s++, max--) {
 		unsigned char c = (unsigned char)*s;
 		bool is_bad = c < 0x20 || c == 0x7f ||
-		    (is_token && (c == ' ' || c == '(' || c == ')' || c == ';'));
+			      (is_token && (c == ' ' || c == '(' || c == ')' || c == ';'));
 
 		out->p[out->n++] = is_bad ? '?' : *s;
 	}
@@ -185,7 +185,8 @@ void header_scan(struct header_facts *facts_r, const char *data, size_t n)
 
 	facts_r->queue_id[0] = facts_r->message_id[0] = '\0';
 	n = n < SCAN_MAX ? n : SCAN_MAX;
-	while ((n_field = field_length(data + at, n - at)) > 0 && !(has_received && has_message_id)) {
+	while (
+	    (n_field = field_length(data + at, n - at)) > 0 && !(has_received && has_message_id)) {
 		if (!has_received && field_is(data + at, n_field, "Received")) {
 			scan_received(facts_r, data + at, n_field);
 			has_received = true;

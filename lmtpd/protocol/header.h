@@ -18,7 +18,9 @@ struct header {
 };
 
 /* Room that header_compose() always suffices with, for any sender within a command line. */
-enum { HEADER_MAX = 16384 };
+enum {
+	HEADER_MAX = 16384
+};
 
 /* Return-Path, Delivered-To and Received (RFC 5321 4.4), LF line ends, into out[HEADER_MAX].
  * Returns the length. */

@@ -11,11 +11,11 @@
 
 #include "lmtpd/protocol/address.h"
 #include "lmtpd/protocol/body.h"
+#include "lmtpd/protocol/line.h"
+#include "lmtpd/protocol/output.h"
 #include "lmtpd/protocol/reply.h"
 
 enum {
-	/* RFC 5321 4.5.3.1.4 asks for 512 and more with extensions; Postfix sends up to 2048. */
-	LMTP_LINE_MAX = 4096,
 	/* Recipients that are looked up at the same time in one session. */
 	LMTP_LOOKUP_MAX = 64,
 	/* Refused commands in a row after which a session is closed. */
@@ -34,9 +34,9 @@ struct lmtp_settings {
 struct lmtp_recipient {
 	STAILQ_ENTRY(lmtp_recipient) next;
 	struct address address; /* unquoted, in the client's case */
-	enum reply reply;       /* REPLY_NONE while it is looked up; then of RCPT; then of the data */
-	void *data;             /* the edge's */
-	char text[];            /* as the client wrote it, for replies */
+	enum reply reply; /* REPLY_NONE while it is looked up; then of RCPT; then of the data */
+	void *data;       /* the edge's */
+	char text[];      /* as the client wrote it, for replies */
 };
 STAILQ_HEAD(lmtp_recipients, lmtp_recipient);
 
@@ -51,16 +51,16 @@ struct lmtp_callbacks {
 
 /* What the machine wants next. */
 enum lmtp_want {
-	LMTP_INPUT,     /* all input is used up: feed more */
-	LMTP_FLUSH,     /* send the output before feeding more: the client does not read its replies */
+	LMTP_INPUT, /* all input is used up: feed more */
+	LMTP_FLUSH, /* send the output before feeding more: the client does not read its replies */
 	LMTP_RECIPIENT, /* look up step.recipient, feed on at once; outcome: lmtp_recipient_done() */
 	LMTP_WAIT,      /* nothing can go on before an outcome that is still owed */
 	LMTP_BEGIN,     /* the recipients are final, the body comes next */
 	LMTP_BODY,      /* step.n_body bytes of the message lie in the body buffer */
-	LMTP_DELIVER,   /* the body is complete (step.n_body more bytes lie in the buffer): set the reply
+	LMTP_DELIVER, /* the body is complete (step.n_body more bytes lie in the buffer): set the reply
 	                 * of every accepted recipient, then call lmtp_delivered() */
-	LMTP_ABANDON,   /* a transaction that had begun its body ends without delivery: drop it */
-	LMTP_CLOSE,     /* send the output, then close */
+	LMTP_ABANDON, /* a transaction that had begun its body ends without delivery: drop it */
+	LMTP_CLOSE,   /* send the output, then close */
 };
 
 struct lmtp_step {
@@ -71,8 +71,8 @@ struct lmtp_step {
 
 enum lmtp_phase {
 	LMTP_PHASE_COMMAND,
-	LMTP_PHASE_BODY,       /* DATA, or within a BDAT chunk */
-	LMTP_PHASE_DISCARD,    /* within a BDAT chunk that was refused */
+	LMTP_PHASE_BODY,    /* DATA, or within a BDAT chunk */
+	LMTP_PHASE_DISCARD, /* within a BDAT chunk that was refused */
 	LMTP_PHASE_DELIVERING,
 	LMTP_PHASE_CLOSED,
 };
@@ -84,11 +84,7 @@ struct lmtp {
 	bool has_lhlo;
 	bool is_shutting_down;
 	bool is_out_of_memory;
-
-	/* a command line that has not come whole yet */
-	char *line;
-	size_t n_line;
-	bool is_line_bad, is_line_long, is_after_cr;
+	struct line line; /* the command that is coming in */
 	unsigned n_errors;
 
 	/* the transaction: from MAIL to the replies after the data */
@@ -106,8 +102,7 @@ struct lmtp {
 	bool is_too_big;
 	uint64_t n_chunk; /* bytes that the chunk still has */
 
-	char *output;
-	size_t n_output, n_sent, output_cap;
+	struct output output;
 };
 
 /* Puts the greeting out. settings and callbacks must outlive the machine. */

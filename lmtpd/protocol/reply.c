@@ -30,7 +30,8 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_NO_DATABASE] = { 451, "4.4.3", "Database out of reach, try again later" },
 	[REPLY_ALIAS_LOOP] = { 451, "4.6.0", "Alias expansion loops" },
 	[REPLY_ALIAS_ELSEWHERE] = { 451, "4.3.5", "Alias leads elsewhere" },
-	[REPLY_NOT_WRITTEN] = { 451, "4.2.0", "Mailbox could not be written, see the server's log" },
+	[REPLY_NOT_WRITTEN] = { 451, "4.2.0",
+	    "Mailbox could not be written, see the server's log" },
 	[REPLY_DISK_FULL] = { 452, "4.3.1", "Disk full" },
 	[REPLY_NO_MEMORY] = { 451, "4.3.0", "Out of memory" },
 	[REPLY_TOO_MANY_RECIPIENTS] = { 452, "4.5.3", "Too many recipients" },
@@ -86,7 +87,10 @@ static size_t put_clean(char *out, const char *text, size_t max)
 
 size_t reply_format(char *out, enum reply reply, const char *address, const char *word)
 {
-	enum { ADDRESS_ROOM = 320, WORD_ROOM = 64 };
+	enum {
+		ADDRESS_ROOM = 320,
+		WORD_ROOM = 64
+	};
 	const struct row *row = &rows[reply];
 	size_t n;
 

@@ -47,12 +47,14 @@ enum reply {
 };
 
 /* A reply line is at most this long, CRLF included (RFC 5321 4.5.3.1.5). */
-enum { REPLY_LINE_MAX = 512 };
+enum {
+	REPLY_LINE_MAX = 512
+};
 
-int reply_code(enum reply reply);           /* 250, ... */
+int reply_code(enum reply reply);             /* 250, ... */
 const char *reply_enhanced(enum reply reply); /* "2.1.5", or "" where RFC 2034 forbids one */
 const char *reply_text(enum reply reply);
-bool reply_is_permanent(enum reply reply);  /* 5xx */
+bool reply_is_permanent(enum reply reply); /* 5xx */
 
 /* Writes one whole line, CRLF included, into out (REPLY_LINE_MAX bytes) and returns its length.
  * @address is echoed as <address> behind the enhanced code, NULL for none; @word stands before the

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * event=delivery. The fields are a promise to people who read and parse the log: lmtpd(8). */
+#include "lmtpd/delivery_log.h"
+
+#include <stdio.h>
+
+#include "lmtpd/lookup.h"
+#include "runtime/log.h"
+
+/* The mailboxes that a recipient leads to, divided by commas; cut where the room ends. */
+static void list_mailboxes(const struct lmtp_recipient *recipient, char *out, size_t n_out)
+{
+	const struct recipient_facts *facts = recipient->data;
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; facts != NULL && i < facts->resolution.n_mailboxes && n < n_out; i++) {
+		n += (size_t)snprintf(out + n, n_out - n, "%s%s", i > 0 ? "," : "",
+		    facts->resolution.mailboxes[i].text);
+	}
+}
+
+static const char *status_of(enum reply reply)
+{
+	if (reply == REPLY_SAVED) {
+		return "saved";
+	}
+	return reply_is_permanent(reply) ? "rejected" : "deferred";
+}
+
+void delivery_log(const char *session, const char *sender, const struct lmtp_recipient *recipient,
+    const struct delivery *delivery, const char *reason)
+{
+	enum reply reply = recipient->reply;
+	struct log_line line;
+	char mailboxes[1024];
+
+	list_mailboxes(recipient, mailboxes, sizeof(mailboxes));
+	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
+	log_text(&line, "session", session);
+	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
+	log_address(&line, "from", sender);
+	log_address(&line, "to", recipient->text);
+	log_address(&line, "mailbox", mailboxes);
+	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
+	log_number(&line, "size", delivery != NULL ? delivery->maildir.size : 0);
+	log_number(
+	    &line, "ms", delivery != NULL ? (delivery->finished - delivery->ended) / 1000000 : 0);
+	log_text(&line, "status", status_of(reply));
+	log_number(&line, "code", (uint64_t)reply_code(reply));
+	log_text(&line, "dsn", reply_enhanced(reply));
+	log_quoted(&line, "reason", reason);
+	log_end(&line);
+}

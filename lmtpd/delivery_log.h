@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * The line that the log gets for every recipient. */
+#pragma once
+
+#include "lmtpd/delivery.h"
+#include "lmtpd/protocol/lmtp.h"
+
+/* @delivery is NULL for a recipient that was refused before its message came. @session names the
+ * transaction. */
+void delivery_log(const char *session, const char *sender, const struct lmtp_recipient *recipient,
+    const struct delivery *delivery, const char *reason);
