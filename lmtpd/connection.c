@@ -17,7 +17,7 @@
 #include "lmtpd/delivery_log.h"
 #include "lmtpd/lookup.h"
 #include "lmtpd/protocol/lmtp.h"
-#include "lmtpd/stream.h"
+#include "runtime/stream.h"
 #include "runtime/log.h"
 
 struct connection {
@@ -50,30 +50,14 @@ static const char *transaction_id(const struct connection *connection, char *id,
 	return id;
 }
 
-static void log_recipient(const struct connection *connection,
-    const struct lmtp_recipient *recipient, const struct delivery *delivery, const char *reason)
-{
-	const char *sender = connection->lmtp.sender;
-	char id[80];
-
-	delivery_log(transaction_id(connection, id, sizeof(id)), sender != NULL ? sender : "",
-	    recipient, delivery, reason);
-}
-
 /* A RCPT, or a message for its size, that was refused. */
 static void on_refused(void *context, const struct lmtp_recipient *recipient)
 {
-	const struct recipient_facts *facts = recipient->data;
-	const char *reason = reply_text(recipient->reply);
+	const struct connection *connection = context;
+	char id[80];
 
-	if (facts != NULL && recipient->reply != REPLY_TOO_BIG) {
-		if (facts->error[0] != '\0') {
-			reason = facts->error;
-		} else if (facts->resolution.note[0] != '\0') {
-			reason = facts->resolution.note;
-		}
-	}
-	log_recipient(context, recipient, NULL, reason);
+	delivery_log_refusal(
+	    transaction_id(connection, id, sizeof(id)), connection->lmtp.sender, recipient);
 }
 
 static bool has_work_out(const struct connection *connection)
@@ -98,7 +82,7 @@ static void free_if_done(struct connection *connection)
 	service_unref(connection->service);
 	free(connection->input);
 	free(connection);
-	server_on_connection_closed(server);
+	daemon_closed(&server->daemon);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -148,7 +132,7 @@ static void on_written(void *owner, int status)
 	if (status < 0) {
 		lose(connection, "the client does not take its replies");
 	}
-	connection->active = uv_now(&connection->server->loop);
+	connection->active = uv_now(&connection->server->daemon.loop);
 	proceed(connection);
 }
 
@@ -175,7 +159,7 @@ static void on_looked_up(struct lookup *lookup)
 	struct lmtp_recipient *recipient = lookup->recipient;
 
 	connection->n_lookups--;
-	connection->active = uv_now(&connection->server->loop);
+	connection->active = uv_now(&connection->server->daemon.loop);
 	recipient->data = lookup->facts;
 	lookup->facts = NULL;
 	if (lookup->reply == REPLY_RECIPIENT_OK) {
@@ -201,29 +185,30 @@ static void look_up(struct connection *connection, struct lmtp_recipient *recipi
 	connection->n_lookups++;
 }
 
-/* Everybody's reply, from the results of the delivery. */
+/* Everybody's reply, from the results of the delivery; NULL: there was no memory for it. */
 static void answer_recipients(struct connection *connection, const struct delivery *delivery)
 {
+	struct lmtp *lmtp = &connection->lmtp;
 	struct lmtp_recipient *recipient;
-	char id[80], reason[1024];
+	char id[80];
 
-	STAILQ_FOREACH (recipient, &connection->lmtp.recipients, next) {
-		recipient->reply = REPLY_NO_MEMORY;
-		snprintf(reason, sizeof(reason), "%s", reply_text(recipient->reply));
-		if (delivery != NULL) {
-			recipient->reply =
-			    delivery_outcome(delivery, recipient, reason, sizeof(reason));
-		}
-		log_recipient(connection, recipient, delivery, reason);
+	transaction_id(connection, id, sizeof(id));
+	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
+		char reason[1024] = "out of memory";
+
+		recipient->reply = delivery == NULL ? REPLY_NO_MEMORY
+						    : delivery_outcome(delivery, recipient, reason,
+							  sizeof(reason));
+		delivery_log(id, lmtp->sender, recipient, delivery, reason);
 	}
-	lmtp_delivered(&connection->lmtp, transaction_id(connection, id, sizeof(id)));
+	lmtp_delivered(lmtp, id);
 }
 
 static void on_delivered(struct delivery *delivery)
 {
 	struct connection *connection = delivery->owner;
 
-	connection->active = uv_now(&connection->server->loop);
+	connection->active = uv_now(&connection->server->daemon.loop);
 	if (delivery->is_last) {
 		answer_recipients(connection, delivery);
 		connection->delivery = NULL;
@@ -343,7 +328,7 @@ static void on_read(void *owner, const char *data, ssize_t n)
 		lose(connection, "the client closed the connection");
 		return;
 	}
-	connection->active = uv_now(&connection->server->loop);
+	connection->active = uv_now(&connection->server->daemon.loop);
 	taken = feed(connection, data, (size_t)n);
 	keep_input(connection, data + taken, (size_t)n - taken);
 	finish(connection);
@@ -394,7 +379,7 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct connection *connection = timer->data;
 	uint64_t limit = (uint64_t)connection->service->config.idle_timeout * 1000;
-	uint64_t idle = uv_now(&connection->server->loop) - connection->active;
+	uint64_t idle = uv_now(&connection->server->daemon.loop) - connection->active;
 
 	if (has_work_out(connection) || idle < limit) {
 		uv_timer_start(timer, on_timer, has_work_out(connection) ? limit : limit - idle, 0);
@@ -418,7 +403,7 @@ static struct connection *new_connection(struct server *server)
 	}
 	connection->server = server;
 	connection->service = service_ref(server->service);
-	connection->active = uv_now(&server->loop);
+	connection->active = uv_now(&server->daemon.loop);
 	connection->callbacks = (struct lmtp_callbacks){
 		.context = connection,
 		.refused = on_refused,
@@ -432,15 +417,15 @@ static struct connection *new_connection(struct server *server)
 		.on_read = on_read,
 		.on_written = on_written,
 		.on_closed = on_stream_closed,
-		.read_buffer = server->read_buffer,
-		.n_read_buffer = sizeof(server->read_buffer),
+		.read_buffer = server->daemon.read_buffer,
+		.n_read_buffer = sizeof(server->daemon.read_buffer),
 	};
-	uv_timer_init(&server->loop, &connection->timer);
+	uv_timer_init(&server->daemon.loop, &connection->timer);
 	connection->timer.data = connection;
 	uv_timer_start(&connection->timer, on_timer,
 	    (uint64_t)connection->service->config.idle_timeout * 1000, 0);
 	LIST_INSERT_HEAD(&server->connections, connection, entry);
-	server->n_connections++;
+	daemon_opened(&server->daemon);
 	return connection;
 }
 
@@ -454,15 +439,15 @@ static int start(struct connection *connection, int result)
 	return result;
 }
 
-void connection_accept(struct server *server, struct server_listener *listener)
+bool connection_accept(struct server *server, uv_stream_t *listener)
 {
 	struct connection *connection = new_connection(server);
 
-	if (connection == NULL) { /* the client waits until another connection ends */
-		listener->has_waiting = true;
-		return;
+	if (connection == NULL) {
+		return false;
 	}
-	start(connection, stream_accept(&connection->stream, &listener->stream));
+	start(connection, stream_accept(&connection->stream, listener));
+	return true;
 }
 
 int connection_open_stdio(struct server *server)
@@ -472,7 +457,7 @@ int connection_open_stdio(struct server *server)
 	if (connection == NULL) {
 		return -ENOMEM;
 	}
-	return start(connection, stream_open_stdio(&connection->stream, &server->loop));
+	return start(connection, stream_open_stdio(&connection->stream, &server->daemon.loop));
 }
 
 void connection_shut_down(struct connection *connection)

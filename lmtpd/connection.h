@@ -4,8 +4,8 @@
 
 #include "lmtpd/server.h"
 
-/* Accepts a client that waits on a listener. */
-void connection_accept(struct server *server, struct server_listener *listener);
+/* Accepts a client that waits on a listener; false when out of memory. */
+bool connection_accept(struct server *server, uv_stream_t *listener);
 
 /* A session on stdin and stdout. Returns 0 or a negative errno. */
 int connection_open_stdio(struct server *server);

@@ -52,3 +52,19 @@ void delivery_log(const char *session, const char *sender, const struct lmtp_rec
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
 }
+
+void delivery_log_refusal(
+    const char *session, const char *sender, const struct lmtp_recipient *recipient)
+{
+	const struct recipient_facts *facts = recipient->data;
+	const char *reason = reply_text(recipient->reply);
+
+	if (facts != NULL && recipient->reply != REPLY_TOO_BIG) {
+		if (facts->error[0] != '\0') {
+			reason = facts->error;
+		} else if (facts->resolution.note[0] != '\0') {
+			reason = facts->resolution.note;
+		}
+	}
+	delivery_log(session, sender, recipient, NULL, reason);
+}

@@ -9,3 +9,7 @@
  * transaction. */
 void delivery_log(const char *session, const char *sender, const struct lmtp_recipient *recipient,
     const struct delivery *delivery, const char *reason);
+
+/* For a recipient that was refused; the reason is what is known of it. */
+void delivery_log_refusal(
+    const char *session, const char *sender, const struct lmtp_recipient *recipient);

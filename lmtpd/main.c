@@ -90,8 +90,6 @@ static struct server server;
 
 static int serve(const struct options *options)
 {
-	int fds[SERVER_LISTENERS_MAX];
-	size_t n_fds = 0;
 	struct config config;
 	char error[1024];
 	uid_t uid;
@@ -100,9 +98,16 @@ static int serve(const struct options *options)
 	if (config_load(&config, options->config_file, error, sizeof(error)) != 0) {
 		return fail(error);
 	}
+	const struct daemon_sockets sockets = {
+		.specs = config.listen,
+		.n_specs = config.n_listen,
+		.mode = config.socket_mode,
+		.user = config.socket_user,
+		.group = config.socket_group,
+	};
 	if (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
 	    (!options->is_stdio &&
-		server_listen(&server, &config, fds, &n_fds, error, sizeof(error)) != 0) ||
+		daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0) ||
 	    privilege_become(uid, gid, error, sizeof(error)) != 0) {
 		config_free(&config);
 		return fail(error);
@@ -112,7 +117,7 @@ static int serve(const struct options *options)
 		    "runs as root, since maildir.user says so; mail should belong to a user of its "
 		    "own");
 	}
-	return server_run(&server, options->config_file, &config, fds, n_fds);
+	return server_run(&server, options->config_file, &config);
 }
 
 int main(int argc, char **argv)

@@ -2,7 +2,7 @@
  * libuv's streams with the memory rules of a connection: reading borrows a buffer of the server's,
  * since the bytes are dealt with before the next read; replies are copied only when the client does
  * not take them at once. */
-#include "lmtpd/stream.h"
+#include "runtime/stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

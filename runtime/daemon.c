@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ * The loop and what hangs on it. */
+#include "runtime/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/listener.h"
+#include "runtime/log.h"
+#include "runtime/privilege.h"
+#include "runtime/systemd.h"
+
+static void take_sockets(struct daemon *daemon, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		daemon->listeners[i].fd = SYSTEMD_FIRST_FD + (int)i;
+	}
+	daemon->n_listeners = n;
+}
+
+static void forget_sockets(struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->n_listeners; i++) {
+		if (daemon->listeners[i].spec != NULL) {
+			listener_remove(daemon->listeners[i].spec);
+			free(daemon->listeners[i].spec);
+			daemon->listeners[i].spec = NULL;
+		}
+	}
+}
+
+int daemon_listen(
+    struct daemon *daemon, const struct daemon_sockets *sockets, char *error, size_t n_error)
+{
+	struct listener_settings settings = { .mode = sockets->mode };
+	int n_passed = systemd_listen_fds();
+	size_t n = n_passed > 0 ? (size_t)n_passed : sockets->n_specs;
+	char reason[256];
+
+	if (n == 0 || n > DAEMON_LISTENERS_MAX) {
+		snprintf(error, n_error, "listen: from 1 to %d sockets, not %zu",
+		    DAEMON_LISTENERS_MAX, n);
+		return -1;
+	}
+	if (n_passed > 0) {
+		take_sockets(daemon, n);
+		return 0;
+	}
+	if (privilege_find(sockets->user, sockets->group, &settings.uid, &settings.gid, reason,
+		sizeof(reason)) != 0) {
+		snprintf(error, n_error, "socket_user and socket_group: %s", reason);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		int fd = listener_open(sockets->specs[i], &settings, error, n_error);
+
+		if (fd < 0) {
+			forget_sockets(daemon);
+			return -1;
+		}
+		daemon->listeners[i].fd = fd;
+		daemon->listeners[i].spec = strdup(sockets->specs[i]);
+		daemon->n_listeners++;
+	}
+	return 0;
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct daemon_listener *listener = stream->data;
+	struct daemon *daemon = listener->daemon;
+
+	if (status < 0) {
+		log_event(LOG_LEVEL_ERROR, "accept", "cannot accept a connection: %s",
+		    uv_strerror(status));
+		return;
+	}
+	/* Not accepted, it keeps libuv from taking more off the backlog: clients wait there. */
+	listener->has_waiting = daemon->n_connections >= daemon->connections_max ||
+				!daemon->callbacks->accept(daemon, stream);
+}
+
+static void close_handle(uv_handle_t *handle)
+{
+	if (!uv_is_closing(handle)) {
+		uv_close(handle, NULL);
+	}
+}
+
+/* Lets go of all that keeps the loop alive. */
+static void end(struct daemon *daemon)
+{
+	if (daemon->has_ended) {
+		return;
+	}
+	daemon->has_ended = true;
+	close_handle((uv_handle_t *)&daemon->terminate);
+	close_handle((uv_handle_t *)&daemon->interrupt);
+	close_handle((uv_handle_t *)&daemon->hangup);
+	close_handle((uv_handle_t *)&daemon->drain);
+	daemon->callbacks->ended(daemon);
+}
+
+void daemon_opened(struct daemon *daemon)
+{
+	daemon->n_connections++;
+}
+
+void daemon_closed(struct daemon *daemon)
+{
+	daemon->n_connections--;
+	if (daemon->n_connections == 0 && (daemon->is_stopping || daemon->n_listeners == 0)) {
+		end(daemon);
+	}
+	for (size_t i = 0; i < daemon->n_listeners && !daemon->is_stopping; i++) {
+		struct daemon_listener *listener = &daemon->listeners[i];
+
+		if (listener->has_waiting) {
+			on_connection(&listener->stream, 0);
+		}
+	}
+}
+
+static void on_drained(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+
+	daemon->callbacks->drained(daemon);
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	if (daemon->is_stopping || daemon->has_ended) {
+		return;
+	}
+	daemon->is_stopping = true;
+	systemd_notify("STOPPING=1");
+	log_event(LOG_LEVEL_INFO, "stop", "%zu connections to finish", daemon->n_connections);
+	forget_sockets(daemon);
+	for (size_t i = 0; i < daemon->n_listeners; i++) {
+		close_handle(&daemon->listeners[i].handle);
+	}
+	if (daemon->n_connections == 0) {
+		end(daemon);
+		return;
+	}
+	uv_timer_start(&daemon->drain, on_drained, DAEMON_DRAIN_SECONDS * 1000, 0);
+	daemon->callbacks->stop(daemon);
+}
+
+static void on_stop_signal(uv_signal_t *signal, int number)
+{
+	daemon_stop(signal->data);
+}
+
+static void on_hangup(uv_signal_t *signal, int number)
+{
+	struct daemon *daemon = signal->data;
+	struct timespec now;
+	char state[80];
+
+	if (daemon->is_stopping) {
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	systemd_notify(state);
+	daemon->callbacks->reload(daemon);
+}
+
+void daemon_reloaded(void)
+{
+	systemd_notify("READY=1");
+}
+
+static void set_limits(struct daemon *daemon, size_t n_reserved)
+{
+	enum {
+		LEAST = 16,
+		MOST = 100000
+	};
+	struct rlimit limit;
+
+	daemon->connections_max = LEAST;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+		return;
+	}
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur > n_reserved + MOST) {
+		daemon->connections_max = MOST;
+	} else if (limit.rlim_cur > n_reserved + LEAST) {
+		daemon->connections_max = limit.rlim_cur - n_reserved;
+	}
+}
+
+/* Signals alone do not keep the loop alive. */
+static void init_signal(
+    struct daemon *daemon, uv_signal_t *signal, uv_signal_cb on_signal, int number)
+{
+	uv_signal_init(&daemon->loop, signal);
+	signal->data = daemon;
+	uv_signal_start(signal, on_signal, number);
+	uv_unref((uv_handle_t *)signal);
+}
+
+void daemon_init(struct daemon *daemon, const struct daemon_callbacks *callbacks, size_t n_reserved)
+{
+	daemon->callbacks = callbacks;
+	uv_loop_init(&daemon->loop);
+	set_limits(daemon, n_reserved);
+	init_signal(daemon, &daemon->terminate, on_stop_signal, SIGTERM);
+	init_signal(daemon, &daemon->interrupt, on_stop_signal, SIGINT);
+	init_signal(daemon, &daemon->hangup, on_hangup, SIGHUP);
+	uv_timer_init(&daemon->loop, &daemon->drain);
+	daemon->drain.data = daemon;
+}
+
+static int open_listener(struct daemon *daemon, struct daemon_listener *listener)
+{
+	struct sockaddr_storage address;
+	socklen_t n = sizeof(address);
+	bool is_inet = getsockname(listener->fd, (struct sockaddr *)&address, &n) == 0 &&
+		       address.ss_family != AF_UNIX;
+	int result;
+
+	listener->daemon = daemon;
+	if (is_inet) {
+		uv_tcp_init(&daemon->loop, &listener->tcp);
+		result = uv_tcp_open(&listener->tcp, listener->fd);
+	} else {
+		uv_pipe_init(&daemon->loop, &listener->pipe, 0);
+		result = uv_pipe_open(&listener->pipe, listener->fd);
+	}
+	listener->handle.data = listener;
+	return result != 0 ? result : uv_listen(&listener->stream, SOMAXCONN, on_connection);
+}
+
+int daemon_start(struct daemon *daemon, char *error, size_t n_error)
+{
+	for (size_t i = 0; i < daemon->n_listeners; i++) {
+		int result = open_listener(daemon, &daemon->listeners[i]);
+
+		if (result != 0) {
+			snprintf(error, n_error, "cannot listen on descriptor %d: %s",
+			    daemon->listeners[i].fd, uv_strerror(result));
+			daemon->n_listeners = i + 1; /* those that daemon_stop() must close */
+			return -1;
+		}
+	}
+	systemd_notify("READY=1");
+	return 0;
+}
+
+void daemon_run(struct daemon *daemon)
+{
+	uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&daemon->loop);
+}
