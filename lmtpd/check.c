@@ -15,7 +15,7 @@
 
 #include "lmtpd/config.h"
 #include "lmtpd/lookup.h"
-#include "lmtpd/report.h"
+#include "runtime/report.h"
 #include "maildir/maildir.h"
 #include "runtime/privilege.h"
 

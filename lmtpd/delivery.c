@@ -189,7 +189,7 @@ void delivery_write(
 	if (is_last) {
 		delivery->ended = uv_hrtime();
 	}
-	lane_submit(&delivery->service->writers, &delivery->work);
+	lane_submit(&delivery->service->lanes.lanes[SERVICE_WRITERS], &delivery->work);
 }
 
 static void run_abandon(struct work *work, void *context)
@@ -212,7 +212,7 @@ void delivery_abandon(struct delivery *delivery)
 	}
 	delivery->work.run = run_abandon;
 	delivery->work.done = done_abandon;
-	lane_submit(&delivery->service->writers, &delivery->work);
+	lane_submit(&delivery->service->lanes.lanes[SERVICE_WRITERS], &delivery->work);
 }
 
 static enum reply reply_to(int result)

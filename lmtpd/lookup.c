@@ -112,7 +112,7 @@ struct lookup *lookup_start(struct service *service, const struct address *addre
 		free(lookup);
 		return NULL;
 	}
-	lane_submit(&service->lookups, &lookup->work);
+	lane_submit(&service->lanes.lanes[SERVICE_LOOKUPS], &lookup->work);
 	return lookup;
 }
 

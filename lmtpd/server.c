@@ -134,7 +134,7 @@ static void on_reload(struct daemon *daemon)
 		free(reload);
 		return;
 	}
-	lane_submit(&reload->service->lookups, &reload->work);
+	lane_submit(&reload->service->lanes.lanes[SERVICE_LOOKUPS], &reload->work);
 }
 
 /* A database that is away when the machine boots is no reason not to serve: recipients get 451 until

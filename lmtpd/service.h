@@ -7,15 +7,18 @@
 
 #include "lmtpd/config.h"
 #include "maildir/maildir.h"
-#include "runtime/lane.h"
+#include "runtime/lanes.h"
+
+enum {
+	SERVICE_LOOKUPS, /* each thread's context is a struct directory */
+	SERVICE_WRITERS,
+	SERVICE_LANES
+};
 
 struct service {
+	struct lanes lanes; /* first: its end is the service's */
 	struct config config;
 	struct maildir_root root;
-	struct lane lookups; /* threads with a struct directory each, their context */
-	struct lane writers;
-	unsigned n_refs;
-	unsigned n_lanes;
 };
 
 /* Takes over config, also when it fails. Returns NULL with a message in error. */

@@ -108,34 +108,26 @@ static void on_wake_closed(uv_handle_t *handle)
 	pthread_cond_destroy(&lane->has_work);
 	pthread_mutex_destroy(&lane->mutex);
 	free(lane->threads);
-	if (lane->on_closed != NULL) {
-		lane->on_closed(lane);
-	}
+	lane->on_closed(lane);
 }
 
-int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *settings)
+int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *settings,
+    void (*on_closed)(struct lane *lane))
 {
 	int result;
 
-	*lane = (struct lane){ .settings = *settings };
+	*lane = (struct lane){ .settings = *settings, .on_closed = on_closed };
 	STAILQ_INIT(&lane->waiting);
 	STAILQ_INIT(&lane->finished);
-	lane->threads = calloc(settings->n_threads, sizeof(*lane->threads));
-	if (lane->threads == NULL) {
-		return -ENOMEM;
-	}
 	pthread_mutex_init(&lane->mutex, NULL);
 	pthread_cond_init(&lane->has_work, NULL);
+	lane->threads = calloc(settings->n_threads, sizeof(*lane->threads));
 	result = uv_async_init(loop, &lane->wake, on_wake);
-	if (result < 0) {
-		free(lane->threads);
-		return result;
-	}
 	lane->wake.data = lane;
-	result = start_threads(lane);
+	assert(result == 0); /* the loop has had its eventfd since it began */
+	result = lane->threads == NULL ? -ENOMEM : start_threads(lane);
 	if (result < 0) {
-		join_threads(lane);
-		uv_close((uv_handle_t *)&lane->wake, on_wake_closed);
+		lane_close(lane);
 	}
 	return result;
 }
@@ -148,10 +140,9 @@ void lane_submit(struct lane *lane, struct work *work)
 	pthread_mutex_unlock(&lane->mutex);
 }
 
-void lane_close(struct lane *lane, void (*on_closed)(struct lane *lane))
+void lane_close(struct lane *lane)
 {
 	assert(STAILQ_EMPTY(&lane->waiting));
-	lane->on_closed = on_closed;
 	join_threads(lane);
 	uv_close((uv_handle_t *)&lane->wake, on_wake_closed);
 }

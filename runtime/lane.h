@@ -36,14 +36,17 @@ struct lane {
 	unsigned n_started;
 	uv_async_t wake;
 	void (*on_closed)(struct lane *lane);
+	void *owner; /* the submitter's */
 };
 
-/* Starts the threads. Returns 0 or a negative errno. */
-int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *settings);
+/* Starts the threads. Returns 0 or a negative errno; on_closed() is due in both cases, after
+ * lane_close() or on its own. */
+int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *settings,
+    void (*on_closed)(struct lane *lane));
 
 /* From the loop's thread. Ownership of work moves to the lane until done(). */
 void lane_submit(struct lane *lane, struct work *work);
 
 /* Ends the threads; no work may be out. on_closed() is called on the loop when the lane's memory
  * may be reused. */
-void lane_close(struct lane *lane, void (*on_closed)(struct lane *lane));
+void lane_close(struct lane *lane);

@@ -41,11 +41,14 @@ struct directory {
 
 static const struct {
 	const char *name;
-	unsigned columns_max;
+	unsigned columns_min, columns_max;
+	bool needs_key;
 } query_facts[DIRECTORY_QUERIES] = {
-	[DIRECTORY_MAILBOX] = { "user_query", 1 },
-	[DIRECTORY_ALIAS] = { "alias_query", 2 },
-	[DIRECTORY_DOMAIN] = { "domain_query", 1 },
+	[DIRECTORY_MAILBOX] = { "user_query", 1, 1, true },
+	[DIRECTORY_ALIAS] = { "alias_query", 1, 2, true },
+	[DIRECTORY_DOMAIN] = { "domain_query", 1, 1, true },
+	[DIRECTORY_PASSWORD] = { "password_query", 2, 2, true },
+	[DIRECTORY_USERS] = { "users_query", 2, 2, false },
 };
 
 int directory_library_init(void)
@@ -82,7 +85,8 @@ int directory_check_settings(const struct directory_settings *settings, char *er
 		if (settings->queries[i] == NULL) {
 			continue;
 		}
-		if (query_init(&query, settings->queries[i], reason, sizeof(reason)) != 0) {
+		if (query_init(&query, settings->queries[i], query_facts[i].needs_key, reason,
+			sizeof(reason)) != 0) {
 			snprintf(error, n_error, "%s: %s", query_facts[i].name, reason);
 			return -1;
 		}
@@ -102,8 +106,8 @@ struct directory *directory_new(const struct directory_settings *settings)
 	directory->settings = settings;
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		if (settings->queries[i] != NULL &&
-		    query_init(&directory->statements[i].query, settings->queries[i], ignored,
-			sizeof(ignored)) != 0) {
+		    query_init(&directory->statements[i].query, settings->queries[i],
+			query_facts[i].needs_key, ignored, sizeof(ignored)) != 0) {
 			directory_free(directory);
 			return NULL;
 		}
@@ -215,7 +219,9 @@ static bool is_bad_query(unsigned code)
 
 static int prepare(struct directory *directory, struct statement *statement)
 {
-	unsigned columns_max = query_facts[statement - directory->statements].columns_max;
+	ptrdiff_t query = statement - directory->statements;
+	unsigned columns_min = query_facts[query].columns_min;
+	unsigned columns_max = query_facts[query].columns_max;
 	char why[128];
 
 	statement->handle = mysql_stmt_init(directory->mysql);
@@ -230,11 +236,11 @@ static int prepare(struct directory *directory, struct statement *statement)
 		return is_bad_query(code) ? DIRECTORY_BAD_QUERY : -EIO;
 	}
 	statement->n_columns = mysql_stmt_field_count(statement->handle);
-	if (statement->n_columns < 1 || statement->n_columns > columns_max ||
+	if (statement->n_columns < columns_min || statement->n_columns > columns_max ||
 	    mysql_stmt_param_count(statement->handle) != statement->query.n_parameters) {
-		snprintf(why, sizeof(why), "it has %u columns, allowed are 1%s",
-		    statement->n_columns, columns_max > 1 ? " or 2" : "");
-		fail(directory, query_facts[statement - directory->statements].name, why, 0);
+		snprintf(why, sizeof(why), "it has %u columns, allowed are %u to %u",
+		    statement->n_columns, columns_min, columns_max);
+		fail(directory, query_facts[query].name, why, 0);
 		return DIRECTORY_BAD_QUERY;
 	}
 	return 0;

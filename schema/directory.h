@@ -13,6 +13,8 @@ enum directory_query {
 	DIRECTORY_MAILBOX,
 	DIRECTORY_ALIAS,
 	DIRECTORY_DOMAIN,
+	DIRECTORY_PASSWORD, /* of one user: address and hash */
+	DIRECTORY_USERS,    /* of all users, the same; has no key */
 	DIRECTORY_QUERIES
 };
 

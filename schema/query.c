@@ -11,7 +11,7 @@ static int is_placeholder(const char *p)
 	return p[0] == '%' && p[1] != '\0' && strchr("und", p[1]) != NULL;
 }
 
-int query_init(struct query *query, const char *text, char *error, size_t n_error)
+int query_init(struct query *query, const char *text, bool needs_key, char *error, size_t n_error)
 {
 	const char *p = text;
 	char quote = '\0';
@@ -66,7 +66,7 @@ int query_init(struct query *query, const char *text, char *error, size_t n_erro
 		}
 	}
 	*out = '\0';
-	if (query->n_parameters == 0) {
+	if (needs_key && query->n_parameters == 0) {
 		snprintf(error, n_error,
 		    "no placeholder (%%u, %%n or %%d): it would find the same for everybody");
 		goto fail;

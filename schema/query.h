@@ -3,6 +3,7 @@
  * string of a stranger is ever part of SQL. Private to schema. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -16,6 +17,6 @@ struct query {
 };
 
 /* %u: the whole address, %n: its local part, %d: its domain; each alone, or alone between quotes.
- * %% is a percent sign. Returns 0, or -1 with what is wrong in error. */
-int query_init(struct query *query, const char *text, char *error, size_t n_error);
+ * %% is a percent sign. With needs_key a query without placeholder is wrong. Returns 0, or -1 with what is wrong in error. */
+int query_init(struct query *query, const char *text, bool needs_key, char *error, size_t n_error);
 void query_deinit(struct query *query);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Two ways to print the same facts. What comes from outside is escaped in both. */
-#include "lmtpd/report.h"
+#include "runtime/report.h"
 
 #include <stdio.h>
 
