@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "maildir/maildir.h"
 #include "runtime/listener.h"
 
 static bool is_placeholder(const char *p)
@@ -104,19 +103,6 @@ static const struct settings_key keys[] = {
 	    "SELECT name FROM virtual_domains WHERE name = '%d'", 0, 0, NULL },
 };
 
-static const char **get_list(
-    const struct settings *settings, const char *section, const char *name, size_t *n_r)
-{
-	const char **list;
-
-	*n_r = settings_list_size(settings, section, name);
-	list = calloc(*n_r + 1, sizeof(*list));
-	for (size_t i = 0; list != NULL && i < *n_r; i++) {
-		list[i] = settings_list_at(settings, section, name, i);
-	}
-	return list;
-}
-
 /* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */
 static int split_home(struct config *config, const char *home)
 {
@@ -131,64 +117,34 @@ static int split_home(struct config *config, const char *home)
 	return config->base == NULL ? -1 : 0;
 }
 
-/* The first line of a file. */
-static char *read_password(const char *path, char *error, size_t n_error)
-{
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t cap = 0;
-
-	if (file == NULL || getline(&line, &cap, file) < 0) {
-		snprintf(error, n_error, "mysql.password_file: %s: %s", path,
-		    file != NULL && feof(file) ? "it is empty" : strerror(errno));
-		free(line);
-		line = NULL;
-	} else {
-		line[strcspn(line, "\r\n")] = '\0';
-	}
-	if (file != NULL) {
-		fclose(file);
-	}
-	return line;
-}
-
 static int load_mysql(struct config *config, char *error, size_t n_error)
 {
 	const struct settings *settings = config->settings;
-	const char *file = settings_text(settings, "mysql", "password_file");
-	const char *password = settings_text(settings, "mysql", "password");
-	struct directory_settings *directory = &config->directory;
+	const struct mysql_settings *mysql = &config->mysql;
+	char reason[512];
 
-	if (file[0] != '\0' && password[0] != '\0') {
-		snprintf(error, n_error,
-		    "mysql: both password and password_file are set; leave one out");
+	if (mysql_settings_load(&config->mysql, settings, error, n_error) != 0) {
 		return -1;
 	}
-	config->password = file[0] != '\0' ? read_password(file, error, n_error) : strdup(password);
-	if (config->password == NULL) {
-		return -1;
-	}
-	*directory = (struct directory_settings){
-		.hosts = get_list(settings, "mysql", "hosts", &directory->n_hosts),
-		.user = settings_text(settings, "mysql", "user"),
-		.password = config->password,
-		.dbname = settings_text(settings, "mysql", "dbname"),
-		.option_file = settings_text(settings, "mysql", "option_file"),
-		.timeout = (unsigned)settings_number(settings, "mysql", "timeout"),
+	config->directory = (struct directory_settings){
+		.hosts = mysql->hosts,
+		.n_hosts = mysql->n_hosts,
+		.user = mysql->user,
+		.password = mysql->password,
+		.dbname = mysql->dbname,
+		.option_file = mysql->option_file,
+		.timeout = mysql->timeout,
 		.queries = {
 			[DIRECTORY_MAILBOX] = settings_text(settings, "mysql", "user_query"),
 			[DIRECTORY_ALIAS] = settings_text(settings, "mysql", "alias_query"),
 			[DIRECTORY_DOMAIN] = settings_text(settings, "mysql", "domain_query"),
 		},
 	};
-	directory->n_hosts = settings_list_size(settings, "mysql", "hosts");
-	config->connections = (unsigned)settings_number(settings, "mysql", "connections");
-	if (directory->hosts == NULL || directory->n_hosts == 0) {
-		snprintf(error, n_error, "mysql.hosts is empty: no database to ask");
+	if (directory_check_settings(&config->directory, reason, sizeof(reason)) != 0) {
+		snprintf(error, n_error, "mysql.%s", reason);
 		return -1;
 	}
-	memcpy(error, "mysql.", n_error > 6 ? 7 : 0);
-	return directory_check_settings(directory, error + 6, n_error - 6);
+	return 0;
 }
 
 static int load_values(struct config *config, char *error, size_t n_error)
@@ -207,7 +163,7 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	} else {
 		snprintf(config->hostname, sizeof(config->hostname), "%s", hostname);
 	}
-	config->listen = get_list(settings, "lmtp", "listen", &config->n_listen);
+	config->listen = settings_list(settings, "lmtp", "listen", &config->n_listen);
 	config->socket_mode = (mode_t)settings_number(settings, "lmtp", "socket_mode");
 	config->socket_user = settings_text(settings, "lmtp", "socket_user");
 	config->socket_group = settings_text(settings, "lmtp", "socket_group");
@@ -240,7 +196,7 @@ int config_load(struct config *config, const char *file, char *error, size_t n_e
 {
 	const struct settings_table tables[] = {
 		{ keys, sizeof(keys) / sizeof(keys[0]) },
-		settings_mysql,
+		mysql_settings_table,
 	};
 	char reason[1024];
 
@@ -258,11 +214,7 @@ int config_load(struct config *config, const char *file, char *error, size_t n_e
 
 void config_free(struct config *config)
 {
-	if (config->password != NULL) {
-		explicit_bzero(config->password, strlen(config->password));
-	}
-	free(config->password);
-	free((void *)(size_t)config->directory.hosts);
+	mysql_settings_free(&config->mysql);
 	free(config->listen);
 	free(config->base);
 	settings_free(config->settings);

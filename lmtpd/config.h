@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "lmtpd/protocol/lmtp.h"
+#include "runtime/mysql_settings.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
 
@@ -26,9 +27,8 @@ struct config {
 	const char *user, *group;
 	unsigned writers;
 
-	struct directory_settings directory;
-	char *password;
-	unsigned connections;
+	struct mysql_settings mysql;
+	struct directory_settings directory; /* the same for the directory, with the queries */
 };
 
 /* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -12,6 +11,7 @@
 
 #include "lmtpd/connection.h"
 #include "runtime/log.h"
+#include "runtime/reload.h"
 #include "version.h"
 
 static bool on_accept(struct daemon *daemon, uv_stream_t *listener)
@@ -48,51 +48,26 @@ static void on_ended(struct daemon *daemon)
 	server->service = NULL;
 }
 
-/* A new service, on trial until the database has taken its queries. */
-struct reload {
-	struct work work;
-	struct server *server;
-	struct service *service;
-	int result;
-	char error[512];
-};
-
-static void run_reload(struct work *work, void *context)
+/* A database that is away now may come back: recipients get 451 until then. A query that it refuses will not
+ * mend. context is a struct directory, NULL when out of memory. */
+static enum reload_outcome try_directory(void *context, char *error, size_t n_error)
 {
-	struct reload *reload = (struct reload *)work;
-	struct directory *directory = context;
+	int result = context == NULL ? -ENOMEM : directory_connect(context);
 
-	reload->result = directory == NULL ? -ENOMEM : directory_connect(directory);
-	snprintf(reload->error, sizeof(reload->error), "%s",
-	    directory == NULL ? "out of memory" : directory_error(directory));
+	snprintf(
+	    error, n_error, "%s", context == NULL ? "out of memory" : directory_error(context));
+	if (result == DIRECTORY_BAD_QUERY) {
+		return RELOAD_BAD;
+	}
+	return result == 0 ? RELOAD_OK : RELOAD_DOUBTFUL;
 }
 
-static void keep_old(const char *reason)
+static void adopt(struct daemon *daemon, struct lanes *lanes)
 {
-	log_event(LOG_LEVEL_ERROR, "reload", "the old configuration stays: %s", reason);
-	daemon_reloaded();
-}
+	struct server *server = (struct server *)daemon;
 
-static void done_reload(struct work *work)
-{
-	struct reload *reload = (struct reload *)work;
-	struct server *server = reload->server;
-
-	if (reload->result == DIRECTORY_BAD_QUERY || server->service == NULL) {
-		service_unref(reload->service);
-		keep_old(reload->error);
-		free(reload);
-		return;
-	}
-	if (reload->result < 0) {
-		log_event(LOG_LEVEL_WARNING, "reload", "the database cannot be asked now: %s",
-		    reload->error);
-	}
 	service_unref(server->service);
-	server->service = reload->service;
-	log_event(LOG_LEVEL_INFO, "reload", "new sessions follow %s", server->config_file);
-	daemon_reloaded();
-	free(reload);
+	server->service = (struct service *)lanes;
 }
 
 /* What was settled before root was given up. */
@@ -110,48 +85,43 @@ static bool is_fixed_part_changed(const struct config *a, const struct config *b
 static void on_reload(struct daemon *daemon)
 {
 	struct server *server = (struct server *)daemon;
-	struct reload *reload = calloc(1, sizeof(*reload));
+	struct service *service;
 	struct config config;
 	char error[1024];
 
-	if (reload == NULL ||
-	    config_load(&config, server->config_file, error, sizeof(error)) != 0) {
-		keep_old(reload == NULL ? "out of memory" : error);
-		free(reload);
+	if (server->service == NULL) {
+		return; /* at the end of a single session */
+	}
+	if (config_load(&config, server->config_file, error, sizeof(error)) != 0) {
+		reload_refuse(error);
 		return;
 	}
-	if (server->service != NULL && is_fixed_part_changed(&config, &server->service->config)) {
+	if (is_fixed_part_changed(&config, &server->service->config)) {
 		log_event(LOG_LEVEL_WARNING, "reload",
 		    "lmtp.listen, socket_*, maildir.user and group change with a restart only");
 	}
-	*reload = (struct reload){
-		.work = { .run = run_reload, .done = done_reload },
-		.server = server,
-		.service = service_new(&daemon->loop, &config, error, sizeof(error)),
-	};
-	if (reload->service == NULL) {
-		keep_old(error);
-		free(reload);
+	service = service_new(&daemon->loop, &config, error, sizeof(error));
+	if (service == NULL) {
+		reload_refuse(error);
 		return;
 	}
-	lane_submit(&reload->service->lanes.lanes[SERVICE_LOOKUPS], &reload->work);
+	reload_start(daemon, &service->lanes, SERVICE_LOOKUPS, try_directory, adopt);
 }
 
-/* A database that is away when the machine boots is no reason not to serve: recipients get 451 until
- * it is there. A query that it refuses is. */
 static int check_directory(const struct config *config)
 {
 	struct directory *directory = directory_new(&config->directory);
-	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
+	char error[512];
+	enum reload_outcome outcome = try_directory(directory, error, sizeof(error));
 
-	if (result == DIRECTORY_BAD_QUERY) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", directory_error(directory));
-	} else if (result < 0) {
-		log_event(LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s",
-		    directory == NULL ? "out of memory" : directory_error(directory));
+	if (outcome == RELOAD_BAD) {
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+	} else if (outcome == RELOAD_DOUBTFUL) {
+		log_event(
+		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
 	}
 	directory_free(directory);
-	return result == DIRECTORY_BAD_QUERY ? -1 : 0;
+	return outcome == RELOAD_BAD ? -1 : 0;
 }
 
 static int start(struct server *server)
@@ -200,7 +170,7 @@ int server_run(struct server *server, const char *config_file, struct config *co
 		return EX_CONFIG;
 	}
 	daemon_init(&server->daemon, &callbacks,
-	    RESERVED + config->connections + (size_t)config->writers * PER_WRITER);
+	    RESERVED + config->mysql.connections + (size_t)config->writers * PER_WRITER);
 	server->service = service_new(&server->daemon.loop, config, error, sizeof(error));
 	if (server->service == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start", "%s", error);

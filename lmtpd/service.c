@@ -32,7 +32,7 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 	struct service *service = calloc(1, sizeof(*service));
 	const struct lane_settings settings[SERVICE_LANES] = {
 		[SERVICE_LOOKUPS] = { .name = "lookup",
-		    .n_threads = config->connections,
+		    .n_threads = config->mysql.connections,
 		    .start = start_lookups,
 		    .stop = stop_lookups,
 		    .data = service },

@@ -29,22 +29,6 @@ static struct {
 	bool has_error;
 } loading;
 
-static const struct settings_key mysql_keys[] = {
-	{ "mysql", "hosts", SETTINGS_LIST, "{\"127.0.0.1\"}", 0, 0, NULL },
-	{ "mysql", "user", SETTINGS_TEXT, "mailuser", 0, 0, NULL },
-	{ "mysql", "password", SETTINGS_TEXT, "", 0, 0, NULL },
-	{ "mysql", "password_file", SETTINGS_TEXT, "", 0, 0, NULL },
-	{ "mysql", "dbname", SETTINGS_TEXT, "mailserver", 0, 0, NULL },
-	{ "mysql", "option_file", SETTINGS_TEXT, "", 0, 0, NULL },
-	{ "mysql", "connections", SETTINGS_NUMBER, "4", 1, 256, NULL },
-	{ "mysql", "timeout", SETTINGS_NUMBER, "5", 1, 60, NULL },
-};
-
-const struct settings_table settings_mysql = {
-	mysql_keys,
-	sizeof(mysql_keys) / sizeof(mysql_keys[0]),
-};
-
 static const struct settings_key *find_key(const char *section, const char *name)
 {
 	for (size_t t = 0; t < loading.n_tables; t++) {
@@ -349,14 +333,16 @@ const char *settings_text(
 	return cfg_getstr(section(settings, section_name), name);
 }
 
-size_t settings_list_size(
-    const struct settings *settings, const char *section_name, const char *name)
+const char **settings_list(
+    const struct settings *settings, const char *section_name, const char *name, size_t *n_r)
 {
-	return cfg_size(section(settings, section_name), name);
-}
+	cfg_t *cfg = section(settings, section_name);
+	const char **list;
 
-const char *settings_list_at(
-    const struct settings *settings, const char *section_name, const char *name, size_t i)
-{
-	return cfg_getnstr(section(settings, section_name), name, (unsigned)i);
+	*n_r = cfg_size(cfg, name);
+	list = calloc(*n_r + 1, sizeof(*list));
+	for (size_t i = 0; list != NULL && i < *n_r; i++) {
+		list[i] = cfg_getnstr(cfg, name, (unsigned)i);
+	}
+	return list;
 }

@@ -36,9 +36,7 @@ void settings_free(struct settings *settings);
 /* Strings live as long as the settings. The key must be one of the tables. */
 long settings_number(const struct settings *settings, const char *section, const char *name);
 const char *settings_text(const struct settings *settings, const char *section, const char *name);
-size_t settings_list_size(const struct settings *settings, const char *section, const char *name);
-const char *settings_list_at(
-    const struct settings *settings, const char *section, const char *name, size_t i);
 
-/* The keys that say where the database is: section "mysql" of both daemons. */
-extern const struct settings_table settings_mysql;
+/* The texts of a list, *n_r of them, in memory that the caller frees; NULL when there is none. */
+const char **settings_list(
+    const struct settings *settings, const char *section, const char *name, size_t *n_r);

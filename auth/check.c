@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ * --check, --verify and --hash: the daemon's own code, for people. As root --check and --verify
+ * become the daemon's user first. */
+#include "auth/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/config.h"
+#include "auth/credentials.h"
+#include "auth/terminal.h"
+#include "runtime/privilege.h"
+#include "runtime/report.h"
+
+enum {
+	EX_WRONG_PASSWORD = EX_NOPERM
+};
+
+struct check {
+	struct report report;
+	struct config config;
+	int exit_code;
+};
+
+static void say(struct check *check, enum report_status status, int exit_code, const char *what,
+    const char *detail, const char *remedy)
+{
+	report_check(&check->report, status, what, detail, remedy);
+	if (status == REPORT_FAIL && check->exit_code == EX_OK) {
+		check->exit_code = exit_code;
+	}
+}
+
+static void check_user(struct check *check)
+{
+	char error[256], detail[512];
+	uid_t uid;
+	gid_t gid;
+
+	if (privilege_find(check->config.socket_user, check->config.socket_group, &uid, &gid, error,
+		sizeof(error)) != 0) {
+		say(check, REPORT_FAIL, EX_CONFIG, "socket owner", error,
+		    "set auth.socket_user and auth.socket_group to the ones that Postfix runs as");
+	}
+	if (privilege_find(
+		check->config.user, check->config.group, &uid, &gid, error, sizeof(error)) != 0) {
+		say(check, REPORT_FAIL, EX_CONFIG, "daemon's user", error,
+		    "adduser --system --group --no-create-home lmtpd-auth");
+		return;
+	}
+	if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
+		say(check, REPORT_WARN, 0, "daemon's user", error,
+		    "run --check as root to see what the daemon would");
+		return;
+	}
+	snprintf(detail, sizeof(detail), "%s:%s (%u:%u)", check->config.user, check->config.group,
+	    uid, gid);
+	say(check, uid == 0 ? REPORT_WARN : REPORT_OK, 0, "daemon's user", detail,
+	    uid == 0 ? "it needs no rights at all: give it a user of its own" : NULL);
+}
+
+/* What the stored hashes are made with. */
+struct census {
+	struct {
+		const char *method;
+		bool is_weak;
+		unsigned long n;
+	} methods[24];
+	size_t n_methods;
+	unsigned long n_users, n_unknown;
+};
+
+static int count_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+{
+	struct census *census = data;
+	char hash[PASSWORD_HASH_MAX];
+	const char *method = NULL;
+	bool is_weak = true;
+	size_t i = 0;
+
+	census->n_users++;
+	if (second != NULL && n_second < sizeof(hash)) {
+		memcpy(hash, second, n_second);
+		hash[n_second] = '\0';
+		method = password_method(hash, &is_weak);
+		explicit_bzero(hash, sizeof(hash));
+	}
+	if (method == NULL) {
+		census->n_unknown++;
+		return 0;
+	}
+	while (i < census->n_methods && strcmp(census->methods[i].method, method) != 0) {
+		i++;
+	}
+	if (i == census->n_methods) {
+		if (i == sizeof(census->methods) / sizeof(census->methods[0])) {
+			return 0;
+		}
+		census->methods[census->n_methods++].method = method;
+	}
+	census->methods[i].is_weak = census->methods[i].is_weak || is_weak;
+	census->methods[i].n++;
+	return 0;
+}
+
+static void say_census(struct check *check, const struct census *census)
+{
+	char detail[256];
+
+	for (size_t i = 0; i < census->n_methods; i++) {
+		snprintf(detail, sizeof(detail), "%lu of %lu users: %s", census->methods[i].n,
+		    census->n_users, census->methods[i].method);
+		say(check, census->methods[i].is_weak ? REPORT_WARN : REPORT_OK, 0, "hashes",
+		    detail,
+		    census->methods[i].is_weak
+			? "easily broken when stolen: have these users set new passwords"
+			: NULL);
+	}
+	if (census->n_unknown > 0) {
+		snprintf(detail, sizeof(detail), "%lu of %lu users: cannot be checked here",
+		    census->n_unknown, census->n_users);
+		say(check, REPORT_FAIL, EX_CONFIG, "hashes", detail,
+		    "libcrypt does not know their method, or they were cut; their owners cannot "
+		    "log in "
+		    "until they have new ones (lmtpd-auth --hash)");
+	}
+}
+
+static void check_hashes(struct check *check)
+{
+	struct directory_settings settings = check->config.directory;
+	struct census census = { .n_users = 0 };
+	struct directory *directory;
+
+	settings.queries[DIRECTORY_USERS] =
+	    settings_text(check->config.settings, "mysql", "users_query");
+	directory = directory_new(&settings);
+	if (directory == NULL ||
+	    directory_ask(directory, DIRECTORY_USERS, "", count_row, &census) != 0) {
+		say(check, REPORT_WARN, 0, "users_query",
+		    directory == NULL ? "cannot be read" : directory_error(directory),
+		    "correct mysql.users_query; it is used by --check alone");
+	} else {
+		say_census(check, &census);
+	}
+	directory_free(directory);
+}
+
+static int ignore_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+{
+	return 0;
+}
+
+static void check_database(struct check *check)
+{
+	struct directory *directory = directory_new(&check->config.directory);
+	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
+	const char *error = directory == NULL ? "out of memory" : directory_error(directory);
+
+	if (result == DIRECTORY_BAD_QUERY) {
+		say(check, REPORT_FAIL, EX_CONFIG, "database", error,
+		    "correct the query in section mysql, or grant the account what it reads");
+	} else if (result < 0) {
+		say(check, REPORT_FAIL, EX_UNAVAILABLE, "database", error,
+		    "see that it runs, and that hosts, user, password and dbname are right");
+	} else {
+		say(check, REPORT_OK, 0, "database", directory_host(directory), NULL);
+		result = directory_ask(
+		    directory, DIRECTORY_PASSWORD, "nobody@lmtpd-check.invalid", ignore_row, NULL);
+		say(check, result == 0 ? REPORT_OK : REPORT_FAIL, EX_CONFIG, "password_query",
+		    result == 0 ? check->config.directory.queries[DIRECTORY_PASSWORD]
+				: directory_error(directory),
+		    result == 0 ? NULL : "correct the query in section mysql");
+		check_hashes(check);
+	}
+	directory_free(directory);
+}
+
+int check_setup(const char *config_file, bool is_json)
+{
+	struct check check = { .report = { .is_json = is_json } };
+	char error[1024];
+
+	report_begin(&check.report, "checks");
+	if (config_load(&check.config, config_file, error, sizeof(error)) != 0) {
+		say(&check, REPORT_FAIL, EX_CONFIG, "configuration", error, "correct it there");
+	} else {
+		say(&check, REPORT_OK, 0, "configuration", config_file, NULL);
+		for (size_t i = 0; i < check.config.n_listen; i++) {
+			say(&check, REPORT_OK, 0, "socket", check.config.listen[i], NULL);
+		}
+		check_user(&check);
+		check_database(&check);
+		config_free(&check.config);
+	}
+	report_end(&check.report, check.exit_code);
+	return check.exit_code;
+}
+
+static int complain(int exit_code, const char *message)
+{
+	fprintf(stderr, "lmtpd-auth: %s\n", message);
+	return exit_code;
+}
+
+static int verify(struct directory *directory, const char *user, const char *password)
+{
+	struct credentials credentials;
+	int exit_code = EX_TEMPFAIL, result;
+
+	switch (credentials_find(directory, user, &credentials)) {
+	case CREDENTIALS_FOUND:
+		break;
+	case CREDENTIALS_NONE:
+		return complain(EX_NOUSER, "no such user");
+	case CREDENTIALS_UNUSABLE:
+		return complain(EX_TEMPFAIL, "the user has more than one row, or no hash");
+	default:
+		return complain(EX_UNAVAILABLE, directory_error(directory));
+	}
+	result = password_check(password, credentials.hash);
+	if (result == PASSWORD_RIGHT) {
+		printf("%s: right\n", credentials.user);
+		exit_code = EX_OK;
+	} else if (result == PASSWORD_WRONG) {
+		exit_code = complain(EX_WRONG_PASSWORD, "wrong password");
+	} else {
+		complain(EX_TEMPFAIL, "the stored hash cannot be checked here");
+	}
+	explicit_bzero(&credentials, sizeof(credentials));
+	return exit_code;
+}
+
+int check_password(const char *config_file, const char *user)
+{
+	char password[SASL_PASSWORD_MAX + 1], error[1024];
+	struct directory *directory;
+	struct config config;
+	int exit_code;
+	uid_t uid;
+	gid_t gid;
+
+	if (config_load(&config, config_file, error, sizeof(error)) != 0) {
+		return complain(EX_CONFIG, error);
+	}
+	if (geteuid() == 0 &&
+	    (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
+		privilege_become(uid, gid, error, sizeof(error)) != 0)) {
+		config_free(&config);
+		return complain(EX_CONFIG, error);
+	}
+	if (terminal_read_password(password, sizeof(password), false, error, sizeof(error)) != 0) {
+		config_free(&config);
+		return complain(EX_USAGE, error);
+	}
+	directory = directory_new(&config.directory);
+	exit_code = directory == NULL ? complain(EX_OSERR, "out of memory")
+				      : verify(directory, user, password);
+	explicit_bzero(password, sizeof(password));
+	directory_free(directory);
+	config_free(&config);
+	return exit_code;
+}
+
+int check_hash(const char *method)
+{
+	char password[SASL_PASSWORD_MAX + 1], hash[PASSWORD_HASH_MAX], error[256];
+	int result;
+
+	if (strcmp(method, "sha512crypt") != 0 && strcmp(method, "yescrypt") != 0 &&
+	    strcmp(method, "bcrypt") != 0) {
+		return complain(EX_USAGE, "methods are sha512crypt, yescrypt and bcrypt");
+	}
+	if (terminal_read_password(password, sizeof(password), true, error, sizeof(error)) != 0) {
+		return complain(EX_USAGE, error);
+	}
+	result = password_hash(hash, password, method);
+	explicit_bzero(password, sizeof(password));
+	if (result < 0) {
+		return complain(
+		    EX_USAGE, result == -ERANGE ? "the password is too long" : strerror(-result));
+	}
+	puts(hash);
+	return EX_OK;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT
+ * A client connection. Postfix turns every FAIL into a permanent 535, whatever it carries; a
+ * connection that closes is the one thing it answers with 454, "try again later". So whatever keeps
+ * us from telling a right password from a wrong one closes the connection. Loop's thread. */
+#include "auth/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "auth/verification.h"
+#include "runtime/log.h"
+#include "runtime/stream.h"
+
+struct client {
+	LIST_ENTRY(client) entry;
+	struct server *server;
+	struct stream stream;
+	struct protocol_settings settings;
+	struct protocol protocol;
+	char *input; /* that the machine could not take yet: the client does not read */
+	size_t n_input;
+	unsigned n_verifications; /* on the lanes, or waiting to be answered */
+	bool is_closing;          /* once nothing is being verified */
+	bool is_closed, is_stream_closed;
+};
+
+static void finish(struct client *client);
+
+static void free_input(struct client *client)
+{
+	if (client->input != NULL) {
+		explicit_bzero(client->input, client->n_input);
+		free(client->input);
+		client->input = NULL;
+	}
+	client->n_input = 0;
+}
+
+static void free_if_done(struct client *client)
+{
+	struct server *server = client->server;
+
+	if (!client->is_stream_closed || client->n_verifications > 0) {
+		return;
+	}
+	LIST_REMOVE(client, entry);
+	protocol_deinit(&client->protocol);
+	free_input(client);
+	free(client);
+	daemon_closed(&server->daemon);
+}
+
+static void on_stream_closed(void *owner)
+{
+	struct client *client = owner;
+
+	client->is_stream_closed = true;
+	free_if_done(client);
+}
+
+static void close_client(struct client *client)
+{
+	if (!client->is_closed) {
+		client->is_closed = true;
+		stream_close(&client->stream);
+	}
+}
+
+static void log_result(const struct protocol_request *request, enum log_level level,
+    const char *result, const char *reason)
+{
+	struct log_line line;
+
+	log_begin(&line, level, "auth");
+	log_text(&line, "user", request->sasl.user != NULL ? request->sasl.user : "");
+	log_text(&line, "mech", sasl_name(request->sasl.mechanism));
+	log_text(&line, "rip", request->rip);
+	log_text(&line, "result", result);
+	log_quoted(&line, "reason", reason);
+	log_end(&line);
+}
+
+static void flush(struct client *client)
+{
+	size_t n;
+	const char *output = protocol_output(&client->protocol, &n);
+	int result;
+
+	if (client->is_closed || client->stream.is_writing || n == 0) {
+		return;
+	}
+	result = stream_write(&client->stream, output, n);
+	protocol_sent(&client->protocol, n);
+	if (result < 0) {
+		close_client(client);
+	}
+}
+
+static void end_verification(struct verification *verification)
+{
+	struct client *client = verification->owner;
+
+	verification_free(verification);
+	client->n_verifications--;
+	finish(client);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	struct verification *verification = handle->data;
+	struct client *client = verification->owner;
+
+	protocol_fail(&client->protocol, verification->request);
+	end_verification(verification);
+}
+
+static void on_delayed(uv_timer_t *timer)
+{
+	uv_close((uv_handle_t *)timer, on_timer_closed);
+}
+
+/* Tells the client after a while: longer for who fails often, counted from the request, so that the
+ * delay also hides how long the work took. */
+static void fail_later(struct client *client, struct verification *verification)
+{
+	uint64_t now = uv_now(&client->server->daemon.loop);
+	uint64_t delay = (uint64_t)verification->service->config.failure_delay * 1000;
+	uint64_t wait =
+	    failures_add(&client->server->failures, verification->request->rip, now, delay);
+	uint64_t age = verification_age(verification);
+
+	uv_timer_init(&client->server->daemon.loop, &verification->timer);
+	verification->timer.data = verification;
+	uv_timer_start(&verification->timer, on_delayed, age < wait ? wait - age : 0, 0);
+}
+
+static void on_verified(struct verification *verification)
+{
+	struct client *client = verification->owner;
+	struct protocol_request *request = verification->request;
+
+	switch (verification->result) {
+	case VERIFICATION_RIGHT:
+		log_result(request, LOG_LEVEL_INFO, "ok", "");
+		protocol_ok(&client->protocol, request, verification->credentials.user);
+		end_verification(verification);
+		break;
+	case VERIFICATION_WRONG:
+		log_result(request, LOG_LEVEL_WARNING, "fail", verification->reason);
+		fail_later(client, verification);
+		break;
+	case VERIFICATION_ERROR:
+		log_result(request, LOG_LEVEL_ERROR, "error", verification->reason);
+		close_client(client);
+		end_verification(verification);
+		break;
+	}
+}
+
+static void verify(struct client *client, struct protocol_request *request)
+{
+	if (verification_start(client->server->service, request, on_verified, client) == NULL) {
+		log_result(request, LOG_LEVEL_ERROR, "error", "out of memory");
+		close_client(client);
+		return;
+	}
+	client->n_verifications++;
+}
+
+static size_t feed(struct client *client, const char *data, size_t n)
+{
+	size_t taken = 0;
+
+	while (!client->is_closed && !client->stream.is_writing) {
+		struct protocol_step step;
+
+		taken += protocol_feed(&client->protocol, data + taken, n - taken,
+		    uv_now(&client->server->daemon.loop), &step);
+		switch (step.want) {
+		case PROTOCOL_INPUT:
+			return taken;
+		case PROTOCOL_VERIFY:
+			verify(client, step.request);
+			break;
+		case PROTOCOL_REFUSED:
+			log_result(step.request, LOG_LEVEL_WARNING, "fail", step.reason);
+			break;
+		case PROTOCOL_FLUSH:
+			flush(client);
+			break;
+		case PROTOCOL_CLOSE:
+			log_event(LOG_LEVEL_ERROR, "client", "closed: %s", step.reason);
+			close_client(client);
+			break;
+		}
+	}
+	return taken;
+}
+
+static void keep_input(struct client *client, const char *data, size_t n)
+{
+	if (n == 0 || client->is_closed) {
+		return;
+	}
+	client->input = malloc(n);
+	if (client->input == NULL) {
+		close_client(client);
+		return;
+	}
+	memcpy(client->input, data, n);
+	client->n_input = n;
+}
+
+/* After each turn: sends the answers, reads on or closes. */
+static void finish(struct client *client)
+{
+	flush(client);
+	if (client->is_closed) {
+		free_if_done(client);
+		return;
+	}
+	if (client->is_closing && client->n_verifications == 0 && !client->stream.is_writing) {
+		close_client(client);
+		return;
+	}
+	if (stream_read(&client->stream, !client->stream.is_writing && !client->is_closing) != 0) {
+		close_client(client);
+	}
+}
+
+static void on_read(void *owner, const char *data, ssize_t n)
+{
+	struct client *client = owner;
+	size_t taken;
+
+	if (n < 0) {
+		close_client(client);
+		return;
+	}
+	taken = feed(client, data, (size_t)n);
+	keep_input(client, data + taken, (size_t)n - taken);
+	/* Passwords have passed through it. */
+	explicit_bzero(client->server->daemon.read_buffer, (size_t)n);
+	finish(client);
+}
+
+static void on_written(void *owner, int status)
+{
+	struct client *client = owner;
+	char *input = client->input;
+	size_t n = client->n_input, taken;
+
+	if (status < 0) {
+		close_client(client);
+	}
+	if (input != NULL && !client->is_closed) {
+		client->input = NULL;
+		client->n_input = 0;
+		taken = feed(client, input, n);
+		keep_input(client, input + taken, n - taken);
+		explicit_bzero(input, n);
+		free(input);
+	}
+	finish(client);
+}
+
+bool client_accept(struct server *server, uv_stream_t *listener)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	unsigned char random[16];
+
+	if (client == NULL) {
+		return false;
+	}
+	client->server = server;
+	client->stream = (struct stream){
+		.owner = client,
+		.on_read = on_read,
+		.on_written = on_written,
+		.on_closed = on_stream_closed,
+		.read_buffer = server->daemon.read_buffer,
+		.n_read_buffer = sizeof(server->daemon.read_buffer),
+	};
+	memcpy(client->settings.mechanisms, server->service->config.mechanisms,
+	    sizeof(client->settings.mechanisms));
+	client->settings.pid = (unsigned long)getpid();
+	client->settings.connection = ++server->n_clients;
+	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random)) {
+		memset(random, 0, sizeof(random)); /* a number that nobody uses */
+	}
+	for (size_t i = 0; i < sizeof(random); i++) {
+		snprintf(client->settings.cookie + 2 * i, 3, "%02x", random[i]);
+	}
+	protocol_init(&client->protocol, &client->settings);
+	LIST_INSERT_HEAD(&server->clients, client, entry);
+	daemon_opened(&server->daemon);
+	if (stream_accept(&client->stream, listener) != 0) {
+		close_client(client);
+	} else {
+		finish(client); /* sends the handshake */
+	}
+	return true;
+}
+
+void client_shut_down(struct client *client)
+{
+	client->is_closing = true;
+	finish(client);
+}
+
+void client_drop(struct client *client)
+{
+	close_client(client);
+}
+
+struct client *client_next(struct client *client)
+{
+	return LIST_NEXT(client, entry);
+}

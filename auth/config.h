@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * auth.conf, checked once. Constant while it is in use: a reload makes a new one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "auth/sasl.h"
+#include "runtime/mysql_settings.h"
+#include "runtime/settings.h"
+#include "schema/directory.h"
+
+struct config {
+	struct settings *settings; /* owns the strings below */
+	const char **listen;
+	size_t n_listen;
+	mode_t socket_mode;
+	const char *socket_user, *socket_group;
+	const char *user, *group;
+	bool mechanisms[SASL_MECHANISMS];
+	unsigned failure_delay; /* seconds */
+
+	struct directory_settings directory;
+	struct mysql_settings mysql;
+};
+
+/* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
+int config_load(struct config *config, const char *file, char *error, size_t n_error);
+void config_free(struct config *config);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * lmtpd-auth: options, and the order in which the daemon comes to life: configuration and sockets as
+ * root, everything else as a user that owns nothing. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/check.h"
+#include "auth/server.h"
+#include "runtime/log.h"
+#include "runtime/privilege.h"
+#include "version.h"
+
+static const char usage[] =
+    "usage: lmtpd-auth [-c FILE]                  serve\n"
+    "       lmtpd-auth [-c FILE] --check [--json] check the set-up\n"
+    "       lmtpd-auth [-c FILE] --verify USER    verify a password from the terminal or stdin\n"
+    "       lmtpd-auth --hash [METHOD]            hash a password from the terminal or stdin:\n"
+    "                                             sha512crypt (default), yescrypt or bcrypt\n"
+    "       lmtpd-auth --help | --version\n"
+    "\n"
+    "FILE is " LMTPD_SYSCONFDIR "/auth.conf if not given; see lmtpd-auth(8) and auth.conf(5).\n";
+
+enum mode {
+	MODE_SERVE,
+	MODE_CHECK,
+	MODE_HASH,
+	MODE_VERIFY,
+};
+
+struct options {
+	const char *config_file, *argument;
+	enum mode mode;
+	bool is_json;
+};
+
+static int misuse(void)
+{
+	fputs(usage, stderr);
+	return EX_USAGE;
+}
+
+/* Returns -1 to go on, or an exit code. */
+static int parse_options(struct options *options, int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "hash", no_argument, NULL, 'H' },
+		{ "verify", required_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	unsigned n_modes = 0;
+	int option;
+
+	*options = (struct options){ .config_file = LMTPD_SYSCONFDIR "/auth.conf" };
+	while ((option = getopt_long(argc, argv, "c:", names, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			options->config_file = optarg;
+			break;
+		case 'k':
+			options->mode = MODE_CHECK;
+			n_modes++;
+			break;
+		case 'j':
+			options->is_json = true;
+			break;
+		case 'H':
+			options->mode = MODE_HASH;
+			options->argument = "sha512crypt";
+			n_modes++;
+			break;
+		case 'V':
+			options->mode = MODE_VERIFY;
+			options->argument = optarg;
+			n_modes++;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return EX_OK;
+		case 'v':
+			printf("lmtpd-auth %s\n", LMTPD_VERSION);
+			return EX_OK;
+		default:
+			return misuse();
+		}
+	}
+	if (options->mode == MODE_HASH && optind < argc) {
+		options->argument = argv[optind++];
+	}
+	return n_modes > 1 || optind < argc || (options->is_json && options->mode != MODE_CHECK)
+		   ? misuse()
+		   : -1;
+}
+
+static int fail(const char *message)
+{
+	log_event(LOG_LEVEL_ERROR, "start", "%s", message);
+	return EX_CONFIG;
+}
+
+/* The server lives as long as the process; it holds the read buffer, so it is not on the stack. */
+static struct server server;
+
+static int serve(const char *config_file)
+{
+	struct config config;
+	char error[1024];
+	uid_t uid;
+	gid_t gid;
+
+	if (config_load(&config, config_file, error, sizeof(error)) != 0) {
+		return fail(error);
+	}
+	const struct daemon_sockets sockets = {
+		.specs = config.listen,
+		.n_specs = config.n_listen,
+		.mode = config.socket_mode,
+		.user = config.socket_user,
+		.group = config.socket_group,
+	};
+	if (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
+	    daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0 ||
+	    privilege_become(uid, gid, error, sizeof(error)) != 0) {
+		config_free(&config);
+		return fail(error);
+	}
+	return server_run(&server, config_file, &config);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int result = parse_options(&options, argc, argv);
+
+	if (result >= 0) {
+		return result;
+	}
+	log_init();
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	/* Passwords in memory must not end up in a core file. */
+	prctl(PR_SET_DUMPABLE, 0);
+	if (options.mode == MODE_HASH) {
+		return check_hash(options.argument);
+	}
+	if (directory_library_init() != 0) {
+		return fail("the MySQL client library cannot be initialised");
+	}
+	switch (options.mode) {
+	case MODE_CHECK:
+		return check_setup(options.config_file, options.is_json);
+	case MODE_VERIFY:
+		return check_password(options.config_file, options.argument);
+	default:
+		return serve(options.config_file);
+	}
+}

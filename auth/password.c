@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ * libcrypt's crypt_rn() with all that it leaves on its way wiped. */
+#include "auth/password.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* 10: a tenth of a second or less on machines of today; the library's own default, 5, is of 1999. */
+enum {
+	BCRYPT_COST = 10
+};
+
+/* What can be told from a hash's start, crypt(5). */
+static const struct {
+	const char *prefix;
+	const char *method;
+	bool is_weak;
+} methods[] = {
+	{ "$y$", "yescrypt", false },
+	{ "$gy$", "gost-yescrypt", false },
+	{ "$7$", "scrypt", false },
+	{ "$2b$", "bcrypt", false },
+	{ "$2a$", "bcrypt", false },
+	{ "$2y$", "bcrypt", false },
+	{ "$2x$", "bcrypt", true },
+	{ "$6$", "sha512crypt", false },
+	{ "$5$", "sha256crypt", false },
+	{ "$sha1", "sha1crypt", true },
+	{ "$md5", "SunMD5", true },
+	{ "$1$", "md5crypt", true },
+	{ "$3$", "NT", true },
+	{ "_", "bsdicrypt", true },
+};
+
+static const char *skip_scheme(const char *stored)
+{
+	static const char *const schemes[] = {
+		"{CRYPT}",
+		"{SHA512-CRYPT}",
+		"{SHA256-CRYPT}",
+		"{BLF-CRYPT}",
+		"{MD5-CRYPT}",
+	};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t n = strlen(schemes[i]);
+
+		if (strncasecmp(stored, schemes[i], n) == 0) {
+			return stored + n;
+		}
+	}
+	return stored;
+}
+
+/* 13 characters of crypt's own base64. Anything shorter or longer that has no prefix, such as a
+ * password in clear text, would pass for a salt of this method too. */
+static bool is_des(const char *hash)
+{
+	static const char alphabet[] =
+	    "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+	return strlen(hash) == 13 && strspn(hash, alphabet) == 13;
+}
+
+const char *password_method(const char *stored, bool *is_weak_r)
+{
+	const char *hash = skip_scheme(stored);
+
+	*is_weak_r = true;
+	if (strlen(hash) >= PASSWORD_HASH_MAX || crypt_checksalt(hash) == CRYPT_SALT_INVALID) {
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		if (strncmp(hash, methods[i].prefix, strlen(methods[i].prefix)) == 0) {
+			*is_weak_r = methods[i].is_weak;
+			return methods[i].method;
+		}
+	}
+	return is_des(hash) ? "descrypt" : NULL;
+}
+
+static bool is_equal(const char *a, const char *b, size_t n)
+{
+	unsigned char difference = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		difference |= (unsigned char)(a[i] ^ b[i]);
+	}
+	return difference == 0;
+}
+
+int password_check(const char *password, const char *stored)
+{
+	const char *hash = skip_scheme(stored);
+	struct crypt_data *data;
+	const char *computed;
+	bool is_weak;
+	size_t n = strlen(hash);
+	int outcome = PASSWORD_UNKNOWN_METHOD;
+
+	if (password_method(stored, &is_weak) == NULL) {
+		return PASSWORD_UNKNOWN_METHOD;
+	}
+	data = calloc(1, sizeof(*data)); /* 32 KiB: too much for a small stack */
+	if (data == NULL) {
+		return -ENOMEM;
+	}
+	computed = crypt_rn(password, hash, data, (int)sizeof(*data));
+	if (computed == NULL && errno == ENOMEM) {
+		outcome = -ENOMEM;
+	} else if (computed == NULL && errno == ERANGE) {
+		outcome = PASSWORD_WRONG; /* longer than any password that was ever hashed */
+	} else if (computed != NULL && computed[0] != '*' && strlen(computed) == n) {
+		/* Of another length it was cut when it was stored: no password could match it. */
+		outcome = is_equal(computed, hash, n) ? PASSWORD_RIGHT : PASSWORD_WRONG;
+	}
+	explicit_bzero(data, sizeof(*data));
+	free(data);
+	return outcome;
+}
+
+int password_hash(char *hash_r, const char *password, const char *method)
+{
+	static const struct {
+		const char *method, *prefix;
+		unsigned long count;
+	} made[] = {
+		{ "sha512crypt", "$6$", 0 },
+		{ "yescrypt", "$y$", 0 },
+		{ "bcrypt", "$2b$", BCRYPT_COST },
+	};
+	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+	struct crypt_data *data;
+	int result = -EINVAL;
+
+	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+		if (strcmp(method, made[i].method) == 0) {
+			result = crypt_gensalt_rn(made[i].prefix, made[i].count, NULL, 0, setting,
+				     (int)sizeof(setting)) == NULL
+				     ? -errno
+				     : 0;
+		}
+	}
+	if (result < 0) {
+		return result;
+	}
+	data = calloc(1, sizeof(*data));
+	if (data == NULL) {
+		return -ENOMEM;
+	}
+	if (crypt_rn(password, setting, data, (int)sizeof(*data)) == NULL) {
+		result = -errno;
+	} else {
+		memcpy(hash_r, data->output, strlen(data->output) + 1);
+	}
+	explicit_bzero(data, sizeof(*data));
+	free(data);
+	return result;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * Passwords against crypt(5) hashes, by libcrypt. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	PASSWORD_HASH_MAX = 384, /* as CRYPT_OUTPUT_SIZE */
+};
+
+enum password_outcome {
+	PASSWORD_RIGHT = 0,
+	PASSWORD_WRONG,
+	/* The hash cannot be checked here: a method or scheme that libcrypt does not know, or no hash at
+	 * all. Says nothing of the password. */
+	PASSWORD_UNKNOWN_METHOD,
+};
+
+/* Checks a password against a stored hash: a crypt hash as it is, or behind {CRYPT}, {SHA512-CRYPT},
+ * {SHA256-CRYPT}, {BLF-CRYPT} or {MD5-CRYPT} in any case; the hash's own prefix decides. Compares in
+ * constant time. Returns a password_outcome or -ENOMEM. */
+int password_check(const char *password, const char *stored);
+
+/* The method of a stored hash: "sha512crypt", ... NULL if it cannot be checked. is_weak_r: it should
+ * not be used any more. */
+const char *password_method(const char *stored, bool *is_weak_r);
+
+/* Hashes a password with a new salt from the system's random source. method: "sha512crypt",
+ * "yescrypt" or "bcrypt"; hash_r[PASSWORD_HASH_MAX]. Returns 0, -EINVAL for another method, or
+ * another negative errno. */
+int password_hash(char *hash_r, const char *password, const char *method);

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT
+ * The protocol machine. A user's secrets pass through `line` and `sasl`; both are wiped as soon as
+ * they were used. FAIL never carries reason=: Postfix shows that to strangers. */
+#include "auth/protocol.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/base64.h"
+
+enum {
+	OUTPUT_MAX = 65536,
+	WORDS_MAX = 32,
+};
+
+struct word {
+	const char *p;
+	size_t n;
+};
+
+static bool word_is(struct word word, const char *text)
+{
+	return word.n == strlen(text) && memcmp(word.p, text, word.n) == 0;
+}
+
+static void put(struct protocol *protocol, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (protocol->n_output + n > protocol->output_cap) {
+		size_t cap = 2 * (protocol->n_output + n);
+		char *grown = realloc(protocol->output, cap);
+
+		if (grown == NULL) {
+			protocol->is_closed = true;
+			return;
+		}
+		protocol->output = grown;
+		protocol->output_cap = cap;
+	}
+	memcpy(protocol->output + protocol->n_output, text, n);
+	protocol->n_output += n;
+}
+
+/* Postfix takes the mechanisms before SPID; the other way round it believes to have found the wrong
+ * socket. */
+void protocol_init(struct protocol *protocol, const struct protocol_settings *settings)
+{
+	char line[128];
+
+	*protocol = (struct protocol){ .settings = settings };
+	STAILQ_INIT(&protocol->requests);
+	put(protocol, "VERSION\t1\t2\n");
+	for (int i = 0; i < SASL_MECHANISMS; i++) {
+		if (settings->mechanisms[i]) {
+			snprintf(line, sizeof(line), "MECH\t%s\tplaintext\n", sasl_name(i));
+			put(protocol, line);
+		}
+	}
+	snprintf(line, sizeof(line), "SPID\t%lu\nCUID\t%lu\nCOOKIE\t%s\nDONE\n", settings->pid,
+	    settings->connection, settings->cookie);
+	put(protocol, line);
+}
+
+static void free_request(struct protocol_request *request)
+{
+	if (request != NULL) {
+		sasl_deinit(&request->sasl);
+		free(request);
+	}
+}
+
+static void remove_request(struct protocol *protocol, struct protocol_request *request)
+{
+	STAILQ_REMOVE(&protocol->requests, request, protocol_request, next);
+	protocol->n_requests--;
+}
+
+static void wipe_line(struct protocol *protocol)
+{
+	if (protocol->line != NULL) {
+		explicit_bzero(protocol->line, PROTOCOL_LINE_MAX);
+		free(protocol->line);
+		protocol->line = NULL;
+	}
+	protocol->n_line = 0;
+	protocol->is_line_long = false;
+}
+
+void protocol_deinit(struct protocol *protocol)
+{
+	struct protocol_request *request;
+
+	while ((request = STAILQ_FIRST(&protocol->requests)) != NULL) {
+		remove_request(protocol, request);
+		free_request(request);
+	}
+	free_request(protocol->refused);
+	wipe_line(protocol);
+	free(protocol->output);
+	*protocol = (struct protocol){ .is_closed = true };
+}
+
+static void put_id(struct protocol *protocol, const char *verb, uint32_t id)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s\t%u", verb, id);
+	put(protocol, text);
+}
+
+/* Values are tab-escaped by those who know how; Postfix does not unescape, so what would need it is
+ * left out of a reply. */
+static bool is_plain(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void put_fail(struct protocol *protocol, uint32_t id, const char *user)
+{
+	put_id(protocol, "FAIL", id);
+	if (user != NULL && is_plain(user)) {
+		put(protocol, "\tuser=");
+		put(protocol, user);
+	}
+	put(protocol, "\n");
+}
+
+void protocol_ok(struct protocol *protocol, struct protocol_request *request, const char *user)
+{
+	if (!request->is_cancelled && is_plain(user)) {
+		put_id(protocol, "OK", request->id);
+		put(protocol, "\tuser=");
+		put(protocol, user);
+		put(protocol, "\n");
+	} else if (!request->is_cancelled) {
+		put_fail(protocol, request->id, NULL);
+	}
+	remove_request(protocol, request);
+	free_request(request);
+}
+
+void protocol_fail(struct protocol *protocol, struct protocol_request *request)
+{
+	if (!request->is_cancelled) {
+		put_fail(protocol, request->id, request->sasl.user);
+	}
+	remove_request(protocol, request);
+	free_request(request);
+}
+
+static size_t split(const char *line, size_t n, struct word *words)
+{
+	size_t n_words = 0;
+
+	for (;;) {
+		const char *tab = memchr(line, '\t', n);
+		size_t length = tab == NULL ? n : (size_t)(tab - line);
+
+		words[n_words++] = (struct word){ line, length };
+		if (tab == NULL || n_words == WORDS_MAX) {
+			return n_words;
+		}
+		line += length + 1;
+		n -= length + 1;
+	}
+}
+
+static bool parse_id(struct word word, uint32_t *id_r)
+{
+	uint64_t id = 0;
+
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] < '0' || word.p[i] > '9') {
+			return false;
+		}
+		id = id * 10 + (uint64_t)(word.p[i] - '0');
+		if (id > UINT32_MAX) {
+			return false;
+		}
+	}
+	*id_r = (uint32_t)id;
+	return word.n > 0;
+}
+
+static struct protocol_request *find_request(struct protocol *protocol, uint32_t id)
+{
+	struct protocol_request *request;
+
+	STAILQ_FOREACH (request, &protocol->requests, next) {
+		if (request->id == id && !request->is_cancelled) {
+			return request;
+		}
+	}
+	return NULL;
+}
+
+/* Forgets requests whose clients went away between challenge and response: those that are too old,
+ * and the oldest where there are too many. */
+static void forget_abandoned(struct protocol *protocol, uint64_t now)
+{
+	struct protocol_request *request = STAILQ_FIRST(&protocol->requests), *next;
+
+	for (; request != NULL; request = next) {
+		next = STAILQ_NEXT(request, next);
+		if (!request->is_out &&
+		    (protocol->n_requests >= PROTOCOL_REQUESTS_MAX ||
+			now - request->time >= PROTOCOL_ABANDONED_SECONDS * 1000u)) {
+			remove_request(protocol, request);
+			free_request(request);
+		}
+	}
+}
+
+/* Fails a request and hands it to the edge for its log line. */
+static void refuse(struct protocol *protocol, struct protocol_request *request, const char *reason,
+    struct protocol_step *step)
+{
+	put_fail(protocol, request->id, request->sasl.user);
+	remove_request(protocol, request);
+	protocol->refused = request;
+	*step = (struct protocol_step){ PROTOCOL_REFUSED, request, reason };
+}
+
+/* Takes a response in base64 (text == NULL: none) to the mechanism. */
+static void respond(struct protocol *protocol, struct protocol_request *request, const char *text,
+    size_t n, struct protocol_step *step)
+{
+	unsigned char *decoded = malloc(n / 4 * 3 + 1);
+	const char *challenge;
+	ssize_t n_decoded = 0;
+	int outcome = -ENOMEM;
+
+	if (decoded != NULL) {
+		n_decoded = text == NULL ? 0 : base64_decode(decoded, text, n);
+		outcome = n_decoded < 0
+			      ? SASL_INVALID
+			      : sasl_step(&request->sasl, text == NULL ? NULL : (char *)decoded,
+				    (size_t)n_decoded, &challenge);
+		explicit_bzero(decoded, n / 4 * 3 + 1);
+		free(decoded);
+	}
+	switch (outcome) {
+	case SASL_DONE:
+		request->is_out = true;
+		*step = (struct protocol_step){ PROTOCOL_VERIFY, request, NULL };
+		break;
+	case SASL_CONTINUE:
+		/* The TAB stands even before an empty challenge: Postfix misses it else. */
+		put_id(protocol, "CONT", request->id);
+		put(protocol, "\t");
+		put(protocol, challenge);
+		put(protocol, "\n");
+		break;
+	case SASL_INVALID:
+		refuse(protocol, request,
+		    n_decoded < 0 ? "response is not base64" : "response is malformed", step);
+		break;
+	default:
+		protocol->is_closed = true;
+	}
+}
+
+static bool parse_parameter(struct word word, const char *name, struct word *value_r)
+{
+	size_t n = strlen(name);
+
+	if (word.n < n || memcmp(word.p, name, n) != 0) {
+		return false;
+	}
+	*value_r = (struct word){ word.p + n, word.n - n };
+	return true;
+}
+
+static void keep_rip(struct protocol_request *request, struct word value)
+{
+	if (value.n <= PROTOCOL_RIP_MAX) {
+		memcpy(request->rip, value.p, value.n);
+		request->rip[value.n] = '\0';
+	}
+}
+
+/* An empty response is spelled "resp==" by clients before version 1.2, to whom "resp=" is none. */
+static struct word read_response(const struct protocol *protocol, struct word value)
+{
+	if (value.n == 1 && value.p[0] == '=') {
+		return (struct word){ "", 0 };
+	}
+	return value.n == 0 && protocol->minor < 2 ? (struct word){ NULL, 0 } : value;
+}
+
+/* AUTH id mechanism parameters... resp= */
+static void on_auth(struct protocol *protocol, const struct word *words, size_t n_words,
+    uint64_t now, struct protocol_step *step)
+{
+	struct protocol_request *request;
+	struct word value, response = { NULL, 0 };
+	enum sasl_mechanism mechanism;
+	uint32_t id;
+
+	if (n_words < 3 || !parse_id(words[1], &id)) {
+		return; /* nothing that an answer could be addressed to */
+	}
+	request = find_request(protocol, id);
+	if (request != NULL && !request->is_out) { /* the client has begun anew */
+		remove_request(protocol, request);
+		free_request(request);
+		request = NULL;
+	}
+	forget_abandoned(protocol, now);
+	if (request != NULL || protocol->n_requests >= PROTOCOL_REQUESTS_MAX) {
+		put_fail(protocol, id, NULL);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	if (request == NULL) {
+		protocol->is_closed = true;
+		return;
+	}
+	request->id = id;
+	request->time = now;
+	STAILQ_INSERT_TAIL(&protocol->requests, request, next);
+	protocol->n_requests++;
+	for (size_t i = 3; i < n_words; i++) {
+		if (parse_parameter(words[i], "rip=", &value)) {
+			keep_rip(request, value);
+		} else if (parse_parameter(words[i], "resp=", &value)) {
+			response = read_response(protocol, value);
+		}
+	}
+	mechanism = sasl_find(words[2].p, words[2].n);
+	if (mechanism == SASL_MECHANISMS || !protocol->settings->mechanisms[mechanism]) {
+		refuse(protocol, request, "mechanism is not offered", step);
+		return;
+	}
+	sasl_init(&request->sasl, mechanism);
+	respond(protocol, request, response.p, response.n, step);
+}
+
+/* CONT id response */
+static void on_cont(struct protocol *protocol, const struct word *words, size_t n_words,
+    uint64_t now, struct protocol_step *step)
+{
+	struct protocol_request *request;
+	uint32_t id;
+
+	if (n_words < 2 || !parse_id(words[1], &id)) {
+		return;
+	}
+	request = find_request(protocol, id);
+	if (request != NULL && request->is_out) {
+		return; /* it has all it needs; its answer is on the way */
+	}
+	if (request == NULL || now - request->time >= PROTOCOL_ABANDONED_SECONDS * 1000u) {
+		forget_abandoned(protocol, now);
+		put_fail(protocol, id, NULL);
+		return;
+	}
+	request->time = now;
+	respond(
+	    protocol, request, n_words > 2 ? words[2].p : "", n_words > 2 ? words[2].n : 0, step);
+}
+
+static void on_cancel(struct protocol *protocol, const struct word *words, size_t n_words)
+{
+	struct protocol_request *request;
+	uint32_t id;
+
+	if (n_words < 2 || !parse_id(words[1], &id) ||
+	    (request = find_request(protocol, id)) == NULL) {
+		return;
+	}
+	if (request->is_out) {
+		request->is_cancelled = true;
+		return;
+	}
+	remove_request(protocol, request);
+	free_request(request);
+}
+
+/* VERSION major minor: another major is another protocol. */
+static void on_version(
+    struct protocol *protocol, const struct word *words, size_t n_words, struct protocol_step *step)
+{
+	uint32_t minor;
+
+	if (n_words < 2 || !word_is(words[1], "1")) {
+		protocol->is_closed = true;
+		step->reason = "client speaks another version of the protocol";
+	} else if (n_words > 2 && parse_id(words[2], &minor)) {
+		protocol->minor = minor;
+	}
+}
+
+static void on_line(struct protocol *protocol, const char *line, size_t n, bool is_long,
+    uint64_t now, struct protocol_step *step)
+{
+	struct word words[WORDS_MAX];
+	size_t n_words = split(line, n, words);
+	uint32_t id;
+
+	if (is_long) {
+		/* Its start is here: enough to tell whom to fail. */
+		if (n_words > 2 && (word_is(words[0], "AUTH") || word_is(words[0], "CONT")) &&
+		    parse_id(words[1], &id)) {
+			on_cancel(protocol, words, n_words);
+			put_fail(protocol, id, NULL);
+		}
+	} else if (word_is(words[0], "AUTH")) {
+		on_auth(protocol, words, n_words, now, step);
+	} else if (word_is(words[0], "CONT")) {
+		on_cont(protocol, words, n_words, now, step);
+	} else if (word_is(words[0], "CANCEL")) {
+		on_cancel(protocol, words, n_words);
+	} else if (word_is(words[0], "VERSION")) {
+		on_version(protocol, words, n_words, step);
+	}
+	/* CPID, and whatever later versions say, is of no concern here. */
+}
+
+/* Keeps a part of a line; of a line that is too long its start. */
+static void store(struct protocol *protocol, const char *in, size_t n)
+{
+	size_t room = PROTOCOL_LINE_MAX - protocol->n_line;
+
+	if (n == 0) {
+		return;
+	}
+	if (protocol->line == NULL && (protocol->line = malloc(PROTOCOL_LINE_MAX)) == NULL) {
+		protocol->is_closed = true;
+		return;
+	}
+	if (n > room) {
+		protocol->is_line_long = true;
+		n = room;
+	}
+	memcpy(protocol->line + protocol->n_line, in, n);
+	protocol->n_line += n;
+}
+
+size_t protocol_feed(
+    struct protocol *protocol, const char *in, size_t n, uint64_t now, struct protocol_step *step_r)
+{
+	size_t taken = 0;
+
+	*step_r = (struct protocol_step){ .want = PROTOCOL_INPUT };
+	free_request(protocol->refused);
+	protocol->refused = NULL;
+	while (taken < n && step_r->want == PROTOCOL_INPUT && !protocol->is_closed) {
+		const char *lf = memchr(in + taken, '\n', n - taken);
+		size_t length = lf == NULL ? n - taken : (size_t)(lf - in) - taken;
+
+		if (protocol->n_output > OUTPUT_MAX) {
+			step_r->want = PROTOCOL_FLUSH;
+			break;
+		}
+		/* The LF counts: whether a line is too long must not hang on where it was cut. */
+		store(protocol, in + taken, length + (lf != NULL));
+		taken += length + (lf != NULL);
+		if (lf != NULL && !protocol->is_closed) {
+			on_line(protocol, protocol->line,
+			    protocol->n_line - (protocol->is_line_long ? 0 : 1),
+			    protocol->is_line_long, now, step_r);
+			wipe_line(protocol);
+		}
+	}
+	if (protocol->is_closed) {
+		step_r->want = PROTOCOL_CLOSE;
+		step_r->reason = step_r->reason != NULL ? step_r->reason : "out of memory";
+	}
+	return taken;
+}
+
+const char *protocol_output(const struct protocol *protocol, size_t *n_r)
+{
+	*n_r = protocol->n_output;
+	return protocol->output;
+}
+
+void protocol_sent(struct protocol *protocol, size_t n)
+{
+	protocol->n_output -= n;
+	memmove(protocol->output, protocol->output + n, protocol->n_output);
+	if (protocol->n_output == 0) {
+		free(protocol->output);
+		protocol->output = NULL;
+		protocol->output_cap = 0;
+	}
+}

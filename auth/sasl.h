@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * The SASL mechanisms PLAIN (RFC 4616) and LOGIN (draft-murchison-sasl-login), server side: decoded
+ * responses in, credentials out. Pure. */
+#pragma once
+
+#include <stddef.h>
+
+enum sasl_mechanism {
+	SASL_PLAIN,
+	SASL_LOGIN,
+	SASL_MECHANISMS
+};
+
+enum {
+	SASL_USER_MAX = 511,
+	SASL_PASSWORD_MAX = 4096,
+};
+
+/* What was learned. Wiped by sasl_deinit(). */
+struct sasl {
+	enum sasl_mechanism mechanism;
+	unsigned n_steps;
+	char *user;     /* NUL-terminated; holds no NUL, control byte or bad start of anything */
+	char *password; /* NUL-terminated; holds no NUL */
+};
+
+enum sasl_outcome {
+	SASL_DONE = 0, /* user and password are there */
+	SASL_CONTINUE, /* send the challenge, come back with its response */
+	SASL_INVALID,  /* no credentials can be read from this */
+};
+
+const char *sasl_name(enum sasl_mechanism mechanism); /* "PLAIN", "LOGIN" */
+
+/* Finds a mechanism by name[0..n) in any case; SASL_MECHANISMS if there is none. */
+enum sasl_mechanism sasl_find(const char *name, size_t n);
+
+void sasl_init(struct sasl *sasl, enum sasl_mechanism mechanism);
+void sasl_deinit(struct sasl *sasl);
+
+/* Takes one decoded response; NULL: there was no initial response. On SASL_CONTINUE *challenge_r is
+ * the challenge in base64. Returns a sasl_outcome or -ENOMEM. */
+int sasl_step(struct sasl *sasl, const char *response, size_t n, const char **challenge_r);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * The auth daemon: its service, its clients, and how both are renewed and ended. */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "auth/failures.h"
+#include "auth/protocol.h"
+#include "auth/service.h"
+#include "runtime/daemon.h"
+
+struct client;
+LIST_HEAD(clients, client);
+
+struct server {
+	struct daemon daemon; /* first: its callbacks get back to the server */
+	const char *config_file;
+	struct service *service;
+	struct clients clients;
+	struct failures failures;
+	unsigned long n_clients; /* so far */
+};
+
+/* Serves until SIGTERM or SIGINT, on the sockets of daemon_listen(). Takes over config. Returns an
+ * exit code of sysexits. */
+int server_run(struct server *server, const char *config_file, struct config *config);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * The keys that say where the database is. */
+#include "runtime/mysql_settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct settings_key keys[] = {
+	{ "mysql", "hosts", SETTINGS_LIST, "{\"127.0.0.1\"}", 0, 0, NULL },
+	{ "mysql", "user", SETTINGS_TEXT, "mailuser", 0, 0, NULL },
+	{ "mysql", "password", SETTINGS_TEXT, "", 0, 0, NULL },
+	{ "mysql", "password_file", SETTINGS_TEXT, "", 0, 0, NULL },
+	{ "mysql", "dbname", SETTINGS_TEXT, "mailserver", 0, 0, NULL },
+	{ "mysql", "option_file", SETTINGS_TEXT, "", 0, 0, NULL },
+	{ "mysql", "connections", SETTINGS_NUMBER, "4", 1, 256, NULL },
+	{ "mysql", "timeout", SETTINGS_NUMBER, "5", 1, 60, NULL },
+};
+
+const struct settings_table mysql_settings_table = { keys, sizeof(keys) / sizeof(keys[0]) };
+
+/* The first line of a file. */
+static char *read_password(const char *path, char *error, size_t n_error)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+
+	if (file == NULL || getline(&line, &cap, file) < 0) {
+		snprintf(error, n_error, "mysql.password_file: %s: %s", path,
+		    file != NULL && feof(file) ? "it is empty" : strerror(errno));
+		free(line);
+		line = NULL;
+	} else {
+		line[strcspn(line, "\r\n")] = '\0';
+	}
+	if (file != NULL) {
+		fclose(file);
+	}
+	return line;
+}
+
+int mysql_settings_load(
+    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error)
+{
+	const char *file = settings_text(settings, "mysql", "password_file");
+	const char *password = settings_text(settings, "mysql", "password");
+
+	*mysql = (struct mysql_settings){
+		.user = settings_text(settings, "mysql", "user"),
+		.dbname = settings_text(settings, "mysql", "dbname"),
+		.option_file = settings_text(settings, "mysql", "option_file"),
+		.connections = (unsigned)settings_number(settings, "mysql", "connections"),
+		.timeout = (unsigned)settings_number(settings, "mysql", "timeout"),
+	};
+	mysql->hosts = settings_list(settings, "mysql", "hosts", &mysql->n_hosts);
+	if (mysql->hosts == NULL || mysql->n_hosts == 0) {
+		snprintf(error, n_error, "mysql.hosts is empty: no database to ask");
+		return -1;
+	}
+	if (file[0] != '\0' && password[0] != '\0') {
+		snprintf(error, n_error,
+		    "mysql: both password and password_file are set; leave one out");
+		return -1;
+	}
+	mysql->password = file[0] != '\0' ? read_password(file, error, n_error) : strdup(password);
+	return mysql->password == NULL ? -1 : 0;
+}
+
+void mysql_settings_free(struct mysql_settings *mysql)
+{
+	if (mysql->password != NULL) {
+		explicit_bzero(mysql->password, strlen(mysql->password));
+	}
+	free(mysql->password);
+	free(mysql->hosts);
+	*mysql = (struct mysql_settings){ .hosts = NULL };
+}
