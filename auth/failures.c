@@ -16,7 +16,6 @@ static size_t identify(const char *rip, unsigned char *identity_r, size_t n)
 		memcpy(identity_r, &v6, 8);
 		return 8;
 	}
-	memset(identity_r, 0, n);
 	memcpy(identity_r, rip, strnlen(rip, n));
 	return strnlen(rip, n);
 }
@@ -34,8 +33,9 @@ static uint64_t mix(uint64_t seed, const unsigned char *data, size_t n)
 
 uint64_t failures_add(struct failures *failures, const char *rip, uint64_t now, uint64_t delay)
 {
-	unsigned char identity[64];
-	uint64_t hash = mix(failures->seed, identity, identify(rip, identity, sizeof(identity)));
+	unsigned char identity[64] = { 0 };
+	size_t n_identity = identify(rip, identity, sizeof(identity));
+	uint64_t hash = mix(failures->seed, identity, n_identity);
 	size_t slot = hash % FAILURES_SLOTS;
 	uint32_t key = (uint32_t)(hash >> 32);
 	uint64_t forgotten, total;

@@ -63,6 +63,7 @@ static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
 	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
 		n_max += resolution_of(recipient)->n_mailboxes;
 	}
+	assert(n_max > 0); /* accepted recipients have a mailbox */
 	delivery->targets = calloc(n_max, sizeof(*delivery->targets));
 	delivery->paths = calloc(n_max, sizeof(*delivery->paths));
 	if (delivery->targets == NULL || delivery->paths == NULL) {

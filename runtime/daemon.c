@@ -150,7 +150,7 @@ void daemon_stop(struct daemon *daemon)
 		end(daemon);
 		return;
 	}
-	uv_timer_start(&daemon->drain, on_drained, DAEMON_DRAIN_SECONDS * 1000, 0);
+	uv_timer_start(&daemon->drain, on_drained, (uint64_t)DAEMON_DRAIN_SECONDS * 1000, 0);
 	daemon->callbacks->stop(daemon);
 }
 
