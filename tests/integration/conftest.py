@@ -1,0 +1,196 @@
+"""The servers that the tests share, and a fresh lmtpd for each test.
+
+The environment variable LMTPD names the binary to test.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.dovecot import Dovecot
+from harness.lmtpd import Lmtpd
+from harness.mariadb import MariaDB
+from harness.postfix import Postfix
+from harness.process import IS_ROOT
+
+TREE = Path(__file__).resolve().parents[2]
+counter = itertools.count(1)
+
+# Debian keeps servers where plain users do not look.
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "heavy: much load; left out with sanitizers")
+    config.addinivalue_line("markers", "needs_root: Postfix, Dovecot and mounts change users")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("needs_root") and not IS_ROOT:
+            item.add_marker(pytest.mark.skip(reason="NOT ROOT: run it with sudo to test this too"))
+
+
+def is_open_to_all(directory):
+    """May Postfix and the owner of the mail, who are not us, walk down to it?"""
+    return all(path.stat().st_mode & 0o001 for path in [directory, *directory.parents])
+
+
+def make_base():
+    # The path of a socket has 107 bytes at most, and the longest is Postfix's below the base.
+    build = TREE / "build"
+    build.mkdir(exist_ok=True)
+    is_fit = len(str(build)) < 50 and (not IS_ROOT or is_open_to_all(build))
+    base = Path(tempfile.mkdtemp(prefix="test-", dir=build if is_fit else "/var/tmp"))
+    base.chmod(0o755)
+    return base
+
+
+@pytest.fixture(scope="session")
+def base():
+    """A directory for everything that the tests write."""
+    directory = make_base()
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def binary(base):
+    """A copy of lmtpd that the owner of the mail may execute, wherever the tree lies."""
+    built = os.environ.get("LMTPD", str(TREE / "build/release/lmtpd/lmtpd"))
+    return Path(shutil.copy(built, base / "lmtpd"))
+
+
+@pytest.fixture(scope="session")
+def mariadb(base):
+    directory = base / "db"
+    directory.mkdir()
+    server = MariaDB(directory)
+    try:
+        server.install()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database(mariadb):
+    """MariaDB with the sample rows."""
+    if not mariadb.is_running():
+        mariadb.start()
+    mariadb.reset()
+    return mariadb
+
+
+@pytest.fixture
+def guide_database(mariadb):
+    """The same rows in the tables as the guide made them."""
+    if not mariadb.is_running():
+        mariadb.start()
+    mariadb.reset("guide")
+    return mariadb
+
+
+@pytest.fixture
+def directory(base):
+    path = base / str(next(counter))
+    path.mkdir()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def make_lmtpd(binary, directory, database):
+    """Makes lmtpds that are not started yet; at the end each must end well and be sane."""
+    made = []
+
+    def make(**overrides):
+        home = directory / f"lmtpd{len(made) + 1}" if made else directory
+        home.mkdir(exist_ok=True)
+        made.append(Lmtpd(binary, home, database, **overrides))
+        return made[-1]
+
+    yield make
+    for daemon in made:
+        was_running = daemon.is_running()
+        code = daemon.stop()
+        daemon.assert_sane()
+        assert not was_running or code == 0, daemon.output()
+
+
+@pytest.fixture
+def lmtpd(make_lmtpd):
+    """Makes and starts lmtpds: lmtpd(lmtp={"recipient_limit": 2})."""
+    return lambda **overrides: make_lmtpd(**overrides).start()
+
+
+@pytest.fixture
+def faults(base):
+    """Compiles faults.c, for LD_PRELOAD; gives the environment that makes lmtpd load it."""
+    library = base / "faults.so"
+    if not library.exists():
+        source = Path(__file__).with_name("faults.c")
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source, "-ldl"],
+            check=True,
+        )
+
+    def environment(**settings):
+        # The sanitizers want to be the first library; here they need not be.
+        return {
+            "LD_PRELOAD": str(library), "ASAN_OPTIONS": "exitcode=99:verify_asan_link_order=0",
+            **{f"FAULT_{key.upper()}": str(value) for key, value in settings.items()},
+        }
+
+    return environment
+
+
+@pytest.fixture(scope="session")
+def postfix_server(base, mariadb):
+    server = Postfix(base / "pfx", mariadb)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postfix(postfix_server, database):
+    """Postfix with an empty queue."""
+    postfix_server.reset()
+    return postfix_server
+
+
+@pytest.fixture
+def guide_machine(postfix, make_lmtpd):
+    """Postfix, and lmtpd on the socket that the guide gives to Dovecot, started as root."""
+    daemon = make_lmtpd(
+        starts_as_root=True,
+        lmtp={
+            "listen": [f"unix:{postfix.lmtp_socket}"], "socket_user": "postfix",
+            "socket_group": "postfix", "socket_mode": 0o600,
+        },
+    )
+    daemon.socket = postfix.lmtp_socket
+    return postfix, daemon.start()
+
+
+@pytest.fixture
+def make_dovecot(directory, database):
+    """Starts Dovecots over the homes of an lmtpd."""
+    started = []
+
+    def make(daemon):
+        started.append(Dovecot(directory / f"dovecot{len(started)}", database, daemon.vhosts))
+        started[-1].start()
+        return started[-1]
+
+    yield make
+    for server in started:
+        server.stop()

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * Loaded into lmtpd by the tests: a disk that is slow or broken when it syncs, and a record of what
+ * was done to it in which order.
+ *
+ * FAULT_FSYNC_DELAY_MS   makes each fsync take that long
+ * FAULT_FSYNC_ERRNO      makes each fsync fail
+ * FAULT_TRACE            a file that gets a line for each fsync, mkdirat, linkat and reply */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static ssize_t real_write(int fd, const void *data, size_t n)
+{
+	static ssize_t (*real)(int, const void *, size_t);
+
+	if (real == NULL) {
+		real = (ssize_t(*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+	}
+	return real(fd, data, n);
+}
+
+/* One line: what was done, to the file behind fd, or to a name in that directory. */
+static void trace(const char *what, int fd, const char *name)
+{
+	const char *file = getenv("FAULT_TRACE");
+	char link[64], path[4096] = "", line[4600];
+	int saved = errno, out, n;
+
+	if (file == NULL) {
+		return;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) < 0) {
+		path[0] = '\0';
+	}
+	n = snprintf(
+	    line, sizeof(line), "%s %s%s%.255s\n", what, path, name[0] != '\0' ? "/" : "", name);
+	out = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (real_write(out, line, (size_t)n) != n) {
+		abort();
+	}
+	close(out);
+	errno = saved;
+}
+
+static int faulty_sync(const char *name, int fd)
+{
+	int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
+	const char *delay = getenv("FAULT_FSYNC_DELAY_MS");
+	const char *error = getenv("FAULT_FSYNC_ERRNO");
+	int result;
+
+	if (delay != NULL) {
+		usleep((useconds_t)atoi(delay) * 1000);
+	}
+	if (error != NULL) {
+		errno = atoi(error);
+		return -1;
+	}
+	result = real(fd);
+	trace("sync", fd, "");
+	return result;
+}
+
+int fsync(int fd)
+{
+	return faulty_sync("fsync", fd);
+}
+
+int fdatasync(int fd)
+{
+	return faulty_sync("fdatasync", fd);
+}
+
+int mkdirat(int fd, const char *name, mode_t mode)
+{
+	int (*real)(int, const char *, mode_t) =
+	    (int (*)(int, const char *, mode_t))dlsym(RTLD_NEXT, "mkdirat");
+	int result = real(fd, name, mode);
+
+	if (result == 0) {
+		trace("mkdir", fd, name);
+	}
+	return result;
+}
+
+int linkat(int from_fd, const char *from, int fd, const char *name, int flags)
+{
+	int (*real)(int, const char *, int, const char *, int) =
+	    (int (*)(int, const char *, int, const char *, int))dlsym(RTLD_NEXT, "linkat");
+	int result = real(from_fd, from, fd, name, flags);
+
+	if (result == 0) {
+		trace("name", fd, name);
+	}
+	return result;
+}
+
+ssize_t write(int fd, const void *data, size_t n)
+{
+	if (n > 10 && memcmp(data, "250 2.0.0 <", 11) == 0) {
+		trace("reply", fd, "");
+	}
+	return real_write(fd, data, n);
+}

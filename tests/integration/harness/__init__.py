@@ -1,0 +1,1 @@
+"""The real servers that the tests run on, each private to the test run."""

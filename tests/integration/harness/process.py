@@ -1,0 +1,114 @@
+"""Child processes: each is ended by its own id, and waited for."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+IS_ROOT = os.geteuid() == 0
+MAIL_ID = 5000 if IS_ROOT else os.geteuid()
+MAIL_GROUP = 5000 if IS_ROOT else os.getegid()
+
+
+def wait_until(check, seconds, what):
+    """Polls until check() is true and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def run(*command, **options):
+    """Runs a command to its end and returns it, output captured as text."""
+    options.setdefault("timeout", 60)
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, **options
+    )
+
+
+def run_checked(*command, **options):
+    done = run(*command, **options)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def as_mail_user():
+    """Options of Popen that start a child as the owner of the mail."""
+    if IS_ROOT:
+        return {"user": MAIL_ID, "group": MAIL_GROUP, "extra_groups": []}
+    return {}
+
+
+class Daemon:
+    """A child process that serves until it is told to end; its output goes to a file."""
+
+    def __init__(self, log):
+        self.log_path = log
+        self.process = None
+
+    def spawn(self, command, **options):
+        # Should the test run be killed outright, the kernel ends its daemons.
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options
+            )
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def output(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        if self.is_running():
+            self.process.kill()
+            self.process.wait()
+
+    def freeze(self):
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.signal(signal.SIGCONT)
+
+    def stop(self, seconds=30):
+        """SIGTERM, then the exit code; a daemon that does not end is killed, and that fails."""
+        if not self.is_running():
+            return self.process.returncode if self.process else None
+        self.thaw()
+        self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not end on SIGTERM:\n{self.output()}") from None
+
+    def wait_until_answers(self, check, seconds=30):
+        def is_up():
+            assert self.is_running(), f"ended at its start:\n{self.output()}"
+            return check()
+
+        wait_until(is_up, seconds, f"start of {self.process.args[3]}")
