@@ -169,6 +169,9 @@ static void check_database(struct check *check)
 	}
 	say(check, REPORT_OK, 0, "database", directory_host(directory), NULL);
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
+		if (check->config.directory.queries[i] == NULL) {
+			continue; /* not one of lmtpd's */
+		}
 		/* Reserved names, RFC 2606: nobody can have this address. */
 		if (directory_ask(directory, i, "nobody@lmtpd-check.invalid", ignore_row, NULL) !=
 		    0) {

@@ -130,17 +130,6 @@ int maildir_open(struct maildir_delivery *delivery, const struct maildir_root *r
 	return delivery->file.fd >= 0 ? 0 : (n_targets > 0 ? targets[0].result : -EINVAL);
 }
 
-static void fail_all(struct maildir_delivery *delivery, int error, const char *step)
-{
-	delivery->error = error;
-	for (size_t i = 0; i < delivery->n_targets; i++) {
-		if (delivery->targets[i].result == 0) {
-			mailbox_fail(&delivery->targets[i], error, step, "/new");
-		}
-	}
-	drop_file(&delivery->file);
-}
-
 static int write_all(int fd, const char *data, size_t n)
 {
 	while (n > 0) {
@@ -170,9 +159,71 @@ static uint64_t count_bare_lf(const char *data, size_t n, char before)
 	return count;
 }
 
+/* Gives up the file and all targets that lie on its filesystem. */
+static void fail_file(struct maildir_delivery *delivery, int error, const char *step)
+{
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		struct maildir_target *target = &delivery->targets[i];
+
+		if (target->result == 0 && target->device == delivery->device) {
+			mailbox_fail(target, error, step, "/new");
+		}
+	}
+	drop_file(&delivery->file);
+}
+
+/* Copies the first n bytes of one file to the end of another. Returns 0 or a negative errno. */
+static int copy_bytes(int from, int to, uint64_t n)
+{
+	char buffer[COPY_CHUNK];
+	uint64_t at = 0;
+
+	while (at < n) {
+		size_t rest = n - at < sizeof(buffer) ? (size_t)(n - at) : sizeof(buffer);
+		ssize_t got = pread(from, buffer, rest, (off_t)at);
+		int result;
+
+		if (got <= 0) {
+			return got < 0 ? -errno : -EIO;
+		}
+		result = write_all(to, buffer, (size_t)got);
+		if (result < 0) {
+			return result;
+		}
+		at += (uint64_t)got;
+	}
+	return 0;
+}
+
+/* The file cannot take more: a mailbox on another filesystem, if there is one that still can, goes on
+ * with what was written so far. Returns 0, or -1 when no target is left. */
+static int move_file(struct maildir_delivery *delivery, int error)
+{
+	struct maildir_file old = delivery->file;
+
+	delivery->file = no_file;
+	fail_file(delivery, error, "write a file in");
+	for (size_t i = 0; i < delivery->n_targets && delivery->file.fd < 0; i++) {
+		struct maildir_target *target = &delivery->targets[i];
+		int result;
+
+		if (target->result < 0 ||
+		    create_file(delivery->root, target, &delivery->file) < 0) {
+			continue;
+		}
+		delivery->device = target->device;
+		result = copy_bytes(old.fd, delivery->file.fd, delivery->size);
+		if (result < 0) {
+			fail_file(delivery, result, "write a file in");
+		}
+	}
+	drop_file(&old);
+	return delivery->file.fd >= 0 ? 0 : -1;
+}
+
 int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n)
 {
-	int result;
+	int result = 0;
 
 	if (delivery->error != 0 || n == 0) {
 		return delivery->error;
@@ -180,11 +231,13 @@ int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n)
 	if (delivery->file.fd < 0) {
 		return -EBADF;
 	}
-	result = write_all(delivery->file.fd, data, n);
-	if (result < 0) {
-		fail_all(delivery, result, "write a file in");
-		return result;
-	}
+	do {
+		result = write_all(delivery->file.fd, data, n);
+		if (result < 0 && move_file(delivery, result) < 0) {
+			delivery->error = result;
+			return result;
+		}
+	} while (result < 0);
 	delivery->size += n;
 	delivery->wire_size += n + count_bare_lf(data, n, delivery->last);
 	delivery->last = data[n - 1];
@@ -194,23 +247,14 @@ int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n)
 /* Gives the target a file of its own, with the same bytes, synced. */
 static int copy_file(struct maildir_delivery *delivery, struct maildir_target *target)
 {
-	char buffer[COPY_CHUNK];
-	off_t at = 0;
-	ssize_t n;
+	int result;
 
 	if (create_file(delivery->root, target, &target->copy) < 0) {
 		return target->result;
 	}
-	while ((n = pread(delivery->file.fd, buffer, sizeof(buffer), at)) > 0) {
-		int result = write_all(target->copy.fd, buffer, (size_t)n);
-
-		if (result < 0) {
-			return mailbox_fail(target, result, "write a copy in", "/new");
-		}
-		at += n;
-	}
-	if (n < 0 || (uint64_t)at != delivery->size) {
-		return mailbox_fail(target, n < 0 ? -errno : -EIO, "read the message for", "");
+	result = copy_bytes(delivery->file.fd, target->copy.fd, delivery->size);
+	if (result < 0) {
+		return mailbox_fail(target, result, "write a copy in", "/new");
 	}
 	if (fsync(target->copy.fd) != 0) {
 		return mailbox_fail(target, -errno, "sync a copy in", "/new");
@@ -294,12 +338,22 @@ static void close_delivery(struct maildir_delivery *delivery)
 	}
 }
 
+/* What could not be synced cannot be read back and trusted either, so nobody gets it. */
+static void fail_everything(struct maildir_delivery *delivery, int error)
+{
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		if (delivery->targets[i].result == 0) {
+			mailbox_fail(&delivery->targets[i], error, "sync a file in", "/new");
+		}
+	}
+}
+
 void maildir_commit(struct maildir_delivery *delivery)
 {
 	struct maildir_target *target, *end = delivery->targets + delivery->n_targets;
 
 	if (delivery->file.fd >= 0 && fsync(delivery->file.fd) != 0) {
-		fail_all(delivery, -errno, "sync a file in");
+		fail_everything(delivery, -errno);
 	}
 	for (target = delivery->targets; target < end; target++) {
 		if (target->result == 0 && target->device != delivery->device) {

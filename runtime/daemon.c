@@ -3,6 +3,7 @@
 #include "runtime/daemon.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,10 @@ static void end(struct daemon *daemon)
 	close_handle((uv_handle_t *)&daemon->terminate);
 	close_handle((uv_handle_t *)&daemon->interrupt);
 	close_handle((uv_handle_t *)&daemon->hangup);
+	/* One more of them must not turn an orderly end into a sudden one. */
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	close_handle((uv_handle_t *)&daemon->drain);
 	daemon->callbacks->ended(daemon);
 }

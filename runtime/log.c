@@ -7,13 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool has_priorities;
 
 void log_init(void)
 {
-	has_priorities = getenv("JOURNAL_STREAM") != NULL;
+	const char *stream = getenv("JOURNAL_STREAM"); /* "device:inode", systemd.exec(5) */
+	struct stat status;
+	char mine[64];
+
+	/* Children inherit the variable; only who still writes to that stream is read by the journal. */
+	if (stream != NULL && fstat(STDERR_FILENO, &status) == 0) {
+		snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)status.st_dev,
+		    (uintmax_t)status.st_ino);
+		has_priorities = strcmp(mine, stream) == 0;
+	}
 }
 
 /* Leaves room for the line's end. */

@@ -4,18 +4,61 @@
 
 #include <stdio.h>
 
+/* Length of the UTF-8 character that p starts with, 0 if it is none (RFC 3629 4). */
+static size_t character_length(const unsigned char *p)
+{
+	static const struct {
+		unsigned char first, last, low, high; /* of the first byte, of the second */
+		size_t n;
+	} forms[] = {
+		{ 0x00, 0x7f, 0, 0, 1 },
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (p[0] < forms[i].first || p[0] > forms[i].last) {
+			continue;
+		}
+		if (forms[i].n > 1 && (p[1] < forms[i].low || p[1] > forms[i].high)) {
+			return 0;
+		}
+		for (size_t j = 2; j < forms[i].n; j++) {
+			if ((p[j] & 0xc0) != 0x80) {
+				return 0;
+			}
+		}
+		return forms[i].n;
+	}
+	return 0;
+}
+
+/* What is no UTF-8 becomes U+FFFD, the replacement character: JSON holds nothing else (RFC 8259 8.1). */
 static void print_json(const char *text)
 {
-	putchar('"');
-	for (const char *p = text; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
+	const unsigned char *p = (const unsigned char *)text;
 
-		if (c == '"' || c == '\\') {
-			printf("\\%c", c);
-		} else if (c < 0x20 || c == 0x7f) {
-			printf("\\u%04x", c);
+	putchar('"');
+	while (*p != '\0') {
+		size_t n = character_length(p);
+
+		if (n == 0) {
+			printf("\\ufffd");
+			p++;
+		} else if (*p < 0x20 || *p == 0x7f) {
+			printf("\\u%04x", *p++);
 		} else {
-			putchar(c);
+			if (*p == '"' || *p == '\\') {
+				putchar('\\');
+			}
+			fwrite(p, 1, n, stdout);
+			p += n;
 		}
 	}
 	putchar('"');

@@ -236,6 +236,32 @@ static void strip_comments(char *text)
 	}
 }
 
+/* Line of the last '{' that nothing closes, 0 if there is none. libconfuse takes a file that was cut
+ * off in the middle for a whole one. Comments are gone. */
+static unsigned find_unclosed(const char *text)
+{
+	unsigned opened[SECTIONS_MAX], depth = 0, line = 1;
+	char quote = '\0';
+
+	for (const char *p = text; *p != '\0'; p++) {
+		line += *p == '\n';
+		if (quote != '\0') {
+			if (*p == '\\' && p[1] != '\0') {
+				line += *++p == '\n';
+			} else if (*p == quote) {
+				quote = '\0';
+			}
+		} else if (*p == '"' || *p == '\'') {
+			quote = *p;
+		} else if (*p == '{' && depth < SECTIONS_MAX) {
+			opened[depth++] = line;
+		} else if (*p == '}' && depth > 0) {
+			depth--;
+		}
+	}
+	return depth > 0 ? opened[depth - 1] : 0;
+}
+
 static char *read_file(const char *path, char *error, size_t n_error)
 {
 	FILE *file = fopen(path, "re");
@@ -257,8 +283,17 @@ static char *read_file(const char *path, char *error, size_t n_error)
 		free(text);
 		text = NULL;
 	} else {
+		unsigned line;
+
 		text[n] = '\0';
 		strip_comments(text);
+		line = find_unclosed(text);
+		if (line > 0) {
+			snprintf(error, n_error, "%s:%u: the { of this line is never closed", path,
+			    line);
+			free(text);
+			text = NULL;
+		}
 	}
 	fclose(file);
 	return text;

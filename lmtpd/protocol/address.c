@@ -19,7 +19,7 @@ static size_t skip_route(const char *s, size_t n)
 	if (n == 0 || s[0] != '@') {
 		return 0;
 	}
-	while (i < n && s[i] != ':' && s[i] != '>' && s[i] != '"') {
+	while (i < n && s[i] != ':' && s[i] != '>' && s[i] != '"' && !is_control(s[i])) {
 		i++;
 	}
 	return i < n && s[i] == ':' ? i + 1 : 0;

@@ -48,8 +48,8 @@ void address_lower(struct address *address);
 bool address_equal_lowered(const char *a, size_t n_a, const char *b, size_t n_b);
 
 /* Splits local+detail as Postfix does: at the first character of the set @delimiters; never
- * postmaster, mailer-daemon or double-bounce, never leaving an empty local part; with '-' as the
- * delimiter neither owner-... nor ...-request.
+ * postmaster, mailer-daemon or double-bounce, never leaving an empty local part; with '-' in the
+ * set neither owner-... nor ...-request.
  * base_r: the address without its detail. Returns the detail with its delimiter as it stands in
  * @address (not NUL-terminated there), its length in n_detail_r; NULL if there is none. */
 const char *address_split(const struct address *address, const char *delimiters,

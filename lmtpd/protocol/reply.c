@@ -4,6 +4,9 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "lmtpd/protocol/address.h"
 
 struct row {
 	int code;
@@ -71,16 +74,22 @@ bool reply_is_permanent(enum reply reply)
 	return reply_code(reply) >= 500;
 }
 
-/* Copies at most max bytes of text that may stand in a reply; bytes of UTF-8 stay, since the
- * addresses that hold them were announced with SMTPUTF8 (RFC 6531 3.7.4). */
+/* Copies at most max bytes of text that may stand in a reply. UTF-8 stays, since the addresses that
+ * hold it were announced with SMTPUTF8 (RFC 6531 3.7.4.2); other bytes that are no ASCII do not. */
 static size_t put_clean(char *out, const char *text, size_t max)
 {
-	size_t n = 0;
+	size_t n = strnlen(text, max);
+	bool is_utf8;
 
-	for (; text[n] != '\0' && n < max; n++) {
-		unsigned char c = (unsigned char)text[n];
+	/* Not in the middle of a character. */
+	while (n > 0 && text[n] != '\0' && ((unsigned char)text[n] & 0xc0) == 0x80) {
+		n--;
+	}
+	is_utf8 = utf8_is_valid(text, n);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
 
-		out[n] = c < 0x20 || c == 0x7f ? '?' : text[n];
+		out[i] = c < 0x20 || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : text[i];
 	}
 	return n;
 }
