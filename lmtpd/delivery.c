@@ -12,7 +12,7 @@
 #include "lmtpd/lookup.h"
 
 enum {
-	BUFFER_FIRST = HEADER_MAX + 16384, /* most messages fit: one trip, little memory */
+	BUFFER_FIRST = HEADER_MAX + 12288, /* most messages fit: one trip, little memory */
 	BUFFER_LAST = 131072,
 	BUFFER_SPARE = 64, /* body_decode() wants 2; less than a line is not worth a turn */
 };

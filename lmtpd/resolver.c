@@ -137,7 +137,13 @@ static int add_destination(struct destinations *destinations, const char *text, 
 		destinations->text = grown;
 		destinations->cap = cap;
 	}
-	memcpy(destinations->text + destinations->n, text, n);
+	for (size_t i = 0; i < n; i++) {
+		/* A NUL would make two of one; this makes it no address. */
+		destinations->text[destinations->n + i] = text[i];
+		if (text[i] == '\0') {
+			destinations->text[destinations->n + i] = '\177';
+		}
+	}
 	destinations->text[destinations->n + n] = '\0';
 	destinations->n += n + 1;
 	destinations->count++;
@@ -167,7 +173,11 @@ static int on_alias_row(
 		int result;
 
 		for (; i < n_first && (is_quoted || !is_divider(first[i])); i++) {
-			is_quoted = is_quoted != (first[i] == '"');
+			if (first[i] == '\\' && i + 1 < n_first) {
+				i++;
+			} else if (first[i] == '"') {
+				is_quoted = !is_quoted;
+			}
 		}
 		if (i > start) {
 			if (destinations->count > RESOLVER_RESULT_MAX) {

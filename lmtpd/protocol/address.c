@@ -19,7 +19,7 @@ static size_t skip_route(const char *s, size_t n)
 	if (n == 0 || s[0] != '@') {
 		return 0;
 	}
-	while (i < n && s[i] != ':' && s[i] != '>' && s[i] != '"' && !is_control(s[i])) {
+	while (i < n && strchr(":>\" ", s[i]) == NULL && !is_control(s[i])) {
 		i++;
 	}
 	return i < n && s[i] == ':' ? i + 1 : 0;
@@ -213,8 +213,9 @@ const char *address_split(const struct address *address, const char *delimiters,
 	if (at == 0 || at == n) {
 		return NULL;
 	}
-	if (local[at] == '-' && ((n >= 6 && strncasecmp(local, "owner-", 6) == 0) ||
-				    (n >= 8 && strncasecmp(local + n - 8, "-request", 8) == 0))) {
+	if (strchr(delimiters, '-') != NULL &&
+	    ((n >= 6 && strncasecmp(local, "owner-", 6) == 0) ||
+		(n >= 8 && strncasecmp(local + n - 8, "-request", 8) == 0))) {
 		return NULL;
 	}
 	if (address_make(base_r, local, at, address_domain(address),

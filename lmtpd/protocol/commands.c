@@ -174,7 +174,8 @@ void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_
 		step->want = LMTP_WAIT;
 		return;
 	}
-	if (lmtp->is_shutting_down && command.verb != VERB_QUIT) {
+	if (lmtp->is_shutting_down && command.verb != VERB_QUIT &&
+	    !(lmtp->has_begun && command.verb == VERB_BDAT)) { /* a body on its way is taken */
 		if (lmtp->n_attempts > 0) {
 			step->want = LMTP_WAIT;
 			return;

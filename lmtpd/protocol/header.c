@@ -29,6 +29,20 @@ static void put(struct text *out, const char *s)
 	out->n += n;
 }
 
+/* Puts what stands in a comment: a parenthesis of its own would end it (RFC 5322 3.2.2). */
+static void put_comment(struct text *out, const char *s, size_t max)
+{
+	assert(out->n + 2 * max < HEADER_MAX);
+	for (; *s != '\0' && max > 0; s++, max--) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '(' || c == ')' || c == '\\') {
+			out->p[out->n++] = '\\';
+		}
+		out->p[out->n++] = c < 0x20 || c == 0x7f ? '?' : *s;
+	}
+}
+
 /* Puts a string of the wire, at most max bytes of it; control bytes and, where the field has no
  * quoting (is_token), what could open a comment or a clause become '?'. */
 static void put_wire(struct text *out, const char *s, size_t max, bool is_token)
@@ -64,7 +78,7 @@ size_t header_compose(char *out, const struct header *header)
 	put(&text, " with LMTP id ");
 	put(&text, header->id);
 	put(&text, "\n\t(envelope-from <");
-	put_wire(&text, header->sender, ADDRESS_SHOWN, false);
+	put_comment(&text, header->sender, ADDRESS_SHOWN);
 	put(&text, ">)");
 	if (header->recipient != NULL) {
 		put(&text, "\n\tfor <");
@@ -112,7 +126,7 @@ static bool is_blank(char c)
 /* The next word outside of comments, from *at on; its length, 0 at the end. */
 static size_t next_word(const char *s, size_t n, size_t *at, const char **word_r)
 {
-	size_t depth = 0, start;
+	size_t depth = 0, start, n_word;
 
 	while (*at < n && (depth > 0 || is_blank(s[*at]) || s[*at] == '(')) {
 		if (s[*at] == '\\' && *at + 1 < n) {
@@ -128,11 +142,12 @@ static size_t next_word(const char *s, size_t n, size_t *at, const char **word_r
 	while (*at < n && !is_blank(s[*at]) && s[*at] != '(' && s[*at] != ';') {
 		(*at)++;
 	}
-	if (*at == start && *at < n) { /* ';': the date follows */
+	*word_r = s + start;
+	n_word = *at - start;
+	if (n_word == 0) { /* the end, or ';': the date follows */
 		*at = n;
 	}
-	*word_r = s + start;
-	return *at - start;
+	return n_word;
 }
 
 static bool word_is(const char *word, size_t n, const char *name)

@@ -19,7 +19,7 @@ struct header {
 
 /* Room that header_compose() always suffices with, for any sender within a command line. */
 enum {
-	HEADER_MAX = 16384
+	HEADER_MAX = 20480
 };
 
 /* Return-Path, Delivered-To and Received (RFC 5321 4.4), LF line ends, into out[HEADER_MAX].

@@ -62,21 +62,22 @@ void lmtp_deinit(struct lmtp *lmtp)
 static size_t feed_command(struct lmtp *lmtp, const char *in, size_t n, struct lmtp_step *step)
 {
 	const char *text;
-	size_t n_text, taken;
+	size_t n_before = lmtp->line.n, n_text, taken;
 	int outcome = line_take(&lmtp->line, in, n, &taken, &text, &n_text);
 
 	if (outcome < 0) {
 		lmtp->is_out_of_memory = true;
 		return taken;
 	}
-	if (outcome == LINE_MORE) {
-		if (lmtp->line.n > SKIP_MAX) {
-			if (lmtp->n_attempts > 0) {
-				step->want = LMTP_WAIT;
-			} else {
-				lmtp_close_with(lmtp, REPLY_TOO_MANY_ERRORS);
-			}
+	if (n_before + taken > SKIP_MAX) {
+		if (lmtp->n_attempts > 0) { /* their replies come first */
+			step->want = LMTP_WAIT;
+		} else {
+			lmtp_close_with(lmtp, REPLY_TOO_MANY_ERRORS);
 		}
+		return taken;
+	}
+	if (outcome == LINE_MORE) {
 		return taken;
 	}
 	lmtp_on_command(lmtp, text, n_text, step);
@@ -159,6 +160,7 @@ size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t
 	*step_r = (struct lmtp_step){ .want = LMTP_INPUT };
 	while (step_r->want == LMTP_INPUT) {
 		size_t before = taken;
+		uint64_t n_wire = lmtp->body.n_wire;
 		enum lmtp_phase phase = lmtp->phase;
 
 		switch (phase) {
@@ -186,7 +188,7 @@ size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t
 			lmtp->phase = LMTP_PHASE_CLOSED;
 			step_r->want = LMTP_CLOSE;
 		}
-		if (taken == before && lmtp->phase == phase) {
+		if (taken == before && lmtp->phase == phase && lmtp->body.n_wire == n_wire) {
 			break;
 		}
 	}

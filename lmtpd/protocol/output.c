@@ -7,6 +7,9 @@
 
 char *output_reserve(struct output *output, size_t n)
 {
+	if (output->is_out_of_memory) { /* after a reply that was lost, none may follow */
+		return NULL;
+	}
 	if (output->n + n > output->cap) {
 		size_t cap = 2 * (output->n + n);
 		char *grown = realloc(output->bytes, cap);
