@@ -20,7 +20,7 @@ static int check_mechanism(const char *value, char *error, size_t n_error)
 static const struct settings_key keys[] = {
 	{ "auth", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/auth\"}", 0, 0,
 	    listener_check },
-	{ "auth", "socket_mode", SETTINGS_NUMBER, "0660", 0, 0777, NULL },
+	{ "auth", "socket_mode", SETTINGS_MODE, "0660", 0, 0777, NULL },
 	{ "auth", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "auth", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "auth", "user", SETTINGS_TEXT, "lmtpd-auth", 0, 0, NULL },
@@ -82,6 +82,10 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	if (n_mechanisms == 0) {
 		/* Postfix's smtpd ends itself when it is offered none. */
 		snprintf(error, n_error, "auth.mechanisms is empty; allowed are PLAIN and LOGIN");
+		return -1;
+	}
+	if (config->n_listen == 0) {
+		snprintf(error, n_error, "auth.listen is empty: no socket to serve");
 		return -1;
 	}
 	if (config->user[0] == '\0' || config->group[0] == '\0') {

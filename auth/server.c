@@ -54,10 +54,16 @@ static enum reload_outcome try_directory(void *context, char *error, size_t n_er
 
 	snprintf(
 	    error, n_error, "%s", context == NULL ? "out of memory" : directory_error(context));
-	if (result == DIRECTORY_BAD_QUERY) {
+	switch (result) {
+	case DIRECTORY_OK:
+		return RELOAD_OK;
+	case DIRECTORY_REFUSED:
+		return RELOAD_REFUSED;
+	case DIRECTORY_BAD_QUERY:
 		return RELOAD_BAD;
+	default:
+		return RELOAD_DOUBTFUL;
 	}
-	return result == 0 ? RELOAD_OK : RELOAD_DOUBTFUL;
 }
 
 static void adopt(struct daemon *daemon, struct lanes *lanes)
@@ -97,7 +103,7 @@ static int check_directory(const struct config *config)
 
 	if (outcome == RELOAD_BAD) {
 		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
-	} else if (outcome == RELOAD_DOUBTFUL) {
+	} else if (outcome != RELOAD_OK) {
 		log_event(
 		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
 	}

@@ -47,6 +47,46 @@ static void check_config_file(struct check *check, const char *file)
 	say(check, REPORT_OK, 0, "configuration", file, NULL);
 }
 
+/* Who answers on a socket, if anybody: its greeting, without line end. Nothing is sent. */
+static bool read_greeting(const char *path, char *greeting_r, size_t n)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct timeval patience = { .tv_sec = 2 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ssize_t got = -1;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0) {
+		got = recv(fd, greeting_r, n - 1, 0);
+		got = got < 0 ? 0 : got;
+		greeting_r[got] = '\0';
+		greeting_r[strcspn(greeting_r, "\r\n")] = '\0';
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return got >= 0;
+}
+
+static void check_served_socket(struct check *check, const char *spec)
+{
+	char greeting[256], detail[512];
+
+	if (!read_greeting(spec + 5, greeting, sizeof(greeting))) {
+		say(check, REPORT_OK, 0, "socket", spec, NULL);
+	} else if (strstr(greeting, "lmtpd") != NULL) {
+		snprintf(detail, sizeof(detail), "%s, lmtpd serves it now", spec);
+		say(check, REPORT_OK, 0, "socket", detail, NULL);
+	} else {
+		snprintf(detail, sizeof(detail), "%s: another program serves it: \"%s\"", spec,
+		    greeting);
+		say(check, REPORT_FAIL, EX_CONFIG, "socket", detail,
+		    "before lmtpd starts, take it from that program: from Dovecot, its service "
+		    "lmtp");
+	}
+}
+
 static void check_socket(struct check *check, const char *spec)
 {
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)], detail[512];
@@ -76,7 +116,7 @@ static void check_socket(struct check *check, const char *spec)
 			: "install Postfix, or set lmtp.listen to a directory that exists");
 		return;
 	}
-	say(check, REPORT_OK, 0, "socket", spec, NULL);
+	check_served_socket(check, spec);
 }
 
 static void check_socket_owner(struct check *check)
@@ -118,6 +158,17 @@ static void check_owner(struct check *check)
 	    uid, gid);
 	say(check, uid == 0 ? REPORT_WARN : REPORT_OK, 0, "mail owner", detail,
 	    uid == 0 ? "mail should belong to a user of its own, not to root" : NULL);
+}
+
+/* The password lies in the file, so root owns it; but a reload reads it as the owner of the mail. */
+static void check_reload(struct check *check, const char *file)
+{
+	if (access(file, R_OK) != 0) {
+		say(check, REPORT_WARN, 0, "reload", strerror(errno),
+		    "SIGHUP reads the configuration as the mail owner: chgrp it to maildir.group, "
+		    "mode "
+		    "0640");
+	}
 }
 
 static void check_mail_root(struct check *check)
@@ -201,6 +252,7 @@ int check_setup(const char *config_file, bool is_json)
 		}
 		check_socket_owner(&check);
 		check_owner(&check);
+		check_reload(&check, config_file);
 		check_mail_root(&check);
 		check_database(&check);
 		config_free(&check.config);
@@ -232,7 +284,7 @@ static void show_mailbox(
 	snprintf(whole, sizeof(whole), "%s/%s", check->config.base, path);
 	if (result < 0) {
 		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
-		    part[0] != '\0' ? ": " : "", strerror(-result));
+		    part[0] != '\0' ? ": " : "", maildir_strerror(result));
 		*exit_r = EX_TEMPFAIL;
 	} else {
 		snprintf(state, sizeof(state), "%s",

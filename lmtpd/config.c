@@ -82,7 +82,7 @@ static const struct settings_key keys[] = {
 	{ "", "hostname", SETTINGS_TEXT, "", 0, 0, check_host_name },
 	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}", 0,
 	    0, listener_check },
-	{ "lmtp", "socket_mode", SETTINGS_NUMBER, "0600", 0, 0777, NULL },
+	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", 0, 0777, NULL },
 	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "lmtp", "recipient_delimiter", SETTINGS_TEXT, "+", 0, 0, check_delimiter },
@@ -107,14 +107,26 @@ static const struct settings_key keys[] = {
 static int split_home(struct config *config, const char *home)
 {
 	const char *percent = home, *slash;
+	size_t n = 0;
 
 	while (*percent != '\0' && !is_placeholder(percent)) {
 		percent += percent[0] == '%' && percent[1] == '%' ? 2 : 1;
 	}
 	slash = memrchr(home, '/', (size_t)(percent - home));
-	config->base = strndup(home, slash == home ? 1 : (size_t)(slash - home));
+	config->base = malloc((size_t)(slash - home) + 2);
+	if (config->base == NULL) {
+		return -1;
+	}
+	for (const char *p = home; p < slash; p++) {
+		config->base[n++] = *p;
+		p += p[0] == '%'; /* %% is one percent sign */
+	}
+	if (n == 0) {
+		config->base[n++] = '/';
+	}
+	config->base[n] = '\0';
 	config->home_rest = slash + 1;
-	return config->base == NULL ? -1 : 0;
+	return 0;
 }
 
 static int load_mysql(struct config *config, char *error, size_t n_error)
@@ -182,6 +194,10 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	if (config->listen == NULL ||
 	    split_home(config, settings_text(settings, "maildir", "home")) != 0) {
 		snprintf(error, n_error, "out of memory");
+		return -1;
+	}
+	if (config->n_listen == 0) {
+		snprintf(error, n_error, "lmtp.listen is empty: no socket to serve");
 		return -1;
 	}
 	if (config->user[0] == '\0' || config->group[0] == '\0') {

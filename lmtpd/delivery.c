@@ -252,7 +252,7 @@ enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_r
 		target = &delivery->targets[at];
 		if (target->result != 0) {
 			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", target->step, base,
-			    target->path, target->part, strerror(-target->result));
+			    target->path, target->part, maildir_strerror(target->result));
 			return reply_to(target->result);
 		}
 	}

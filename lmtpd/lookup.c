@@ -35,6 +35,7 @@ static enum reply reply_to(int result)
 		return REPLY_ALIAS_ELSEWHERE;
 	case -ENOMEM:
 		return REPLY_NO_MEMORY;
+	case RESOLVER_BAD_ROW:
 	default:
 		return REPLY_NO_DATABASE;
 	}

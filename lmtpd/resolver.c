@@ -71,16 +71,35 @@ struct match {
 	const char *key;
 	struct address row;
 	bool is_found;
+	char strange[64]; /* a value that can be no answer to this query: the query is wrong */
 };
+
+/* Postfix's own maps say SELECT 1: such a query here would make strangers of all users, for good. */
+static void keep_strange(struct match *match, const char *text, size_t n)
+{
+	size_t length = n < sizeof(match->strange) ? n : sizeof(match->strange) - 1;
+
+	memcpy(match->strange, text, length);
+	match->strange[length] = '\0';
+}
+
+static int report_strange(struct run *run, const struct match *match, const char *what)
+{
+	add_note(run, "the query must return ", what);
+	add_note(run, "it returned ", match->strange);
+	return RESOLVER_BAD_ROW;
+}
 
 static int on_mailbox_row(
     void *data, const char *first, size_t n_first, const char *second, size_t n_second)
 {
 	struct match *match = data;
 
-	if (!match->is_found && first != NULL &&
-	    address_equal_lowered(first, n_first, match->key, strlen(match->key)) &&
-	    address_from_text(&match->row, first, n_first) == ADDRESS_OK) {
+	if (first != NULL && memchr(first, '@', n_first) == NULL) {
+		keep_strange(match, first, n_first);
+	} else if (!match->is_found && first != NULL &&
+		   address_equal_lowered(first, n_first, match->key, strlen(match->key)) &&
+		   address_from_text(&match->row, first, n_first) == ADDRESS_OK) {
 		match->is_found = true;
 	}
 	return 0;
@@ -98,6 +117,9 @@ static int find_mailbox(struct run *run, const struct address *address, bool *is
 		return result;
 	}
 	trace(run, RESOLVER_MAILBOX, address->text, match.is_found ? match.row.text : NULL);
+	if (!match.is_found && match.strange[0] != '\0') {
+		return report_strange(run, &match, "the mailbox's address");
+	}
 	return match.is_found ? add_mailbox(run, &match.row) : 0;
 }
 
@@ -105,9 +127,20 @@ static int on_domain_row(
     void *data, const char *first, size_t n_first, const char *second, size_t n_second)
 {
 	struct match *match = data;
+	size_t i = 0;
 
-	match->is_found = match->is_found || (first != NULL && address_equal_lowered(first, n_first,
-								   match->key, strlen(match->key)));
+	if (first == NULL) {
+		return 0;
+	}
+	if (address_equal_lowered(first, n_first, match->key, strlen(match->key))) {
+		match->is_found = true;
+	}
+	while (i < n_first && first[i] >= '0' && first[i] <= '9') {
+		i++;
+	}
+	if (i == n_first) {
+		keep_strange(match, first, n_first);
+	}
 	return 0;
 }
 
@@ -119,8 +152,12 @@ static int find_domain(struct run *run, const char *domain, bool *is_found_r)
 	    resolver->ask(resolver->source, RESOLVER_DOMAIN, domain, on_domain_row, &match);
 
 	*is_found_r = match.is_found;
-	if (result >= 0) {
-		trace(run, RESOLVER_DOMAIN, domain, match.is_found ? domain : NULL);
+	if (result < 0) {
+		return result;
+	}
+	trace(run, RESOLVER_DOMAIN, domain, match.is_found ? domain : NULL);
+	if (!match.is_found && match.strange[0] != '\0') {
+		return report_strange(run, &match, "the domain's name");
 	}
 	return result;
 }
@@ -324,7 +361,7 @@ static int give_up(struct run *run, const struct frame *frame)
 	bool is_ours;
 	int result = find_domain(run, address_domain(&frame->address), &is_ours);
 
-	if (result < 0) {
+	if (result != 0) {
 		return result;
 	}
 	if (frame->from == NULL) {

@@ -51,6 +51,7 @@ enum resolver_outcome {
 	RESOLVER_NO_DOMAIN,
 	RESOLVER_LOOP,      /* too many levels or results; the chain is in the note */
 	RESOLVER_ELSEWHERE, /* an alias leads to a domain that is not ours */
+	RESOLVER_BAD_ROW,   /* a query returns what can be no answer to it: the query is wrong */
 };
 
 struct resolution {

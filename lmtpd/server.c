@@ -56,10 +56,16 @@ static enum reload_outcome try_directory(void *context, char *error, size_t n_er
 
 	snprintf(
 	    error, n_error, "%s", context == NULL ? "out of memory" : directory_error(context));
-	if (result == DIRECTORY_BAD_QUERY) {
+	switch (result) {
+	case DIRECTORY_OK:
+		return RELOAD_OK;
+	case DIRECTORY_REFUSED:
+		return RELOAD_REFUSED;
+	case DIRECTORY_BAD_QUERY:
 		return RELOAD_BAD;
+	default:
+		return RELOAD_DOUBTFUL;
 	}
-	return result == 0 ? RELOAD_OK : RELOAD_DOUBTFUL;
 }
 
 static void adopt(struct daemon *daemon, struct lanes *lanes)
@@ -74,6 +80,8 @@ static void adopt(struct daemon *daemon, struct lanes *lanes)
 static bool is_fixed_part_changed(const struct config *a, const struct config *b)
 {
 	bool is_changed = a->n_listen != b->n_listen || a->socket_mode != b->socket_mode ||
+			  strcmp(a->socket_user, b->socket_user) != 0 ||
+			  strcmp(a->socket_group, b->socket_group) != 0 ||
 			  strcmp(a->user, b->user) != 0 || strcmp(a->group, b->group) != 0;
 
 	for (size_t i = 0; i < a->n_listen && !is_changed; i++) {
@@ -116,7 +124,7 @@ static int check_directory(const struct config *config)
 
 	if (outcome == RELOAD_BAD) {
 		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
-	} else if (outcome == RELOAD_DOUBTFUL) {
+	} else if (outcome != RELOAD_OK) {
 		log_event(
 		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
 	}

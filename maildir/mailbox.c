@@ -39,6 +39,11 @@ int mailbox_fail(struct maildir_target *target, int result, const char *step, co
 	return result;
 }
 
+const char *maildir_strerror(int result)
+{
+	return result == -EXDEV ? "a symbolic link leads out of the mail root" : strerror(-result);
+}
+
 static int open_beneath_fd(int base_fd, const char *path, int flags)
 {
 	struct open_how how = {

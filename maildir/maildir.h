@@ -94,6 +94,9 @@ void maildir_commit(struct maildir_delivery *delivery);
 /* Drops the message: nothing of it stays in any mailbox. */
 void maildir_abort(struct maildir_delivery *delivery);
 
+/* What a result means, for people. */
+const char *maildir_strerror(int result);
+
 /* What a delivery would find, without writing anything. */
 enum maildir_state {
 	MAILDIR_EXISTS = 0, /* and can be written */

@@ -33,7 +33,7 @@ static void done_reload(struct work *work)
 {
 	struct reload *reload = (struct reload *)work;
 
-	if (reload->outcome == RELOAD_BAD || reload->daemon->has_ended) {
+	if (reload->outcome >= RELOAD_REFUSED || reload->daemon->has_ended) {
 		lanes_unref(reload->lanes);
 		reload_refuse(reload->error);
 		free(reload);

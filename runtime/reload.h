@@ -10,6 +10,7 @@
 enum reload_outcome {
 	RELOAD_OK = 0,
 	RELOAD_DOUBTFUL, /* cannot be tried now; adopted, with a warning */
+	RELOAD_REFUSED,  /* does not work now, while the old configuration may: that stays */
 	RELOAD_BAD,      /* can never work; the old configuration stays */
 };
 

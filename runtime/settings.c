@@ -102,6 +102,22 @@ static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *
 	return 0;
 }
 
+/* Without its leading 0 a usual mode (600, 660) is a decimal number beyond the range. */
+static int parse_mode(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
+{
+	const struct settings_key *key = find_key(section_of(cfg), option->name);
+	char *end;
+	long mode = strtol(value, &end, 0);
+
+	if (*value == '\0' || *end != '\0' || mode < key->min || mode > key->max) {
+		cfg_error(cfg, "%s = %s: allowed is an octal mode, with its leading 0, up to %04lo",
+		    option->name, value, (unsigned long)key->max);
+		return -1;
+	}
+	*(long *)result = mode;
+	return 0;
+}
+
 static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 {
 	const struct settings_key *key = find_key(section_of(cfg), option->name);
@@ -119,6 +135,8 @@ static cfg_opt_t make_option(const struct settings_key *key)
 {
 	cfg_opt_t number =
 	    CFG_INT_CB(key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
+	cfg_opt_t mode =
+	    CFG_INT_CB(key->name, strtol(key->initial, NULL, 8), CFGF_NONE, parse_mode);
 	cfg_opt_t text = CFG_STR_CB(key->name, key->initial, CFGF_NONE, parse_text);
 	cfg_opt_t list = CFG_STR_LIST_CB(
 	    key->name, (char *)(size_t)key->initial, CFGF_NONE, parse_text); /* only read */
@@ -126,6 +144,8 @@ static cfg_opt_t make_option(const struct settings_key *key)
 	switch (key->type) {
 	case SETTINGS_NUMBER:
 		return number;
+	case SETTINGS_MODE:
+		return mode;
 	case SETTINGS_LIST:
 		return list;
 	case SETTINGS_TEXT:

@@ -7,6 +7,7 @@
 
 enum settings_type {
 	SETTINGS_NUMBER,
+	SETTINGS_MODE, /* a number in octal: 0600 */
 	SETTINGS_TEXT,
 	SETTINGS_LIST, /* of texts */
 };
@@ -16,7 +17,7 @@ struct settings_key {
 	const char *name;
 	enum settings_type type;
 	const char *initial; /* as it would stand in the file: 0600, text, {"a", "b"} */
-	long min, max;       /* of a number */
+	long min, max;       /* of a number or mode */
 	/* Is a text, or each text of a list, allowed? 0, or -1 with the reason in error. NULL: all are. */
 	int (*check)(const char *value, char *error, size_t n_error);
 };
@@ -33,7 +34,7 @@ int settings_load(struct settings **settings_r, const char *path,
     const struct settings_table *tables, size_t n_tables, char *error, size_t n_error);
 void settings_free(struct settings *settings);
 
-/* Strings live as long as the settings. The key must be one of the tables. */
+/* A number or a mode. Strings live as long as the settings. The key must be one of the tables. */
 long settings_number(const struct settings *settings, const char *section, const char *name);
 const char *settings_text(const struct settings *settings, const char *section, const char *name);
 

@@ -37,9 +37,13 @@ int stream_accept(struct stream *stream, uv_stream_t *listener)
 
 static int open_fd(struct stream *stream, uv_loop_t *loop, union stream_handle *handle, int fd)
 {
-	bool is_tcp = uv_guess_handle(fd) == UV_TCP;
+	uv_handle_type type = uv_guess_handle(fd);
+	bool is_tcp = type == UV_TCP;
 
 	init_handle(stream, loop, handle, is_tcp);
+	if (!is_tcp && type != UV_NAMED_PIPE) {
+		return -EINVAL;
+	}
 	return is_tcp ? uv_tcp_open(&handle->tcp, fd) : uv_pipe_open(&handle->pipe, fd);
 }
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "schema/host.h"
 #include "schema/query.h"
@@ -78,6 +79,26 @@ const char *directory_host(const struct directory *directory)
 
 int directory_check_settings(const struct directory_settings *settings, char *error, size_t n_error)
 {
+	for (size_t h = 0; h < settings->n_hosts; h++) {
+		struct host host;
+
+		if (host_parse(&host, settings->hosts[h]) != 0) {
+			snprintf(error, n_error,
+			    "hosts: \"%s\" is neither name, name:port, [v6]:port nor unix:/path",
+			    settings->hosts[h]);
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < settings->n_hosts; i++) {
+		struct host host;
+
+		if (host_parse(&host, settings->hosts[i]) != 0) {
+			snprintf(error, n_error,
+			    "hosts: \"%s\" is neither name, name:port, [v6]:port nor unix:/path",
+			    settings->hosts[i]);
+			return -1;
+		}
+	}
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		struct query query;
 		char reason[256];
@@ -165,6 +186,13 @@ static const char *or_null(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
+/* The server is there and does not want us. */
+static bool is_refusal(unsigned code)
+{
+	return code == ER_ACCESS_DENIED_ERROR || code == ER_DBACCESS_DENIED_ERROR ||
+	       code == ER_BAD_DB_ERROR;
+}
+
 static int connect_host(struct directory *directory, const char *host)
 {
 	const struct directory_settings *settings = directory->settings;
@@ -174,6 +202,12 @@ static int connect_host(struct directory *directory, const char *host)
 	if (host_parse(&address, host) != 0) {
 		return fail(
 		    directory, "connect", "neither name, name:port, [v6]:port nor unix:/path", 0);
+	}
+	/* The client library would go on without it, and without the TLS that it asks for. */
+	if (settings->option_file[0] != '\0' && access(settings->option_file, R_OK) != 0) {
+		snprintf(directory->error, sizeof(directory->error), "mysql.option_file: %s: %s",
+		    settings->option_file, strerror(errno));
+		return DIRECTORY_REFUSED;
 	}
 	directory->mysql = mysql_init(NULL);
 	if (directory->mysql == NULL) {
@@ -190,11 +224,11 @@ static int connect_host(struct directory *directory, const char *host)
 	if (mysql_real_connect(directory->mysql, address.name, or_null(settings->user),
 		or_null(settings->password), settings->dbname, address.port, address.socket_path,
 		0) == NULL) {
-		int result = fail(directory, "connect", mysql_error(directory->mysql),
-		    mysql_errno(directory->mysql));
+		unsigned code = mysql_errno(directory->mysql);
+		int result = fail(directory, "connect", mysql_error(directory->mysql), code);
 
 		disconnect(directory);
-		return result;
+		return is_refusal(code) ? DIRECTORY_REFUSED : result;
 	}
 	return 0;
 }
@@ -274,7 +308,7 @@ int directory_connect(struct directory *directory)
 		if (result == 0) {
 			result = prepare_all(directory);
 		}
-		if (result >= 0) { /* a bad query is bad on every host */
+		if (result == 0 || result == DIRECTORY_BAD_QUERY) { /* bad on every host */
 			break;
 		}
 	}

@@ -39,7 +39,7 @@ struct directory;
 int directory_library_init(void);
 void directory_thread_end(void);
 
-/* Checks the templates without connecting. Returns 0, or -1 with query and fault in error. */
+/* Checks hosts and templates without connecting. Returns 0, or -1 with key and fault in error. */
 int directory_check_settings(
     const struct directory_settings *settings, char *error, size_t n_error);
 
@@ -49,6 +49,7 @@ void directory_free(struct directory *directory);
 
 enum directory_outcome {
 	DIRECTORY_OK = 0,
+	DIRECTORY_REFUSED,   /* user, password, database or option file are not what they must be */
 	DIRECTORY_BAD_QUERY, /* the database refuses a query, or it has the wrong columns */
 };
 
