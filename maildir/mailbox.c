@@ -252,22 +252,30 @@ int mailbox_sync_parents(const struct maildir_root *root, struct maildir_target 
 	}
 }
 
-/* The deepest directory on the way to the mailbox that exists: can something be made in it? */
-static int probe_parent(const struct maildir_root *root, const char *path)
+/* Can something be made in the deepest directory that exists on the way to the mailbox, itself
+ * included? */
+static int probe_way(const struct maildir_root *root, const char *path)
 {
-	char parent[MAILDIR_PATH_MAX];
-	int fd, result;
+	char way[MAILDIR_PATH_MAX];
+	int fd, link_fd, result;
 
-	memcpy(parent, path, strlen(path) + 1);
+	memcpy(way, path, strlen(path) + 1);
 	for (;;) {
-		char *slash = strrchr(parent, '/');
+		char *slash;
 
-		*(slash == NULL ? parent : slash) = '\0';
 		fd = mailbox_open_beneath(
-		    root->base, parent[0] == '\0' ? "." : parent, O_PATH | O_DIRECTORY);
-		if (fd != -ENOENT || parent[0] == '\0') {
+		    root->base, way[0] == '\0' ? "." : way, O_PATH | O_DIRECTORY);
+		if (fd != -ENOENT || way[0] == '\0') {
 			break;
 		}
+		/* A symbolic link that leads nowhere takes the name. */
+		link_fd = mailbox_open_beneath(root->base, way, O_PATH | O_NOFOLLOW);
+		if (link_fd >= 0) {
+			close(link_fd);
+			return -ENOENT;
+		}
+		slash = strrchr(way, '/');
+		*(slash == NULL ? way : slash) = '\0';
 	}
 	if (fd < 0) {
 		return fd;
@@ -287,7 +295,7 @@ int maildir_probe(const struct maildir_root *root, const char *path, const char 
 	}
 	fd = open_new(root, path);
 	if (fd == -ENOENT) {
-		return probe_parent(root, path);
+		return probe_way(root, path);
 	}
 	*part_r = "/new";
 	if (fd < 0) {

@@ -22,6 +22,14 @@ static const char *unix_path(const char *spec)
 	return strncmp(spec, "unix:", 5) == 0 ? spec + 5 : NULL;
 }
 
+static bool is_port(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n > 0 && n <= 5 && strspn(text, "0123456789") == n &&
+	       strtol(text, NULL, 10) <= 65535;
+}
+
 /* "inet:host:port", "inet:[v6]:port" into host and port; false if spec is not of that form. */
 static bool parse_inet(const char *spec, char *host, size_t n_host, const char **port_r)
 {
@@ -45,8 +53,7 @@ static bool parse_inet(const char *spec, char *host, size_t n_host, const char *
 		*port_r = end + 1;
 	}
 	n = (size_t)(end - start);
-	if (n == 0 || n >= n_host || **port_r == '\0' ||
-	    strspn(*port_r, "0123456789") != strlen(*port_r)) {
+	if (n == 0 || n >= n_host || !is_port(*port_r)) {
 		return false;
 	}
 	memcpy(host, start, n);

@@ -285,6 +285,17 @@ def test_reload_of_a_broken_configuration(lmtpd):
     daemon.config_path.write_text(good)
 
 
+def test_reload_with_a_wrong_password(lmtpd):
+    """What the server refuses now is no reason to give up what works."""
+    daemon = lmtpd()
+    daemon.configure(mysql={"password": "not-the-right-one"})
+    daemon.reload()
+    [line] = daemon.wait_for_log(event="reload")
+    assert "the old configuration stays" in line["reason"]
+    with daemon.session() as session:
+        session.deliver(EMAIL1)
+
+
 def test_reload_of_a_new_database(lmtpd, database):
     """Changed queries and credentials take effect without a restart."""
     daemon = lmtpd()

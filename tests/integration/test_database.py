@@ -142,6 +142,36 @@ def test_wrong_query(make_lmtpd, key, query):
     assert key in said
 
 
+@pytest.mark.parametrize("key, query, address", [
+    ("user_query", "SELECT 1 FROM virtual_users WHERE email = '%u'", EMAIL1),
+    ("domain_query", "SELECT 1 FROM virtual_domains WHERE name = '%d'", "nobody@example.com"),
+])
+def test_query_in_the_style_of_postfix(make_lmtpd, key, query, address):
+    """Such a query cannot tell who was found: mail waits, nobody is called a stranger."""
+    daemon = make_lmtpd(mysql={key: query}).start()
+    with daemon.session() as session:
+        session.mail()
+        assert status_of(session, address) == "451 4.4.3"
+    [line] = daemon.wait_for_log(event="delivery", status="deferred")
+    assert "returned 1" in line["reason"]
+
+
+@pytest.mark.parametrize("host", ["host:99999", "[::1", "unix:relative", ""])
+def test_malformed_host(make_lmtpd, host):
+    code, said = make_lmtpd(mysql={"hosts": [host]}).fails_to_start()
+    assert code == 78
+    assert "mysql.hosts" in said
+
+
+def test_missing_option_file(make_lmtpd, directory):
+    """The client library would go on without it, and without the TLS that stands in it."""
+    daemon = make_lmtpd(mysql={"option_file": f"{directory}/none"}).start()
+    with daemon.session() as session:
+        session.mail()
+        assert status_of(session) == "451 4.4.3"
+    assert f"{directory}/none" in daemon.output()
+
+
 @pytest.mark.parametrize("query", [
     "SELECT email FROM virtual_users WHERE email = '%u'",
     "SELECT email FROM virtual_users WHERE email = %u",

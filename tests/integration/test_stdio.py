@@ -64,3 +64,14 @@ def test_started_as_root(make_lmtpd):
     assert done.returncode == 0, done.stdout + done.stderr
     stored = daemon.mailbox("example.com/email1").message()
     assert stored.path.stat().st_uid == 5000
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "file"])
+def test_no_pipe(configured, place, tmp_path):
+    """What cannot be waited for is refused with a word, not with a crash."""
+    (tmp_path / "file").write_bytes(b"LHLO x\r\n")
+    with open(tmp_path / place, "rb") as stdin:
+        done = subprocess.run(configured.command("--stdio"), stdin=stdin, capture_output=True,
+                              timeout=60, env=configured.environment, **as_mail_user())
+    assert done.returncode == 71
+    assert b"pipes or sockets" in done.stderr
