@@ -336,11 +336,11 @@ static void on_auth(struct protocol *protocol, const struct word *words, size_t 
 		}
 	}
 	mechanism = sasl_find(words[2].p, words[2].n);
+	sasl_init(&request->sasl, mechanism);
 	if (mechanism == SASL_MECHANISMS || !protocol->settings->mechanisms[mechanism]) {
 		refuse(protocol, request, "mechanism is not offered", step);
 		return;
 	}
-	sasl_init(&request->sasl, mechanism);
 	respond(protocol, request, response.p, response.n, step);
 }
 

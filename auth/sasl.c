@@ -15,7 +15,7 @@ static const char *const names[SASL_MECHANISMS] = {
 
 const char *sasl_name(enum sasl_mechanism mechanism)
 {
-	return names[mechanism];
+	return mechanism < SASL_MECHANISMS ? names[mechanism] : "";
 }
 
 enum sasl_mechanism sasl_find(const char *name, size_t n)

@@ -30,7 +30,7 @@ enum sasl_outcome {
 	SASL_INVALID,  /* no credentials can be read from this */
 };
 
-const char *sasl_name(enum sasl_mechanism mechanism); /* "PLAIN", "LOGIN" */
+const char *sasl_name(enum sasl_mechanism mechanism); /* "PLAIN", "LOGIN"; "" for none */
 
 /* Finds a mechanism by name[0..n) in any case; SASL_MECHANISMS if there is none. */
 enum sasl_mechanism sasl_find(const char *name, size_t n);
