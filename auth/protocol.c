@@ -4,6 +4,7 @@
 #include "auth/protocol.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,15 @@ static bool word_is(struct word word, const char *text)
 	return word.n == strlen(text) && memcmp(word.p, text, word.n) == 0;
 }
 
-static void put(struct protocol *protocol, const char *text)
+/* Puts one line out, whole or not at all: its verb, an id, and what follows. */
+static void put_line(
+    struct protocol *protocol, const char *verb, uint32_t id, const char *label, const char *value)
 {
-	size_t n = strlen(text);
+	size_t n = strlen(verb) + strlen(label) + strlen(value) + 16;
 
+	if (protocol->is_closed) { /* after a line that was lost, none may follow */
+		return;
+	}
 	if (protocol->n_output + n > protocol->output_cap) {
 		size_t cap = 2 * (protocol->n_output + n);
 		char *grown = realloc(protocol->output, cap);
@@ -40,28 +46,28 @@ static void put(struct protocol *protocol, const char *text)
 		protocol->output = grown;
 		protocol->output_cap = cap;
 	}
-	memcpy(protocol->output + protocol->n_output, text, n);
-	protocol->n_output += n;
+	protocol->n_output += (size_t)snprintf(protocol->output + protocol->n_output, n,
+	    "%s\t%" PRIu32 "%s%s\n", verb, id, label, value);
 }
 
 /* Postfix takes the mechanisms before SPID; the other way round it believes to have found the wrong
  * socket. */
 void protocol_init(struct protocol *protocol, const struct protocol_settings *settings)
 {
-	char line[128];
+	char rest[256] = "\t2";
+	size_t n = 2;
 
 	*protocol = (struct protocol){ .settings = settings };
 	STAILQ_INIT(&protocol->requests);
-	put(protocol, "VERSION\t1\t2\n");
 	for (int i = 0; i < SASL_MECHANISMS; i++) {
 		if (settings->mechanisms[i]) {
-			snprintf(line, sizeof(line), "MECH\t%s\tplaintext\n", sasl_name(i));
-			put(protocol, line);
+			n += (size_t)snprintf(
+			    rest + n, sizeof(rest) - n, "\nMECH\t%s\tplaintext", sasl_name(i));
 		}
 	}
-	snprintf(line, sizeof(line), "SPID\t%lu\nCUID\t%lu\nCOOKIE\t%s\nDONE\n", settings->pid,
-	    settings->connection, settings->cookie);
-	put(protocol, line);
+	snprintf(rest + n, sizeof(rest) - n, "\nSPID\t%lu\nCUID\t%lu\nCOOKIE\t%s\nDONE",
+	    settings->pid, settings->connection, settings->cookie);
+	put_line(protocol, "VERSION", 1, rest, "");
 }
 
 static void free_request(struct protocol_request *request)
@@ -103,14 +109,6 @@ void protocol_deinit(struct protocol *protocol)
 	*protocol = (struct protocol){ .is_closed = true };
 }
 
-static void put_id(struct protocol *protocol, const char *verb, uint32_t id)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%s\t%u", verb, id);
-	put(protocol, text);
-}
-
 /* Values are tab-escaped by those who know how; Postfix does not unescape, so what would need it is
  * left out of a reply. */
 static bool is_plain(const char *text)
@@ -125,21 +123,15 @@ static bool is_plain(const char *text)
 
 static void put_fail(struct protocol *protocol, uint32_t id, const char *user)
 {
-	put_id(protocol, "FAIL", id);
-	if (user != NULL && is_plain(user)) {
-		put(protocol, "\tuser=");
-		put(protocol, user);
-	}
-	put(protocol, "\n");
+	bool has_user = user != NULL && is_plain(user);
+
+	put_line(protocol, "FAIL", id, has_user ? "\tuser=" : "", has_user ? user : "");
 }
 
 void protocol_ok(struct protocol *protocol, struct protocol_request *request, const char *user)
 {
 	if (!request->is_cancelled && is_plain(user)) {
-		put_id(protocol, "OK", request->id);
-		put(protocol, "\tuser=");
-		put(protocol, user);
-		put(protocol, "\n");
+		put_line(protocol, "OK", request->id, "\tuser=", user);
 	} else if (!request->is_cancelled) {
 		put_fail(protocol, request->id, NULL);
 	}
@@ -203,15 +195,15 @@ static struct protocol_request *find_request(struct protocol *protocol, uint32_t
 }
 
 /* Forgets requests whose clients went away between challenge and response: those that are too old,
- * and the oldest where there are too many. */
-static void forget_abandoned(struct protocol *protocol, uint64_t now)
+ * and the oldest until no more than n_allowed requests are left. */
+static void forget_abandoned(struct protocol *protocol, uint64_t now, size_t n_allowed)
 {
 	struct protocol_request *request = STAILQ_FIRST(&protocol->requests), *next;
 
 	for (; request != NULL; request = next) {
 		next = STAILQ_NEXT(request, next);
 		if (!request->is_out &&
-		    (protocol->n_requests >= PROTOCOL_REQUESTS_MAX ||
+		    (protocol->n_requests > n_allowed ||
 			now - request->time >= PROTOCOL_ABANDONED_SECONDS * 1000u)) {
 			remove_request(protocol, request);
 			free_request(request);
@@ -254,10 +246,7 @@ static void respond(struct protocol *protocol, struct protocol_request *request,
 		break;
 	case SASL_CONTINUE:
 		/* The TAB stands even before an empty challenge: Postfix misses it else. */
-		put_id(protocol, "CONT", request->id);
-		put(protocol, "\t");
-		put(protocol, challenge);
-		put(protocol, "\n");
+		put_line(protocol, "CONT", request->id, "\t", challenge);
 		break;
 	case SASL_INVALID:
 		refuse(protocol, request,
@@ -314,7 +303,7 @@ static void on_auth(struct protocol *protocol, const struct word *words, size_t 
 		free_request(request);
 		request = NULL;
 	}
-	forget_abandoned(protocol, now);
+	forget_abandoned(protocol, now, PROTOCOL_REQUESTS_MAX - 1);
 	if (request != NULL || protocol->n_requests >= PROTOCOL_REQUESTS_MAX) {
 		put_fail(protocol, id, NULL);
 		return;
@@ -359,7 +348,7 @@ static void on_cont(struct protocol *protocol, const struct word *words, size_t 
 		return; /* it has all it needs; its answer is on the way */
 	}
 	if (request == NULL || now - request->time >= PROTOCOL_ABANDONED_SECONDS * 1000u) {
-		forget_abandoned(protocol, now);
+		forget_abandoned(protocol, now, PROTOCOL_REQUESTS_MAX);
 		put_fail(protocol, id, NULL);
 		return;
 	}
