@@ -204,7 +204,7 @@ static void forget_abandoned(struct protocol *protocol, uint64_t now, size_t n_a
 		next = STAILQ_NEXT(request, next);
 		if (!request->is_out &&
 		    (protocol->n_requests > n_allowed ||
-			now - request->time >= PROTOCOL_ABANDONED_SECONDS * 1000u)) {
+			now - request->time >= (uint64_t)PROTOCOL_ABANDONED_SECONDS * 1000)) {
 			remove_request(protocol, request);
 			free_request(request);
 		}
@@ -347,7 +347,7 @@ static void on_cont(struct protocol *protocol, const struct word *words, size_t 
 	if (request != NULL && request->is_out) {
 		return; /* it has all it needs; its answer is on the way */
 	}
-	if (request == NULL || now - request->time >= PROTOCOL_ABANDONED_SECONDS * 1000u) {
+	if (request == NULL || now - request->time >= (uint64_t)PROTOCOL_ABANDONED_SECONDS * 1000) {
 		forget_abandoned(protocol, now, PROTOCOL_REQUESTS_MAX);
 		put_fail(protocol, id, NULL);
 		return;
@@ -453,7 +453,7 @@ size_t protocol_feed(
 		/* The LF counts: whether a line is too long must not hang on where it was cut. */
 		store(protocol, in + taken, length + (lf != NULL));
 		taken += length + (lf != NULL);
-		if (lf != NULL && !protocol->is_closed) {
+		if (lf != NULL && protocol->line != NULL && !protocol->is_closed) {
 			on_line(protocol, protocol->line,
 			    protocol->n_line - (protocol->is_line_long ? 0 : 1),
 			    protocol->is_line_long, now, step_r);

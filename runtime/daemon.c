@@ -230,7 +230,7 @@ void daemon_init(struct daemon *daemon, const struct daemon_callbacks *callbacks
 
 static int open_listener(struct daemon *daemon, struct daemon_listener *listener)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { .ss_family = AF_UNIX };
 	socklen_t n = sizeof(address);
 	bool is_inet = getsockname(listener->fd, (struct sockaddr *)&address, &n) == 0 &&
 		       address.ss_family != AF_UNIX;

@@ -260,7 +260,7 @@ static void strip_comments(char *text)
  * off in the middle for a whole one. Comments are gone. */
 static unsigned find_unclosed(const char *text)
 {
-	unsigned opened[SECTIONS_MAX], depth = 0, line = 1;
+	unsigned opened[SECTIONS_MAX] = { 0 }, depth = 0, line = 1;
 	char quote = '\0';
 
 	for (const char *p = text; *p != '\0'; p++) {
