@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * System calls of the library under test, wrapped by the linker: any of them can fail, and what was
+ * done is written down in its order. Nothing is wrapped outside of faults_begin() .. faults_end(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum fault_call {
+	FAULT_WRITE,
+	FAULT_FSYNC,
+	FAULT_LINKAT,
+	FAULT_MKDIRAT,
+	FAULT_OPEN,
+	FAULT_OPENAT,
+	FAULT_OPENAT2,
+	FAULT_STATX,
+	FAULT_PREAD,
+	FAULT_RENAMEAT2,
+	FAULT_FCNTL,
+	FAULT_CALLS
+};
+
+/* How the filesystem is. */
+struct faults {
+	enum fault_call call; /* that fails */
+	int error;
+	uint64_t mask;       /* at which of its calls: bit 0 is the first; all ones: always */
+	long age;            /* seconds that directories are older than they are */
+	bool has_no_tmpfile; /* O_TMPFILE is refused */
+	bool has_no_links;   /* linkat is refused: EPERM */
+	bool has_one_link;   /* a file can have one name: EMLINK for the second */
+	bool has_devices;    /* each mailbox of a delivery lies on its own filesystem */
+	bool has_no_birth;   /* statx does not know when a directory was made */
+	bool writes_slowly;  /* few bytes at a time, and EINTR in between */
+	bool syncs;          /* for real; else fsync costs no time */
+};
+
+/* One call that was made. */
+struct fault_event {
+	enum fault_call call;
+	bool is_done; /* it succeeded */
+	ino_t inode;  /* of the file or directory it was made on; of a name: of its directory */
+	ino_t source; /* of a name: of the file that got it */
+};
+
+enum {
+	FAULT_EVENTS_MAX = 4096
+};
+
+extern struct fault_event fault_events[FAULT_EVENTS_MAX];
+extern size_t n_fault_events;
+
+void faults_begin(const struct faults *faults);
+
+/* Returns how often the call was made to fail. */
+unsigned faults_end(void);
+
+unsigned fault_count(enum fault_call call); /* of calls made since faults_begin() */

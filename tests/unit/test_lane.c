@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ * Lanes: all work is done exactly once, and comes back on the loop's thread. */
+#include "runtime/lane.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+enum {
+	THREADS = 8,
+	JOBS = 4000,
+};
+
+struct fixture {
+	uv_loop_t loop;
+	struct lane lane;
+	pthread_t loop_thread;
+	atomic_uint n_started, n_stopped;
+	unsigned n_done, n_closed;
+	unsigned n_to_go; /* jobs that are not done for good */
+};
+
+struct job {
+	struct work work; /* first */
+	struct fixture *fixture;
+	atomic_uint n_run;
+	unsigned n_done;
+	uint64_t input, outcome;
+	unsigned n_times; /* that it shall be submitted */
+};
+
+static void on_closed(struct lane *lane)
+{
+	struct fixture *fixture = lane->settings.data;
+
+	assert_ptr_equal(lane, &fixture->lane);
+	fixture->n_closed++;
+}
+
+/* Each thread has a context of its own. */
+static void *start_thread(void *data)
+{
+	struct fixture *fixture = data;
+	unsigned *context = calloc(1, sizeof(*context));
+
+	atomic_fetch_add(&fixture->n_started, 1);
+	return context;
+}
+
+static struct fixture *current; /* stop() gets the context alone */
+
+static void stop_thread(void *context)
+{
+	free(context);
+	atomic_fetch_add(&current->n_stopped, 1);
+}
+
+static void run_job(struct work *work, void *context)
+{
+	struct job *job = (struct job *)work;
+
+	(*(unsigned *)context)++; /* a context that two threads shared would be a race */
+	atomic_fetch_add(&job->n_run, 1);
+	job->outcome = job->input * job->input;
+}
+
+static void done_job(struct work *work)
+{
+	struct job *job = (struct job *)work;
+	struct fixture *fixture = job->fixture;
+
+	assert_true(pthread_equal(pthread_self(), fixture->loop_thread));
+	assert_int_equal(job->outcome, job->input * job->input);
+	job->n_done++;
+	fixture->n_done++;
+	if (job->n_done < job->n_times) {
+		lane_submit(&fixture->lane, work);
+	} else if (--fixture->n_to_go == 0) {
+		lane_close(&fixture->lane);
+	}
+}
+
+static void start_lane(struct fixture *fixture, unsigned n_threads)
+{
+	const struct lane_settings settings = { .name = "unit",
+		.n_threads = n_threads,
+		.start = start_thread,
+		.stop = stop_thread,
+		.data = fixture };
+
+	current = fixture;
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	fixture->loop_thread = pthread_self();
+	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
+}
+
+static void run_loop(struct fixture *fixture)
+{
+	assert_int_equal(uv_run(&fixture->loop, UV_RUN_DEFAULT), 0);
+	assert_int_equal(uv_loop_close(&fixture->loop), 0);
+}
+
+static void check_work(unsigned n_threads, unsigned n_jobs, unsigned n_times)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job *jobs = calloc(n_jobs, sizeof(*jobs));
+
+	start_lane(fixture, n_threads);
+	fixture->n_to_go = n_jobs;
+	for (unsigned i = 0; i < n_jobs; i++) {
+		jobs[i].work.run = run_job;
+		jobs[i].work.done = done_job;
+		jobs[i].fixture = fixture;
+		jobs[i].input = i;
+		jobs[i].n_times = n_times;
+		lane_submit(&fixture->lane, &jobs[i].work);
+	}
+	run_loop(fixture);
+	assert_int_equal(fixture->n_done, n_jobs * n_times);
+	assert_int_equal(fixture->n_closed, 1);
+	assert_int_equal(atomic_load(&fixture->n_started), n_threads);
+	assert_int_equal(atomic_load(&fixture->n_stopped), n_threads);
+	for (unsigned i = 0; i < n_jobs; i++) {
+		assert_int_equal(atomic_load(&jobs[i].n_run), n_times);
+		assert_int_equal(jobs[i].n_done, n_times);
+	}
+	free(jobs);
+	free(fixture);
+}
+
+static void test_much_work(void **state)
+{
+	check_work(THREADS, JOBS, 1);
+}
+
+static void test_work_that_comes_again(void **state)
+{
+	check_work(THREADS, 200, 20);
+}
+
+static void test_one_thread(void **state)
+{
+	check_work(1, 300, 2);
+}
+
+static void test_more_threads_than_work(void **state)
+{
+	check_work(32, 1, 1);
+}
+
+/* Nobody has sent work: the lane ends all the same. */
+static void test_close_at_once(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	start_lane(fixture, THREADS);
+	lane_close(&fixture->lane);
+	assert_int_equal(fixture->n_closed, 0); /* on the loop, not within the call */
+	run_loop(fixture);
+	assert_int_equal(fixture->n_closed, 1);
+	assert_int_equal(atomic_load(&fixture->n_stopped), atomic_load(&fixture->n_started));
+	free(fixture);
+}
+
+struct sequence {
+	struct work work;
+	unsigned number, *next;
+	struct lane *lane;
+};
+
+static void run_in_order(struct work *work, void *context)
+{
+	struct sequence *sequence = (struct sequence *)work;
+
+	if (*sequence->next == sequence->number) {
+		(*sequence->next)++;
+	}
+}
+
+static void done_in_order(struct work *work)
+{
+	struct sequence *sequence = (struct sequence *)work;
+
+	if (sequence->number == 99) {
+		lane_close(sequence->lane);
+	}
+}
+
+/* One thread takes its work in the order in which it came. */
+static void test_order(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct sequence sequences[100];
+	unsigned next = 0;
+
+	start_lane(fixture, 1);
+	for (unsigned i = 0; i < LENGTH(sequences); i++) {
+		sequences[i] = (struct sequence){ { run_in_order, done_in_order, { NULL } }, i,
+			&next, &fixture->lane };
+		lane_submit(&fixture->lane, &sequences[i].work);
+	}
+	run_loop(fixture);
+	assert_int_equal(next, LENGTH(sequences));
+	free(fixture);
+}
+
+/* Signals belong to the loop's thread: the workers block them all. */
+static void run_look_at_signals(struct work *work, void *context)
+{
+	struct job *job = (struct job *)work;
+	sigset_t blocked;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	job->outcome = sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGHUP) == 1;
+}
+
+static void done_look_at_signals(struct work *work)
+{
+	struct job *job = (struct job *)work;
+
+	lane_close(&job->fixture->lane);
+}
+
+static void test_signals(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job job = { .fixture = fixture };
+	sigset_t before, after;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &before);
+	start_lane(fixture, 2);
+	pthread_sigmask(SIG_SETMASK, NULL, &after);
+	assert_int_equal(sigismember(&after, SIGTERM), sigismember(&before, SIGTERM));
+	job.work.run = run_look_at_signals;
+	job.work.done = done_look_at_signals;
+	lane_submit(&fixture->lane, &job.work);
+	run_loop(fixture);
+	assert_int_equal(job.outcome, 1);
+	free(fixture);
+}
+
+/* A lane without start() gives its work no context. */
+static void run_without_context(struct work *work, void *context)
+{
+	((struct job *)work)->outcome = context == NULL;
+}
+
+static void test_without_context(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job job = { .fixture = fixture };
+	const struct lane_settings settings = { .name = "unit", .n_threads = 1, .data = fixture };
+
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
+	job.work.run = run_without_context;
+	job.work.done = done_look_at_signals;
+	lane_submit(&fixture->lane, &job.work);
+	run_loop(fixture);
+	assert_int_equal(job.outcome, 1);
+	assert_int_equal(fixture->n_closed, 1);
+	free(fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_much_work),
+		cmocka_unit_test(test_work_that_comes_again),
+		cmocka_unit_test(test_one_thread),
+		cmocka_unit_test(test_more_threads_than_work),
+		cmocka_unit_test(test_close_at_once),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_without_context),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ * The end of the daemon and the silence of the client in every phase, and what makes a session wait. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conversation.h" /* cppcheck finds its macros beside it only */
+
+/* At once between transactions; within one at its next command; a body that has begun is taken. */
+static const struct conversation shut_downs[] = {
+	{ .name = "before LHLO",
+	    .input = TEXT(""),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT(LHLO),
+	    .output = GREETING SHUTTING_DOWN },
+	{ .name = "between transactions",
+	    .input = TEXT(OPEN "DATA\r\nx\r\n.\r\n"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT(MAIL),
+	    .output = OPENED START SAVED("user") SHUTTING_DOWN },
+	{ .name = "behind RSET",
+	    .input = TEXT(OPEN "RSET\r\n"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .output = OPENED OK SHUTTING_DOWN },
+	{ .name = "within a command",
+	    .input = TEXT(LHLO "NO"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("OP\r\nNOOP\r\n"),
+	    .output = HELLO SHUTTING_DOWN },
+	{ .name = "within a command that has not come whole",
+	    .input = TEXT(LHLO "NO"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .output = HELLO },
+	{ .name = "behind MAIL",
+	    .input = TEXT(LHLO MAIL),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT(RCPT("user") RCPT("user")),
+	    .output = HELLO SENDER_OK SHUTTING_DOWN },
+	{ .name = "behind RCPT",
+	    .input = TEXT(OPEN),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("DATA\r\n"),
+	    .output = OPENED SHUTTING_DOWN },
+	{ .name = "QUIT is answered",
+	    .input = TEXT(OPEN),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("QUIT\r\n"),
+	    .output = OPENED BYE },
+	{ .name = "behind DATA",
+	    .input = TEXT(OPEN "DATA\r\n"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("a\r\n.\r\n" MAIL),
+	    .output = OPENED START SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("a\\n") },
+	{ .name = "within the body",
+	    .input = TEXT(OPEN "DATA\r\na\r"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("\n.\r\nQUIT\r\n"),
+	    .output = OPENED START SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("a\\n") },
+	{ .name = "within a body that is too big",
+	    .settings = &conversation_ten_bytes,
+	    .input = TEXT(OPEN "DATA\r\n0123456789"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("\r\n.\r\nNOOP\r\n"),
+	    .output = OPENED_10 START TOO_BIG("user") SHUTTING_DOWN,
+	    .events = DROPPED },
+	{ .name = "within the last chunk",
+	    .input = TEXT(OPEN "BDAT 3 LAST\r\na"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("bcNOOP\r\n"),
+	    .output = OPENED SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("abc") },
+	{ .name = "within a skipped chunk",
+	    .input = TEXT(LHLO "BDAT 6\r\nNO"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("OP\r\nNOOP\r\n"),
+	    .output = HELLO BAD_ORDER SHUTTING_DOWN },
+	{ .name = "behind QUIT",
+	    .input = TEXT("QUIT\r\n"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .output = GREETING BYE },
+};
+
+static void test_shut_downs(void **state)
+{
+	check_conversations(shut_downs, LENGTH(shut_downs));
+}
+
+/* A message that comes in chunks is on its way from the first one to the last. */
+static const struct conversation shut_downs_in_chunks[] = {
+	{ .name = "within the first chunk",
+	    .input = TEXT(OPEN "BDAT 3\r\na"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("bcBDAT 1 LAST\r\ndNOOP\r\n"),
+	    .output = OPENED CHUNK_OK SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("abcd") },
+	{ .name = "between chunks",
+	    .input = TEXT(OPEN "BDAT 3\r\nabc"),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .more = TEXT("BDAT 1 LAST\r\ndNOOP\r\n"),
+	    .output = OPENED CHUNK_OK SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("abcd") },
+};
+
+static void test_shut_downs_in_chunks(void **state)
+{
+	check_conversations(shut_downs_in_chunks, LENGTH(shut_downs_in_chunks));
+}
+
+/* The end of the daemon while look-ups are out: their replies still come, before the last word. */
+static void test_shut_down_with_look_ups(void **state)
+{
+	struct edge edge;
+	static const char input[] = LHLO MAIL RCPT("user") RCPT("unknown");
+
+	edge_init(&edge, &edge_settings, EDGE_REVERSED, 64);
+	edge_feed(&edge, input, strlen(input));
+	edge_shut_down(&edge);
+	edge_feed(&edge, "DATA\r\n", strlen("DATA\r\n"));
+	expect_text("look-ups are out", edge.output.p, HELLO SENDER_OK);
+	edge_settle(&edge);
+	expect_text("look-ups are in", edge.output.p,
+	    HELLO SENDER_OK RCPT_OK("user") NO_USER("unknown") SHUTTING_DOWN);
+	assert_true(edge.is_closed);
+	edge_deinit(&edge);
+}
+
+static const struct conversation time_outs[] = {
+	{ .name = "before LHLO",
+	    .input = TEXT(""),
+	    .event = CONVERSATION_TIME_OUT,
+	    .more = TEXT(LHLO),
+	    .output = GREETING IDLE },
+	{ .name = "within a command",
+	    .input = TEXT("LHL"),
+	    .event = CONVERSATION_TIME_OUT,
+	    .more = TEXT("O x\r\n"),
+	    .output = GREETING IDLE },
+	{ .name = "within a transaction",
+	    .input = TEXT(OPEN),
+	    .event = CONVERSATION_TIME_OUT,
+	    .more = TEXT("DATA\r\n"),
+	    .output = OPENED IDLE },
+	{ .name = "within the body",
+	    .input = TEXT(OPEN "DATA\r\nx\r\n."),
+	    .event = CONVERSATION_TIME_OUT,
+	    .more = TEXT("\r\n"),
+	    .output = OPENED START IDLE,
+	    .events = "begin\n" },
+	{ .name = "within a chunk",
+	    .input = TEXT(OPEN "BDAT 3 LAST\r\nx"),
+	    .event = CONVERSATION_TIME_OUT,
+	    .more = TEXT("yz"),
+	    .output = OPENED IDLE,
+	    .events = "begin\n" },
+	{ .name = "behind QUIT",
+	    .input = TEXT("QUIT\r\n"),
+	    .event = CONVERSATION_TIME_OUT,
+	    .output = GREETING BYE },
+};
+
+static void test_time_outs(void **state)
+{
+	check_conversations(time_outs, LENGTH(time_outs));
+}
+
+/* A client that sends without reading is held up before its replies fill the memory. */
+static void test_flush(void **state)
+{
+	enum {
+		MANY = 20000
+	};
+	struct lmtp lmtp;
+	const struct lmtp_callbacks callbacks = { .context = NULL };
+	char *input = malloc((size_t)6 * MANY), body[64];
+	size_t taken = 0, n_output, n_total = 0;
+	unsigned n_flushes = 0;
+	struct lmtp_step step = { .want = LMTP_FLUSH };
+
+	for (size_t i = 0; i < MANY; i++) {
+		memcpy(input + 6 * i, "NOOP\r\n", 6);
+	}
+	lmtp_init(&lmtp, &edge_settings, &callbacks);
+	while (step.want == LMTP_FLUSH) {
+		taken += lmtp_feed(
+		    &lmtp, input + taken, (size_t)6 * MANY - taken, body, sizeof(body), &step);
+		lmtp_output(&lmtp, &n_output);
+		assert_in_range(n_output, 1, 65536);
+		n_total += n_output;
+		lmtp_sent(&lmtp, n_output);
+		n_flushes++;
+	}
+	assert_int_equal(step.want, LMTP_INPUT);
+	assert_int_equal(taken, 6 * MANY);
+	assert_int_equal(n_total, strlen(GREETING) + MANY * strlen(OK));
+	assert_true(n_flushes > 2);
+	lmtp_deinit(&lmtp);
+	free(input);
+}
+
+/* Nothing is taken while a delivery is under way: what is pipelined behind it waits. */
+static void test_nothing_taken_while_delivering(void **state)
+{
+	static const char input[] = OPEN "DATA\r\nx\r\n.\r\n", behind[] = "QUIT\r\n";
+	struct edge edge;
+	struct lmtp_step step;
+	struct lmtp_recipient *recipient;
+	char body[64];
+
+	edge_init(&edge, &edge_settings, EDGE_AT_ONCE, 64);
+	edge_feed(&edge, input, strlen(input) - 1);
+	assert_int_equal(
+	    lmtp_feed(&edge.lmtp, input + strlen(input) - 1, 1, body, sizeof(body), &step), 1);
+	assert_int_equal(step.want, LMTP_DELIVER);
+	assert_true(lmtp_is_in_body(&edge.lmtp));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(
+		    lmtp_feed(&edge.lmtp, behind, strlen(behind), body, sizeof(body), &step), 0);
+		assert_int_equal(step.want, LMTP_WAIT);
+	}
+	STAILQ_FOREACH (recipient, &edge.lmtp.recipients, next) {
+		recipient->reply = REPLY_SAVED;
+	}
+	edge_shut_down(&edge); /* past its last dot it is finished and answered */
+	lmtp_delivered(&edge.lmtp, "S1.T1");
+	assert_false(lmtp_is_in_body(&edge.lmtp));
+	edge_feed(&edge, behind, strlen(behind));
+	expect_text("behind", edge.output.p, OPENED START SAVED("user") SHUTTING_DOWN);
+	edge_deinit(&edge);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shut_downs),
+		cmocka_unit_test(test_shut_downs_in_chunks),
+		cmocka_unit_test(test_shut_down_with_look_ups),
+		cmocka_unit_test(test_time_outs),
+		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_nothing_taken_while_delivering),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
