@@ -111,7 +111,7 @@ int password_check(const char *password, const char *stored)
 	computed = crypt_rn(password, hash, data, (int)sizeof(*data));
 	if (computed == NULL && errno == ENOMEM) {
 		outcome = -ENOMEM;
-	} else if (computed == NULL && strlen(password) > CRYPT_MAX_PASSPHRASE_SIZE) {
+	} else if (computed == NULL && strlen(password) >= CRYPT_MAX_PASSPHRASE_SIZE) {
 		outcome = PASSWORD_WRONG; /* longer than any password that was ever hashed */
 	} else if (computed != NULL && computed[0] != '*' && strlen(computed) == n) {
 		/* Of another length it was cut when it was stored: no password could match it. */

@@ -466,6 +466,23 @@ static long seconds_since(const struct timespec *start)
 	return (long)(now.tv_sec - start->tv_sec);
 }
 
+/* The column's character set lacks a character of the key, such as one of four bytes in the guide's
+ * utf8 tables: no row can be equal to it. A query that mixes collations in itself fails for plain
+ * ASCII too, and stays an accident. */
+static bool is_beyond_charset(unsigned code, const char *key)
+{
+	enum {
+		CANNOT_CONVERT_STRING = 3988
+	}; /* MySQL 8 */
+
+	while (*key != '\0' && (unsigned char)*key < 0x80) {
+		key++;
+	}
+	return *key != '\0' &&
+	       (code == ER_CANT_AGGREGATE_2COLLATIONS || code == ER_INVALID_CHARACTER_STRING ||
+		   code == CANNOT_CONVERT_STRING);
+}
+
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
     directory_row *on_row, void *data)
 {
@@ -486,6 +503,9 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 			return fetch_rows(directory, statement, on_row, data);
 		}
 		code = mysql_stmt_errno(statement->handle);
+		if (is_beyond_charset(code, key)) {
+			return 0;
+		}
 		disconnect(directory);
 		/* Once more if an old connection broke; not if this one let us wait. */
 		if (!was_connected || attempt > 0 || !is_stale(code) ||

@@ -70,12 +70,16 @@ static size_t feed_command(struct lmtp *lmtp, const char *in, size_t n, struct l
 		return taken;
 	}
 	if (n_before + taken > SKIP_MAX) {
-		if (lmtp->n_attempts > 0) { /* their replies come first */
-			step->want = LMTP_WAIT;
-		} else {
+		if (lmtp->n_attempts == 0) {
 			lmtp_close_with(lmtp, REPLY_TOO_MANY_ERRORS);
+			return taken;
 		}
-		return taken;
+		step->want = LMTP_WAIT; /* their replies come first */
+		if (outcome == LINE_MORE) {
+			return taken;
+		}
+		line_hold(&lmtp->line);
+		return 0;
 	}
 	if (outcome == LINE_MORE) {
 		return taken;

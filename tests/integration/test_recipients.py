@@ -328,6 +328,14 @@ def test_domain_rows_that_only_the_collation_matches(tables, refuses):
     assert refuses("x@example.org") == "550 5.1.2"
 
 
+@pytest.mark.parametrize("address, status", [
+    ("\N{GRINNING FACE}@example.com", "550 5.1.1"), ("x@\N{GRINNING FACE}.example", "550 5.1.2"),
+])
+def test_characters_that_the_columns_cannot_hold(tables, refuses, address, status):
+    """MySQL calls the comparison an error; nobody has the address all the same."""
+    assert refuses(address) == status
+
+
 def test_utf8_rows_match_themselves(tables, delivers):
     tables.add_user("josé@example.com")
     assert delivers("josé@example.com") == {"example.com/josé": 1}

@@ -211,7 +211,6 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step, const char 
 		assert_int_equal(edge->input.n, 0);
 		return false;
 	case LMTP_WAIT:
-		edge->n_waits++;
 		return false;
 	case LMTP_CLOSE:
 		edge->is_closed = true;

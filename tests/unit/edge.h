@@ -41,9 +41,8 @@ struct edge {
 	size_t n_pending;
 	struct buffer output; /* everything sent */
 	struct buffer body;   /* of the transaction */
-	struct buffer events; /* one line each: begin, deliver, abandon, refused, close */
+	struct buffer events; /* one line each: begin, deliver, body, abandon, refused */
 	bool has_begun, is_closed;
-	unsigned n_waits;
 	size_t n_data; /* given to recipients and not released */
 };
 

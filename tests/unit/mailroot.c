@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Helpers of the maildir tests. */
+ * What the maildir tests stand on. */
 #include "tests/unit/mailroot.h"
 
 #include <dirent.h>

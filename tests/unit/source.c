@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Helpers of the resolver's tests. */
+ * What the resolver's tests stand on. */
 #include "tests/unit/source.h"
 
 #include <errno.h>

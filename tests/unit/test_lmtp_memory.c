@@ -90,13 +90,12 @@ static const char input[] = "LHLO client.example.org\r\n"
 			    "RCPT TO:<user2@d>\r\n"
 			    "BDAT 4\r\nabcd"
 			    "BDAT 4 LAST\r\nefgh"
+			    "LHLO again\r\n"
 			    "MAIL FROM:<s@example.org>\r\n"
 			    "RCPT TO:<user1@d>\r\n"
 			    "RCPT TO:<user2@d>\r\n"
 			    "BDAT 60 LAST\r\n"
-			    "012345678901234567890123456789012345678901234567890123456789"
-			    "LHLO again\r\n"
-			    "QUIT\r\n";
+			    "012345678901234567890123456789012345678901234567890123456789";
 
 static const struct lmtp_settings settings = {
 	.hostname = "mx.example.com",
@@ -155,7 +154,7 @@ static void check_way(const struct way *way)
 	edge_enter = edge_leave = NULL;
 	converse(&edge, way);
 	buffer_put(&wanted, edge.output.p, edge.output.n);
-	assert_int_equal(check_replies(wanted.p, wanted.n), 33);
+	assert_int_equal(check_replies(wanted.p, wanted.n), 32);
 	edge_deinit(&edge);
 
 	edge_enter = enter;
@@ -166,7 +165,7 @@ static void check_way(const struct way *way)
 		converse(&edge, way);
 		check_output(&edge, &wanted, n);
 		/* A session that lost something ends; it does not go on and guess. */
-		assert_true(edge.is_closed);
+		assert_int_equal(edge.is_closed, n_failed > 0);
 		edge_deinit(&edge);
 		if (n_failed == 0) {
 			break;

@@ -305,6 +305,8 @@ static void test_name_is_taken(void **state)
 	assert_int_equal(mailroot_deliver(mailroot, &faults, &path, 1, message, 5), 3);
 	assert_int_equal(mailroot->targets[0].result, 0);
 	mailroot_check(mailroot, message);
+	assert_ptr_equal(strstr(mailroot->targets[0].name, ",S="),
+	    strrchr(mailroot->targets[0].name, 'S') - 1); /* a whole new name, not a longer one */
 	faults.mask = UINT64_MAX;
 	directory_remove(mailroot_path(mailroot, USER, ""));
 	assert_in_range(mailroot_deliver(mailroot, &faults, &path, 1, message, 5), 2, 100);

@@ -194,12 +194,12 @@ static const struct row bad[] = {
 	    "1000" },
 	{ "other { number = -11 }",
 	    "error:1: in section other: number = -11: allowed is a number from -10 to 10" },
-	/* modes: without its 0 a number is not what it looks like */
+	/* modes: without its 0 the usual ones are out of range */
 	{ "box { mode = 600 }",
 	    "error:1: in section box: mode = 600: allowed is an octal mode, with "
 	    "its leading 0, up to 0777" },
-	{ "box { mode = 440 }",
-	    "error:1: in section box: mode = 440: allowed is an octal mode, with "
+	{ "box { mode = 0800 }",
+	    "error:1: in section box: mode = 0800: allowed is an octal mode, with "
 	    "its leading 0, up to 0777" },
 	{ "box { mode = 01777 }",
 	    "error:1: in section box: mode = 01777: allowed is an octal mode, "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Helpers of the unit tests; no test of their own. */
+ * What every unit test stands on. */
 #include "tests/unit/unit.h"
 
 #include <ftw.h>
