@@ -166,7 +166,7 @@ static void check_database(struct check *check)
 	if (result == DIRECTORY_BAD_QUERY) {
 		say(check, REPORT_FAIL, EX_CONFIG, "database", error,
 		    "correct the query in section mysql, or grant the account what it reads");
-	} else if (result < 0) {
+	} else if (result != 0) {
 		say(check, REPORT_FAIL, EX_UNAVAILABLE, "database", error,
 		    "see that it runs, and that hosts, user, password and dbname are right");
 	} else {

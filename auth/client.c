@@ -4,6 +4,7 @@
  * us from telling a right password from a wrong one closes the connection. Loop's thread. */
 #include "auth/client.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,8 @@ struct client {
 	size_t n_input;
 	unsigned n_verifications; /* on the lanes, or waiting to be answered */
 	bool is_closing;          /* once nothing is being verified */
-	bool is_closed, is_stream_closed;
+	bool is_stream_closed;
+	atomic_bool is_closed; /* also looked at on the lanes */
 };
 
 static void finish(struct client *client);
@@ -153,7 +155,8 @@ static void on_verified(struct verification *verification)
 		fail_later(client, verification);
 		break;
 	case VERIFICATION_ERROR:
-		log_result(request, LOG_LEVEL_ERROR, "error", verification->reason);
+		log_result(request, client->is_closed ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "error",
+		    verification->reason);
 		close_client(client);
 		end_verification(verification);
 		break;
@@ -162,7 +165,8 @@ static void on_verified(struct verification *verification)
 
 static void verify(struct client *client, struct protocol_request *request)
 {
-	if (verification_start(client->server->service, request, on_verified, client) == NULL) {
+	if (verification_start(client->server->service, request, &client->is_closed, on_verified,
+		client) == NULL) {
 		log_result(request, LOG_LEVEL_ERROR, "error", "out of memory");
 		close_client(client);
 		return;

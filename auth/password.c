@@ -13,26 +13,27 @@ enum {
 	BCRYPT_COST = 10
 };
 
-/* What can be told from a hash's start, crypt(5). */
+/* What can be told from a hash's start and end, crypt(5): how many characters the digest has, behind
+ * the last $ (of bcrypt salt and digest). One that was cut can match no password. */
 static const struct {
 	const char *prefix;
 	const char *method;
+	size_t n_digest;
 	bool is_weak;
 } methods[] = {
-	{ "$y$", "yescrypt", false },
-	{ "$gy$", "gost-yescrypt", false },
-	{ "$7$", "scrypt", false },
-	{ "$2b$", "bcrypt", false },
-	{ "$2a$", "bcrypt", false },
-	{ "$2y$", "bcrypt", false },
-	{ "$2x$", "bcrypt", true },
-	{ "$6$", "sha512crypt", false },
-	{ "$5$", "sha256crypt", false },
-	{ "$sha1", "sha1crypt", true },
-	{ "$md5", "SunMD5", true },
-	{ "$1$", "md5crypt", true },
-	{ "$3$", "NT", true },
-	{ "_", "bsdicrypt", true },
+	{ "$y$", "yescrypt", 43, false },
+	{ "$gy$", "gost-yescrypt", 43, false },
+	{ "$7$", "scrypt", 43, false },
+	{ "$2b$", "bcrypt", 53, false },
+	{ "$2a$", "bcrypt", 53, false },
+	{ "$2y$", "bcrypt", 53, false },
+	{ "$2x$", "bcrypt", 53, true },
+	{ "$6$", "sha512crypt", 86, false },
+	{ "$5$", "sha256crypt", 43, false },
+	{ "$sha1", "sha1crypt", 28, true },
+	{ "$md5", "SunMD5", 22, true },
+	{ "$1$", "md5crypt", 22, true },
+	{ "$3$", "NT", 32, true },
 };
 
 static const char *skip_scheme(const char *stored)
@@ -55,31 +56,37 @@ static const char *skip_scheme(const char *stored)
 	return stored;
 }
 
-/* 13 characters of crypt's own base64. Anything shorter or longer that has no prefix, such as a
- * password in clear text, would pass for a salt of this method too. */
-static bool is_des(const char *hash)
+/* Characters of crypt's own base64, n of them, and nothing else. */
+static bool is_base64(const char *text, size_t n)
 {
 	static const char alphabet[] =
 	    "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-	return strlen(hash) == 13 && strspn(hash, alphabet) == 13;
+	return strlen(text) == n && strspn(text, alphabet) == n;
 }
 
 const char *password_method(const char *stored, bool *is_weak_r)
 {
-	const char *hash = skip_scheme(stored);
+	const char *hash = skip_scheme(stored), *dollar;
 
 	*is_weak_r = true;
 	if (strlen(hash) >= PASSWORD_HASH_MAX || crypt_checksalt(hash) == CRYPT_SALT_INVALID) {
 		return NULL;
 	}
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+	dollar = strrchr(hash, '$');
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]) && dollar != NULL; i++) {
 		if (strncmp(hash, methods[i].prefix, strlen(methods[i].prefix)) == 0) {
 			*is_weak_r = methods[i].is_weak;
-			return methods[i].method;
+			return is_base64(dollar + 1, methods[i].n_digest) ? methods[i].method
+									  : NULL;
 		}
 	}
-	return is_des(hash) ? "descrypt" : NULL;
+	if (hash[0] == '_' && is_base64(hash + 1, 19)) {
+		return "bsdicrypt";
+	}
+	/* Anything shorter or longer without a prefix, such as a password in clear text, would pass for
+	 * a salt of this method too. */
+	return is_base64(hash, 13) ? "descrypt" : NULL;
 }
 
 static bool is_equal(const char *a, const char *b, size_t n)

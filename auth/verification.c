@@ -19,21 +19,24 @@ uint64_t verification_age(const struct verification *verification)
 	return (uv_hrtime() - verification->began) / 1000000;
 }
 
-static bool is_late(struct verification *verification)
-{
-	if (verification_age(verification) < PATIENCE_MS) {
-		return false;
-	}
-	verification->result = VERIFICATION_ERROR;
-	snprintf(verification->reason, sizeof(verification->reason),
-	    "too many logins: it waited for more than %d s", PATIENCE_MS / 1000);
-	return true;
-}
-
 static void fail(struct verification *verification, const char *reason)
 {
 	verification->result = VERIFICATION_ERROR;
 	snprintf(verification->reason, sizeof(verification->reason), "%s", reason);
+}
+
+/* Is the work not worth it any more? Then nothing can be said. */
+static bool is_void(struct verification *verification)
+{
+	if (atomic_load_explicit(verification->is_abandoned, memory_order_relaxed)) {
+		fail(verification, "the client went away before its turn");
+		return true;
+	}
+	if (verification_age(verification) >= PATIENCE_MS) {
+		fail(verification, "too many logins: it waited for more than 8 s");
+		return true;
+	}
+	return false;
 }
 
 static void run_find(struct work *work, void *context)
@@ -42,7 +45,7 @@ static void run_find(struct work *work, void *context)
 	struct directory *directory = context;
 
 	verification->result = VERIFICATION_WRONG;
-	if (is_late(verification)) {
+	if (is_void(verification)) {
 		return;
 	}
 	if (directory == NULL) {
@@ -70,7 +73,7 @@ static void run_check(struct work *work, void *context)
 	struct verification *verification = (struct verification *)work;
 	const char *password = verification->request->sasl.password;
 
-	if (is_late(verification)) {
+	if (is_void(verification)) {
 		return;
 	}
 	switch (password_check(password, verification->credentials.hash)) {
@@ -99,6 +102,11 @@ static void done_check(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
 
+	/* An unknown user costs what the last known one did. */
+	if (verification->is_known && verification->result != VERIFICATION_ERROR) {
+		memcpy(verification->service->dummy, verification->credentials.hash,
+		    sizeof(verification->service->dummy));
+	}
 	explicit_bzero(verification->credentials.hash, sizeof(verification->credentials.hash));
 	verification->done(verification);
 }
@@ -107,18 +115,13 @@ static void done_find(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
 	struct service *service = verification->service;
-	char *hash = verification->credentials.hash;
-	bool is_weak;
 
 	if (verification->result == VERIFICATION_ERROR) {
 		verification->done(verification);
 		return;
 	}
-	/* An unknown user costs what the last known one did. */
 	if (!verification->is_known) {
-		memcpy(hash, service->dummy, sizeof(service->dummy));
-	} else if (password_method(hash, &is_weak) != NULL) {
-		memcpy(service->dummy, hash, sizeof(service->dummy));
+		memcpy(verification->credentials.hash, service->dummy, sizeof(service->dummy));
 	}
 	verification->work.run = run_check;
 	verification->work.done = done_check;
@@ -126,7 +129,7 @@ static void done_find(struct work *work)
 }
 
 struct verification *verification_start(struct service *service, struct protocol_request *request,
-    void (*done)(struct verification *verification), void *owner)
+    const atomic_bool *is_abandoned, void (*done)(struct verification *verification), void *owner)
 {
 	struct verification *verification = calloc(1, sizeof(*verification));
 
@@ -139,6 +142,7 @@ struct verification *verification_start(struct service *service, struct protocol
 	verification->done = done;
 	verification->owner = owner;
 	verification->request = request;
+	verification->is_abandoned = is_abandoned;
 	verification->began = uv_hrtime();
 	lane_submit(&service->lanes.lanes[SERVICE_LOOKUPS], &verification->work);
 	return verification;

@@ -2,6 +2,7 @@
  * The verification of one login: look-up and hashing, each on its lane, then the answer. */
 #pragma once
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "auth/credentials.h"
@@ -20,6 +21,7 @@ struct verification {
 	void (*done)(struct verification *verification);
 	void *owner;
 	struct protocol_request *request; /* its user and password are read on the lanes */
+	const atomic_bool *is_abandoned;  /* the client is gone: no work is worth it any more */
 	uint64_t began;                   /* uv_hrtime() */
 
 	bool is_known;
@@ -29,9 +31,10 @@ struct verification {
 	uv_timer_t timer; /* the owner's, to delay a failure */
 };
 
-/* Begins; done() is called on the loop. NULL when out of memory. */
+/* Begins; done() is called on the loop, also when *is_abandoned is set on the way.
+ * NULL when out of memory. */
 struct verification *verification_start(struct service *service, struct protocol_request *request,
-    void (*done)(struct verification *verification), void *owner);
+    const atomic_bool *is_abandoned, void (*done)(struct verification *verification), void *owner);
 void verification_free(struct verification *verification);
 
 /* Milliseconds since it began. */
