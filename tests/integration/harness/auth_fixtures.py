@@ -65,7 +65,7 @@ def auth_machine(sasl_postfix_server, make_auth):
         starts_as_root=True,
         auth={
             "listen": [f"unix:{postfix.auth_socket}"], "socket_mode": 0o660,
-            "socket_user": "postfix", "socket_group": "postfix", "failure_delay": 1,
+            "socket_user": "postfix", "socket_group": "postfix",
         },
     )
     daemon.socket = postfix.auth_socket

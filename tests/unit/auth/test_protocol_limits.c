@@ -166,7 +166,7 @@ static void test_many_cancelled(void **state)
 static void test_deaf_client(void **state)
 {
 	enum {
-		REQUESTS = 20000,
+		REQUESTS = 8000,
 		ROOM = 128 * 1024
 	};
 	struct machine machine;
