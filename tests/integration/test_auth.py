@@ -152,11 +152,15 @@ def test_client_that_never_reads(auth):
 def test_client_leaves_while_it_is_verified(auth):
     """Nobody is there to take the answer; the log has a line for each all the same."""
     daemon = auth(auth={"failure_delay": 1})
-    for password in (PASSWORD1, "wrong"):
+    for number in range(20):
         with daemon.client() as client:
-            client.send_plain(EMAIL1, password)
-    lines = daemon.wait_for_log(2, event="auth", user=EMAIL1)
-    assert lines[0]["result"] in ("ok", "error") and lines[1]["result"] in ("fail", "error")
+            client.send_plain(EMAIL1, PASSWORD1 if number % 2 else "wrong",
+                              rip=f"192.0.2.{number}")
+    lines = daemon.wait_for_log(20, event="auth", user=EMAIL1)
+    assert {line["rip"] for line in lines} == {f"192.0.2.{number}" for number in range(20)}
+    for line in lines:
+        told = "ok" if int(line["rip"].split(".")[3]) % 2 else "fail"
+        assert line["result"] in (told, "error")
     with daemon.client() as client:
         assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
 

@@ -126,6 +126,11 @@ def test_overload(auth, database):
         late = daemon.wait_for_log(told.count("closed"), event="auth", result="error")
         assert len(late) == told.count("closed")
         assert all("too many logins" in line["reason"] for line in late)
+        # In the order in which they came: those that are late are the last. One hash may have been
+        # on its way for each of them.
+        results = [line["result"] for line in daemon.log(event="auth")]
+        assert results[:10] == ["ok"] * 10
+        assert results[-50:].count("error") >= 40
         wait_until(lambda: daemon.descriptors() <= descriptors + LOOKUPS, 10,
                    "end of the connections")
         assert daemon.memory() - memory < 32_000_000

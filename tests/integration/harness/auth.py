@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import signal
+import smtplib
 import socket
 import subprocess
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import pytest
 from harness.lmtpd import SANITIZER_OPTIONS, parse_log_line, render_config
 from harness.mariadb import AUTH_PASSWORD, quote
 from harness.postfix import Postfix
-from harness.process import IS_ROOT, Daemon, answers, free_port, run, run_checked, wait_until
+from harness.process import IS_ROOT, Daemon, free_port, run, run_checked, wait_until
 
 EMAIL1 = "email1@example.com"
 PASSWORD1 = "firstpassword"
@@ -141,8 +142,9 @@ class LmtpdAuth(Daemon):
         self.config_path = directory / "auth.conf"
         self.starts_as_root = starts_as_root
         self.environment = {**os.environ, **SANITIZER_OPTIONS, **(environment or {})}
-        # The leak checker cannot look into a process that no other may look into.
-        self.environment["ASAN_OPTIONS"] += ":detect_leaks=0"
+        # The leak checker cannot look into a process that no other may look into. What is freed
+        # is kept for a while, but not so much that it looks like growth.
+        self.environment["ASAN_OPTIONS"] += ":detect_leaks=0:quarantine_size_mb=4"
         self.config = {
             "auth": {
                 "listen": [f"unix:{self.socket}"], "socket_user": "", "socket_group": "",
@@ -291,6 +293,14 @@ def make_certificate(directory):
     return key, certificate
 
 
+def is_greeting(port):
+    try:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            return client.noop()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False
+
+
 class SaslPostfix(Postfix):
     """Relays for those who log in. port demands TLS for that, as the guide has it; plain_port
     does not."""
@@ -310,11 +320,15 @@ class SaslPostfix(Postfix):
         with open(self.base / "etc/master.cf", "a") as master:
             master.write(f"127.0.0.1:{self.plain_port} inet n - n - - smtpd\n"
                          "  -o smtpd_tls_auth_only=no -o smtpd_tls_security_level=none\n")
-        self.reload()
+        # Nobody may connect while there is no lmtpd-auth: smtpd would end itself, and a second
+        # later Postfix would stop starting any for a minute.
+        self._postfix("reload")
 
     def reload(self):
+        """Waits for whole greetings, so that no smtpd is still about to look for lmtpd-auth."""
         super().reload()
-        wait_until(lambda: answers(self.plain_port), 30, "second port of Postfix")
+        for port in (self.port, self.plain_port):
+            wait_until(lambda: is_greeting(port), 30, f"greeting on port {port}")
 
     def swaks(self, *arguments, user=None, password=None, mechanism="PLAIN", to=EMAIL2):
         """One message by swaks, up to RCPT; the run, whose output has the whole session."""
