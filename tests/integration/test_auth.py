@@ -13,7 +13,7 @@ from harness.auth import (
     AUTH_GROUP, AUTH_ID, EMAIL1, EMAIL2, PASSWORD1, PASSWORD2, AuthClient, base64_of,
     plain_response, set_password,
 )
-from harness.process import run_checked, wait_until
+from harness.process import free_port, run_checked, wait_until
 
 pytest_plugins = ["harness.auth_fixtures"]
 
@@ -357,6 +357,18 @@ def test_starts_without_the_database(make_auth, database):
         assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
 
 
+def test_starts_with_a_wrong_password_of_the_database(auth):
+    """It may be mended there: logins are put off until then, and the log says why."""
+    daemon = auth(mysql={"password": "wrong"})
+    assert "Access denied" in daemon.log(event="start")[0]["reason"]
+    with daemon.client() as client:
+        client.send_plain(EMAIL1, PASSWORD1)
+        assert client.is_closed()
+    [line] = daemon.wait_for_log(event="auth")
+    assert line["result"] == "error" and "Access denied" in line["reason"]
+    assert "wrong" not in line["reason"]
+
+
 def test_database_that_hangs(auth, database):
     """An answer comes before Postfix gives up after 10 s, and only this connection closes."""
     daemon = auth(mysql={"timeout": 2})
@@ -663,6 +675,32 @@ def test_restart_with_clients_connected(auth):
         assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
 
 
+@pytest.mark.needs_root
+def test_leaks(make_auth, database):
+    """With AddressSanitizer the daemon looks for what it lost when it ends; it must be root then,
+    since nobody else may look into it."""
+    daemon = make_auth(starts_as_root=True, auth={"user": "0", "group": "0"})
+    options = daemon.environment["ASAN_OPTIONS"]
+    daemon.environment["ASAN_OPTIONS"] = options.replace("detect_leaks=0", "detect_leaks=1")
+    daemon.start()
+    for _ in range(3):
+        with daemon.client() as client:
+            client.plain(EMAIL1, PASSWORD1)
+            client.login(EMAIL1, "wrong")
+            client.send_auth("PLAIN", "resp=!")
+            client.send_auth("LOGIN")
+            client.send_plain(EMAIL1, PASSWORD1)
+            client.send("AUTH\t100\tPLAIN\tresp=half a line")
+        daemon.reload()
+    set_password(database, EMAIL1, ARGON2)
+    with daemon.client() as client:
+        client.send_plain(EMAIL1, PASSWORD1)
+        assert client.is_closed()
+    daemon.configure(auth={"nonsense": 1})
+    daemon.reload()
+    assert daemon.stop() == 0
+
+
 def test_socket_left_by_a_killed_daemon(auth):
     daemon = auth()
     daemon.kill()
@@ -709,6 +747,17 @@ def test_several_listeners(make_auth, directory):
             assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
 
 
+def test_tcp(make_auth):
+    """smtpd_sasl_path may be inet:127.0.0.1:port."""
+    daemon = make_auth()
+    daemon.socket = ("127.0.0.1", free_port())
+    daemon.configure(auth={"listen": ["inet:{}:{}".format(*daemon.socket)]})
+    daemon.start()
+    with daemon.client() as client:
+        assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
+        assert client.login(EMAIL1, "wrong").verb == "FAIL"
+
+
 def test_idle_daemon_does_nothing(auth):
     daemon = auth()
     with daemon.client() as client:
@@ -730,6 +779,19 @@ def test_reload_of_the_failure_delay(auth):
         verb, seconds = timed(client, EMAIL1, "wrong")
         assert verb == "FAIL"
         assert 2.95 < seconds < 5
+
+
+def test_reload_of_the_mechanisms(auth):
+    """New connections are offered the new ones; what was offered stays offered."""
+    daemon = auth()
+    with daemon.client() as old:
+        daemon.configure(auth={"mechanisms": ["PLAIN"]})
+        daemon.reload()
+        assert old.login(EMAIL1, PASSWORD1).verb == "OK"
+        with daemon.connect() as new:
+            assert "MECH\tLOGIN\tplaintext" not in new.hello()
+            new.send_auth("LOGIN")
+            assert new.answer().verb == "FAIL"
 
 
 def test_reload_of_the_query(auth):
@@ -759,6 +821,45 @@ def test_reload_of_a_broken_configuration(auth, broken):
         assert list(list(broken.values())[0])[0] in line["reason"]
         assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
     daemon.config = good
+
+
+def test_reload_while_the_database_is_away(auth, database):
+    """It may come back: the new configuration counts, with a warning."""
+    daemon = auth()
+    daemon.configure(auth={"failure_delay": 1})
+    database.stop()
+    daemon.signal(signal.SIGHUP)
+    warning, done = daemon.wait_for_log(2, event="reload")
+    assert warning["level"] == "warning" and "mysql" in warning["reason"]
+    assert "level" not in done
+    database.start()
+    with daemon.client() as client:
+        assert timed(client, EMAIL1, "wrong")[1] > 0.95
+
+
+def test_reload_with_a_wrong_password_of_the_database(auth):
+    """What works is not given up for what does not."""
+    daemon = auth()
+    good = daemon.config
+    with daemon.client() as client:
+        assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
+        daemon.configure(mysql={"password": "wrong"})
+        line = daemon.reload()
+        assert line["level"] == "error" and "Access denied" in line["reason"]
+        assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
+    daemon.config = good
+
+
+def test_many_reloads_at_once_and_the_end(auth):
+    daemon = auth(auth={"failure_delay": 1})
+    with daemon.client() as client:
+        client.send_plain(EMAIL1, "wrong")
+        for _ in range(20):
+            daemon.signal(signal.SIGHUP)
+        client.send_plain(EMAIL1, PASSWORD1)
+        assert {client.answer().verb, client.answer().verb} == {"OK", "FAIL"}
+    daemon.signal(signal.SIGHUP)
+    assert daemon.stop() == 0
 
 
 def test_reload_while_logins_are_out(auth):

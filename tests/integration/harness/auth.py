@@ -57,12 +57,13 @@ class Answer(NamedTuple):
 
 
 class AuthClient:
-    """A client of the protocol; path is that of a Unix socket."""
+    """A client of the protocol; address is the path of a Unix socket or (host, port)."""
 
-    def __init__(self, path, timeout=15):
-        self.socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, address, timeout=15):
+        family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+        self.socket = socket.socket(family)
         self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
+        self.socket.connect(address if isinstance(address, tuple) else str(address))
         self.pending = b""
         self.last_id = 0
 
