@@ -7,11 +7,11 @@ import itertools
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
+from harness.base import make_base
 from harness.dovecot import Dovecot
 from harness.lmtpd import Lmtpd
 from harness.mariadb import MariaDB
@@ -34,21 +34,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("needs_root") and not IS_ROOT:
             item.add_marker(pytest.mark.skip(reason="NOT ROOT: run it with sudo to test this too"))
-
-
-def is_open_to_all(directory):
-    """May Postfix and the owner of the mail, who are not us, walk down to it?"""
-    return all(path.stat().st_mode & 0o001 for path in [directory, *directory.parents])
-
-
-def make_base():
-    # The path of a socket has 107 bytes at most, and the longest is Postfix's below the base.
-    build = TREE / "build"
-    build.mkdir(exist_ok=True)
-    is_fit = len(str(build)) < 50 and (not IS_ROOT or is_open_to_all(build))
-    base = Path(tempfile.mkdtemp(prefix="test-", dir=build if is_fit else "/var/tmp"))
-    base.chmod(0o755)
-    return base
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
-"""A private Dovecot that reads the mail: IMAP and POP3, and no LMTP."""
+"""A private Dovecot, configured as the widespread guide configures it: one that reads the mail by IMAP
+and POP3, and one that delivers it by LMTP."""
 
 import os
 
+from harness.lmtp import Client
 from harness.mariadb import AUTH_PASSWORD
 from harness.process import MAIL_GROUP, MAIL_ID, Daemon, answers, free_port
 
@@ -10,13 +12,11 @@ base_dir = {base}/run
 state_dir = {base}/state
 log_path = /dev/stderr
 listen = 127.0.0.1
-protocols = imap pop3
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 mail_location = maildir:~/Maildir
 first_valid_uid = {uid}
-default_vsz_limit = 1G
 passdb {{
   driver = sql
   args = {base}/dovecot-sql.conf.ext
@@ -25,6 +25,11 @@ userdb {{
   driver = static
   args = uid={uid} gid={gid} home={vhosts}/%d/%n
 }}
+"""
+
+READING = """
+protocols = imap pop3
+default_vsz_limit = 1G
 service imap-login {{
   inet_listener imap {{
     port = {imap_port}
@@ -46,6 +51,17 @@ service stats {{
 }}
 """
 
+DELIVERING = """
+protocols = lmtp
+service lmtp {{
+  unix_listener {socket} {{
+    mode = 0600
+    user = postfix
+    group = postfix
+  }}
+}}
+"""
+
 SQL_CONFIG = """
 driver = mysql
 connect = host=127.0.0.1 port={port} dbname=mailserver user=mailauth password={password}
@@ -54,16 +70,15 @@ password_query = SELECT email as user, password FROM virtual_users WHERE email='
 """
 
 
-class Dovecot(Daemon):
-    def __init__(self, base, database, vhosts):
+class GuideDovecot(Daemon):
+    """What both have in common: the mail's place, its owner, and users from the database."""
+
+    def __init__(self, base, database, vhosts, services, **values):
         super().__init__(base / "dovecot.log")
-        self.imap_port = free_port()
-        self.pop3_port = free_port()
         for name in ("run", "state"):
             (base / name).mkdir(parents=True)
-        (base / "dovecot.conf").write_text(CONFIG.format(
-            base=base, vhosts=vhosts, uid=MAIL_ID, gid=MAIL_GROUP,
-            imap_port=self.imap_port, pop3_port=self.pop3_port,
+        (base / "dovecot.conf").write_text((CONFIG + services).format(
+            base=base, vhosts=vhosts, uid=MAIL_ID, gid=MAIL_GROUP, **values,
         ))
         sql = base / "dovecot-sql.conf.ext"
         sql.write_text(SQL_CONFIG.format(port=database.port, password=AUTH_PASSWORD))
@@ -72,4 +87,28 @@ class Dovecot(Daemon):
 
     def start(self):
         self.spawn(["dovecot", "-F", "-c", self.config_path])
-        self.wait_until_answers(lambda: answers(self.imap_port) and answers(self.pop3_port))
+        self.wait_until_answers(self.is_answering)
+
+
+class Dovecot(GuideDovecot):
+    def __init__(self, base, database, vhosts):
+        self.imap_port = free_port()
+        self.pop3_port = free_port()
+        super().__init__(base, database, vhosts, READING,
+                         imap_port=self.imap_port, pop3_port=self.pop3_port)
+
+    def is_answering(self):
+        return answers(self.imap_port) and answers(self.pop3_port)
+
+
+class DovecotLmtp(GuideDovecot):
+    def __init__(self, base, database, vhosts, socket):
+        self.socket = socket
+        super().__init__(base, database, vhosts, DELIVERING, socket=socket)
+
+    def is_answering(self):
+        try:
+            with Client(self.socket) as client:
+                return client.reply().code == 220
+        except OSError:
+            return False

@@ -32,8 +32,9 @@ def quote(text):
 
 
 class MariaDB(Daemon):
-    def __init__(self, directory):
+    def __init__(self, directory, buffer_pool="16M"):
         super().__init__(directory / "mariadb.log")
+        self.buffer_pool = buffer_pool
         self.data = directory / "data"
         self.socket = directory / "s"
         self.port = free_port()
@@ -63,7 +64,8 @@ class MariaDB(Daemon):
             "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}",
             f"--socket={self.socket}", f"--pid-file={self.data}/pid",
             "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M",
+            "--innodb-flush-log-at-trx-commit=0",
+            f"--innodb-buffer-pool-size={self.buffer_pool}",
             "--max-connections=400",
         ])
         self.wait_until_answers(lambda: self.client("SELECT 1").returncode == 0)

@@ -1,0 +1,75 @@
+"""The servers that are measured, each fresh for each turn and over its own mailboxes."""
+
+import os
+import shutil
+
+from harness.dovecot import DovecotLmtp
+from harness.lmtp import Client
+from harness.lmtpd import Lmtpd
+from harness.process import MAIL_GROUP, MAIL_ID, Daemon, as_mail_user
+
+PROGRAMS = ("load", "sink", "disk")
+
+
+class Sink(Daemon):
+    def __init__(self, program, directory, root):
+        super().__init__(directory / "sink.log")
+        self.program = program
+        self.socket = directory / "lmtp"
+        self.root = root
+        os.chown(directory, MAIL_ID, MAIL_GROUP)
+
+    def start(self):
+        self.spawn([self.program, self.socket, self.root], **as_mail_user())
+        self.wait_until_answers(self.is_answering)
+
+    def is_answering(self):
+        try:
+            with Client(self.socket) as client:
+                return client.reply().code == 220
+        except OSError:
+            return False
+
+
+class Place:
+    """Where everything of a run lies, and how its servers are made."""
+
+    def __init__(self, base, filesystem, database, lmtpd, programs):
+        self.base = base
+        self.filesystem = filesystem
+        self.database = database
+        # Copies, that the owner of the mail may execute wherever the tree lies.
+        self.lmtpd = shutil.copy(lmtpd, base / "lmtpd")
+        self.programs = {name: shutil.copy(programs / name, base / name) for name in PROGRAMS}
+        self.n_started = 0
+
+    def root(self, name):
+        return self.filesystem.path / name
+
+    def start(self, name, root=None):
+        """A fresh server: lmtpd, sink or Dovecot, with its mail below a directory of the disk."""
+        self.n_started += 1
+        directory = self.base / f"{name}{self.n_started}"
+        directory.mkdir()
+        root = root or self.root(name)
+        server = getattr(self, f"_make_{name}")(directory, root)
+        # One that does not come up is ended all the same.
+        try:
+            server.start()
+        except BaseException:
+            server.kill()
+            raise
+        return server
+
+    def _make_lmtpd(self, directory, root):
+        return Lmtpd(
+            self.lmtpd, directory, self.database,
+            maildir={"home": f"{root}/%d/%n"},
+            mysql={"hosts": [f"127.0.0.1:{self.database.port}"]},
+        )
+
+    def _make_dovecot(self, directory, root):
+        return DovecotLmtp(directory, self.database, root, directory / "lmtp")
+
+    def _make_sink(self, directory, root):
+        return Sink(self.programs["sink"], directory, root)

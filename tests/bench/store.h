@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * The steps on the disk that make a message durable in a Maildir, and nothing more: what the disk
+ * allows a delivery agent at best. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct stored {
+	int new_fd, fd;
+};
+
+/* Creates an unnamed file in new/. All return false with errno when a step failed. */
+bool store_open(struct stored *stored, const char *new_path);
+
+bool store_write(struct stored *stored, const char *data, size_t n);
+
+/* Syncs the file, names it, syncs new/; closes all in any case. */
+bool store_commit(struct stored *stored);
+
+/* Syncs the file and lets it go without a name. */
+bool store_sync_only(struct stored *stored);
