@@ -6,12 +6,14 @@ The environment variable LMTPD names the binary to test.
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.base import make_base
+from harness.disk import CuttableDisk, Mount, unshare_mounts
 from harness.dovecot import Dovecot
 from harness.lmtpd import Lmtpd
 from harness.mariadb import MariaDB
@@ -25,7 +27,16 @@ counter = itertools.count(1)
 os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--cuts", type=int, default=20, help="power cuts of the power-cut test")
+
+
 def pytest_configure(config):
+    # Clean up then too.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    if IS_ROOT:
+        unshare_mounts()
     config.addinivalue_line("markers", "heavy: much load; left out with sanitizers")
     config.addinivalue_line("markers", "needs_root: Postfix, Dovecot and mounts change users")
 
@@ -90,8 +101,30 @@ def directory(base):
 
 
 @pytest.fixture
-def make_lmtpd(binary, directory, database):
-    """Makes lmtpds that are not started yet; at the end each must end well and be sane."""
+def mount():
+    """mount(source, path, options, kind): unmounted in the end."""
+    mounted = []
+
+    def do_mount(*arguments, **options):
+        mounted.append(Mount(*arguments, **options))
+        return mounted[-1]
+
+    yield do_mount
+    for mounts in reversed(mounted):
+        mounts.close()
+
+
+@pytest.fixture
+def cuttable_disk(directory):
+    disk = CuttableDisk(directory)
+    yield disk
+    disk.close()
+
+
+@pytest.fixture
+def make_lmtpd(binary, directory, mount, database):
+    """Makes lmtpds that are not started yet; at the end each must end well and be sane. They end
+    before what the test mounted for them is unmounted."""
     made = []
 
     def make(**overrides):

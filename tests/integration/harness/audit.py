@@ -1,0 +1,108 @@
+"""What was promised, and whether it was kept: the books of the senders against the Maildirs."""
+
+import hashlib
+import re
+import threading
+from collections import Counter
+
+from harness.mail import NAME, Message, wire_size
+
+MESSAGE_ID = re.compile(rb"^Message-ID: <([^@>]*)@", re.MULTILINE)
+EXAMPLES = 5
+
+
+class Ledger:
+    """What the senders know. A mailbox is named by its path: "example.com/email1"."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.digests = {}  # of the body as it shall lie on the disk, by message id
+        self.saved = []  # (mailbox, id): a 250 for it was read; in the order of reading
+        self.doubtful = []  # (mailbox, id): nobody knows whether it was stored once more
+
+    def post(self, letter_id, body):
+        """Before anything of it is sent."""
+        self.digests[letter_id] = hashlib.sha256(body.replace(b"\r\n", b"\n")).digest()
+
+    def settle(self, letter_id, saved, doubtful=()):
+        """After a transaction: to which mailboxes it came, and to which it may have come."""
+        with self.changed:
+            self.saved += [(mailbox, letter_id) for mailbox in sorted(set(saved))]
+            self.doubtful += [(mailbox, letter_id) for mailbox in sorted(set(doubtful))]
+            self.changed.notify_all()
+
+    def wait_for_more(self, seconds=60):
+        """Returns how much was saved, as soon as that is more than it is now."""
+        with self.changed:
+            n_saved = len(self.saved)
+            assert self.changed.wait_for(lambda: len(self.saved) > n_saved, seconds), "no delivery"
+            return len(self.saved)
+
+
+class Audit:
+    """The Maildirs below vhosts. n_promised: how many entries of ledger.saved must be there; the
+    others, and whatever is in doubt, may be."""
+
+    def __init__(self, vhosts, ledger, n_promised=None):
+        self.ledger = ledger
+        self.found = Counter()
+        self.torn = []
+        self.left = []
+        self.known = {}
+        for maildir in sorted(vhosts.glob("*/*/Maildir")):
+            self._read_mailbox(str(maildir.parent.relative_to(vhosts)), maildir)
+        promised = Counter(ledger.saved[:n_promised])
+        allowed = Counter(ledger.saved) + Counter(ledger.doubtful)
+        self.n_promised = promised.total()
+        self.lost = sorted((promised - self.found).elements())
+        # A second copy, or one that was not addressed to this mailbox.
+        self.surplus = sorted((self.found - allowed).elements())
+
+    def _read_mailbox(self, mailbox, maildir):
+        for folder in ("new", "cur"):
+            directory = maildir / folder
+            for path in directory.iterdir() if directory.is_dir() else ():
+                try:
+                    self.found[mailbox, self._identify(path)] += 1
+                except AssertionError as error:
+                    self.torn.append(f"{path}: {str(error).splitlines()[0] if str(error) else ''}")
+        if (maildir / "tmp").is_dir():
+            self.left += sorted((maildir / "tmp").iterdir())
+
+    def _identify(self, path):
+        """The id of a message that is whole. Names of one file are read once."""
+        inode = path.stat().st_ino
+        if inode not in self.known:
+            message = Message(path)
+            self.known[inode] = (
+                self._check(message), len(message.bytes), wire_size(message.bytes))
+        letter_id, size, size_on_wire = self.known[inode]
+        name = NAME.fullmatch(path.name.partition(":2,")[0])
+        assert name, "not a name of ours"
+        assert int(name["size"]) == size, f"S= is wrong: it has {size} bytes"
+        assert int(name["wire_size"]) == size_on_wire, f"W= is wrong: it is {size_on_wire}"
+        return letter_id
+
+    def _check(self, message):
+        head, _, body = message.content.partition(b"\n\n")
+        found = MESSAGE_ID.search(head)
+        assert found and b"\0" not in head, f"the header is broken: {head[:200]}"
+        letter_id = found[1].decode()
+        digest = hashlib.sha256(body).digest()
+        assert digest == self.ledger.digests.get(letter_id), "the body is not what was sent"
+        return letter_id
+
+    @property
+    def is_clean(self):
+        return not (self.lost or self.torn or self.surplus or self.left)
+
+    def __str__(self):
+        lines = [f"{self.n_promised} promised, {self.found.total()} found"]
+        for name in ("lost", "torn", "surplus", "left"):
+            items = getattr(self, name)
+            if items:
+                lines.append(f"{len(items)} {name}: {', '.join(map(str, items[:EXAMPLES]))}")
+        return "; ".join(lines)
+
+    def assert_clean(self):
+        assert self.is_clean, str(self)

@@ -1,0 +1,110 @@
+"""Filesystems of the tests' own, in files: small ones, and one whose power can be cut."""
+
+import contextlib
+import ctypes
+import os
+
+import pytest
+
+from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked
+
+CLONE_NEWNS = 0x20000
+MS_REC = 1 << 14
+MS_PRIVATE = 1 << 18
+
+
+def unshare_mounts():
+    """Nobody else sees the mounts of the tests, and the kernel undoes them, loop devices included,
+    with the last process: even where no cleanup runs."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) == 0:
+        libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
+
+
+def make_image(path, megabytes, *mkfs):
+    """A filesystem in a file."""
+    with open(path, "wb") as image:
+        image.truncate(megabytes << 20)
+    run_checked(*mkfs, path)
+
+
+class Mount:
+    """source is an image with the option loop, or what mount(8) takes for the type."""
+
+    def __init__(self, source, path, options="loop", kind="auto"):
+        self.path = path
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        done = run("mount", "-t", kind, "-o", options, source, path)
+        if done.returncode != 0:
+            pytest.skip(f"CANNOT MOUNT {kind} ({options}) HERE: {done.stderr.strip()}")
+
+    def remount(self, options):
+        run_checked("mount", "-o", f"remount,{options}", self.path)
+
+    def close(self):
+        """Once more is no mistake."""
+        if os.path.ismount(self.path) and run("umount", self.path).returncode != 0:
+            run_checked("umount", "--lazy", self.path)
+
+
+class CuttableDisk:
+    """An ext4 that can be copied at any instant as the disk holds it then: what a power cut would
+    leave. Its image lies on an XFS, where a copy shares the blocks and is made at one stroke."""
+
+    def __init__(self, base):
+        self.base = base
+        self.n_cuts = 0
+        image = base / "xfs.img"
+        make_image(image, 4096, "mkfs.xfs", "-q", "-m", "reflink=1")
+        self.host = Mount(image, base / "xfs")
+        image.unlink()  # the mount keeps it, and nothing is left behind it
+        self.image = self.host.path / "disk"
+        self.mail = None
+
+    def format(self, path):
+        """Mounts an empty one, the owner of the mail's."""
+        self.discard()
+        make_image(self.image, 1024, "mkfs.ext4", "-q", "-F", "-m", "0")
+        self.mail = Mount(self.image, path)
+        os.chown(path, MAIL_ID, MAIL_GROUP)
+
+    def cut(self):
+        """Returns the copy."""
+        self.n_cuts += 1
+        copy = self.host.path / f"cut{self.n_cuts}"
+        run_checked("cp", "--reflink=always", self.image, copy)
+        return copy
+
+    @contextlib.contextmanager
+    def after(self, copy):
+        """The directory where the copy is mounted; that replays its journal."""
+        mount = Mount(copy, self.base / "after")
+        try:
+            yield mount.path
+        finally:
+            mount.close()
+            copy.unlink()
+
+    def discard(self):
+        if self.mail:
+            self.mail.close()
+            self.mail = None
+
+    def close(self):
+        self.discard()
+        self.host.close()
+
+
+def used_inodes(path):
+    """What the filesystem says, and what can be reached by name: the same, unless some are lost."""
+    status = os.statvfs(path)
+    reached = {entry.stat(follow_symlinks=False).st_ino for entry in walk(path)}
+    return status.f_files - status.f_ffree, reached
+
+
+def walk(path):
+    with os.scandir(path) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk(entry.path)
