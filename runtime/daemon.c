@@ -3,6 +3,7 @@
 #include "runtime/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,12 @@
 #include "runtime/log.h"
 #include "runtime/privilege.h"
 #include "runtime/systemd.h"
+
+enum {
+	RETRY_MS = 1000
+};
+
+static void on_retry(uv_timer_t *timer);
 
 static void take_sockets(struct daemon *daemon, size_t n)
 {
@@ -72,19 +79,78 @@ int daemon_listen(
 	return 0;
 }
 
+static void on_paused(uv_handle_t *handle)
+{
+	struct daemon_listener *listener = handle->data;
+
+	if (!listener->daemon->is_stopping) {
+		uv_timer_start(&listener->retry, on_retry, RETRY_MS, 0);
+	}
+}
+
+/* After a failed accept(2) libuv tries again at once, and as long as it fails nothing else is done
+ * in the process. So the handle is closed for a while; the socket stays, and clients wait in its
+ * backlog. */
+static void pause_listener(struct daemon_listener *listener, const char *why)
+{
+	log_event(LOG_LEVEL_ERROR, "accept", "cannot accept connections: %s; clients wait", why);
+	listener->has_waiting = false;
+	uv_close(&listener->handle, on_paused);
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
 	struct daemon_listener *listener = stream->data;
 	struct daemon *daemon = listener->daemon;
 
 	if (status < 0) {
-		log_event(LOG_LEVEL_ERROR, "accept", "cannot accept a connection: %s",
-		    uv_strerror(status));
+		pause_listener(listener, uv_strerror(status));
 		return;
 	}
 	/* Not accepted, it keeps libuv from taking more off the backlog: clients wait there. */
 	listener->has_waiting = daemon->n_connections >= daemon->connections_max ||
 				!daemon->callbacks->accept(daemon, stream);
+	if (listener->has_waiting && daemon->n_connections == 0) {
+		pause_listener(listener, "out of memory"); /* no end of another one will come */
+	}
+}
+
+/* Initialises the handle in any case. */
+static int open_listener(struct daemon_listener *listener)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNIX };
+	socklen_t n = sizeof(address);
+	bool is_inet = getsockname(listener->fd, (struct sockaddr *)&address, &n) == 0 &&
+		       address.ss_family != AF_UNIX;
+	uv_loop_t *loop = &listener->daemon->loop;
+	int fd, result;
+
+	if (is_inet) {
+		uv_tcp_init(loop, &listener->tcp);
+	} else {
+		uv_pipe_init(loop, &listener->pipe, 0);
+	}
+	listener->handle.data = listener;
+	fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	result = is_inet ? uv_tcp_open(&listener->tcp, fd) : uv_pipe_open(&listener->pipe, fd);
+	if (result != 0) {
+		close(fd);
+		return result;
+	}
+	return uv_listen(&listener->stream, SOMAXCONN, on_connection);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct daemon_listener *listener = timer->data;
+	int result = open_listener(listener);
+
+	if (result != 0) {
+		pause_listener(listener, uv_strerror(result));
+	}
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -150,6 +216,8 @@ void daemon_stop(struct daemon *daemon)
 	forget_sockets(daemon);
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
 		close_handle(&daemon->listeners[i].handle);
+		close_handle((uv_handle_t *)&daemon->listeners[i].retry);
+		close(daemon->listeners[i].fd);
 	}
 	if (daemon->n_connections == 0) {
 		end(daemon);
@@ -228,34 +296,19 @@ void daemon_init(struct daemon *daemon, const struct daemon_callbacks *callbacks
 	daemon->drain.data = daemon;
 }
 
-static int open_listener(struct daemon *daemon, struct daemon_listener *listener)
-{
-	struct sockaddr_storage address = { .ss_family = AF_UNIX };
-	socklen_t n = sizeof(address);
-	bool is_inet = getsockname(listener->fd, (struct sockaddr *)&address, &n) == 0 &&
-		       address.ss_family != AF_UNIX;
-	int result;
-
-	listener->daemon = daemon;
-	if (is_inet) {
-		uv_tcp_init(&daemon->loop, &listener->tcp);
-		result = uv_tcp_open(&listener->tcp, listener->fd);
-	} else {
-		uv_pipe_init(&daemon->loop, &listener->pipe, 0);
-		result = uv_pipe_open(&listener->pipe, listener->fd);
-	}
-	listener->handle.data = listener;
-	return result != 0 ? result : uv_listen(&listener->stream, SOMAXCONN, on_connection);
-}
-
 int daemon_start(struct daemon *daemon, char *error, size_t n_error)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		int result = open_listener(daemon, &daemon->listeners[i]);
+		struct daemon_listener *listener = &daemon->listeners[i];
+		int result;
 
+		listener->daemon = daemon;
+		uv_timer_init(&daemon->loop, &listener->retry);
+		listener->retry.data = listener;
+		result = open_listener(listener);
 		if (result != 0) {
-			snprintf(error, n_error, "cannot listen on descriptor %d: %s",
-			    daemon->listeners[i].fd, uv_strerror(result));
+			snprintf(error, n_error, "cannot listen on descriptor %d: %s", listener->fd,
+			    uv_strerror(result));
 			daemon->n_listeners = i + 1; /* those that daemon_stop() must close */
 			return -1;
 		}

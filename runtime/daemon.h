@@ -35,7 +35,8 @@ struct daemon_listener {
 		uv_tcp_t tcp;
 	};
 	struct daemon *daemon;
-	int fd;
+	int fd;           /* the handle works on a copy of it and can be closed */
+	uv_timer_t retry; /* runs while the handle is closed */
 	char *spec;       /* of a socket made here, NULL if it was handed over */
 	bool has_waiting; /* a client that was not accepted since there are too many */
 };

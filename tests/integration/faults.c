@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * Loaded into lmtpd by the tests: a disk that is slow or broken when it syncs, and a record of what
- * was done to it in which order.
+ * Loaded into lmtpd by the tests: a disk that is slow or broken when it syncs, a record of what was
+ * done to it in which order, and a clock that somebody sets.
  *
  * FAULT_FSYNC_DELAY_MS   makes each fsync take that long
  * FAULT_FSYNC_ERRNO      makes each fsync fail
  * FAULT_FSYNC_SKIP       makes it do nothing and succeed: "all", on "directories" alone, or on the
  *                        "parents" of new/ alone
- * FAULT_TRACE            a file that gets a line for each fsync, mkdirat, linkat and reply */
+ * FAULT_TRACE            a file that gets a line for each fsync, mkdirat, linkat and reply
+ * FAULT_CLOCK            a file with the seconds by which the wall clock is wrong */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static ssize_t real_write(int fd, const void *data, size_t n)
@@ -137,4 +139,45 @@ ssize_t write(int fd, const void *data, size_t n)
 		trace("reply", fd, "");
 	}
 	return real_write(fd, data, n);
+}
+
+static time_t clock_error(void)
+{
+	const char *file = getenv("FAULT_CLOCK");
+	char text[40] = "";
+	int fd = file == NULL ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (read(fd, text, sizeof(text) - 1) < 0) {
+			abort();
+		}
+		close(fd);
+	}
+	return atol(text);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	static int (*real)(clockid_t, struct timespec *);
+	int result;
+
+	if (real == NULL) {
+		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	}
+	result = real(clock, now);
+	if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+		now->tv_sec += clock_error();
+	}
+	return result;
+}
+
+time_t time(time_t *now)
+{
+	struct timespec precise;
+
+	clock_gettime(CLOCK_REALTIME, &precise);
+	if (now != NULL) {
+		*now = precise.tv_sec;
+	}
+	return precise.tv_sec;
 }

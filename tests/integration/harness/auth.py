@@ -233,25 +233,6 @@ class LmtpdAuth(Daemon):
         wait_until(lambda: len(self.log(**wanted)) >= n, seconds, f"log line {wanted}")
         return self.log(**wanted)
 
-    def status(self, task=None):
-        """/proc/PID/status as a dict."""
-        path = f"/proc/{self.pid}/" + (f"task/{task}/status" if task else "status")
-        with open(path) as status:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
-
-    def memory(self):
-        """Resident now, in bytes."""
-        return int(self.status()["VmRSS"].split()[0]) * 1024
-
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def ticks(self):
-        """Of the processor, so far."""
-        with open(f"/proc/{self.pid}/stat") as file:
-            fields = file.read().rsplit(") ", 1)[1].split()
-        return int(fields[11]) + int(fields[12])
-
     def assert_sane(self):
         output = self.output()
         assert not any(word in output for word in SANITIZERS), output

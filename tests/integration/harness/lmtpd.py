@@ -160,11 +160,6 @@ class Lmtpd(Daemon):
         wait_until(lambda: len(self.log(**wanted)) >= n, seconds, f"log line {wanted}")
         return self.log(**wanted)
 
-    def status(self):
-        """/proc/PID/status as a dict."""
-        with open(f"/proc/{self.pid}/status") as status:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
-
     def peak_memory(self):
         """The most memory it ever had resident, in bytes."""
         return int(self.status()["VmHWM"].split()[0]) * 1024

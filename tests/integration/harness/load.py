@@ -169,6 +169,7 @@ class Load:
         return self
 
     def __exit__(self, kind, *_):
+        self.drains = self.drains and kind is None
         self.ending.set()
         for sender in self.senders:
             sender.join(120)

@@ -80,6 +80,28 @@ class Daemon:
     def output(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def status(self, task=None):
+        """/proc/PID/status as a dict."""
+        path = f"/proc/{self.pid}/" + (f"task/{task}/status" if task else "status")
+        with open(path) as status:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+
+    def memory(self):
+        """Resident now, in bytes."""
+        return int(self.status()["VmRSS"].split()[0]) * 1024
+
+    def threads(self):
+        return int(self.status()["Threads"])
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def ticks(self):
+        """Of the processor, so far."""
+        with open(f"/proc/{self.pid}/stat") as file:
+            fields = file.read().rsplit(") ", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
     def signal(self, number):
         self.process.send_signal(number)
 
