@@ -9,7 +9,7 @@ import pytest
 
 from harness.lmtp import message
 from harness.mail import Mailbox, wire_size
-from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID, run, run_checked
+from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID, run_checked
 
 EMAIL1 = "email1@example.com"
 EMAIL2 = "email2@example.com"
@@ -274,21 +274,10 @@ def test_order_of_what_reaches_the_disk(lmtpd, faults, directory):
 
 
 @pytest.fixture
-def small_disk(directory):
+def small_disk(mount):
     """small_disk(path, options): a filesystem of 512 KiB there."""
-    mounted = []
-
-    def mount(path, options):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        done = run("mount", "-t", "tmpfs", "-o",
-                   f"uid={MAIL_ID},gid={MAIL_GROUP},mode=700,{options}", "none", path)
-        if done.returncode != 0:
-            pytest.skip(f"NO MOUNTS HERE, so no full disk: {done.stderr.strip()}")
-        mounted.append(path)
-
-    yield mount
-    for path in mounted:
-        run_checked("umount", path)
+    owner = f"uid={MAIL_ID},gid={MAIL_GROUP},mode=700"
+    return lambda path, options: mount("none", path, f"{owner},{options}", "tmpfs")
 
 
 @pytest.mark.needs_root
