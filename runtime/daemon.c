@@ -175,6 +175,7 @@ static void end(struct daemon *daemon)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	close_handle((uv_handle_t *)&daemon->drain);
+	close_handle((uv_handle_t *)&daemon->watchdog);
 	daemon->callbacks->ended(daemon);
 }
 
@@ -294,6 +295,25 @@ void daemon_init(struct daemon *daemon, const struct daemon_callbacks *callbacks
 	init_signal(daemon, &daemon->hangup, on_hangup, SIGHUP);
 	uv_timer_init(&daemon->loop, &daemon->drain);
 	daemon->drain.data = daemon;
+	uv_timer_init(&daemon->loop, &daemon->watchdog);
+	uv_unref((uv_handle_t *)&daemon->watchdog);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	systemd_notify("WATCHDOG=1");
+}
+
+/* As long as the loop turns. */
+static void start_watchdog(struct daemon *daemon)
+{
+	uint64_t timeout = systemd_watchdog_timeout();
+
+	if (timeout > 0) {
+		uint64_t interval = timeout > 1 ? timeout / 2 : 1;
+
+		uv_timer_start(&daemon->watchdog, on_watchdog, interval, interval);
+	}
 }
 
 int daemon_start(struct daemon *daemon, char *error, size_t n_error)
@@ -314,6 +334,7 @@ int daemon_start(struct daemon *daemon, char *error, size_t n_error)
 		}
 	}
 	systemd_notify("READY=1");
+	start_watchdog(daemon);
 	return 0;
 }
 

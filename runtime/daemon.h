@@ -47,7 +47,7 @@ struct daemon {
 	struct daemon_listener listeners[DAEMON_LISTENERS_MAX];
 	size_t n_listeners; /* none: one session on stdin and stdout */
 	uv_signal_t terminate, interrupt, hangup;
-	uv_timer_t drain;
+	uv_timer_t drain, watchdog;
 	size_t n_connections, connections_max;
 	bool is_stopping, has_ended;
 	char read_buffer[DAEMON_READ_SIZE]; /* of whichever connection reads now */

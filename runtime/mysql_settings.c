@@ -3,6 +3,7 @@
 #include "runtime/mysql_settings.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +21,23 @@ static const struct settings_key keys[] = {
 
 const struct settings_table mysql_settings_table = { keys, sizeof(keys) / sizeof(keys[0]) };
 
-/* The first line of a file. */
+/* The first line of a file. Without a text in it somebody forgot to write the password there. */
 static char *read_password(const char *path, char *error, size_t n_error)
 {
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t cap = 0;
+	bool has_line = file != NULL && getline(&line, &cap, file) > 0;
 
-	if (file == NULL || getline(&line, &cap, file) < 0) {
+	if (has_line) {
+		line[strcspn(line, "\r\n")] = '\0';
+	}
+	if (!has_line || line[0] == '\0') {
 		snprintf(error, n_error, "mysql.password_file: %s: %s", path,
-		    file != NULL && feof(file) ? "it is empty" : strerror(errno));
+		    file != NULL && !ferror(file) ? "it is empty; the password belongs there"
+						  : strerror(errno));
 		free(line);
 		line = NULL;
-	} else {
-		line[strcspn(line, "\r\n")] = '\0';
 	}
 	if (file != NULL) {
 		fclose(file);

@@ -69,3 +69,13 @@ void systemd_notify(const char *state)
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 	close(fd);
 }
+
+uint64_t systemd_watchdog_timeout(void)
+{
+	long pid = get_number("WATCHDOG_PID"), usec = get_number("WATCHDOG_USEC");
+
+	if (usec < 1 || (getenv("WATCHDOG_PID") != NULL && pid != (long)getpid())) {
+		return 0;
+	}
+	return ((uint64_t)usec + 999) / 1000;
+}

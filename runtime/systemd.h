@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The two protocols of systemd that a daemon needs: sockets handed over, and readiness. */
+ * The protocols of systemd that a daemon needs: sockets handed over, its state, and the watchdog. */
 #pragma once
+
+#include <stdint.h>
 
 enum {
 	SYSTEMD_FIRST_FD = 3
@@ -12,3 +14,7 @@ int systemd_listen_fds(void);
 
 /* Sends state ("READY=1", ...) to the service manager, if there is one; see sd_notify(3). */
 void systemd_notify(const char *state);
+
+/* Milliseconds within which the service manager wants to hear "WATCHDOG=1" again and again, 0 if it
+ * does not (sd_watchdog_enabled(3)). */
+uint64_t systemd_watchdog_timeout(void);

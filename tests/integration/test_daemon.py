@@ -313,18 +313,64 @@ def test_reload_of_a_new_database(lmtpd, database):
 
 # --- systemd ----------------------------------------------------------------
 
-def test_notifies_systemd(make_lmtpd, directory):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(directory / "notify"))
-        (directory / "notify").chmod(0o666)
-        notify.settimeout(20)
-        daemon = make_lmtpd(environment={"NOTIFY_SOCKET": str(directory / "notify")})
-        daemon.launch()
-        assert "READY=1" in notify.recv(4096).decode().splitlines()
-        assert daemon.is_answering()
-        daemon.signal(signal.SIGTERM)
-        assert "STOPPING=1" in notify.recv(4096).decode().splitlines()
-        assert daemon.process.wait(30) == 0
+@pytest.fixture
+def manager(directory):
+    """The socket on which systemd listens for the state of its services."""
+    path = directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        path.chmod(0o666)
+        manager.settimeout(20)
+        yield manager
+
+
+def hear(manager):
+    return manager.recv(4096).decode().splitlines()
+
+
+def test_notifies_systemd(make_lmtpd, manager):
+    daemon = make_lmtpd(environment={"NOTIFY_SOCKET": manager.getsockname()})
+    daemon.launch()
+    assert hear(manager) == ["READY=1"]
+    assert daemon.is_answering()
+    daemon.reload()
+    reloading = hear(manager)
+    assert reloading[0] == "RELOADING=1" and reloading[1].startswith("MONOTONIC_USEC=")
+    assert hear(manager) == ["READY=1"]
+    daemon.signal(signal.SIGTERM)
+    assert hear(manager) == ["STOPPING=1"]
+    assert daemon.process.wait(30) == 0
+
+
+def test_watchdog_of_systemd(make_lmtpd, manager):
+    """It says that it lives as long as its loop turns, and no longer."""
+    daemon = make_lmtpd(
+        environment={"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"})
+    daemon.launch()
+    assert hear(manager) == ["READY=1"]
+    assert [hear(manager) for _ in range(3)] == [["WATCHDOG=1"]] * 3
+    daemon.freeze()
+    manager.settimeout(1)
+    with pytest.raises(TimeoutError):
+        while True:
+            hear(manager)
+    manager.settimeout(20)
+    daemon.thaw()
+    assert hear(manager) == ["WATCHDOG=1"]
+
+
+def test_watchdog_of_another_process(make_lmtpd, manager):
+    """A wrapper's own watchdog is no business of ours."""
+    daemon = make_lmtpd(
+        environment={
+            "NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "100000",
+            "WATCHDOG_PID": "1",
+        })
+    daemon.launch()
+    assert hear(manager) == ["READY=1"]
+    manager.settimeout(1)
+    with pytest.raises(TimeoutError):
+        hear(manager)
 
 
 def test_log_under_systemd_has_priorities(make_lmtpd):

@@ -329,7 +329,7 @@ struct mysql_row {
 	const char *error;  /* a part of it; NULL: none */
 };
 
-/* $FILE stands for the name of a file whose first line is a password. */
+/* $FILE stands for the name of a file whose first line is a password; $FILE-blank's is none. */
 static const struct mysql_row mysql_rows[] = {
 	{ "", "127.0.0.1|mailuser||mailserver||4|5", NULL },
 	{ "mysql { hosts = {\"a\", \"b:3307\"}\n user = u\n password = \"p#w d\"\n dbname = d\n"
@@ -340,6 +340,7 @@ static const struct mysql_row mysql_rows[] = {
 	{ "mysql { password = x\n password_file = \"$FILE\" }", NULL, "both" },
 	{ "mysql { password_file = \"/nonexistent\" }", NULL, "/nonexistent: No such file" },
 	{ "mysql { password_file = \"/dev/null\" }", NULL, "empty" },
+	{ "mysql { password_file = \"$FILE-blank\" }", NULL, "empty" },
 	{ "mysql { hosts = {} }", NULL, "hosts is empty" },
 };
 
@@ -377,10 +378,12 @@ static void check_mysql(const struct place *place, const struct mysql_row *row)
 
 static void test_mysql(void **state)
 {
-	struct place password = *(struct place *)*state;
+	struct place password = *(struct place *)*state, blank = password;
 
 	snprintf(password.file, sizeof(password.file), "%.180s/password", password.directory);
 	write_file(&password, "from the file\r\nnot this\n", 24);
+	snprintf(blank.file, sizeof(blank.file), "%.180s/password-blank", blank.directory);
+	write_file(&blank, "\nnot this\n", 10);
 	for (size_t i = 0; i < LENGTH(mysql_rows); i++) {
 		check_mysql(*state, &mysql_rows[i]);
 	}
