@@ -477,18 +477,6 @@ def test_missing_file(configured):
     assert str(configured.config_path) in said
 
 
-def test_shipped_example(configured):
-    """examples/auth.conf is a configuration as it is, but for the password: all its keys exist, and
-    what it shows are the defaults."""
-    example = (configured.config_path.parents[0] / "example.conf")
-    tree = os.path.join(os.path.dirname(__file__), "../..")
-    with open(os.path.join(tree, "examples/auth.conf")) as file:
-        text = file.read()
-    example.write_text(re.sub(r"^( *)#(\w+ *=)", r"\1\2", text, flags=re.MULTILINE))
-    done = run(configured.binary, "-c", example, "--check", env=configured.environment)
-    assert "ok    configuration: " in done.stdout, done.stdout
-
-
 def test_password_from_a_file(configured):
     secret = configured.directory / "password"
     secret.write_text("mailauthpass\nanother line\n")
