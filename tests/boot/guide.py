@@ -1,0 +1,26 @@
+"""The commands of the manuals in docs/, as they stand there."""
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+# Who reads the manual types the password when lmtpd-auth asks for it.
+TYPING = 'lmtpd-auth() { command lmtpd-auth "$@" <<<"$TYPED"; }'
+
+
+def sections(page):
+    """The blocks of commands of each section: {"1. Packages": "apt install ..."}."""
+    parts = re.split(r"^## (.*)\n", (DOCS / page).read_text(), flags=re.MULTILINE)
+    return {
+        title: "".join(re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
+        for title, text in zip(parts[1::2], parts[2::2])
+    }
+
+
+def follow(container, page, *titles, typed="", check=True):
+    """Does in one shell what these sections say, or all; in /root, where the package lies."""
+    blocks = sections(page)
+    commands = "".join(blocks[title] for title in titles or blocks)
+    assert commands, (page, titles)
+    script = f"{'set -e' if check else ''}\nTYPED={typed}\n{TYPING}\ncd /root\n{commands}"
+    return (container.run if check else container.try_run)(script)

@@ -1,0 +1,109 @@
+"""docs/move.md, followed to the letter on a server after the widespread guide, while mail comes in.
+
+The tests build on one another, in their order.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+from guide import follow, sections
+from users import PASSWORD, USER, assert_nothing_lost, deliver, subjects, under_load, wait_for
+
+TREE = Path(__file__).resolve().parents[2]
+LOGIN = f"--port 587 -tls --auth PLAIN --auth-user {USER} --auth-password {PASSWORD}"
+# With this one both sockets change hands.
+THE_MOVE = "4. Move"
+BEFORE = ["1. Install", "2. Give it the password of the database"]
+LOOK = "3. Look before you leap"
+SEE = "5. See that it works"
+BACK = "The way back"
+
+
+def assert_served_by(container, program):
+    """Mail and logins are in the log of that one."""
+    since, subject = container.mark(), f"for-{program}-{time.monotonic()}"
+    deliver(container, subject, f"{LOGIN} --to {USER}")
+    wait_for(container, subject)
+    log = container.journal("--since", since)
+    assert ("dovecot" in log and "saved mail to INBOX" in log) == (program == "dovecot"), log
+    assert ("status=saved" in log and "event=auth" in log) == (program == "lmtpd"), log
+
+
+def test_the_page_is_used_whole():
+    assert [title for title, commands in sections("move.md").items() if commands] == [
+        *BEFORE, LOOK, THE_MOVE, SEE, BACK]
+
+
+def test_the_guide(container):
+    shutil.copytree(TREE / "schema", container.path("/root/schema"))
+    shutil.copy(TREE / "tests/boot/classic", container.path("/root"))
+    container.run("/root/classic")
+    assert_served_by(container, "dovecot")
+
+
+def test_preparations(container, package):
+    """Nothing changes for Postfix, and the one complaint is that Dovecot serves the socket."""
+    shutil.copy(package, container.path("/root"))
+    owner = container.run("stat -c '%a %U:%G' /var/mail /var/mail/vhosts")
+    follow(container, "move.md", *BEFORE)
+    assert container.run("stat -c '%a %U:%G' /var/mail /var/mail/vhosts") == owner
+    done = follow(container, "move.md", LOOK, typed=PASSWORD, check=False)
+    assert done.stdout.count("FAIL") == 1, done.stdout
+    assert "FAIL  socket: unix:/var/spool/postfix/private/dovecot-lmtp: another" in done.stdout
+    assert done.stdout.count("reply    250 2.1.5") == 2, done.stdout
+    assert f"{USER}: right" in done.stdout, done.stdout
+    assert_served_by(container, "dovecot")
+
+
+def test_lmtpd_does_not_take_what_dovecot_serves(container):
+    assert container.try_run("systemctl start lmtpd lmtpd-auth").returncode != 0
+    assert "such as Dovecot, serves it" in container.run(
+        "journalctl -u lmtpd.socket; journalctl -u lmtpd-auth.socket")
+    assert_served_by(container, "dovecot")
+
+
+def test_the_move(container, capsys):
+    began = time.monotonic()
+    with under_load(container) as loads:
+        follow(container, "move.md", THE_MOVE)
+    said = follow(container, "move.md", SEE)
+    with capsys.disabled():
+        print(f"\nsteps 4 and 5 of docs/move.md: {time.monotonic() - began:.1f} s")
+    assert "FAIL" not in said and "warn" not in said and "status=saved" in said, said
+    assert "Moved" in subjects(container)
+    assert_nothing_lost(container, *loads)
+    assert_served_by(container, "lmtpd")
+    assert container.failed_units() == []
+
+
+def test_without_dovecot_s_part(container):
+    container.run("apt-get purge -y dovecot-lmtpd && systemctl restart dovecot")
+    container.reboot()
+    assert container.failed_units() == []
+    assert_served_by(container, "lmtpd")
+
+
+def test_dovecot_does_not_take_what_lmtpd_serves(container):
+    container.run("apt-get install -y dovecot-lmtpd")
+    container.run("mv /etc/dovecot/conf.d/99-lmtpd.conf /root")
+    assert container.try_run("systemctl restart dovecot").returncode != 0
+    assert "Socket already exists" in container.run("journalctl -u dovecot")
+    assert_served_by(container, "lmtpd")
+    container.run("mv /root/99-lmtpd.conf /etc/dovecot/conf.d/ && systemctl start dovecot")
+    container.run("mv /etc/dovecot/conf.d/99-lmtpd.conf /root && doveadm reload && sleep 1")
+    assert_served_by(container, "lmtpd")
+    container.run("mv /root/99-lmtpd.conf /etc/dovecot/conf.d/ && doveadm reload")
+
+
+def test_the_way_back(container):
+    with under_load(container) as loads:
+        follow(container, "move.md", BACK)
+    assert_nothing_lost(container, *loads)
+    assert_served_by(container, "dovecot")
+    before = subjects(container)
+    container.run("apt-get purge -y lmtpd")
+    container.reboot()
+    assert container.failed_units() == []
+    assert_served_by(container, "dovecot")
+    assert subjects(container)[:len(before)] == before

@@ -1,0 +1,65 @@
+"""What people outside of a container do: other mail servers, and a user with a mail program."""
+
+import contextlib
+import itertools
+import time
+
+from harness.process import wait_until
+
+tags = itertools.count(1)
+PASSWORD = "firstpassword"
+USER = "email1@example.com"
+MAILDIR = "/var/mail/vhosts/example.com/email1/Maildir"
+
+
+def subjects(container):
+    """The subjects of what lies in the user's Maildir, oldest first."""
+    files = sorted(container.path(MAILDIR).glob("new/*")) + sorted(
+        container.path(MAILDIR).glob("cur/*"))
+    return [line[9:] for path in files for line in path.read_text().splitlines()
+            if line.startswith("Subject: ")]
+
+
+def send(container, subject, *options):
+    """As another mail server does it, or a mail program; returns swaks's exit code and output."""
+    done = container.try_run(
+        f"swaks --from a@example.net --header 'Subject: {subject}' "
+        + " ".join(options))
+    return done.returncode, done.stdout + done.stderr
+
+
+def deliver(container, subject, *options):
+    code, said = send(container, subject, *options)
+    assert code == 0, said
+
+
+def wait_for(container, subject):
+    wait_until(lambda: subject in subjects(container), 60, f"message {subject}")
+
+
+@contextlib.contextmanager
+def under_load(container):
+    """Other servers and users send while the block runs, and for a second before and after it."""
+    tag = next(tags)
+    with (container.load(4, f"server{tag}") as server,
+          container.load(2, f"user{tag}", USER, PASSWORD) as user):
+        time.sleep(1)
+        yield server, user
+        time.sleep(1)
+
+
+def assert_nothing_lost(container, *loads):
+    """Each message that was taken arrives, once, and none is refused or comes back."""
+    for load in loads:
+        assert load.summary["permanent"] == {}
+        assert load.summary["accepted"] != []
+    accepted = {subject for load in loads for subject in load.summary["accepted"]}
+
+    def is_complete():
+        container.run("postqueue -f")
+        return accepted <= set(subjects(container))
+
+    wait_until(is_complete, 60, "delivery of all messages")
+    assert "status=bounced" not in container.journal("-t", "postfix/lmtp")
+    arrived = [subject for subject in subjects(container) if subject in accepted]
+    assert len(arrived) == len(accepted), "delivered twice"
