@@ -55,7 +55,8 @@ int query_init(struct query *query, const char *text, bool needs_key, char *erro
 			    "a \"?\" outside of quotes; placeholders are %%u, %%n and %%d");
 			goto fail;
 		} else {
-			if (quote != '\0' && *p == '\\' && p[1] != '\0') {
+			/* What is escaped ends no string; but each percent sign is looked at. */
+			if (quote != '\0' && *p == '\\' && p[1] != '\0' && p[1] != '%') {
 				*out++ = *p++;
 			} else if (quote == '\0' && (*p == '\'' || *p == '"' || *p == '`')) {
 				quote = *p;

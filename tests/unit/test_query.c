@@ -40,9 +40,12 @@ static const struct {
 	{ "a = '\"' AND b = '%u'", "a = '\"' AND b = ?", "u" },
 	{ "a = '`' AND b = %u", "a = '`' AND b = ?", "u" },
 	{ "'' = '%u'", "'' = ?", "u" },
+	{ "a LIKE '\\%%' AND b = %u", "a LIKE '\\%' AND b = ?", "u" },
 	/* refused */
 	{ "a LIKE '%u%%'", NULL, "CONCAT" },
 	{ "a = 'x%u'", NULL, "CONCAT" },
+	{ "a = '\\%u' AND b = %u", NULL, "CONCAT" },
+	{ "a LIKE '\\%' AND b = %u", NULL, "%%" },
 	{ "a = '%u''x'", NULL, "CONCAT" },
 	{ "a = '%u@x'", NULL, "CONCAT" },
 	{ "a = '%n@%d'", NULL, "CONCAT" },
