@@ -93,6 +93,16 @@ static size_t feed_command(struct lmtp *lmtp, const char *in, size_t n, struct l
 	return taken;
 }
 
+/* Its replies are put out. */
+static void end_message(struct lmtp *lmtp)
+{
+	lmtp_end_transaction(lmtp);
+	lmtp->phase = LMTP_PHASE_COMMAND;
+	if (lmtp->is_shutting_down) {
+		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
+	}
+}
+
 static void refuse_too_big(struct lmtp *lmtp)
 {
 	struct lmtp_recipient *recipient;
@@ -102,8 +112,7 @@ static void refuse_too_big(struct lmtp *lmtp)
 		output_reply(&lmtp->output, recipient->reply, recipient->text, NULL);
 		lmtp->callbacks->refused(lmtp->callbacks->context, recipient);
 	}
-	lmtp_end_transaction(lmtp);
-	lmtp->phase = LMTP_PHASE_COMMAND;
+	end_message(lmtp);
 }
 
 /* Takes body off the input. Sets step->want when the edge has to act. */
@@ -212,11 +221,7 @@ void lmtp_delivered(struct lmtp *lmtp, const char *id)
 		output_reply(&lmtp->output, recipient->reply, recipient->text,
 		    recipient->reply == REPLY_SAVED ? id : NULL);
 	}
-	lmtp_end_transaction(lmtp);
-	lmtp->phase = LMTP_PHASE_COMMAND;
-	if (lmtp->is_shutting_down) {
-		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
-	}
+	end_message(lmtp);
 }
 
 void lmtp_shut_down(struct lmtp *lmtp)
@@ -237,7 +242,7 @@ void lmtp_time_out(struct lmtp *lmtp)
 const char *lmtp_output(const struct lmtp *lmtp, size_t *n_r)
 {
 	*n_r = lmtp->output.n - lmtp->output.n_sent;
-	return lmtp->output.bytes + lmtp->output.n_sent;
+	return *n_r == 0 ? "" : lmtp->output.bytes + lmtp->output.n_sent;
 }
 
 void lmtp_sent(struct lmtp *lmtp, size_t n)
