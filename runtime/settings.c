@@ -56,7 +56,8 @@ static void append(char *text, size_t n, const char *more)
 	snprintf(text + length, n - length, "%s", more);
 }
 
-static void on_error(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_error(
+    cfg_t *cfg, const char *format, va_list args)
 {
 	const char *section = section_of(cfg);
 	bool is_unknown = strncmp(format, "no such option", 14) == 0;
