@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/fuzz/auth_run.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/auth/lines.h"
 
 enum state {
@@ -38,7 +39,7 @@ static struct expected *find_expected(struct model *model, uint32_t id)
 	}
 	model->expected = realloc(model->expected, (model->n + 1) * sizeof(*model->expected));
 	if (model->expected == NULL) {
-		auth_end_broken("memory");
+		fuzz_end_broken("memory");
 	}
 	model->expected[model->n] = (struct expected){ .id = id };
 	return &model->expected[model->n++];
@@ -57,12 +58,12 @@ static enum line_kind next_sent(struct model *model, uint32_t id)
 		return LINE_NONE;
 	}
 	line = auth_next_line(run->output.p + model->at, run->output.n - model->at);
-	auth_require(line.has_end, "lines are whole");
+	fuzz_require(line.has_end, "lines are whole");
 	kind = line_read(line.p, line.n - 1, &id_sent);
-	auth_require(kind != LINE_NONE, "lines are of a known form");
-	auth_require(id_sent == id, "an answer has the id of its request");
+	fuzz_require(kind != LINE_NONE, "lines are of a known form");
+	fuzz_require(id_sent == id, "an answer has the id of its request");
 	model->at += line.n;
-	auth_require(model->at == run->output.n, "one answer at a time");
+	fuzz_require(model->at == run->output.n, "one answer at a time");
 	return kind;
 }
 
@@ -75,7 +76,7 @@ static void model_answer(struct model *model, size_t i)
 	enum line_kind wanted = auth_is_right(request) ? LINE_OK : LINE_FAIL;
 
 	auth_answer(model->run, i);
-	auth_require(next_sent(model, expected->id) == (is_expected ? wanted : LINE_NONE),
+	fuzz_require(next_sent(model, expected->id) == (is_expected ? wanted : LINE_NONE),
 	    "a login has the one answer that it deserves");
 	if (is_expected) {
 		expected->state = STATE_NONE;
@@ -98,16 +99,16 @@ static void model_move(struct model *model, struct expected *expected)
 	enum line_kind sent;
 
 	if (is_verify) {
-		auth_require(run->step.request->id == expected->id, "a login has its request's id");
+		fuzz_require(run->step.request->id == expected->id, "a login has its request's id");
 		expected->state = STATE_OUT;
 		expected->request = run->step.request;
-		auth_require(
+		fuzz_require(
 		    next_sent(model, expected->id) == LINE_NONE, "no answer before its time");
 		return;
 	}
 	sent = next_sent(model, expected->id);
-	auth_require(sent == LINE_FAIL || sent == LINE_CONT, "every request is answered");
-	auth_require(sent == LINE_CONT || run->n_steps == 0 || run->step.want == PROTOCOL_REFUSED,
+	fuzz_require(sent == LINE_FAIL || sent == LINE_CONT, "every request is answered");
+	fuzz_require(sent == LINE_CONT || run->n_steps == 0 || run->step.want == PROTOCOL_REFUSED,
 	    "a refusal is heard of");
 	expected->state = sent == LINE_CONT ? STATE_CHALLENGED : STATE_NONE;
 }
@@ -120,19 +121,19 @@ static void model_line(struct model *model, const char *verb, uint32_t id, bool 
 	if (strcmp(verb, "CANCEL") == 0) {
 		expected->state = STATE_NONE;
 	} else if (is_long) {
-		auth_require(next_sent(model, id) == LINE_FAIL, "a long line fails");
+		fuzz_require(next_sent(model, id) == LINE_FAIL, "a long line fails");
 		expected->state = STATE_NONE;
 	} else if (is_auth && expected->state == STATE_OUT) {
-		auth_require(next_sent(model, id) == LINE_FAIL, "an id that is out is refused");
+		fuzz_require(next_sent(model, id) == LINE_FAIL, "an id that is out is refused");
 	} else if (!is_auth && expected->state == STATE_NONE) {
-		auth_require(next_sent(model, id) == LINE_FAIL, "an unknown id is refused");
-		auth_require(model->run->n_steps == 0, "and nothing else");
+		fuzz_require(next_sent(model, id) == LINE_FAIL, "an unknown id is refused");
+		fuzz_require(model->run->n_steps == 0, "and nothing else");
 	} else if (is_auth || expected->state == STATE_CHALLENGED) {
 		model_move(model, expected);
 	} else {
-		auth_require(model->run->n_steps == 0, "what is being verified is left alone");
+		fuzz_require(model->run->n_steps == 0, "what is being verified is left alone");
 	}
-	auth_require(next_sent(model, id) == LINE_NONE, "nothing more is sent");
+	fuzz_require(next_sent(model, id) == LINE_NONE, "nothing more is sent");
 }
 
 /* The fields of a line that matter here. */
@@ -183,18 +184,18 @@ static void model_feed(struct model *model, struct auth_line line, bool is_eager
 	run->step.want = PROTOCOL_INPUT;
 	auth_feed(run, line.p, line.n);
 	if (!line.has_end) {
-		auth_require(run->n_steps == 0 && next_sent(model, 0) == LINE_NONE,
+		fuzz_require(run->n_steps == 0 && next_sent(model, 0) == LINE_NONE,
 		    "half a line does nothing");
 		return;
 	}
 	fields = read_fields(line, is_long);
-	auth_require(run->n_steps <= 1, "a line does one thing");
-	auth_require(run->is_closed == (fields.is_version && !fields.is_major_1 && !is_long),
+	fuzz_require(run->n_steps <= 1, "a line does one thing");
+	fuzz_require(run->is_closed == (fields.is_version && !fields.is_major_1 && !is_long),
 	    "only another version ends it");
 	if (fields.verb != NULL) {
 		model_line(model, fields.verb, fields.id, is_long);
 	} else {
-		auth_require(
+		fuzz_require(
 		    next_sent(model, 0) == LINE_NONE, "what asks for nothing has no answer");
 	}
 	if (is_eager || auth_line_is(line, "ANSWER\n")) {

@@ -6,22 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/fuzz.h"
+
 enum {
 	OUTPUT_ROOM = 128 * 1024, /* of a client that does not read */
 };
-
-void auth_end_broken(const char *what)
-{
-	fprintf(stderr, "fuzz_auth: broken: %s\n", what);
-	abort();
-}
-
-void auth_require(bool is_so, const char *what)
-{
-	if (!is_so) {
-		auth_end_broken(what);
-	}
-}
 
 void auth_put(struct auth_bytes *bytes, const void *more, size_t n)
 {
@@ -29,7 +18,7 @@ void auth_put(struct auth_bytes *bytes, const void *more, size_t n)
 		bytes->cap = 2 * (bytes->n + n + 1);
 		bytes->p = realloc(bytes->p, bytes->cap);
 		if (bytes->p == NULL) {
-			auth_end_broken("memory");
+			fuzz_end_broken("memory");
 		}
 	}
 	memcpy(bytes->p + bytes->n, more, n);
@@ -90,16 +79,16 @@ static void check_credentials(const struct protocol_request *request)
 	size_t n_user;
 
 	if (sasl->user == NULL || sasl->password == NULL) {
-		auth_end_broken("a login has user and password");
+		fuzz_end_broken("a login has user and password");
 	}
 	n_user = strlen(sasl->user);
-	auth_require(n_user > 0 && n_user <= SASL_USER_MAX, "the user has a fit length");
-	auth_require(strlen(sasl->password) <= SASL_PASSWORD_MAX, "the password has a fit length");
-	auth_require(strlen(request->rip) <= PROTOCOL_RIP_MAX, "the address has a fit length");
+	fuzz_require(n_user > 0 && n_user <= SASL_USER_MAX, "the user has a fit length");
+	fuzz_require(strlen(sasl->password) <= SASL_PASSWORD_MAX, "the password has a fit length");
+	fuzz_require(strlen(request->rip) <= PROTOCOL_RIP_MAX, "the address has a fit length");
 	for (size_t i = 0; i < n_user; i++) {
 		unsigned char c = (unsigned char)sasl->user[i];
 
-		auth_require(c >= 0x20 && c != 0x7f, "the user has no control bytes");
+		fuzz_require(c >= 0x20 && c != 0x7f, "the user has no control bytes");
 	}
 }
 
@@ -133,9 +122,9 @@ static void on_step(struct auth_run *run, const struct protocol_step *step)
 	case PROTOCOL_VERIFY:
 		check_credentials(step->request);
 		for (size_t i = 0; i < run->n_out; i++) {
-			auth_require(run->out[i] != step->request, "no login is out twice");
+			fuzz_require(run->out[i] != step->request, "no login is out twice");
 		}
-		auth_require(run->n_out < PROTOCOL_REQUESTS_MAX, "not too many are out");
+		fuzz_require(run->n_out < PROTOCOL_REQUESTS_MAX, "not too many are out");
 		run->out[run->n_out++] = step->request;
 		note(run, "verify", step->request);
 		auth_put(&run->events, step->request->sasl.user, strlen(step->request->sasl.user));
@@ -143,14 +132,14 @@ static void on_step(struct auth_run *run, const struct protocol_step *step)
 		    strlen(step->request->sasl.password) + 1);
 		break;
 	case PROTOCOL_REFUSED:
-		auth_require(step->reason != NULL, "a refusal has a reason");
+		fuzz_require(step->reason != NULL, "a refusal has a reason");
 		note(run, "refused", step->request);
 		break;
 	case PROTOCOL_FLUSH:
 		auth_read(run);
 		break;
 	case PROTOCOL_CLOSE:
-		auth_require(step->reason != NULL, "an end has a reason");
+		fuzz_require(step->reason != NULL, "an end has a reason");
 		auth_put(&run->events, "closed\n", 7);
 		run->is_closed = true;
 		break;
@@ -165,8 +154,8 @@ void auth_feed(struct auth_run *run, const char *in, size_t n)
 	while (!run->is_closed && (n > 0 || step.want != PROTOCOL_INPUT)) {
 		size_t taken = protocol_feed(&run->protocol, in, n, run->now, &step);
 
-		auth_require(taken <= n, "it takes no more than there is");
-		auth_require(taken > 0 || n == 0 || step.want >= PROTOCOL_FLUSH, "it moves on");
+		fuzz_require(taken <= n, "it takes no more than there is");
+		fuzz_require(taken > 0 || n == 0 || step.want >= PROTOCOL_FLUSH, "it moves on");
 		in += taken;
 		n -= taken;
 		on_step(run, &step);
@@ -177,7 +166,7 @@ void auth_feed(struct auth_run *run, const char *in, size_t n)
 			auth_read(run);
 		}
 		protocol_output(&run->protocol, &n_output);
-		auth_require(n_output < OUTPUT_ROOM, "the output has bounds");
+		fuzz_require(n_output < OUTPUT_ROOM, "the output has bounds");
 	}
 }
 

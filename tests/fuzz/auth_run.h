@@ -47,10 +47,6 @@ struct auth_line {
 	bool has_end;
 };
 
-/* Aborts with what was broken. */
-__attribute__((noreturn)) void auth_end_broken(const char *what);
-void auth_require(bool is_so, const char *what);
-
 void auth_put(struct auth_bytes *bytes, const void *more, size_t n);
 
 void auth_start(struct auth_run *run, unsigned char flags);

@@ -6,7 +6,7 @@
  * The first byte of an input is of enum auth_flags, the next two are the seed of the pieces. In the
  * rest, the client's lines, "WAIT" lets a minute pass and "ANSWER" answers; the protocol knows neither
  * and must ignore both. */
-#include "tests/fuzz/fuzz_auth.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,7 @@ static struct auth_bytes run_in_pieces(
 
 static void require_same(const struct auth_bytes *a, const struct auth_bytes *b)
 {
-	auth_require(a->n == b->n && memcmp(a->p, b->p, a->n) == 0,
+	fuzz_require(a->n == b->n && memcmp(a->p, b->p, a->n) == 0,
 	    "it does not matter how the input was cut");
 }
 

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	OUTPUT_BOUND = 65536, /* besides the replies of one transaction's recipients */
+};
+
 void (*edge_enter)(void);
 void (*edge_leave)(void);
 
@@ -126,8 +130,10 @@ void edge_init(
 		.settings = *settings,
 		.order = order,
 		.body_cap = body_cap,
+		.room = malloc(body_cap),
 		.seed = body_cap,
 	};
+	assert_non_null(edge->room);
 	edge->callbacks = (struct lmtp_callbacks){
 		.context = edge,
 		.refused = on_refused,
@@ -182,35 +188,58 @@ static void on_recipient(struct edge *edge, struct lmtp_recipient *recipient)
 	}
 }
 
+static size_t count_unsent(const struct edge *edge)
+{
+	size_t n;
+	const char *output = lmtp_output(&edge->lmtp, &n);
+	size_t n_replies = 0;
+
+	for (size_t at = 0, n_reply; at < n; at += n_reply) {
+		n_reply = next_reply(output + at, n - at);
+		n_replies++;
+	}
+	return n_replies;
+}
+
+/* As many replies come as there are recipients, no matter what. */
 static void deliver(struct edge *edge)
 {
 	struct lmtp_recipient *recipient;
+	size_t n_before = count_unsent(edge), n_recipients = 0, n_after;
 
 	STAILQ_FOREACH (recipient, &edge->lmtp.recipients, next) {
 		recipient->reply = edge_data_reply(recipient->text);
 		note(edge, "deliver ", recipient->text);
+		n_recipients++;
 	}
 	note(edge, "body ", shown(edge->body.p, edge->body.n));
+	buffer_put(&edge->stored, &edge->body.n, sizeof(edge->body.n));
+	buffer_put(&edge->stored, edge->body.p, edge->body.n);
 	edge->body.n = 0;
-	edge->has_begun = false;
+	edge->has_begun = edge->is_delivering = false;
 	enter();
 	lmtp_delivered(&edge->lmtp, "S1.T1");
 	leave();
+	n_after = count_unsent(edge) - (edge->lmtp.phase == LMTP_PHASE_CLOSED); /* the last word */
+	if (!edge->lmtp.output.is_out_of_memory) {
+		assert_int_equal(n_after - n_before, n_recipients);
+	}
 }
 
 /* One step; false when the machine wants input, an outcome or nothing any more. */
-static bool on_step(struct edge *edge, const struct lmtp_step *step, const char *body)
+static bool on_step(struct edge *edge, const struct lmtp_step *step)
 {
 	if (step->n_body > 0 && step->want != LMTP_CLOSE) {
 		assert_true(edge->has_begun);
 		assert_true(step->want == LMTP_BODY || step->want == LMTP_DELIVER);
-		buffer_put(&edge->body, body, step->n_body);
+		buffer_put(&edge->body, edge->room, step->n_body);
 	}
 	switch (step->want) {
 	case LMTP_INPUT:
 		assert_int_equal(edge->input.n, 0);
 		return false;
 	case LMTP_WAIT:
+		assert_true(edge->n_pending > 0 || edge->lmtp.phase == LMTP_PHASE_DELIVERING);
 		return false;
 	case LMTP_CLOSE:
 		edge->is_closed = true;
@@ -231,7 +260,10 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step, const char 
 		break;
 	case LMTP_DELIVER:
 		assert_true(edge->has_begun && lmtp_is_in_body(&edge->lmtp));
-		deliver(edge);
+		edge->is_delivering = true;
+		if (!edge->delivers_late) {
+			deliver(edge);
+		}
 		break;
 	case LMTP_ABANDON:
 		assert_true(edge->has_begun);
@@ -243,9 +275,20 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step, const char 
 	return true;
 }
 
+/* What a client can make the machine hold that does not read its replies. */
+static void check_memory(const struct edge *edge)
+{
+	size_t n;
+
+	lmtp_output(&edge->lmtp, &n);
+	assert_true(n <= OUTPUT_BOUND +
+			     (edge->settings.recipient_limit + LMTP_LOOKUP_MAX) * REPLY_LINE_MAX);
+	assert_true(edge->lmtp.n_attempts <= LMTP_LOOKUP_MAX);
+	assert_true(edge->lmtp.n_recipients <= edge->settings.recipient_limit);
+}
+
 static void run(struct edge *edge)
 {
-	char *body = malloc(edge->body_cap); /* of its exact size, for the address sanitizer */
 	struct lmtp_step step;
 	size_t taken;
 	unsigned n_still = 0;
@@ -254,7 +297,7 @@ static void run(struct edge *edge)
 	while (goes_on && !edge->is_closed) {
 		enter();
 		taken = lmtp_feed(
-		    &edge->lmtp, edge->input.p, edge->input.n, body, edge->body_cap, &step);
+		    &edge->lmtp, edge->input.p, edge->input.n, edge->room, edge->body_cap, &step);
 		leave();
 		assert_true(taken <= edge->input.n && step.n_body <= edge->body_cap);
 		edge->input.n -= taken;
@@ -263,12 +306,12 @@ static void run(struct edge *edge)
 		}
 		n_still = taken > 0 || step.want != LMTP_BODY ? 0 : n_still + 1;
 		assert_true(n_still < 4); /* a machine that does not get on */
-		goes_on = on_step(edge, &step, body);
+		goes_on = on_step(edge, &step);
+		check_memory(edge);
 		if (!edge->reads_late || edge->is_closed) {
 			take_output(edge);
 		}
 	}
-	free(body);
 }
 
 void edge_feed(struct edge *edge, const char *in, size_t n)
@@ -282,8 +325,12 @@ void edge_feed(struct edge *edge, const char *in, size_t n)
 
 void edge_settle(struct edge *edge)
 {
-	while (edge->n_pending > 0) {
-		look_up_pending(edge, edge->n_pending - 1);
+	while (edge->n_pending > 0 || edge->is_delivering) {
+		if (edge->is_delivering) {
+			deliver(edge);
+		} else {
+			look_up_pending(edge, edge->n_pending - 1);
+		}
 		if (edge->n_pending == 0 || random_below(&edge->seed, 2) == 0) {
 			run(edge);
 		}
@@ -311,9 +358,11 @@ void edge_deinit(struct edge *edge)
 {
 	lmtp_deinit(&edge->lmtp);
 	assert_int_equal(edge->n_data, 0);
+	free(edge->room);
 	buffer_free(&edge->input);
 	buffer_free(&edge->output);
 	buffer_free(&edge->body);
+	buffer_free(&edge->stored);
 	buffer_free(&edge->events);
 }
 

@@ -33,7 +33,9 @@ struct edge {
 	struct lmtp_callbacks callbacks;
 	enum edge_order order;
 	size_t body_cap;
-	bool reads_late; /* takes the output only when it must */
+	char *room;         /* of exactly that size, for the address sanitizer */
+	bool reads_late;    /* takes the output only when it must */
+	bool delivers_late; /* only when it settles */
 	uint64_t seed;
 
 	struct buffer input; /* not taken by the machine yet */
@@ -41,8 +43,10 @@ struct edge {
 	size_t n_pending;
 	struct buffer output; /* everything sent */
 	struct buffer body;   /* of the transaction */
+	struct buffer
+	    stored; /* every message that was delivered: its size, as a size_t, and bytes */
 	struct buffer events; /* one line each: begin, deliver, body, abandon, refused */
-	bool has_begun, is_closed;
+	bool has_begun, is_delivering, is_closed;
 	size_t n_data; /* given to recipients and not released */
 };
 
@@ -59,7 +63,7 @@ void edge_init(struct edge *edge, const struct lmtp_settings *settings, enum edg
 /* Input from the client. What cannot be taken now is kept. */
 void edge_feed(struct edge *edge, const char *in, size_t n);
 
-/* Gives every look-up that is out its outcome, until nothing moves. */
+/* Gives every look-up and delivery that is out its outcome, until nothing moves. */
 void edge_settle(struct edge *edge);
 
 /* The daemon ends; the client is silent. */

@@ -119,6 +119,30 @@ static void test_false_ends(void **state)
 	}
 }
 
+/* All of them as chunks, with the true end and commands behind: bytes that are counted. */
+static void test_false_ends_in_chunks(void **state)
+{
+	static const char bytes[] =
+	    "a\n.\nb\n.\rc\r.\nd\r.\re\n.\r\nf\r.\r\ng\r\n.\nh\r\n.\ri\r\n.\r\r\n"
+	    "j\r\r\n.\r\r\nk\r\n.\r\n" MAIL "QUIT\r\n";
+	char input[600];
+	struct conversation conversation = {
+		.name = "false ends in chunks",
+		.output = OPENED CHUNK_OK SAVED("user") OK BYE,
+	};
+
+	for (size_t first = 0; first <= strlen(bytes); first++) {
+		conversation.input.p = input;
+		conversation.input.n = (size_t)snprintf(input, sizeof(input),
+		    OPEN "BDAT %zu\r\n%.*sBDAT %zu LAST\r\n%sNOOP\r\nQUIT\r\n", first, (int)first,
+		    bytes, strlen(bytes) - first, bytes + first);
+		conversation.events = DELIVERED(
+		    "a\\n.\\nb\\n.\\rc\\r.\\nd\\r.\\re\\n.\\nf\\r.\\ng\\n.\\nh\\n.\\ri\\n.\\r\\n"
+		    "j\\r\\n.\\r\\nk\\n.\\nMAIL FROM:<s@example.org>\\nQUIT\\n");
+		check_conversations(&conversation, 1);
+	}
+}
+
 static const struct conversation false_ends_with_nul[] = {
 	{ .name = "CRLF NUL.CRLF",
 	    .input = TEXT(OPEN "DATA\r\na\r\n\0.\r\nRSET\r\n.\r\nNOOP\r\n"),
@@ -300,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_data),
 		cmocka_unit_test(test_false_ends),
 		cmocka_unit_test(test_false_ends_with_nul),
+		cmocka_unit_test(test_false_ends_in_chunks),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_sizes),
 	};

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/fuzz_auth.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/unit.h"
 
 enum {

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ * Fuzz target of lmtpd.conf: any bytes are a configuration or an error that names the file, what was
+ * read before makes no difference, and a mailbox's path stays within its bounds.
+ *
+ * An input is a file. */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lmtpd/config.h"
+
+/* Of the linker's --wrap: a configuration may name any file as that of its password, and reading
+ * those would make a run depend on the machine, or wait for ever. */
+int __real_mysql_settings_load(
+    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error);
+int __wrap_mysql_settings_load(
+    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error);
+
+int __wrap_mysql_settings_load(
+    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error)
+{
+	if (settings_text(settings, "mysql", "password_file")[0] != '\0') {
+		*mysql = (struct mysql_settings){ .hosts = NULL };
+		snprintf(error, n_error, "mysql.password_file is not read here");
+		return -1;
+	}
+	return __real_mysql_settings_load(mysql, settings, error, n_error);
+}
+
+enum {
+	ERROR_MAX = 1024,
+};
+
+static char path[64];
+
+static void write_file(const void *bytes, size_t n)
+{
+	static int fd = -1;
+
+	if (fd < 0) {
+		fd = memfd_create("lmtpd.conf", MFD_CLOEXEC);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	}
+	fuzz_require(
+	    ftruncate(fd, 0) == 0 && pwrite(fd, bytes, n, 0) == (ssize_t)n, "the file is there");
+}
+
+static void check_mailbox_path(const struct config *config)
+{
+	static const char *const rows[] = { "User.Name+x@Example.COM", "a@b" };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct address row;
+		char mailbox[200];
+
+		fuzz_require(
+		    address_from_text(&row, rows[i], strlen(rows[i])) == ADDRESS_OK, "a row");
+		memset(mailbox, 'x', sizeof(mailbox));
+		if (config_mailbox_path(config, &row, mailbox, sizeof(mailbox)) == 0) {
+			fuzz_require(memchr(mailbox, '\0', sizeof(mailbox)) != NULL, "a path ends");
+			fuzz_require(mailbox[0] != '\0', "a path is one");
+		}
+	}
+}
+
+static void check_config(const struct config *config)
+{
+	fuzz_require(config->hostname[0] != '\0', "there is a name");
+	fuzz_require(
+	    config->n_listen > 0 && config->mysql.n_hosts > 0, "there is somebody to talk to");
+	fuzz_require(config->socket_mode <= 0777, "a mode is one");
+	fuzz_require(config->idle_timeout >= 1 && config->idle_timeout <= 86400 &&
+			 config->writers >= 1 && config->writers <= 512 &&
+			 config->lmtp.recipient_limit >= 1 &&
+			 config->lmtp.recipient_limit <= 10000 &&
+			 config->lmtp.message_size_limit <= (uint64_t)1 << 50 &&
+			 config->mysql.connections >= 1 && config->mysql.connections <= 256 &&
+			 config->mysql.timeout >= 1 && config->mysql.timeout <= 60,
+	    "numbers keep to their limits");
+	fuzz_require(
+	    config->base[0] == '/' && strpbrk(config->lmtp.recipient_delimiter, "@/ ") == NULL,
+	    "texts keep to their form");
+	fuzz_require(config->user[0] != '\0' && config->group[0] != '\0', "somebody owns the mail");
+	check_mailbox_path(config);
+}
+
+/* What a file means: its error, or some of its values. */
+static void load(const void *bytes, size_t n, char *meaning_r, size_t n_meaning)
+{
+	struct config config;
+	char error[ERROR_MAX] = "";
+
+	write_file(bytes, n);
+	if (config_load(&config, path, error, sizeof(error)) != 0) {
+		fuzz_require(strncmp(error, path, strlen(path)) == 0 && error[strlen(path)] == ':',
+		    "an error names the file");
+		snprintf(meaning_r, n_meaning, "%s", error);
+		return;
+	}
+	check_config(&config);
+	snprintf(meaning_r, n_meaning, "%.200s|%.200s|%.200s|%.200s|%zu",
+	    config.lmtp.recipient_delimiter, config.base, config.home_rest, config.mysql.dbname,
+	    config.n_listen);
+	config_free(&config);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static const char plain[] = "hostname = \"mx\"\nmysql {\n  dbname = \"it's\" # one\n}\n";
+	char first[ERROR_MAX], second[ERROR_MAX];
+
+	load(data, n, first, sizeof(first));
+	load(plain, strlen(plain), second, sizeof(second));
+	fuzz_require(strcmp(second, "+|/var/mail/vhosts|%d/%n|it's|1") == 0,
+	    "the next file is read as ever");
+	load(data, n, second, sizeof(second));
+	fuzz_require(strcmp(first, second) == 0, "a file means the same twice");
+	return 0;
+}
