@@ -6,6 +6,7 @@
  * FAULT_FSYNC_ERRNO      makes each fsync fail
  * FAULT_FSYNC_SKIP       makes it do nothing and succeed: "all", on "directories" alone, or on the
  *                        "parents" of new/ alone
+ * FAULT_WRITE_ERRNO      makes each write to a file of a Maildir fail
  * FAULT_TRACE            a file that gets a line for each fsync, mkdirat, linkat and reply
  * FAULT_CLOCK            a file with the seconds by which the wall clock is wrong */
 #define _GNU_SOURCE
@@ -133,8 +134,25 @@ int linkat(int from_fd, const char *from, int fd, const char *name, int flags)
 	return result;
 }
 
+static int is_mail(int fd)
+{
+	char link[64], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return strstr(path, "/Maildir/") != NULL;
+}
+
 ssize_t write(int fd, const void *data, size_t n)
 {
+	const char *error = getenv("FAULT_WRITE_ERRNO");
+
+	if (error != NULL && is_mail(fd)) {
+		errno = atoi(error);
+		return -1;
+	}
 	if (n > 10 && memcmp(data, "250 2.0.0 <", 11) == 0) {
 		trace("reply", fd, "");
 	}

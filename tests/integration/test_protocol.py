@@ -4,33 +4,11 @@ import socket
 
 import pytest
 
-from harness.lmtp import Client, message, stuffed
+from harness.lmtp import FALSE_ENDS, Client, as_stored, message, stuffed
 from harness.process import free_port, run, wait_until
 
 EMAIL1 = "email1@example.com"
 EMAIL2 = "email2@example.com"
-
-# Sequences that some servers took for the end of the data. None of them is.
-FALSE_ENDS = {
-    "LF.LF": b"\n.\n",
-    "LF.CR": b"\n.\r",
-    "CR.LF": b"\r.\n",
-    "CR.CR": b"\r.\r",
-    "LF.CRLF": b"\n.\r\n",
-    "CR.CRLF": b"\r.\r\n",
-    "CRLF.LF": b"\r\n.\n",
-    "CRLF.CR": b"\r\n.\r",
-    "CRLF NUL.CRLF": b"\r\n\0.\r\n",
-    "CRLF.NUL CRLF": b"\r\n.\0\r\n",
-    "CRLF.CR CRLF": b"\r\n.\r\r\n",
-    "CR CRLF.CR CRLF": b"\r\r\n.\r\r\n",
-}
-
-
-def as_stored(wire):
-    """What the disk must hold: lines end at CRLF only, and lose the dot that they begin with."""
-    lines = wire.split(b"\r\n")
-    return b"\n".join(line[1:] if line[:1] == b"." else line for line in lines)
 
 
 @pytest.fixture(params=["unix", "inet"])

@@ -6,6 +6,22 @@ from typing import NamedTuple
 
 REPLY_LINE = re.compile(rb"(\d{3})([ -])(?:(\d\.\d{1,3}\.\d{1,3})(?: |$))?(.*)")
 
+# Sequences that some servers took for the end of the data. None of them is.
+FALSE_ENDS = {
+    "LF.LF": b"\n.\n",
+    "LF.CR": b"\n.\r",
+    "CR.LF": b"\r.\n",
+    "CR.CR": b"\r.\r",
+    "LF.CRLF": b"\n.\r\n",
+    "CR.CRLF": b"\r.\r\n",
+    "CRLF.LF": b"\r\n.\n",
+    "CRLF.CR": b"\r\n.\r",
+    "CRLF NUL.CRLF": b"\r\n\0.\r\n",
+    "CRLF.NUL CRLF": b"\r\n.\0\r\n",
+    "CRLF.CR CRLF": b"\r\n.\r\r\n",
+    "CR CRLF.CR CRLF": b"\r\r\n.\r\r\n",
+}
+
 
 class Reply(NamedTuple):
     code: int
@@ -28,6 +44,12 @@ def stuffed(body):
         body += b"\r\n"
     lines = body.split(b"\r\n")
     return b"\r\n".join(b"." + line if line[:1] == b"." else line for line in lines) + b".\r\n"
+
+
+def as_stored(wire):
+    """What the disk must hold: lines end at CRLF only, and lose the dot that they begin with."""
+    lines = wire.split(b"\r\n")
+    return b"\n".join(line[1:] if line[:1] == b"." else line for line in lines)
 
 
 def message(text="A body.\r\n", subject="test"):
