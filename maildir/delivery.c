@@ -15,10 +15,12 @@
 
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
+#include "maildir/rounds.h"
 
 enum {
 	NAME_ATTEMPTS = 16,
 	COPY_CHUNK = 65536,
+	SMALL_SIZE = 65536, /* bytes that a disk takes without being held up */
 };
 
 static const struct maildir_file no_file = { .fd = -1, .tmp_fd = -1 };
@@ -317,10 +319,17 @@ static int place(struct maildir_delivery *delivery, struct maildir_target *targe
 
 /* Makes the name durable. A message that may not be is taken away again, since the sender keeps it
  * and tries again. */
-static void sync_name(struct maildir_delivery *delivery, struct maildir_target *target)
+static void sync_name(
+    struct maildir_delivery *delivery, struct maildir_target *target, struct rounds **rounds)
 {
-	if (fsync(target->new_fd) != 0) {
-		mailbox_fail(target, -errno, "sync", "/new");
+	struct rounds *joined = target->device == delivery->device ? *rounds : NULL;
+	int result = rounds_sync(joined, target->new_fd, false);
+
+	if (joined != NULL) {
+		*rounds = NULL; /* the first has committed the names of all */
+	}
+	if (result < 0) {
+		mailbox_fail(target, result, "sync", "/new");
 	} else if (target->is_young) {
 		mailbox_sync_parents(delivery->root, target);
 	}
@@ -348,12 +357,34 @@ static void fail_everything(struct maildir_delivery *delivery, int error)
 	}
 }
 
+/* Syncs the file. A small one goes with the others that are in a hurry; its data are on their way
+ * before, so that what is left to do together is the journal's part. A big one may take its time. */
+static int sync_file(struct maildir_delivery *delivery, struct rounds *rounds)
+{
+	if (delivery->size > SMALL_SIZE) {
+		int result = fsync(delivery->file.fd) == 0 ? 0 : -errno;
+
+		rounds_expect(rounds);
+		return result;
+	}
+	rounds_expect(rounds);
+	sync_file_range(delivery->file.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return rounds_sync(rounds, delivery->file.fd, true);
+}
+
 void maildir_commit(struct maildir_delivery *delivery)
 {
 	struct maildir_target *target, *end = delivery->targets + delivery->n_targets;
+	struct rounds *rounds = NULL;
 
-	if (delivery->file.fd >= 0 && fsync(delivery->file.fd) != 0) {
-		fail_everything(delivery, -errno);
+	if (delivery->file.fd >= 0) {
+		int result;
+
+		rounds = rounds_of(delivery->device);
+		result = sync_file(delivery, rounds);
+		if (result < 0) {
+			fail_everything(delivery, result);
+		}
 	}
 	for (target = delivery->targets; target < end; target++) {
 		if (target->result == 0 && target->device != delivery->device) {
@@ -368,9 +399,10 @@ void maildir_commit(struct maildir_delivery *delivery)
 	}
 	for (target = delivery->targets; target < end; target++) {
 		if (target->result == 0) {
-			sync_name(delivery, target);
+			sync_name(delivery, target, &rounds);
 		}
 	}
+	rounds_leave(rounds);
 	close_delivery(delivery);
 }
 

@@ -39,7 +39,10 @@ static void *run_thread(void *data)
 		is_first = STAILQ_EMPTY(&lane->finished);
 		STAILQ_INSERT_TAIL(&lane->finished, work, next);
 		if (is_first) { /* else the loop has been woken and has not come yet */
+			/* Whoever is woken wants the mutex at once. */
+			pthread_mutex_unlock(&lane->mutex);
 			uv_async_send(&lane->wake);
+			pthread_mutex_lock(&lane->mutex);
 		}
 	}
 	pthread_mutex_unlock(&lane->mutex);
@@ -136,8 +139,8 @@ void lane_submit(struct lane *lane, struct work *work)
 {
 	pthread_mutex_lock(&lane->mutex);
 	STAILQ_INSERT_TAIL(&lane->waiting, work, next);
-	pthread_cond_signal(&lane->has_work);
 	pthread_mutex_unlock(&lane->mutex);
+	pthread_cond_signal(&lane->has_work);
 }
 
 void lane_close(struct lane *lane)
