@@ -19,6 +19,14 @@ static void stop_lookups(void *context)
 	directory_thread_end();
 }
 
+static void *start_writers(void *data)
+{
+	struct service *service = data;
+
+	maildir_root_settle(&service->root); /* the first thread does; the others deliver */
+	return NULL;
+}
+
 static void on_closed(struct lanes *lanes)
 {
 	struct service *service = (struct service *)lanes;
@@ -36,7 +44,10 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 		    .start = start_lookups,
 		    .stop = stop_lookups,
 		    .data = service },
-		[SERVICE_WRITERS] = { .name = "writer", .n_threads = config->writers },
+		[SERVICE_WRITERS] = { .name = "writer",
+		    .n_threads = config->writers,
+		    .start = start_writers,
+		    .data = service },
 	};
 	int result;
 

@@ -8,7 +8,8 @@
  * has all the rest. A delivery may find directories that another one has just made and not synced
  * yet, in this process or in one that died; a directory that is younger than YOUNG_SECONDS is
  * therefore treated as one's own: its parents are synced too. By then the kernel has long written
- * back what nobody synced. Any thread. */
+ * back what nobody synced, and what is older than this process was synced at its start by
+ * maildir_root_settle(). Any thread. */
 #include "maildir/mailbox.h"
 
 #include <errno.h>
@@ -25,11 +26,58 @@
 enum {
 	YOUNG_SECONDS = 300,
 	SYNCED_SLOTS = 4096,
+	CLOCK_SLACK = 1000000000, /* ns; file times lag behind, and clocks are slewed */
 };
 
 /* Young mailboxes whose parents this process has synced, so that it does so once. A slot that is
  * lost to another mailbox costs one more sync, nothing else. */
 static _Atomic uint64_t synced[SYNCED_SLOTS];
+
+/* When the whole filesystem of the mail was synced, by both clocks; 0: not yet. */
+static struct {
+	_Atomic uint64_t device;
+	_Atomic int64_t wall, monotonic; /* ns */
+	atomic_bool is_begun, is_done;
+} settled;
+
+static int64_t nanoseconds(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void maildir_root_settle(const struct maildir_root *root)
+{
+	struct stat status;
+	int fd;
+
+	if (atomic_exchange(&settled.is_begun, true)) {
+		return;
+	}
+	fd = open(root->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return;
+	}
+	settled.wall = nanoseconds(CLOCK_REALTIME);
+	settled.monotonic = nanoseconds(CLOCK_MONOTONIC);
+	if (fstat(fd, &status) == 0 && syncfs(fd) == 0) {
+		settled.device = status.st_dev;
+		settled.is_done = true;
+	}
+	close(fd);
+}
+
+/* Was it there when the filesystem was synced? A clock that was set since then cannot tell. */
+static bool is_settled(dev_t device, const struct statx_timestamp *birth, int64_t wall)
+{
+	int64_t born = birth->tv_sec * 1000000000 + birth->tv_nsec;
+	int64_t drift = (wall - settled.wall) - (nanoseconds(CLOCK_MONOTONIC) - settled.monotonic);
+
+	return settled.is_done && device == settled.device && born < settled.wall - CLOCK_SLACK &&
+	       drift > -CLOCK_SLACK && drift < CLOCK_SLACK;
+}
 
 int mailbox_fail(struct maildir_target *target, int result, const char *step, const char *part)
 {
@@ -190,10 +238,20 @@ static uint64_t identify(const struct statx *status)
 	return x ^ (x >> 31);
 }
 
+/* A filesystem that does not know the birth of a directory, or a clock that was set back: better
+ * one sync too many. */
+static bool is_young(const struct statx *status, dev_t device)
+{
+	int64_t now = nanoseconds(CLOCK_REALTIME);
+
+	return (status->stx_mask & STATX_BTIME) == 0 ||
+	       (status->stx_btime.tv_sec + YOUNG_SECONDS > now / 1000000000 &&
+		   !is_settled(device, &status->stx_btime, now));
+}
+
 int mailbox_open(const struct maildir_root *root, struct maildir_target *target)
 {
 	struct statx status;
-	struct timespec now;
 
 	if (!is_plain_path(target->path)) {
 		return mailbox_fail(target, -EINVAL, "accept the path", "");
@@ -215,11 +273,7 @@ int mailbox_open(const struct maildir_root *root, struct maildir_target *target)
 	}
 	target->identity = identify(&status);
 	target->device = makedev(status.stx_dev_major, status.stx_dev_minor);
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	/* A filesystem that does not know the birth of a directory, or a clock that was set back:
-	 * better one sync too many. */
-	target->is_young = ((status.stx_mask & STATX_BTIME) == 0 ||
-			       status.stx_btime.tv_sec + YOUNG_SECONDS > now.tv_sec) &&
+	target->is_young = is_young(&status, target->device) &&
 			   synced[target->identity % SYNCED_SLOTS] != target->identity;
 	return 0;
 }

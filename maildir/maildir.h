@@ -37,6 +37,10 @@ struct maildir_root {
 /* @host goes into every file's name, with '/' and ':' written as \057 and \072. */
 void maildir_root_init(struct maildir_root *root, const char *base, const char *host);
 
+/* Syncs the filesystem of the mail, once in a process, so that nobody need ask of directories that
+ * were there before whether they are durable. It may take seconds; deliveries may go on beside it. */
+void maildir_root_settle(const struct maildir_root *root);
+
 /* A file that has no name in new/ yet. Private. */
 struct maildir_file {
 	int fd;     /* -1: none */

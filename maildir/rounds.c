@@ -4,8 +4,13 @@
 #include "maildir/rounds.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,11 +21,10 @@ enum {
 struct rounds {
 	dev_t device;
 	pthread_mutex_t mutex;
-	pthread_cond_t starts;
-	unsigned n_expected; /* will sync soon; those who wait are among them */
-	unsigned n_waiting;  /* for the next round to start */
-	unsigned n_syncing;  /* of this round */
-	unsigned long number;
+	unsigned n_expected;     /* will sync soon; those who wait are among them */
+	unsigned n_waiting;      /* for the next round to start */
+	unsigned n_syncing;      /* of this round */
+	_Atomic uint32_t number; /* of the last round that started; a futex */
 };
 
 static struct rounds table[FILESYSTEMS];
@@ -41,20 +45,26 @@ struct rounds *rounds_of(dev_t device)
 		rounds = &table[n_filesystems++];
 		rounds->device = device;
 		pthread_mutex_init(&rounds->mutex, NULL);
-		pthread_cond_init(&rounds->starts, NULL);
 	}
 	pthread_mutex_unlock(&table_mutex);
 	return rounds;
 }
 
-static void start_if_complete(struct rounds *rounds)
+/* Leaves the mutex, and starts the next round if it can be. A condition variable would make everybody
+ * who wakes up queue for the mutex first; all that they want to know is the number. */
+static void unlock_and_start(struct rounds *rounds)
 {
-	if (rounds->n_syncing == 0 && rounds->n_waiting > 0 &&
-	    rounds->n_waiting == rounds->n_expected) {
+	bool is_start = rounds->n_syncing == 0 && rounds->n_waiting > 0 &&
+			rounds->n_waiting == rounds->n_expected;
+
+	if (is_start) {
 		rounds->n_syncing = rounds->n_waiting;
 		rounds->n_waiting = rounds->n_expected = 0;
 		rounds->number++;
-		pthread_cond_broadcast(&rounds->starts);
+	}
+	pthread_mutex_unlock(&rounds->mutex);
+	if (is_start) {
+		syscall(SYS_futex, &rounds->number, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	}
 }
 
@@ -72,12 +82,12 @@ void rounds_leave(struct rounds *rounds)
 	if (rounds != NULL) {
 		pthread_mutex_lock(&rounds->mutex);
 		rounds->n_expected--;
-		start_if_complete(rounds);
-		pthread_mutex_unlock(&rounds->mutex);
+		unlock_and_start(rounds);
 	}
 }
 
-static struct timespec deadline_of_patience(void)
+/* Waits until the round behind that number starts. False: it took too long. */
+static bool wait_for_start(struct rounds *rounds, uint32_t number)
 {
 	struct timespec deadline;
 
@@ -87,29 +97,36 @@ static struct timespec deadline_of_patience(void)
 		deadline.tv_nsec -= 1000000000l;
 		deadline.tv_sec++;
 	}
-	return deadline;
-}
-
-/* Waits for the start of the next round. False: it took too long, and the caller is in none. */
-static bool join(struct rounds *rounds)
-{
-	struct timespec deadline = deadline_of_patience();
-	unsigned long number = rounds->number;
-	int result = 0;
-
-	rounds->n_waiting++;
-	start_if_complete(rounds);
-	while (rounds->number == number && result == 0) {
-		result = pthread_cond_clockwait(
-		    &rounds->starts, &rounds->mutex, CLOCK_MONOTONIC, &deadline);
-	}
-	if (rounds->number == number) {
-		rounds->n_waiting--;
-		rounds->n_expected--;
-		start_if_complete(rounds);
-		return false;
+	while (rounds->number == number) {
+		if (syscall(SYS_futex, &rounds->number, FUTEX_WAIT_BITSET_PRIVATE, number,
+			&deadline, NULL, FUTEX_BITSET_MATCH_ANY) != 0 &&
+		    errno == ETIMEDOUT) {
+			return false;
+		}
 	}
 	return true;
+}
+
+/* Waits for the next round and returns true; or false: the caller is in none. */
+static bool join(struct rounds *rounds)
+{
+	uint32_t number;
+	bool is_in_round = true;
+
+	pthread_mutex_lock(&rounds->mutex);
+	number = rounds->number;
+	rounds->n_waiting++;
+	unlock_and_start(rounds);
+	if (!wait_for_start(rounds, number)) {
+		pthread_mutex_lock(&rounds->mutex);
+		if (rounds->number == number) { /* else it started just now */
+			rounds->n_waiting--;
+			rounds->n_expected--;
+			is_in_round = false;
+		}
+		unlock_and_start(rounds);
+	}
+	return is_in_round;
 }
 
 int rounds_sync(struct rounds *rounds, int fd, bool goes_on)
@@ -120,14 +137,11 @@ int rounds_sync(struct rounds *rounds, int fd, bool goes_on)
 	if (rounds == NULL) {
 		return fsync(fd) == 0 ? 0 : -errno;
 	}
-	pthread_mutex_lock(&rounds->mutex);
 	is_in_round = join(rounds);
-	pthread_mutex_unlock(&rounds->mutex);
 	result = fsync(fd) == 0 ? 0 : -errno;
 	pthread_mutex_lock(&rounds->mutex);
 	rounds->n_expected += goes_on;
 	rounds->n_syncing -= is_in_round;
-	start_if_complete(rounds);
-	pthread_mutex_unlock(&rounds->mutex);
+	unlock_and_start(rounds);
 	return result;
 }

@@ -12,6 +12,32 @@ enum {
 	STACK_SIZE = 512 * 1024
 };
 
+/* Moves what one thread takes at once into taken. */
+static void take(struct lane *lane, struct work_queue *taken)
+{
+	unsigned n = lane->settings.run_together != NULL ? lane->settings.n_together : 1;
+
+	STAILQ_INIT(taken);
+	for (; n > 0 && !STAILQ_EMPTY(&lane->waiting); n--) {
+		struct work *work = STAILQ_FIRST(&lane->waiting);
+
+		STAILQ_REMOVE_HEAD(&lane->waiting, next);
+		STAILQ_INSERT_TAIL(taken, work, next);
+		lane->n_waiting--;
+	}
+}
+
+static void run(struct lane *lane, struct work_queue *taken, void *context)
+{
+	if (lane->settings.run_together != NULL) {
+		lane->settings.run_together(taken, context);
+	} else {
+		struct work *work = STAILQ_FIRST(taken);
+
+		work->run(work, context);
+	}
+}
+
 static void *run_thread(void *data)
 {
 	struct lane *lane = data;
@@ -22,22 +48,24 @@ static void *run_thread(void *data)
 	}
 	pthread_mutex_lock(&lane->mutex);
 	for (;;) {
-		struct work *work = STAILQ_FIRST(&lane->waiting);
+		struct work_queue taken;
 		bool is_first;
 
-		if (work == NULL) {
+		if (lane->n_waiting == 0) {
 			if (lane->is_closing) {
 				break;
 			}
+			lane->n_idle++;
 			pthread_cond_wait(&lane->has_work, &lane->mutex);
+			lane->n_idle--;
 			continue;
 		}
-		STAILQ_REMOVE_HEAD(&lane->waiting, next);
+		take(lane, &taken);
 		pthread_mutex_unlock(&lane->mutex);
-		work->run(work, context);
+		run(lane, &taken, context);
 		pthread_mutex_lock(&lane->mutex);
 		is_first = STAILQ_EMPTY(&lane->finished);
-		STAILQ_INSERT_TAIL(&lane->finished, work, next);
+		STAILQ_CONCAT(&lane->finished, &taken);
 		if (is_first) { /* else the loop has been woken and has not come yet */
 			/* Whoever is woken wants the mutex at once. */
 			pthread_mutex_unlock(&lane->mutex);
@@ -64,6 +92,27 @@ static void on_wake(uv_async_t *wake)
 	while ((work = STAILQ_FIRST(&finished)) != NULL) {
 		STAILQ_REMOVE_HEAD(&finished, next);
 		work->done(work);
+	}
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+	struct lane *lane = turn->data;
+	unsigned together = lane->settings.run_together != NULL ? lane->settings.n_together : 1;
+	unsigned n;
+
+	if (!lane->has_submitted) {
+		return;
+	}
+	lane->has_submitted = false;
+	pthread_mutex_lock(&lane->mutex);
+	n = (lane->n_waiting + together - 1) / together;
+	if (n > lane->n_idle) {
+		n = lane->n_idle;
+	}
+	pthread_mutex_unlock(&lane->mutex);
+	for (; n > 0; n--) {
+		pthread_cond_signal(&lane->has_work);
 	}
 }
 
@@ -104,10 +153,13 @@ static int start_threads(struct lane *lane)
 	return -error;
 }
 
-static void on_wake_closed(uv_handle_t *handle)
+static void on_handle_closed(uv_handle_t *handle)
 {
 	struct lane *lane = handle->data;
 
+	if (--lane->n_handles > 0) {
+		return;
+	}
 	pthread_cond_destroy(&lane->has_work);
 	pthread_mutex_destroy(&lane->mutex);
 	free(lane->threads);
@@ -128,6 +180,11 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 	result = uv_async_init(loop, &lane->wake, on_wake);
 	lane->wake.data = lane;
 	assert(result == 0); /* the loop has had its eventfd since it began */
+	uv_prepare_init(loop, &lane->turn);
+	lane->turn.data = lane;
+	lane->n_handles = 2;
+	uv_prepare_start(&lane->turn, on_turn);
+	uv_unref((uv_handle_t *)&lane->turn);
 	result = lane->threads == NULL ? -ENOMEM : start_threads(lane);
 	if (result < 0) {
 		lane_close(lane);
@@ -139,13 +196,15 @@ void lane_submit(struct lane *lane, struct work *work)
 {
 	pthread_mutex_lock(&lane->mutex);
 	STAILQ_INSERT_TAIL(&lane->waiting, work, next);
+	lane->n_waiting++;
 	pthread_mutex_unlock(&lane->mutex);
-	pthread_cond_signal(&lane->has_work);
+	lane->has_submitted = true;
 }
 
 void lane_close(struct lane *lane)
 {
 	assert(STAILQ_EMPTY(&lane->waiting));
 	join_threads(lane);
-	uv_close((uv_handle_t *)&lane->wake, on_wake_closed);
+	uv_close((uv_handle_t *)&lane->wake, on_handle_closed);
+	uv_close((uv_handle_t *)&lane->turn, on_handle_closed);
 }

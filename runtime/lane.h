@@ -2,7 +2,10 @@
  * A lane: threads of its own for one kind of blocking work, so that no kind waits for another.
  *
  * Work is a struct with its inputs and its outcome. lane_submit() gives it to the lane; run() works
- * on it on one of the lane's threads and touches nothing else; done() gets it back on the loop. */
+ * on it on one of the lane's threads and touches nothing else; done() gets it back on the loop.
+ *
+ * Threads are woken at the end of the loop's turn, so that what came together can go together: see
+ * run_together. */
 #pragma once
 
 #include <pthread.h>
@@ -20,6 +23,10 @@ STAILQ_HEAD(work_queue, work);
 struct lane_settings {
 	const char *name; /* of its threads, 15 characters at most */
 	unsigned n_threads;
+	/* Run by a thread on all the work it takes at once, up to n_together, instead of each one's
+	 * run(). NULL: one by one. */
+	void (*run_together)(struct work_queue *queue, void *context);
+	unsigned n_together;
 	/* What each thread has for itself: run()'s context. Called on the thread; NULL for none. */
 	void *(*start)(void *data);
 	void (*stop)(void *context);
@@ -31,10 +38,15 @@ struct lane {
 	pthread_mutex_t mutex;
 	pthread_cond_t has_work;
 	struct work_queue waiting, finished;
+	unsigned n_waiting; /* works in the queue */
+	unsigned n_idle;    /* threads that wait for has_work */
 	bool is_closing;
 	pthread_t *threads;
 	unsigned n_started;
+	bool has_submitted; /* in this turn of the loop: its thread only */
+	unsigned n_handles;
 	uv_async_t wake;
+	uv_prepare_t turn; /* its end */
 	void (*on_closed)(struct lane *lane);
 	void *owner; /* the submitter's */
 };
