@@ -323,7 +323,7 @@ static int check_address(struct check *check, struct directory *directory,
 	reply = lmtp_check_path(&check->config.lmtp, &path, &address);
 	if (reply == REPLY_NONE) {
 		reply = lookup_resolve(
-		    directory, &check->config, &address, on_trace, &check->report, &facts);
+		    directory, &check->config, &address, NULL, on_trace, &check->report, &facts);
 	}
 	exit_code = exit_code_of(reply);
 	report_mailboxes(&check->report);

@@ -8,8 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int ask(
-    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data)
+/* What the resolver asks. */
+struct source {
+	struct directory *directory;
+	const struct prefetched
+	    *mailbox; /* of the recipient's own address; NULL: nothing is known */
+};
+
+static int ask(void *data_of_source, enum resolver_table table, const char *key,
+    resolver_row *on_row, void *data)
 {
 	static const enum directory_query queries[] = {
 		[RESOLVER_MAILBOX] = DIRECTORY_MAILBOX,
@@ -17,7 +24,15 @@ static int ask(
 		[RESOLVER_DOMAIN] = DIRECTORY_DOMAIN,
 	};
 
-	return directory_ask(source, queries[table], key, on_row, data);
+	struct source *source = data_of_source;
+
+	if (source->mailbox != NULL && source->mailbox->is_known) {
+		const struct prefetched *mailbox = source->mailbox;
+
+		source->mailbox = NULL; /* only the first question is about it */
+		return mailbox->has_row ? on_row(data, mailbox->row, mailbox->n, NULL, 0) : 0;
+	}
+	return directory_ask(source->directory, queries[table], key, on_row, data);
 }
 
 static enum reply reply_to(int result)
@@ -42,12 +57,13 @@ static enum reply reply_to(int result)
 }
 
 enum reply lookup_resolve(struct directory *directory, const struct config *config,
-    const struct address *address, resolver_trace *trace, void *trace_data,
-    struct recipient_facts *facts)
+    const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
+    void *trace_data, struct recipient_facts *facts)
 {
+	struct source source = { .directory = directory, .mailbox = mailbox };
 	const struct resolver resolver = {
 		.ask = ask,
-		.source = directory,
+		.source = &source,
 		.delimiters = config->lmtp.recipient_delimiter,
 		.trace = trace,
 		.trace_data = trace_data,
@@ -61,27 +77,102 @@ enum reply lookup_resolve(struct directory *directory, const struct config *conf
 	return reply_to(result);
 }
 
+/* Waited in the queue behind look-ups that the database lets hang: answer now, so that the wait
+ * stays bounded however many sessions there are. */
+static bool is_late(const struct lookup *lookup)
+{
+	uint64_t patience = (uint64_t)lookup->service->config.directory.timeout * 1000000000u;
+
+	return uv_hrtime() - lookup->submitted > patience;
+}
+
 static void run_lookup(struct work *work, void *context)
 {
 	struct lookup *lookup = (struct lookup *)work;
 	struct directory *directory = context;
-	uint64_t patience = (uint64_t)lookup->service->config.directory.timeout * 1000000000u;
 
 	if (directory == NULL) {
 		lookup->reply = REPLY_NO_MEMORY;
 		return;
 	}
-	/* Waited in the queue behind look-ups that the database lets hang: answer now, so that the wait
-	 * stays bounded however many sessions there are. */
-	if (uv_hrtime() - lookup->submitted > patience) {
+	if (is_late(lookup)) {
 		snprintf(lookup->facts->error, sizeof(lookup->facts->error),
 		    "no connection became free within mysql.timeout; the last error was: %s",
 		    directory_error(directory));
 		lookup->reply = REPLY_NO_DATABASE;
 		return;
 	}
-	lookup->reply = lookup_resolve(
-	    directory, &lookup->service->config, &lookup->address, NULL, NULL, lookup->facts);
+	lookup->reply = lookup_resolve(directory, &lookup->service->config, &lookup->address,
+	    &lookup->mailbox, NULL, NULL, lookup->facts);
+}
+
+/* Look-ups whose first question goes out together, and the keys of that. */
+struct party {
+	struct lookup *lookups[DIRECTORY_TOGETHER_MAX];
+	struct address addresses[DIRECTORY_TOGETHER_MAX];
+	const char *keys[DIRECTORY_TOGETHER_MAX];
+	unsigned n;
+};
+
+static bool is_ascii(const char *text)
+{
+	while (*text != '\0' && (unsigned char)*text < 0x80) {
+		text++;
+	}
+	return *text == '\0';
+}
+
+static void on_row_together(void *data, unsigned key, const char *value, size_t n)
+{
+	struct prefetched *mailbox = &((struct party *)data)->lookups[key]->mailbox;
+
+	/* Several rows, or a long one: let it be asked for alone. */
+	if (mailbox->has_row || value == NULL || n >= sizeof(mailbox->row)) {
+		mailbox->n = SIZE_MAX;
+		mailbox->has_row = true;
+		return;
+	}
+	memcpy(mailbox->row, value, n);
+	mailbox->n = n;
+	mailbox->has_row = true;
+}
+
+static void ask_together(struct party *party, struct directory *directory)
+{
+	unsigned n =
+	    directory_ask_together(directory, party->keys, party->n, on_row_together, party);
+
+	for (unsigned i = 0; i < n; i++) {
+		struct prefetched *mailbox = &party->lookups[i]->mailbox;
+
+		mailbox->is_known = mailbox->n != SIZE_MAX;
+	}
+}
+
+void lookup_run_together(struct work_queue *queue, void *context)
+{
+	struct party party = { .n = 0 };
+	struct work *work;
+
+	STAILQ_FOREACH (work, queue, next) {
+		struct lookup *lookup = (struct lookup *)work;
+
+		/* A character that the column's charset lacks would fail them all. */
+		if (work->run == run_lookup && !is_late(lookup) && is_ascii(lookup->address.text)) {
+			struct address *address = &party.addresses[party.n];
+
+			*address = lookup->address;
+			address_lower(address);
+			party.keys[party.n] = address->text;
+			party.lookups[party.n++] = lookup;
+		}
+	}
+	if (party.n > 1 && context != NULL) {
+		ask_together(&party, context);
+	}
+	STAILQ_FOREACH (work, queue, next) {
+		work->run(work, context);
+	}
 }
 
 static void done_lookup(struct work *work)

@@ -12,10 +12,19 @@ struct recipient_facts {
 	char error[512]; /* why the database gave no answer */
 };
 
+/* The answer to a recipient's first question, when it was asked together with those of others. */
+struct prefetched {
+	bool is_known;
+	bool has_row;
+	size_t n;
+	char row[ADDRESS_MAX + 1];
+};
+
 struct lookup {
 	struct work work;
 	struct service *service;
 	struct address address;
+	struct prefetched mailbox;
 	uint64_t submitted; /* uv_hrtime() */
 	enum reply reply;   /* the outcome */
 	struct recipient_facts *facts;
@@ -31,7 +40,10 @@ void lookup_free(struct lookup *lookup);
 
 void recipient_facts_free(void *facts);
 
-/* The look-up itself, for the lane and for --check. Blocking. */
+/* For the lane: look-ups that wait side by side. */
+void lookup_run_together(struct work_queue *queue, void *context);
+
+/* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. */
 enum reply lookup_resolve(struct directory *directory, const struct config *config,
-    const struct address *address, resolver_trace *trace, void *trace_data,
-    struct recipient_facts *facts);
+    const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
+    void *trace_data, struct recipient_facts *facts);

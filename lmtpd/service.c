@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lmtpd/lookup.h"
+
 static void *start_lookups(void *data)
 {
 	struct service *service = data;
@@ -41,6 +43,8 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 	const struct lane_settings settings[SERVICE_LANES] = {
 		[SERVICE_LOOKUPS] = { .name = "lookup",
 		    .n_threads = config->mysql.connections,
+		    .run_together = lookup_run_together,
+		    .n_together = DIRECTORY_TOGETHER_MAX,
 		    .start = start_lookups,
 		    .stop = stop_lookups,
 		    .data = service },

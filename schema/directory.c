@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The only code that includes mysql.h. Blocking prepared statements with time-outs, on a lane's
+ * Connections and questions to MySQL. Blocking prepared statements with time-outs, on a lane's
  * thread: they build with MariaDB's client and with Oracle's. No automatic reconnect of the
  * library's: it would silently lose the statements. */
-#include "schema/directory.h"
+#include "schema/directory_private.h"
 
 #include <errno.h>
-#include <mysql.h>
 #include <errmsg.h>
 #include <mysqld_error.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,28 +14,9 @@
 #include <unistd.h>
 
 #include "schema/host.h"
-#include "schema/query.h"
 
 enum {
-	COLUMNS_MAX = 2,
 	VALUE_ROOM = 512, /* longer values are fetched again with more room */
-};
-
-/* my_bool in MariaDB and MySQL 5, bool in MySQL 8. */
-typedef __typeof__(*((MYSQL_BIND *)0)->is_null) mysql_flag;
-
-struct statement {
-	struct query query;
-	MYSQL_STMT *handle;
-	unsigned n_columns;
-};
-
-struct directory {
-	const struct directory_settings *settings;
-	MYSQL *mysql; /* NULL: not connected */
-	const char *host;
-	struct statement statements[DIRECTORY_QUERIES];
-	char error[512];
 };
 
 static const struct {
@@ -79,16 +58,6 @@ const char *directory_host(const struct directory *directory)
 
 int directory_check_settings(const struct directory_settings *settings, char *error, size_t n_error)
 {
-	for (size_t h = 0; h < settings->n_hosts; h++) {
-		struct host host;
-
-		if (host_parse(&host, settings->hosts[h]) != 0) {
-			snprintf(error, n_error,
-			    "hosts: \"%s\" is neither name, name:port, [v6]:port nor unix:/path",
-			    settings->hosts[h]);
-			return -1;
-		}
-	}
 	for (size_t i = 0; i < settings->n_hosts; i++) {
 		struct host host;
 
@@ -136,8 +105,9 @@ struct directory *directory_new(const struct directory_settings *settings)
 	return directory;
 }
 
-static void disconnect(struct directory *directory)
+void directory_disconnect(struct directory *directory)
 {
+	together_close(directory);
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		if (directory->statements[i].handle != NULL) {
 			mysql_stmt_close(directory->statements[i].handle);
@@ -155,7 +125,7 @@ void directory_free(struct directory *directory)
 	if (directory == NULL) {
 		return;
 	}
-	disconnect(directory);
+	directory_disconnect(directory);
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		query_deinit(&directory->statements[i].query);
 	}
@@ -227,7 +197,7 @@ static int connect_host(struct directory *directory, const char *host)
 		unsigned code = mysql_errno(directory->mysql);
 		int result = fail(directory, "connect", mysql_error(directory->mysql), code);
 
-		disconnect(directory);
+		directory_disconnect(directory);
 		return is_refusal(code) ? DIRECTORY_REFUSED : result;
 	}
 	return 0;
@@ -287,7 +257,7 @@ static int prepare_all(struct directory *directory)
 			int result = prepare(directory, &directory->statements[i]);
 
 			if (result != 0) {
-				disconnect(directory);
+				directory_disconnect(directory);
 				return result;
 			}
 		}
@@ -332,21 +302,20 @@ static bool is_stale(unsigned code)
 	}
 }
 
-static int execute(struct directory *directory, struct statement *statement, const char *key)
+void directory_bind(
+    const struct query *query, const char *key, MYSQL_BIND *binds, unsigned long *lengths)
 {
-	MYSQL_BIND binds[QUERY_PARAMETERS_MAX];
-	unsigned long lengths[QUERY_PARAMETERS_MAX];
 	const char *at = strrchr(key, '@');
 
-	memset(binds, 0, sizeof(binds));
-	for (size_t i = 0; i < statement->query.n_parameters; i++) {
+	memset(binds, 0, query->n_parameters * sizeof(*binds));
+	for (size_t i = 0; i < query->n_parameters; i++) {
 		const char *value = key;
 		size_t n = strlen(key);
 
-		if (statement->query.parameters[i] == 'd' && at != NULL) {
+		if (query->parameters[i] == 'd' && at != NULL) {
 			value = at + 1;
 			n = strlen(value);
-		} else if (statement->query.parameters[i] == 'n' && at != NULL) {
+		} else if (query->parameters[i] == 'n' && at != NULL) {
 			n = (size_t)(at - key);
 		}
 		lengths[i] = n;
@@ -355,6 +324,14 @@ static int execute(struct directory *directory, struct statement *statement, con
 		binds[i].buffer_length = n;
 		binds[i].length = &lengths[i];
 	}
+}
+
+static int execute(struct directory *directory, struct statement *statement, const char *key)
+{
+	MYSQL_BIND binds[QUERY_PARAMETERS_MAX];
+	unsigned long lengths[QUERY_PARAMETERS_MAX];
+
+	directory_bind(&statement->query, key, binds, lengths);
 	if (mysql_stmt_bind_param(statement->handle, binds) != 0 ||
 	    mysql_stmt_execute(statement->handle) != 0) {
 		return fail_statement(directory, statement, "execute");
@@ -454,7 +431,7 @@ static int fetch_rows(
 		return 0;
 	}
 	/* Rows that nobody wants may be millions: closing is cheaper than reading them. */
-	disconnect(directory);
+	directory_disconnect(directory);
 	return result;
 }
 
@@ -506,7 +483,7 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 		if (is_beyond_charset(code, key)) {
 			return 0;
 		}
-		disconnect(directory);
+		directory_disconnect(directory);
 		/* Once more if an old connection broke; not if this one let us wait. */
 		if (!was_connected || attempt > 0 || !is_stale(code) ||
 		    seconds_since(&start) >= (long)directory->settings->timeout) {

@@ -20,6 +20,8 @@ enum directory_query {
 
 enum {
 	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
+	DIRECTORY_TOGETHER_MAX = 16, /* keys in one statement */
+	DIRECTORY_TOGETHER_VALUE_MAX = 512,
 };
 
 struct directory_settings {
@@ -67,6 +69,15 @@ typedef int directory_row(
  * here a query that is refused is one of them. */
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
     directory_row *on_row, void *data);
+
+/* One row of directory_ask_together(): of keys[key]. */
+typedef void directory_together_row(void *data, unsigned key, const char *value, size_t n);
+
+/* Runs user_query for the first of n keys in one statement, and calls on_row for each row. Returns
+ * how many keys were answered, a power of two up to DIRECTORY_TOGETHER_MAX; 0 when it could not be
+ * done, for whatever reason: then rows that were told are void, and directory_ask() tells why. */
+unsigned directory_ask_together(struct directory *directory, const char *const *keys, unsigned n,
+    directory_together_row *on_row, void *data);
 
 /* "mysql 127.0.0.1: connect: Connection refused (2003)"; of the last call that failed. */
 const char *directory_error(const struct directory *directory);
