@@ -93,7 +93,7 @@ static const struct settings_key keys[] = {
 	{ "maildir", "path", SETTINGS_TEXT, "Maildir", 0, 0, check_path },
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", 0, 0, NULL },
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", 0, 0, NULL },
-	{ "maildir", "writers", SETTINGS_NUMBER, "32", 1, 512, NULL },
+	{ "maildir", "writers", SETTINGS_NUMBER, "64", 1, 512, NULL },
 	{ "mysql", "user_query", SETTINGS_TEXT,
 	    "SELECT email FROM virtual_users WHERE email = '%u'", 0, 0, NULL },
 	/* The second column lets lmtpd see that the row is the one that was asked for. */

@@ -164,7 +164,7 @@ int server_run(struct server *server, const char *config_file, struct config *co
 	};
 	enum {
 		RESERVED = 64,
-		PER_WRITER = 64
+		PER_WRITER = 32
 	}; /* descriptors that are not connections */
 	char error[512];
 	int result;

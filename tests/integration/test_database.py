@@ -232,3 +232,58 @@ def test_account_on_the_whole_database(make_lmtpd, guide_database):
     assert daemon.config["mysql"]["dbname"] == "guide"
     with daemon.session() as session:
         session.deliver("alias@example.com")
+
+
+def ask(session, addresses):
+    """RCPT for all addresses in one segment: their look-ups go out together."""
+    session.send(b"".join(b"RCPT TO:<" + a.encode() + b">\r\n" for a in addresses))
+    return [reply.status for reply in session.replies(len(addresses))]
+
+
+MIXED = {
+    EMAIL1: "250 2.1.5", "nobody@example.com": "550 5.1.1", "alias@example.com": "250 2.1.5",
+    "Email2@Example.COM": "250 2.1.5", "email1+detail@example.com": "250 2.1.5",
+    "x@elsewhere.example": "550 5.1.2", "\u00e9mail1@example.com": "550 5.1.1",
+    "\U0001f600@example.com": "550 5.1.1", "email1@example.com ": "550 5.1.3",
+    "nobody+detail@example.com": "550 5.1.1", "a/b@example.com": "550 5.1.3",
+}
+
+
+@pytest.mark.parametrize("query", [
+    "SELECT email FROM virtual_users WHERE email = '%u'",
+    # Not to be put together with others: it must then go alone.
+    "SELECT email FROM virtual_users WHERE email = '%u' -- a comment",
+    # Several rows for a key, of which one may count.
+    "SELECT email FROM virtual_users WHERE email = '%u' OR email LIKE 'email%%'",
+    # Too long for the short cut.
+    "SELECT email FROM virtual_users WHERE email = '%u' UNION ALL SELECT REPEAT('x@', 2000)",
+    "SELECT email FROM virtual_users WHERE email = CONCAT('%n', '@', '%d') ORDER BY email LIMIT 1",
+])
+def test_together(lmtpd, query):
+    """Whoever is asked for beside whom: everybody gets the answer that he gets alone."""
+    daemon = lmtpd(mysql={"user_query": query, "connections": 1}, lmtp={"recipient_limit": 200})
+    addresses = list(MIXED)
+    with daemon.session() as session:
+        for n in range(1, 14):
+            several = [addresses[(n * i + n) % len(addresses)] for i in range(3 * n)]
+            session.mail()
+            assert ask(session, several) == [MIXED[address] for address in several]
+            assert session.command("RSET").code == 250
+
+
+def test_together_while_the_database_is_away(daemon, database):
+    addresses = [EMAIL1, EMAIL2, "nobody@example.com"] * 10
+    answers = ["250 2.1.5", "250 2.1.5", "550 5.1.1"] * 10
+    with daemon.session() as session:
+        session.mail()
+        assert ask(session, addresses) == answers
+        database.kill()
+        assert ask(session, addresses) == ["451 4.4.3"] * 30
+        database.start()
+        assert ask(session, addresses) == answers
+        database.freeze()
+        try:
+            assert ask(session, addresses) == ["451 4.4.3"] * 30
+        finally:
+            database.thaw()
+        wait_until(lambda: ask(session, addresses) == answers, 10, "return of the database")

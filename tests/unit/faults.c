@@ -31,7 +31,7 @@ int __wrap_linkat(int from_fd, const char *from, int fd, const char *name, int f
 int __wrap_mkdirat(int fd, const char *name, mode_t mode);
 int __wrap_open64(const char *path, int flags, mode_t mode);
 int __wrap_openat64(int fd, const char *name, int flags, mode_t mode);
-long __wrap_syscall(long number, long a, long b, long c, long d);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
 ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at);
 int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
@@ -192,10 +192,11 @@ int __wrap_openat64(int fd, const char *name, int flags, mode_t mode)
 }
 
 /* openat2, for which libc has no function. */
-long __wrap_syscall(long number, long a, long b, long c, long d)
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-	return number == SYS_openat2 && fails(FAULT_OPENAT2) ? -1
-							     : __real_syscall(number, a, b, c, d);
+	return number == SYS_openat2 && fails(FAULT_OPENAT2)
+		   ? -1
+		   : __real_syscall(number, a, b, c, d, e, f);
 }
 
 int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status)

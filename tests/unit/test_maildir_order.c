@@ -114,6 +114,27 @@ static void test_age_unknown(void **state)
 	}
 }
 
+/* What was there when the whole filesystem was synced is durable, however young it is. The last
+ * test: it counts for the process. */
+static void test_settled(void **state)
+{
+	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
+	struct mailroot *mailroot = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
+		mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
+		mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+		deliver(mailroot, &before, 1);
+		expect_saved(mailroot, i == 0);
+		assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1 + (i == 0 ? PARENTS : 0));
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+		maildir_root_settle(&mailroot->root);
+	}
+	deliver(mailroot, &mailroot_plain, 1);
+	expect_saved(mailroot, true);
+}
+
 /* A sync of the way that failed was none: the next delivery does it again. */
 static void test_failed_sync_is_not_remembered(void **state)
 {
@@ -213,6 +234,7 @@ int main(void)
 		TEST(test_failed_fsync_is_not_repeated),
 		TEST(test_prepared_before_it_appears),
 		TEST(test_new_is_made_last),
+		TEST(test_settled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
