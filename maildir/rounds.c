@@ -92,9 +92,9 @@ static bool wait_for_start(struct rounds *rounds, uint32_t number)
 	struct timespec deadline;
 
 	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_nsec += ROUNDS_PATIENCE_MS * 1000000l;
-	if (deadline.tv_nsec >= 1000000000l) {
-		deadline.tv_nsec -= 1000000000l;
+	deadline.tv_nsec += ROUNDS_PATIENCE_MS * 1000000L;
+	if (deadline.tv_nsec >= 1000000000L) {
+		deadline.tv_nsec -= 1000000000L;
 		deadline.tv_sec++;
 	}
 	while (rounds->number == number) {
