@@ -1,5 +1,6 @@
 """A Debian 12 that systemd boots, in a container without a network but its own loopback."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -26,6 +27,7 @@ class Container(Daemon):
 
     def __init__(self, image, directory):
         super().__init__(directory / "console.log")
+        self.init_handle = None
         self.root = directory / "root"
         run_checked("cp", "-a", "--reflink=auto", image, self.root)
         (self.root / "etc/hostname").write_text(f"{HOST}\n")
@@ -58,6 +60,7 @@ class Container(Daemon):
                 "running", "degraded")
 
         self.wait_until_answers(has_booted, 120)
+        self.init_handle = os.pidfd_open(self.init())
 
     def inside(self, *command, namespaces="-a"):
         words = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
@@ -99,10 +102,20 @@ class Container(Daemon):
     def reboot(self):
         self.try_run("systemctl reboot")
         assert self.process.wait(90) == REBOOT, self.output()
+        os.close(self.init_handle)
         self.start()
 
     def stop(self, seconds=90):
         return super().stop(seconds)
+
+    def kill(self):
+        """Its first process takes all others along; that of systemd-nspawn would leave them."""
+        if self.init_handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.init_handle, signal.SIGKILL)
+            os.close(self.init_handle)
+            self.init_handle = None
+        super().kill()
 
     def load(self, *arguments):
         return Load(self, arguments)
