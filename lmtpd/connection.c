@@ -20,6 +20,10 @@
 #include "runtime/stream.h"
 #include "runtime/log.h"
 
+enum {
+	LAST_SILENCE = 1000 /* ms that a client may be silent between transactions at the end */
+};
+
 struct connection {
 	LIST_ENTRY(connection) entry;
 	struct server *server;
@@ -376,15 +380,28 @@ static void proceed(struct connection *connection)
 	finish(connection);
 }
 
+/* Milliseconds that the client may be silent. */
+static uint64_t silence_max(const struct connection *connection)
+{
+	return connection->lmtp.is_shutting_down && !lmtp_is_in_transaction(&connection->lmtp)
+		   ? LAST_SILENCE
+		   : (uint64_t)connection->service->config.idle_timeout * 1000;
+}
+
 /* The timer is not moved with each byte; it looks at the last sign of life when it fires. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct connection *connection = timer->data;
-	uint64_t limit = (uint64_t)connection->service->config.idle_timeout * 1000;
+	uint64_t limit = silence_max(connection);
 	uint64_t idle = uv_now(&connection->server->daemon.loop) - connection->active;
 
 	if (has_work_out(connection) || idle < limit) {
-		uv_timer_start(timer, on_timer, has_work_out(connection) ? limit : limit - idle, 0);
+		uint64_t rest = has_work_out(connection) ? limit : limit - idle;
+
+		if (connection->lmtp.is_shutting_down && rest > LAST_SILENCE) {
+			rest = LAST_SILENCE; /* the transaction may be over by then */
+		}
+		uv_timer_start(timer, on_timer, rest, 0);
 		return;
 	}
 	if (connection->stream.is_writing) {
@@ -465,7 +482,9 @@ int connection_open_stdio(struct server *server)
 void connection_shut_down(struct connection *connection)
 {
 	lmtp_shut_down(&connection->lmtp);
-	proceed(connection);
+	if (!connection->is_closed) {
+		on_timer(&connection->timer);
+	}
 }
 
 void connection_drop(struct connection *connection)

@@ -164,6 +164,13 @@ static void on_rset(struct lmtp *lmtp, struct lmtp_step *step)
 	}
 }
 
+/* A client that was let between transactions a moment ago has its next one on the way; told 421 now,
+ * Postfix would put that message off for minutes. */
+static bool may_go_on(const struct lmtp *lmtp, enum verb verb)
+{
+	return lmtp->sender != NULL || verb == VERB_LHLO || verb == VERB_MAIL || verb == VERB_QUIT;
+}
+
 /* text is NULL for a line that is no command at all. */
 void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step)
 {
@@ -174,12 +181,7 @@ void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_
 		step->want = LMTP_WAIT;
 		return;
 	}
-	if (lmtp->is_shutting_down && command.verb != VERB_QUIT &&
-	    !(lmtp->has_begun && command.verb == VERB_BDAT)) { /* a body on its way is taken */
-		if (lmtp->n_attempts > 0) {
-			step->want = LMTP_WAIT;
-			return;
-		}
+	if (lmtp->is_shutting_down && !may_go_on(lmtp, command.verb)) {
 		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
 		return;
 	}

@@ -227,15 +227,12 @@ void lmtp_delivered(struct lmtp *lmtp, const char *id)
 void lmtp_shut_down(struct lmtp *lmtp)
 {
 	lmtp->is_shutting_down = true;
-	if (lmtp->phase == LMTP_PHASE_COMMAND && lmtp->sender == NULL && lmtp->line.n == 0) {
-		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
-	}
 }
 
 void lmtp_time_out(struct lmtp *lmtp)
 {
 	if (lmtp->phase != LMTP_PHASE_CLOSED) {
-		lmtp_close_with(lmtp, REPLY_IDLE);
+		lmtp_close_with(lmtp, lmtp->is_shutting_down ? REPLY_SHUTTING_DOWN : REPLY_IDLE);
 	}
 }
 
@@ -253,4 +250,9 @@ void lmtp_sent(struct lmtp *lmtp, size_t n)
 bool lmtp_is_in_body(const struct lmtp *lmtp)
 {
 	return lmtp->phase == LMTP_PHASE_DELIVERING || lmtp->has_begun;
+}
+
+bool lmtp_is_in_transaction(const struct lmtp *lmtp)
+{
+	return lmtp->sender != NULL || lmtp->phase != LMTP_PHASE_COMMAND;
 }

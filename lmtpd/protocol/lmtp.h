@@ -127,11 +127,11 @@ void lmtp_delivered(struct lmtp *lmtp, const char *id);
 enum reply lmtp_check_path(
     const struct lmtp_settings *settings, const struct path *path, struct address *address_r);
 
-/* From now on sessions are closed between transactions (421). Between commands that happens at
- * once; a body that is on its way is still taken and answered. */
+/* From now on the session ends between transactions (421): with the end of the one under way, or of
+ * one that begins yet, or with any other command. */
 void lmtp_shut_down(struct lmtp *lmtp);
 
-/* The client was silent for too long. */
+/* The client was silent for too long, or for a moment after lmtp_shut_down(). */
 void lmtp_time_out(struct lmtp *lmtp);
 
 const char *lmtp_output(const struct lmtp *lmtp, size_t *n_r);
@@ -139,3 +139,6 @@ void lmtp_sent(struct lmtp *lmtp, size_t n);
 
 /* Is a message on its way (from DATA to its replies)? */
 bool lmtp_is_in_body(const struct lmtp *lmtp);
+
+/* Is an envelope or a message on its way? */
+bool lmtp_is_in_transaction(const struct lmtp *lmtp);

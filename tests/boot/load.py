@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-PAUSE = 0.05
+PAUSE = 0.01
 TO = "email1@example.com"
 
 accepted = []

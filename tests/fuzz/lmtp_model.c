@@ -253,8 +253,8 @@ static void on_data(struct model *model)
 
 static void on_command(struct model *model, const struct command *command, enum reply reply)
 {
-	bool goes_on =
-	    command->verb == VERB_QUIT || (command->verb == VERB_BDAT && model->has_chunks);
+	bool goes_on = model->has_sender || command->verb == VERB_LHLO ||
+		       command->verb == VERB_MAIL || command->verb == VERB_QUIT;
 
 	if (is_ending(model) && !goes_on) {
 		close_with(model, REPLY_SHUTTING_DOWN);
@@ -320,11 +320,7 @@ void lmtp_model(
 	}
 	put_reply(&model, REPLY_GREETING, NULL, session->settings->hostname);
 	while (!model.is_closed && !model.is_over) {
-		/* Between transactions the last word is said at once. */
-		if (session->event == LMTP_EVENT_SHUT_DOWN && model.in == event &&
-		    !model.has_sender) {
-			close_with(&model, REPLY_SHUTTING_DOWN);
-		} else if (model.in == model.end) {
+		if (model.in == model.end) {
 			model.is_over = true;
 		} else {
 			take_line(&model);

@@ -14,6 +14,7 @@ from harness.lmtp import Client, message, stuffed
 from harness.process import MAIL_GROUP, MAIL_ID, wait_until
 
 EMAIL1 = "email1@example.com"
+EMAIL2 = "email2@example.com"
 
 
 # --- users ------------------------------------------------------------------
@@ -134,6 +135,7 @@ def test_sigterm_when_idle(lmtpd):
 
 
 def test_sigterm_tells_idle_sessions(lmtpd):
+    """After a moment in which a transaction may begin yet."""
     daemon = lmtpd()
     fresh = daemon.session()
     used = daemon.session()
@@ -145,19 +147,51 @@ def test_sigterm_tells_idle_sessions(lmtpd):
     assert daemon.process.wait(30) == 0
 
 
-@pytest.mark.parametrize("command", ["RCPT TO:<email1@example.com>", "DATA", "RSET"])
-def test_sigterm_before_the_data(lmtpd, command):
-    """The next command of an open transaction is answered with 421; the client keeps the mail."""
+def test_sigterm_within_a_transaction(lmtpd):
+    """It goes on to its end: a 421 now would make Postfix put the message off for minutes."""
     daemon = lmtpd()
     session = daemon.session()
     session.mail()
     session.rcpt(EMAIL1)
     daemon.signal(signal.SIGTERM)
     wait_until(lambda: not daemon.is_answering(), 10, "end of listening")
-    assert session.command(command).status == "421 4.3.2"
+    assert session.rcpt(EMAIL2).code == 250
+    assert session.command("DATA").code == 354
+    session.send(stuffed(message()))
+    assert [session.reply().status for _ in range(3)] == ["250 2.0.0", "250 2.0.0", "421 4.3.2"]
     assert session.is_closed()
     assert daemon.process.wait(30) == 0
-    assert daemon.reached() == {}
+    daemon.mailbox("example.com/email1").message()
+
+
+@pytest.mark.parametrize("hello", ["before", "behind"])
+def test_sigterm_with_a_transaction_on_its_way(lmtpd, hello):
+    """What a client sends that was let in just before is taken too, and nothing after it."""
+    daemon = lmtpd()
+    session = daemon.connect()
+    assert session.reply().code == 220
+    if hello == "before":
+        session.command("LHLO client.example.net")
+    daemon.signal(signal.SIGTERM)
+    if hello == "behind":
+        session.command("LHLO client.example.net")
+    session.deliver(EMAIL1)
+    assert session.reply().status == "421 4.3.2"
+    assert session.is_closed()
+    assert daemon.process.wait(30) == 0
+    daemon.mailbox("example.com/email1").message()
+
+
+def test_sigterm_and_a_transaction_that_is_given_up(lmtpd):
+    """RSET, which is also how Postfix asks whether a session can be used again."""
+    daemon = lmtpd()
+    session = daemon.session()
+    session.mail()
+    daemon.signal(signal.SIGTERM)
+    assert session.command("RSET").code == 250
+    assert session.command("RSET").status == "421 4.3.2"
+    assert session.is_closed()
+    assert daemon.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("before, after", [

@@ -6,41 +6,46 @@
 
 #include "conversation.h" /* cppcheck finds its macros beside it only */
 
-/* At once between transactions; within one at its next command; a body that has begun is taken. */
+/* With the end of the transaction, of one that comes yet, or with any other command. */
 static const struct conversation shut_downs[] = {
 	{ .name = "before LHLO",
 	    .input = TEXT(""),
 	    .event = CONVERSATION_SHUT_DOWN,
-	    .more = TEXT(LHLO),
-	    .output = GREETING SHUTTING_DOWN },
-	{ .name = "between transactions",
+	    .more = TEXT(OPEN "DATA\r\nx\r\n.\r\nNOOP\r\n"),
+	    .output = OPENED START SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("x\\n") },
+	{ .name = "between transactions, the next one on its way",
 	    .input = TEXT(OPEN "DATA\r\nx\r\n.\r\n"),
 	    .event = CONVERSATION_SHUT_DOWN,
-	    .more = TEXT(MAIL),
-	    .output = OPENED START SAVED("user") SHUTTING_DOWN },
-	{ .name = "behind RSET",
-	    .input = TEXT(OPEN "RSET\r\n"),
+	    .more = TEXT(MAIL RCPT("user") "DATA\r\ny\r\n.\r\n" MAIL),
+	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("user") START SAVED("user")
+		SHUTTING_DOWN,
+	    .events = DELIVERED("x\\n") DELIVERED("y\\n") },
+	{ .name = "between transactions, RSET",
+	    .input = TEXT(LHLO),
 	    .event = CONVERSATION_SHUT_DOWN,
-	    .output = OPENED OK SHUTTING_DOWN },
+	    .more = TEXT("RSET\r\n" MAIL),
+	    .output = HELLO SHUTTING_DOWN },
+	{ .name = "between transactions, silence",
+	    .input = TEXT(LHLO),
+	    .event = CONVERSATION_SHUT_DOWN,
+	    .output = HELLO },
 	{ .name = "within a command",
 	    .input = TEXT(LHLO "NO"),
 	    .event = CONVERSATION_SHUT_DOWN,
 	    .more = TEXT("OP\r\nNOOP\r\n"),
 	    .output = HELLO SHUTTING_DOWN },
-	{ .name = "within a command that has not come whole",
-	    .input = TEXT(LHLO "NO"),
-	    .event = CONVERSATION_SHUT_DOWN,
-	    .output = HELLO },
 	{ .name = "behind MAIL",
 	    .input = TEXT(LHLO MAIL),
 	    .event = CONVERSATION_SHUT_DOWN,
-	    .more = TEXT(RCPT("user") RCPT("user")),
-	    .output = HELLO SENDER_OK SHUTTING_DOWN },
+	    .more = TEXT(RCPT("user") "RSET\r\nRSET\r\n"),
+	    .output = OPENED OK SHUTTING_DOWN },
 	{ .name = "behind RCPT",
 	    .input = TEXT(OPEN),
 	    .event = CONVERSATION_SHUT_DOWN,
-	    .more = TEXT("DATA\r\n"),
-	    .output = OPENED SHUTTING_DOWN },
+	    .more = TEXT("DATA\r\nx\r\n.\r\n" MAIL),
+	    .output = OPENED START SAVED("user") SHUTTING_DOWN,
+	    .events = DELIVERED("x\\n") },
 	{ .name = "QUIT is answered",
 	    .input = TEXT(OPEN),
 	    .event = CONVERSATION_SHUT_DOWN,
@@ -108,20 +113,40 @@ static void test_shut_downs_in_chunks(void **state)
 	check_conversations(shut_downs_in_chunks, LENGTH(shut_downs_in_chunks));
 }
 
-/* The end of the daemon while look-ups are out: their replies still come, before the last word. */
+/* The end of the daemon while look-ups are out: the transaction goes on all the same. */
 static void test_shut_down_with_look_ups(void **state)
 {
 	struct edge edge;
-	static const char input[] = LHLO MAIL RCPT("user") RCPT("unknown");
+	static const char input[] = LHLO MAIL RCPT("user") RCPT("unknown"),
+			  data[] = "DATA\r\nx\r\n.\r\n";
 
 	edge_init(&edge, &edge_settings, EDGE_REVERSED, 64);
 	edge_feed(&edge, input, strlen(input));
 	edge_shut_down(&edge);
-	edge_feed(&edge, "DATA\r\n", strlen("DATA\r\n"));
+	edge_feed(&edge, data, strlen(data));
 	expect_text("look-ups are out", edge.output.p, HELLO SENDER_OK);
 	edge_settle(&edge);
 	expect_text("look-ups are in", edge.output.p,
-	    HELLO SENDER_OK RCPT_OK("user") NO_USER("unknown") SHUTTING_DOWN);
+	    HELLO SENDER_OK RCPT_OK("user") NO_USER("unknown") START SAVED("user") SHUTTING_DOWN);
+	assert_true(edge.is_closed);
+	edge_deinit(&edge);
+}
+
+/* Silence then has another reason. */
+static void test_shut_down_and_time_out(void **state)
+{
+	struct edge edge;
+
+	edge_init(&edge, &edge_settings, EDGE_REVERSED, 64);
+	edge_feed(&edge, LHLO, strlen(LHLO));
+	assert_false(lmtp_is_in_transaction(&edge.lmtp));
+	edge_feed(&edge, MAIL, strlen(MAIL));
+	assert_true(lmtp_is_in_transaction(&edge.lmtp));
+	edge_feed(&edge, "RSET\r\n", strlen("RSET\r\n"));
+	assert_false(lmtp_is_in_transaction(&edge.lmtp));
+	edge_shut_down(&edge);
+	edge_time_out(&edge);
+	expect_text("silence", edge.output.p, HELLO SENDER_OK OK SHUTTING_DOWN);
 	assert_true(edge.is_closed);
 	edge_deinit(&edge);
 }
@@ -236,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_shut_downs),
 		cmocka_unit_test(test_shut_downs_in_chunks),
 		cmocka_unit_test(test_shut_down_with_look_ups),
+		cmocka_unit_test(test_shut_down_and_time_out),
 		cmocka_unit_test(test_time_outs),
 		cmocka_unit_test(test_flush),
 		cmocka_unit_test(test_nothing_taken_while_delivering),
