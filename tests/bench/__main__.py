@@ -1,92 +1,160 @@
-"""Measures mail delivery; see ./dev bench."""
+"""Measures mail delivery; see ./dev bench and CONTRIBUTING.md."""
 
 import argparse
 import os
 import shutil
 import signal
-import statistics
 import sys
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "tests/integration"))
 
-from filesystem import Filesystem  # noqa: E402
+import machine  # noqa: E402
+import memory  # noqa: E402
+import plots  # noqa: E402
+import relay  # noqa: E402
+import report  # noqa: E402
+from filesystem import Filesystem, fill  # noqa: E402
 from harness.base import make_base  # noqa: E402
+from harness.disk import unshare_mounts  # noqa: E402
 from harness.mariadb import MariaDB  # noqa: E402
+from results import Results  # noqa: E402
+from rows import add_rows  # noqa: E402
 from servers import Place  # noqa: E402
 from turns import Turns  # noqa: E402
-from workloads import EXISTING, SINGLE, WORKLOADS  # noqa: E402
+from workloads import (  # noqa: E402
+    BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_DISK,
+)
 
-USERS = 100_000
-# As long as a real one: what the database reads is what it would read.
-HASH = "$6$qK6vOLrQgeLk2tSd$" + "x" * 86
-
-
-def add_users(database):
-    database.sql(
-        "INSERT INTO virtual_users (domain_id, password, email) "
-        f"SELECT 1, '{HASH}', CONCAT('u', seq, '@example.com') FROM seq_0_to_{USERS - 1}")
+LMTPD = TREE / "build/release/lmtpd/lmtpd"
+PROGRAMS = TREE / "build/bench/tests/bench"
+DOCS = TREE / "docs/bench"
+MARKS = ("<!-- ./dev bench: begin -->\n", "<!-- ./dev bench: end -->")
 
 
 def parse_arguments():
-    names = [workload.name for workload in WORKLOADS]
+    names = [*BY_NAME, "memory", "relay"]
     parser = argparse.ArgumentParser(prog="./dev bench")
-    parser.add_argument("--quick", action="store_true", help="one short round")
-    parser.add_argument("--only", metavar="NAMES", help=f"of {','.join(names)}")
+    parser.add_argument("--quick", action="store_true",
+                        help="one short round of the main workloads; writes nothing")
+    parser.add_argument("--only", metavar="NAMES", help=f"of {','.join(names)}; writes nothing")
+    parser.add_argument("--rounds", type=int, help="how often each is measured")
     arguments = parser.parse_args()
-    chosen = arguments.only.split(",") if arguments.only else names
+    if arguments.only:
+        chosen = arguments.only.split(",")
+    else:
+        chosen = [name for name in names if not arguments.quick or name not in BY_NAME
+                  or BY_NAME[name].is_quick]
     if unknown := set(chosen) - set(names):
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
-    arguments.workloads = [workload for workload in WORKLOADS if workload.name in chosen]
+    arguments.is_partial = arguments.quick or arguments.only is not None
+    arguments.chosen = chosen
+    arguments.workloads = [BY_NAME[name] for name in chosen if name in BY_NAME]
+    if arguments.quick:
+        arguments.workloads = [workload.quickly() for workload in arguments.workloads]
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
+    arguments.seconds = 1 if arguments.quick else 2
     return arguments
 
 
-def measure(arguments, place):
-    rounds, seconds = (1, 1) if arguments.quick else (3, 2)
-    turns = Turns(place, seconds)
+def trees(arguments):
+    """The mailboxes that the chosen workloads need, by directory."""
+    kinds = {workload.mailboxes for workload in arguments.workloads}
     found = {}
-    for number in range(rounds):
+    if arguments.workloads:
+        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in WITH_DISK})
+    if "crowd" in kinds:
+        found.update({f"crowd-{name}": USERS for name in BY_NAME["crowd"].servers})
+    if "memory" in arguments.chosen:
+        found.update({memory.tree_of(name): memory.MAILBOXES for name in memory.SERVERS})
+    if "relay" in arguments.chosen:
+        found.update({relay.tree_of(name): relay.MAILBOXES for name in relay.SERVERS})
+    return found
+
+
+def print_figures(workload, name, figures):
+    rest = "" if figures.p50 is None else (
+        f"  p50 {figures.p50:7.2f}  p95 {figures.p95:7.2f}  p99 {figures.p99:7.2f} ms"
+        f"  processor {figures.processor:.3f} s/1000")
+    print(f"  {workload.name:10} {name:8} {figures.messages:9.1f} messages/s{rest}", flush=True)
+
+
+def run_rounds(arguments, place, results):
+    turns = Turns(place, arguments.seconds)
+    if "full" in arguments.chosen:
+        for name in SERVERS:
+            fill(place.root(name), FULL[0], FULL_FILES)
+    for name in SERVERS:
+        if arguments.workloads:
+            turns.accustom(BY_NAME["twenty"], name)
+    for number in range(arguments.rounds):
         for workload in arguments.workloads:
-            for name in workload.servers:
+            at = number % len(workload.servers)
+            for name in workload.servers[at:] + workload.servers[:at]:
                 figures = turns.run(workload, name)
-                found.setdefault((workload.name, name), []).append(figures)
-                print(f"{workload.name:10} {name:8} {figures.messages:9.1f}/s "
-                      f"p50 {figures.p50:8.3f} p99 {figures.p99:8.3f} ms "
-                      f"cpu {figures.processor:7.3f}", flush=True)
-    for workload in arguments.workloads:
-        medians = {name: statistics.median(f.messages for f in found[workload.name, name])
-                   for name in workload.servers}
-        print(f"{workload.title:28}", "".join(f"{name} {value:9.1f}  "
-                                              for name, value in medians.items()),
-              f"x dovecot {medians['lmtpd'] / medians['dovecot']:.2f}",
-              f"of sink {medians['lmtpd'] / medians['sink']:.0%}")
+                results.add_turn(workload.name, name, figures)
+                print_figures(workload, name, figures)
+
+
+def measure(arguments, base, filesystem, database):
+    results = Results()
+    (base / "db").mkdir()
+    database.install()
+    add_rows(database)
+    filesystem.make(trees(arguments), (1 if arguments.quick else 4) << 30)
+    place = Place(base, filesystem, database, LMTPD, PROGRAMS)
+    run_rounds(arguments, place, results)
+    if "memory" in arguments.chosen:
+        print("  memory", flush=True)
+        results.memory = memory.measure(place, arguments.quick)
+    if "relay" in arguments.chosen:
+        print("  through Postfix", flush=True)
+        results.relay = relay.measure(place, arguments.rounds, 500 if arguments.quick else 2000)
+    return results
+
+
+def write(results, rounds, facts):
+    """docs/bench and the part of README.md, owned by whom the tree belongs to."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    (DOCS / "results.md").write_text(report.page(results, rounds, facts))
+    plots.draw(results, DOCS)
+    readme = TREE / "README.md"
+    head, _, rest = readme.read_text().partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    if tail:
+        summary = report.summary(results, facts)
+        readme.write_text(f"{head}{MARKS[0]}\n{summary}\n\n{MARKS[1]}{tail}")
+    owner = TREE.stat()
+    for path in (DOCS.parent, DOCS, *DOCS.iterdir()):
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def main():
     arguments = parse_arguments()
     if os.geteuid() != 0:
         sys.exit("bench: this needs root, to mount the disk that it measures")
+    unshare_mounts()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
     base = make_base("bench-")
     filesystem = Filesystem(base)
     database = MariaDB(base / "db", buffer_pool="128M")
     try:
-        (base / "db").mkdir()
-        database.install()
-        database.reset()
-        add_users(database)
-        locals_ = [f"u{number}" for number in (*EXISTING, *SINGLE)]
-        filesystem.make({name: locals_ for name in ("lmtpd", "sink", "dovecot")})
-        measure(arguments, Place(base, filesystem, database,
-                                 TREE / "build/release/lmtpd/lmtpd",
-                                 TREE / "build/bench/tests/bench"))
+        results = measure(arguments, base, filesystem, database)
+        facts = machine.describe(LMTPD, base)
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         database.stop()
         if os.path.ismount(filesystem.path):
             filesystem.unmount()
         shutil.rmtree(base)
+    for title, body in report.sections(results):
+        print(f"\n{title}\n\n{body}")
+    if not arguments.is_partial:
+        write(results, arguments.rounds, facts)
+        print("\nwritten: docs/bench, README.md")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@ enum {
 	OUT_SIZE = 65536,
 	LINE_SIZE = 2048,
 	MIN_SIZE = 1024, /* more than the header */
+	LARGE = 131072,  /* what is cheaper to send without copying it */
 	PATIENCE = 60,   /* seconds without any event */
 };
 
@@ -50,7 +53,8 @@ struct load {
 	const struct plan *plan;
 	int epoll_fd;
 	struct session *sessions;
-	char *body; /* plan->size bytes of text, the dot, perhaps QUIT */
+	char *body;  /* plan->size bytes of text, the dot, perhaps QUIT */
+	int body_fd; /* the same, as a file */
 	size_t n_body;
 	unsigned long n_begun, n_done;
 	unsigned long next_recipient;
@@ -85,29 +89,45 @@ static void watch(struct load *load, struct session *session, int operation, boo
 	}
 }
 
+static ssize_t put_some(struct load *load, struct session *session)
+{
+	size_t n_out = session->n_out - session->out_at, at = load->n_body - session->body_left;
+	struct iovec parts[2] = {
+		{ session->out + session->out_at, n_out },
+		{ load->body + at, session->body_left },
+	};
+	ssize_t sent;
+
+	if (n_out == 0 && session->body_left >= LARGE) {
+		off_t offset = (off_t)at;
+
+		sent = sendfile(session->fd, load->body_fd, &offset, session->body_left);
+	} else {
+		sent = writev(session->fd, parts, 2);
+	}
+	if (sent > 0) {
+		size_t of_out = (size_t)sent < n_out ? (size_t)sent : n_out;
+
+		session->out_at += of_out;
+		session->body_left -= (size_t)sent - of_out;
+	}
+	return sent;
+}
+
 /* Sends what can be sent now. */
 static void put(struct load *load, struct session *session)
 {
 	while (session->out_at < session->n_out || session->body_left > 0) {
-		struct iovec parts[2] = {
-			{ session->out + session->out_at, session->n_out - session->out_at },
-			{ load->body + load->n_body - session->body_left, session->body_left },
-		};
-		ssize_t sent = writev(session->fd, parts, 2);
-		size_t of_out;
-
-		if (sent < 0 && errno == EAGAIN) {
-			if (!session->is_blocked) {
-				watch(load, session, EPOLL_CTL_MOD, true);
-			}
-			return;
+		if (put_some(load, session) >= 0) {
+			continue;
 		}
-		if (sent < 0) {
+		if (errno != EAGAIN) {
 			die("write");
 		}
-		of_out = (size_t)sent < parts[0].iov_len ? (size_t)sent : parts[0].iov_len;
-		session->out_at += of_out;
-		session->body_left -= (size_t)sent - of_out;
+		if (!session->is_blocked) {
+			watch(load, session, EPOLL_CTL_MOD, true);
+		}
+		return;
 	}
 	session->n_out = session->out_at = 0;
 	if (session->state == BODY) {
@@ -249,7 +269,8 @@ static void on_reply(struct load *load, struct session *session)
 	}
 	if (session->state == GREETING) {
 		enter(session, LHLO);
-		add(session, "LHLO client.example.net\r\n");
+		add(session,
+		    plan->is_smtp ? "EHLO client.example.net\r\n" : "LHLO client.example.net\r\n");
 		put(load, session);
 	} else if (session->state == LHLO) {
 		start_message(load, session);
@@ -298,16 +319,21 @@ static void make_body(struct load *load)
 	size_t size = load->plan->size;
 
 	load->n_body = size + strlen(dot);
-	load->body = malloc(load->n_body + 1);
-	if (load->body == NULL || size < MIN_SIZE) {
-		errno = EINVAL;
-		die("size");
+	load->body_fd = memfd_create("body", MFD_CLOEXEC);
+	if (size < MIN_SIZE || load->body_fd < 0 ||
+	    ftruncate(load->body_fd, (off_t)load->n_body) != 0) {
+		errno = size < MIN_SIZE ? EINVAL : errno;
+		die("body");
+	}
+	load->body = mmap(NULL, load->n_body, PROT_READ | PROT_WRITE, MAP_SHARED, load->body_fd, 0);
+	if (load->body == MAP_FAILED) {
+		die("mmap");
 	}
 	for (size_t i = 0; i < size; i++) {
 		load->body[i] = line[i % (sizeof(line) - 1)];
 	}
 	memcpy(load->body + size - 2, "\r\n", 2);
-	memcpy(load->body + size, dot, strlen(dot) + 1);
+	memcpy(load->body + size, dot, strlen(dot));
 }
 
 static int compare(const void *a, const void *b)
@@ -378,6 +404,7 @@ void deliver(const struct plan *plan)
 	}
 	print_figures(&load);
 	free(load.latencies);
-	free(load.body);
+	munmap(load.body, load.n_body);
+	close(load.body_fd);
 	free(load.sessions);
 }

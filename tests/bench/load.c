@@ -55,6 +55,7 @@ static const struct option options[] = {
 	{ "mailboxes", required_argument, NULL, 'n' },
 	{ "messages", required_argument, NULL, 'm' },
 	{ "seconds", required_argument, NULL, 'd' },
+	{ "smtp", no_argument, NULL, 'e' },
 	{ "reconnect", no_argument, NULL, 'c' },
 	{ "at-once", no_argument, NULL, 'o' },
 	{ NULL, 0, NULL, 0 },
@@ -93,6 +94,9 @@ static bool read_options(struct plan *plan, int argc, char **argv)
 		case 'd':
 			plan->seconds = strtod(optarg, NULL);
 			break;
+		case 'e':
+			plan->is_smtp = true;
+			break;
 		case 'c':
 			plan->reconnects = true;
 			break;
@@ -104,7 +108,7 @@ static bool read_options(struct plan *plan, int argc, char **argv)
 		}
 	}
 	return plan->socket != NULL && plan->sessions > 0 && plan->recipients > 0 &&
-	       plan->mailboxes > 0;
+	       plan->mailboxes > 0 && (!plan->is_smtp || plan->recipients == 1);
 }
 
 int main(int argc, char **argv)
@@ -125,7 +129,7 @@ int main(int argc, char **argv)
 		fputs(
 		    "usage: load deliver --socket PATH --messages N | --seconds S [--sessions N]\n"
 		    "         [--recipients N] [--size BYTES] [--to TEMPLATE] [--first N]\n"
-		    "         [--mailboxes N] [--reconnect] [--at-once]\n"
+		    "         [--mailboxes N] [--smtp] [--reconnect] [--at-once]\n"
 		    "       load hold --socket PATH --sessions N\n",
 		    stderr);
 		return 64;

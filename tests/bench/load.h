@@ -15,6 +15,7 @@ struct plan {
 	unsigned long mailboxes; /* how many numbers, then from the first again */
 	unsigned long messages;  /* 0: until the seconds are over */
 	double seconds;          /* 0: until the messages are sent */
+	bool is_smtp;            /* EHLO; one recipient, and so one reply, either way */
 	bool reconnects;         /* a connection for each message */
 	bool is_at_once;         /* no body begins before every session may send its own */
 };
@@ -27,5 +28,6 @@ int connect_to(const char *path, double seconds);
 
 void deliver(const struct plan *plan);
 
-/* Opens connections, says LHLO on each, prints how many were answered, holds them until stdin ends. */
+/* Opens connections, says LHLO on each, prints how many were answered, holds them until stdin
+ * ends. */
 void hold(const char *path, unsigned n);

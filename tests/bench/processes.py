@@ -45,3 +45,10 @@ def memory(pids):
             if key[:-1] in sums:
                 sums[key[:-1]] += int(value) * 1024
     return sums["Rss"], sums["Pss"]
+
+
+def high_water(pid):
+    """The most memory it ever had resident, in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(value) * 1024

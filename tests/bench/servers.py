@@ -30,6 +30,10 @@ class Sink(Daemon):
         except OSError:
             return False
 
+    def stop(self):
+        """It knows no orderly end."""
+        self.kill()
+
 
 class Place:
     """Where everything of a run lies, and how its servers are made."""
@@ -46,13 +50,18 @@ class Place:
     def root(self, name):
         return self.filesystem.path / name
 
-    def start(self, name, root=None):
-        """A fresh server: lmtpd, sink or Dovecot, with its mail below a directory of the disk."""
+    def drop(self, name):
+        """Removes a directory of the disk with all its mail."""
+        shutil.rmtree(self.root(name))
+        self.filesystem.sync()
+
+    def start(self, name, root=None, rows="mailserver"):
+        """A fresh lmtpd, sink or dovecot, with its mail below root and its users from rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
         directory.mkdir()
-        root = root or self.root(name)
-        server = getattr(self, f"_make_{name}")(directory, root)
+        self.database.database = rows
+        server = getattr(self, f"_make_{name}")(directory, root or self.root(name))
         # One that does not come up is ended all the same.
         try:
             server.start()
@@ -63,7 +72,8 @@ class Place:
 
     def _make_lmtpd(self, directory, root):
         return Lmtpd(
-            self.lmtpd, directory, self.database,
+            self.lmtpd, directory, self.database, starts_as_root=True,
+            lmtp={"socket_user": "postfix", "socket_group": "postfix"},
             maildir={"home": f"{root}/%d/%n"},
             mysql={"hosts": [f"127.0.0.1:{self.database.port}"]},
         )

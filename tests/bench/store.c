@@ -48,21 +48,22 @@ static bool name_file(const struct stored *stored)
 	return linkat(AT_FDCWD, by_fd, stored->new_fd, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
-bool store_commit(struct stored *stored)
+static bool commit(struct stored *stored, bool with_directory)
 {
-	bool is_done =
-	    fdatasync(stored->fd) == 0 && name_file(stored) && fsync(stored->new_fd) == 0;
+	bool is_done = fdatasync(stored->fd) == 0 && name_file(stored) &&
+		       (!with_directory || fsync(stored->new_fd) == 0);
 
 	close(stored->fd);
 	close(stored->new_fd);
 	return is_done;
 }
 
-bool store_sync_only(struct stored *stored)
+bool store_commit(struct stored *stored)
 {
-	bool is_done = fsync(stored->fd) == 0;
+	return commit(stored, true);
+}
 
-	close(stored->fd);
-	close(stored->new_fd);
-	return is_done;
+bool store_commit_file(struct stored *stored)
+{
+	return commit(stored, false);
 }

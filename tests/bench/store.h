@@ -18,5 +18,5 @@ bool store_write(struct stored *stored, const char *data, size_t n);
 /* Syncs the file, names it, syncs new/; closes all in any case. */
 bool store_commit(struct stored *stored);
 
-/* Syncs the file and lets it go without a name. */
-bool store_sync_only(struct stored *stored);
+/* The same without the sync of new/. */
+bool store_commit_file(struct stored *stored);

@@ -6,76 +6,115 @@ from typing import NamedTuple
 import processes
 from filesystem import count_files, remove_files
 from harness.process import run_checked
-from workloads import EXISTING, MISSING, SINGLE
+from workloads import EXISTING, MAILBOXES, MB, USED_ONCE
 
 WARM_SECONDS = 0.5
 
 
 class Figures(NamedTuple):
-    messages: float    # a second
-    deliveries: float  # a second
-    p50: float         # ms from the dot to the last reply
-    p95: float
-    p99: float
-    max: float
-    processor: float   # seconds of server and database for 1,000 messages
+    messages: float         # a second
+    deliveries: float       # a second
+    p50: float = None       # ms from the dot to the last reply
+    p95: float = None
+    p99: float = None
+    max: float = None
+    processor: float = None  # seconds of server and database for 1,000 messages
+    generator: float = None  # what the load generator took of one processor
 
 
 class Turns:
     def __init__(self, place, seconds):
         self.place = place
         self.seconds = seconds
-        # Each turn takes mailboxes that none has taken before.
-        self.n_single = {}
-        self.n_missing = {}
-
-    def _numbers(self, workload, name):
-        """The mailboxes that this turn delivers to."""
-        if workload.mailboxes == "single":
-            n = self.n_single[name] = self.n_single.get(name, -1) + 1
-            return SINGLE[n:n + 1]
-        if workload.mailboxes == "missing":
-            return MISSING[self.n_missing.get(name, 0):]
-        return EXISTING
-
-    def _load(self, server, workload, numbers, seconds):
-        return json.loads(run_checked(
-            self.place.programs["load"], "deliver", "--socket", server.socket,
-            "--sessions", workload.sessions, "--recipients", workload.recipients,
-            "--size", workload.size, "--first", numbers[0], "--mailboxes", len(numbers),
-            "--seconds", seconds, *(["--reconnect"] if workload.reconnects else []),
-        ))
+        # Of mailboxes that a turn takes for itself, how many are used up.
+        self.n_used = {}
 
     def run(self, workload, name):
-        server = self.place.start(name)
+        if name == "disk":
+            return self._run_disk(workload)
+        server = self.place.start(name, self._root(workload, name), workload.database)
         try:
             return self._measure(server, workload, name)
         finally:
             server.stop()
 
+    def _root(self, workload, name):
+        return self.place.root(f"crowd-{name}" if workload.mailboxes == "crowd" else name)
+
+    def _numbers(self, workload, name):
+        """The mailboxes that this turn may deliver to."""
+        numbers = MAILBOXES[workload.mailboxes]
+        n_used = self.n_used.get((workload.mailboxes, name), 0)
+        if workload.mailboxes == "single":
+            self._use(workload, name, 1)
+            return numbers[n_used:n_used + 1]
+        return numbers[n_used:]
+
+    def _use(self, workload, name, n):
+        key = workload.mailboxes, name
+        self.n_used[key] = self.n_used.get(key, 0) + n
+
+    def _load(self, server, workload, numbers, *end):
+        return json.loads(run_checked(
+            self.place.programs["load"], "deliver", "--socket", server.socket,
+            "--sessions", workload.sessions, "--recipients", workload.recipients,
+            "--size", workload.size, "--first", numbers[0], "--mailboxes", len(numbers), *end,
+            *(["--reconnect"] if workload.reconnects else []), timeout=180,
+        ))
+
+    def accustom(self, workload, name):
+        """One message for each existing mailbox: Dovecot makes its indexes then."""
+        server = self.place.start(name, self._root(workload, name))
+        try:
+            self._load(server, workload, EXISTING, "--messages", len(EXISTING))
+        finally:
+            server.stop()
+
     def _measure(self, server, workload, name):
-        root = self.place.root(name)
+        root = self._root(workload, name)
         numbers = self._numbers(workload, name)
-        self._load(server, workload, EXISTING, WARM_SECONDS)
-        roots = (server.pid, self.place.database.pid)
-        n_before = count_files(root, numbers)
-        cpu_before = processes.processor_seconds(processes.tree(*roots))
-        got = self._load(server, workload, numbers, self.seconds)
-        cpu = processes.processor_seconds(processes.tree(*roots)) - cpu_before
-        if workload.mailboxes == "missing":
-            assert got["deliveries"] <= len(numbers), "every mailbox has been made"
-            numbers = numbers[:got["deliveries"]]
-            self.n_missing[name] = self.n_missing.get(name, 0) + len(numbers)
-        n_new = count_files(root, numbers) - n_before
-        assert n_new == got["deliveries"], f"{name}: {got['deliveries']} answered, {n_new} there"
-        self._clear(name)
+        is_used_once = workload.mailboxes in USED_ONCE
+        self._load(server, workload, EXISTING if is_used_once else numbers,
+                   "--seconds", WARM_SECONDS)
+        n_before = 0 if is_used_once else count_files(root, numbers)
+        pids = (server.pid, self.place.database.pid)
+        before = processes.processor_seconds(processes.tree(*pids))
+        got = self._load(server, workload, numbers, "--seconds", self.seconds)
+        used = processes.processor_seconds(processes.tree(*pids)) - before
+        n = got["deliveries"]
+        if is_used_once:
+            assert n <= len(numbers), f"{workload.name}: {n} messages are too many for one run"
+            numbers = numbers[:n]
+            self._use(workload, name, n)
+        # What a server says is not enough.
+        n_found = count_files(root, numbers) - n_before
+        assert n_found == n, f"{name}, {workload.name}: {n} acknowledged, {n_found} there"
+        self._clear(workload, name, numbers)
         return Figures(
             got["messages_per_second"], got["deliveries_per_second"], got["p50"], got["p95"],
-            got["p99"], got["max"], 1000 * cpu / got["messages"],
+            got["p99"], got["max"], 1000 * used / got["messages"],
+            got["own_processor_seconds"] / got["seconds"],
         )
 
-    def _clear(self, name):
-        """Dovecot's indexes know of its messages, so these stay."""
-        if name != "dovecot":
-            remove_files(self.place.root(name), [*EXISTING, *SINGLE])
-        run_checked("sync", "-f", self.place.filesystem.path)
+    def _clear(self, workload, name, numbers):
+        """Every turn begins alike. Dovecot's indexes know of its messages, so these stay."""
+        if name != "dovecot" and workload.mailboxes != "full":
+            remove_files(self._root(workload, name), {*EXISTING, *numbers})
+        self.place.filesystem.sync()
+
+    def _run_disk(self, workload):
+        """The limit: the steps on the disk alone, without the sync of new/ for large messages."""
+        root = self.place.root("disk")
+        self._disk(workload, root, WARM_SECONDS)
+        got = self._disk(workload, root, self.seconds)
+        remove_files(root, EXISTING)
+        self.place.filesystem.sync()
+        rate = got["messages"] / got["seconds"]
+        return Figures(rate, rate)
+
+    def _disk(self, workload, root, seconds):
+        return json.loads(run_checked(
+            self.place.programs["disk"], "write" if workload.size >= MB else "deliver",
+            root / "example.com", len(EXISTING) if workload.mailboxes == "existing" else 1,
+            workload.sessions, workload.size, seconds,
+        ))

@@ -2,33 +2,68 @@
 
 from typing import NamedTuple
 
-# Mailboxes u0 to u999 exist and take most of the load.
-EXISTING = range(1000)
-# These exist too; each turn with one mailbox takes one that nobody has used.
-SINGLE = range(1000, 1100)
-# These have a row and no mailbox yet.
-MISSING = range(10_000, 100_000)
-
 KIB = 1024
 MB = 1_000_000
+
+# Users with a row in the database: u0 to u99999.
+USERS = range(100_000)
+# Of these mailboxes each has had mail before; they take most of the load.
+EXISTING = range(1000)
+# These exist too; each turn with one mailbox takes one that no turn has used.
+SINGLE = range(1000, 1050)
+# One that has FULL_FILES messages in new/.
+FULL = range(1050, 1051)
+FULL_FILES = 100_000
+MAILBOXES = {
+    "existing": EXISTING,
+    "single": SINGLE,
+    "full": FULL,
+    "missing": range(10_000, 100_000),  # these have a row and no mailbox yet
+    "crowd": range(1000, 100_000),      # in a directory of its own, where all exist
+}
+# Each message takes another mailbox, in all turns together.
+USED_ONCE = ("missing", "crowd")
+
+SERVERS = ("lmtpd", "sink", "dovecot")
+WITH_DISK = (*SERVERS, "disk")
 
 
 class Workload(NamedTuple):
     name: str
     title: str
-    sessions: int
+    sessions: int = 20
     recipients: int = 1
     size: int = 4 * KIB
-    mailboxes: str = "existing"  # or single, missing
+    mailboxes: str = "existing"
+    database: str = "mailserver"
     reconnects: bool = False
-    servers: tuple = ("lmtpd", "sink", "dovecot")
+    servers: tuple = SERVERS
+    is_quick: bool = False       # part of --quick
+
+    def quickly(self):
+        """Without the disk, unless a goal needs it."""
+        return self if self.size >= MB else self._replace(servers=self.servers[:3])
 
 
 WORKLOADS = [
-    Workload("one", "1 session", 1),
-    Workload("eight", "8 sessions", 8),
-    Workload("twenty", "20 sessions", 20),
-    Workload("sixtyfour", "64 sessions", 64),
-    Workload("mailbox", "20 sessions, one mailbox", 20, mailboxes="single"),
-    Workload("fifty", "4 sessions, 50 recipients", 4, recipients=50),
+    Workload("one", "1 session", 1, servers=WITH_DISK, is_quick=True),
+    Workload("eight", "8 sessions", 8, servers=WITH_DISK),
+    Workload("twenty", "20 sessions", servers=WITH_DISK, is_quick=True),
+    Workload("sixtyfour", "64 sessions", 64, servers=WITH_DISK, is_quick=True),
+    Workload("mailbox", "20 sessions, one mailbox", mailboxes="single", servers=WITH_DISK,
+             is_quick=True),
+    Workload("first", "20 sessions, first delivery", mailboxes="missing",
+             servers=("lmtpd", "dovecot"), is_quick=True),
+    Workload("reconnect", "20 sessions, a connection for each message", reconnects=True),
+    Workload("ten", "4 sessions, 10 recipients", 4, recipients=10),
+    Workload("fifty", "4 sessions, 50 recipients", 4, recipients=50, is_quick=True),
+    Workload("small", "20 sessions, 1 KiB", size=KIB, servers=WITH_DISK),
+    Workload("medium", "20 sessions, 64 KiB", size=64 * KIB, servers=WITH_DISK),
+    Workload("large", "4 sessions, 10 MB", 4, size=10 * MB, servers=WITH_DISK, is_quick=True),
+    Workload("crowd", "20 sessions, 100,000 mailboxes, each message to another", mailboxes="crowd",
+             servers=("lmtpd", "dovecot")),
+    Workload("full", "20 sessions, one mailbox with 100,000 files in new/", mailboxes="full"),
+    Workload("few", "20 sessions, 1,000 rows in the database", database="few",
+             servers=("lmtpd", "dovecot")),
 ]
+BY_NAME = {workload.name: workload for workload in WORKLOADS}

@@ -64,7 +64,7 @@ service lmtp {{
 
 SQL_CONFIG = """
 driver = mysql
-connect = host=127.0.0.1 port={port} dbname=mailserver user=mailauth password={password}
+connect = host=127.0.0.1 port={port} dbname={name} user=mailauth password={password}
 default_pass_scheme = SHA512-CRYPT
 password_query = SELECT email as user, password FROM virtual_users WHERE email='%u'
 """
@@ -81,7 +81,8 @@ class GuideDovecot(Daemon):
             base=base, vhosts=vhosts, uid=MAIL_ID, gid=MAIL_GROUP, **values,
         ))
         sql = base / "dovecot-sql.conf.ext"
-        sql.write_text(SQL_CONFIG.format(port=database.port, password=AUTH_PASSWORD))
+        sql.write_text(SQL_CONFIG.format(
+            port=database.port, name=database.database, password=AUTH_PASSWORD))
         os.chmod(sql, 0o600)
         self.config_path = base / "dovecot.conf"
 

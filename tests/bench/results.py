@@ -1,0 +1,97 @@
+"""All figures of a run, and what is made of them: medians, spread, ratios."""
+
+import statistics
+from typing import NamedTuple
+
+from memory import FLIGHT_TITLE, IDLE, idle_title
+from workloads import BY_NAME, MB
+
+
+class Results:
+    def __init__(self):
+        self.turns = {}    # (workload, server): Figures, one a round
+        self.memory = []
+        self.relay = {}    # server: messages a second, one a round
+
+    def add_turn(self, workload, server, figures):
+        self.turns.setdefault((workload, server), []).append(figures)
+
+    def values(self, workload, server, field):
+        return [value for figures in self.turns.get((workload, server), ())
+                if (value := getattr(figures, field)) is not None]
+
+    def median(self, workload, server, field="messages"):
+        values = self.values(workload, server, field)
+        return statistics.median(values) if values else None
+
+    def ratio(self, workload, server, field="messages"):
+        """lmtpd's median to another's; None where one was not measured."""
+        ours, theirs = self.median(workload, "lmtpd", field), self.median(workload, server, field)
+        return ours / theirs if ours and theirs else None
+
+    def generator(self):
+        """The most that the load generator took of one processor."""
+        return max(figures.generator for turns in self.turns.values() for figures in turns
+                   if figures.generator is not None)
+
+    def measured(self):
+        """The workloads that have figures, in their order."""
+        return [workload for name, workload in BY_NAME.items() if (name, "lmtpd") in self.turns]
+
+    def held_memory(self, title):
+        """lmtpd's resident memory, if it held all that was wanted."""
+        for memory in self.memory:
+            if memory.server == "lmtpd" and memory.title == title and memory.held == memory.wanted:
+                return memory.rss
+        return None
+
+
+class Goal(NamedTuple):
+    what: str
+    wanted: str
+    measured: str
+    is_met: bool
+
+
+# workload, server, lmtpd's messages a second to its
+SPEED = (
+    ("one", "dovecot", 4), ("one", "sink", 0.85),
+    ("twenty", "dovecot", 7), ("twenty", "sink", 0.85),
+    ("sixtyfour", "dovecot", 8), ("sixtyfour", "sink", 0.80),
+    ("mailbox", "dovecot", 5), ("mailbox", "sink", 0.85),
+    ("fifty", "dovecot", 20), ("fifty", "sink", 5),
+    ("large", "dovecot", 3), ("large", "disk", 0.80),
+    ("first", "dovecot", 3),
+)
+NAMES = {"lmtpd": "lmtpd", "dovecot": "Dovecot LMTP", "sink": "sink", "disk": "the disk alone",
+         "virtual": "Postfix virtual(8)"}
+MEMORY = ((idle_title(IDLE[-1]), 64 * MB), (FLIGHT_TITLE, 48 * MB))
+PROCESSOR = ("twenty", 0.25)
+
+
+def as_times(value):
+    return f"{value:.1f} times"
+
+
+def as_share(value):
+    return f"{100 * value:.0f} %"
+
+
+def goals(results):
+    """What was measured of the goals."""
+    found = []
+    for workload, server, wanted in SPEED:
+        if (ratio := results.ratio(workload, server)) is not None:
+            show = as_times if wanted >= 1 else as_share
+            found.append(Goal(f"{BY_NAME[workload].title}: speed, to {NAMES[server]}",
+                              f"at least {show(wanted)}", show(ratio), ratio >= wanted))
+    for title, wanted in MEMORY:
+        if (rss := results.held_memory(title)) is not None:
+            found.append(Goal(f"{title}: memory", f"below {wanted // MB} MB",
+                              f"{rss / MB:.1f} MB", rss < wanted))
+    workload, wanted = PROCESSOR
+    if (ratio := results.ratio(workload, "dovecot", "processor")) is not None:
+        found.append(Goal(
+            f"{BY_NAME[workload].title}: processor time of a message, to {NAMES['dovecot']}",
+            f"at most {as_share(wanted)}", as_share(ratio), ratio <= wanted))
+    return found
