@@ -388,7 +388,9 @@ void maildir_commit(struct maildir_delivery *delivery)
 	}
 	for (target = delivery->targets; target < end; target++) {
 		if (target->result == 0 && target->device != delivery->device) {
+			rounds_leave(rounds); /* it may take long */
 			copy_file(delivery, target);
+			rounds_expect(rounds);
 		}
 	}
 	/* All the names first: the first sync of a directory then commits them together. */
