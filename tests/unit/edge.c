@@ -295,9 +295,11 @@ static void run(struct edge *edge)
 	bool goes_on = true;
 
 	while (goes_on && !edge->is_closed) {
+		const char *input = edge->input.n > 0 ? edge->input.p : "";
+
 		enter();
-		taken = lmtp_feed(
-		    &edge->lmtp, edge->input.p, edge->input.n, edge->room, edge->body_cap, &step);
+		taken =
+		    lmtp_feed(&edge->lmtp, input, edge->input.n, edge->room, edge->body_cap, &step);
 		leave();
 		assert_true(taken <= edge->input.n && step.n_body <= edge->body_cap);
 		edge->input.n -= taken;
