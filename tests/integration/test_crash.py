@@ -26,7 +26,7 @@ def mailboxes(database):
 
 @pytest.mark.heavy
 def test_audit_sees(daemon, mailboxes):
-    """Whatever is wrong with a Maildir: else the audits of all other tests would be worth nothing."""
+    """Whatever is wrong with a Maildir: else the audits of the other tests would say nothing."""
     ledger = Ledger()
     with Load(daemon.connect, ledger, mailboxes):
         wait_until(lambda: len(ledger.saved) > 300, 60, "deliveries")
@@ -61,7 +61,7 @@ def test_killed(daemon, mailboxes):
 
 
 def test_terminated(daemon, mailboxes):
-    """A message past its last dot is answered before the end: nothing is in doubt, nothing twice."""
+    """A message past its last dot is answered before the end: nothing is in doubt or twice."""
     ledger = Ledger()
     rng = random.Random(2)
     with Load(daemon.connect, ledger, mailboxes, drains=True):

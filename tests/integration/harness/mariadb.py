@@ -64,7 +64,7 @@ class MariaDB(Daemon):
             "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}",
             f"--socket={self.socket}", f"--pid-file={self.data}/pid",
             "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             f"--innodb-buffer-pool-size={self.buffer_pool}",
             "--max-connections=400",
         ])
