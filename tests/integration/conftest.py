@@ -29,6 +29,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 def pytest_addoption(parser):
     parser.addoption("--cuts", type=int, default=20, help="power cuts of the power-cut test")
+    parser.addoption("--soak", type=int, default=20, help="seconds of the soak test")
 
 
 def pytest_configure(config):

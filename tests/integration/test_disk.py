@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from harness.audit import Audit, Ledger
-from harness.disk import make_image
+from harness.disk import leave_blocks, make_image
 from harness.lmtp import message
 from harness.load import Load, add_mailboxes
 from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked, wait_until
@@ -73,24 +73,6 @@ def test_every_inode_short(daemon, mount):
         tmpfs.remount(f"nr_inodes={n}")
         outcomes.append(deliver(daemon, "452 4.3.1"))
     assert outcomes == sorted(outcomes) and set(outcomes) == {False, True}
-
-
-def leave_blocks(path, n):
-    """Fills the filesystem up to n blocks."""
-    fill = path / "fill"
-    fill.unlink(missing_ok=True)
-    os.sync()
-    with open(fill, "wb") as file:
-        for _ in range(10):
-            status = os.statvfs(path)
-            size = os.fstat(file.fileno()).st_size + (status.f_bavail - n) * status.f_frsize
-            if status.f_bavail == n:
-                return
-            if status.f_bavail < n:
-                file.truncate(size)
-            else:
-                os.posix_fallocate(file.fileno(), 0, size)
-    raise AssertionError(f"{status.f_bavail} blocks are free, not {n}")
 
 
 def test_every_block_short(daemon, small_ext4):

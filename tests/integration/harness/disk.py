@@ -47,6 +47,25 @@ class Mount:
             run_checked("umount", "--lazy", self.path)
 
 
+def leave_blocks(path, n):
+    """Fills the filesystem up to n blocks; returns the file that does it."""
+    fill = path / "fill"
+    fill.unlink(missing_ok=True)
+    os.sync()
+    with open(fill, "wb") as file:
+        for _ in range(100):
+            status = os.statvfs(path)
+            size = os.fstat(file.fileno()).st_size + (status.f_bavail - n) * status.f_frsize
+            if status.f_bavail == n:
+                break
+            if status.f_bavail < n:
+                file.truncate(size)
+                continue
+            with contextlib.suppress(OSError):  # others took it
+                os.posix_fallocate(file.fileno(), 0, size)
+    return fill
+
+
 class CuttableDisk:
     """An ext4 that can be copied at any instant as the disk holds it then: what a power cut would
     leave. Its image lies on an XFS, where a copy shares the blocks and is made at one stroke."""

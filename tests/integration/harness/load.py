@@ -36,6 +36,7 @@ class Sender(threading.Thread):
     def __init__(self, load, number):
         super().__init__(name=f"sender {number}", daemon=True)
         self.load = load
+        self.number = number
         self.rng = random.Random(f"{load.seed} {number}")
         self.n_letters = 0
         self.letter = None
@@ -75,7 +76,8 @@ class Sender(threading.Thread):
             recipients = [(address, self.load.mailboxes[address])
                           for address in self.rng.sample(self.load.addresses, n)]
             self.n_letters += 1
-            self.letter = Letter(f"{self.name.split()[1]}.{self.n_letters}", self.rng, recipients)
+            letter_id = f"{self.load.seed}.{self.number}.{self.n_letters}"
+            self.letter = Letter(letter_id, self.rng, recipients)
             self.load.ledger.post(self.letter.id, self.letter.body)
         return self.letter
 
@@ -145,7 +147,8 @@ class Sender(threading.Thread):
 
 class Load:
     """connect() returns a client that has not read the greeting; mailboxes: who is behind each
-    address. drains: at its end, what waits is sent until it is acknowledged."""
+    address. drains: at its end, what waits is sent until it is acknowledged. Loads that share a
+    ledger need seeds of their own."""
 
     def __init__(self, connect, ledger, mailboxes, n_senders=8, drains=False, rudeness=0.0,
                  pause=0.0, seed=1):
