@@ -4,8 +4,8 @@
  *
  * FAULT_FSYNC_DELAY_MS   makes each fsync take that long
  * FAULT_FSYNC_ERRNO      makes each fsync fail
- * FAULT_FSYNC_SKIP       makes it do nothing and succeed: "all", on "directories" alone, or on the
- *                        "parents" of new/ alone
+ * FAULT_FSYNC_SKIP       makes each fsync do nothing and succeed
+ * FAULT_FSYNC_ON         the two above strike "directories" alone, or "parents" of new/ alone
  * FAULT_WRITE_ERRNO      makes each write to a file of a Maildir fail
  * FAULT_TRACE            a file that gets a line for each fsync, mkdirat, linkat and reply
  * FAULT_CLOCK            a file with the seconds by which the wall clock is wrong */
@@ -54,22 +54,21 @@ static void trace(const char *what, int fd, const char *name)
 	errno = saved;
 }
 
-static int is_skipped(int fd)
+static int strikes(int fd)
 {
-	const char *skip = getenv("FAULT_FSYNC_SKIP");
+	const char *on = getenv("FAULT_FSYNC_ON");
 	char link[64], path[4096] = "";
 	struct stat status;
 
-	if (skip == NULL || strcmp(skip, "all") == 0) {
-		return skip != NULL;
+	if (on == NULL) {
+		return 1;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	if (fstat(fd, &status) != 0 || !S_ISDIR(status.st_mode) ||
-	    readlink(link, path, sizeof(path) - 1) < 0) {
+	    readlink(link, path, sizeof(path) - 1) < 4) {
 		return 0;
 	}
-	return strcmp(skip, "directories") == 0 ||
-	       strcmp(path + strlen(path) - strlen("/new"), "/new") != 0;
+	return strcmp(on, "directories") == 0 || strcmp(path + strlen(path) - 4, "/new") != 0;
 }
 
 static int faulty_sync(const char *name, int fd)
@@ -82,11 +81,11 @@ static int faulty_sync(const char *name, int fd)
 	if (delay != NULL) {
 		usleep((useconds_t)atoi(delay) * 1000);
 	}
-	if (error != NULL) {
+	if (error != NULL && strikes(fd)) {
 		errno = atoi(error);
 		return -1;
 	}
-	if (is_skipped(fd)) {
+	if (getenv("FAULT_FSYNC_SKIP") != NULL && strikes(fd)) {
 		return 0;
 	}
 	result = real(fd);

@@ -233,12 +233,14 @@ def test_symlink_that_leads_out(daemon, directory, link):
     assert [path for path in outside.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("on", [{}, {"fsync_on": "directories"}, {"fsync_on": "parents"}],
+                         ids=["everything", "directories", "parents"])
 @pytest.mark.parametrize("number, status", [
     (errno.EIO, "451 4.2.0"), (errno.ENOSPC, "452 4.3.1"), (errno.EDQUOT, "452 4.3.1"),
 ])
-def test_disk_that_does_not_sync(lmtpd, faults, number, status):
+def test_disk_that_does_not_sync(lmtpd, faults, number, status, on):
     """What could not be synced is not there, and was never promised."""
-    daemon = lmtpd(environment=faults(fsync_errno=number))
+    daemon = lmtpd(environment=faults(fsync_errno=number, **on))
     assert [reply.status for reply in deliver(daemon, EMAIL1, EMAIL2)] == [status] * 2
     assert daemon.reached() == {}
     for name in ("example.com/email1", "example.com/email2"):
