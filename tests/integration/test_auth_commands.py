@@ -38,6 +38,8 @@ class Terminal:
     def __init__(self, command, environment):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Who runs the tests in the background may have had it ignored.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(command[0], command, environment)
         self.shown = b""
         self.exit_code = None
@@ -79,6 +81,7 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while data := self._read(max(0, deadline - time.monotonic())):
             self.shown += data
+        assert data == b"", ("it does not end", self.shown)
         status = os.waitpid(self.pid, 0)[1]
         self.exit_code = os.waitstatus_to_exitcode(status)
         return self.shown.decode().replace("\r\n", "\n")
