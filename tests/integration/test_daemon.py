@@ -188,6 +188,7 @@ def test_sigterm_and_a_transaction_that_is_given_up(lmtpd):
     session = daemon.session()
     session.mail()
     daemon.signal(signal.SIGTERM)
+    daemon.wait_for_log(event="stop")
     assert session.command("RSET").code == 250
     assert session.command("RSET").status == "421 4.3.2"
     assert session.is_closed()
