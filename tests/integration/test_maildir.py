@@ -218,6 +218,27 @@ def test_home_that_cannot_be_made(daemon, database):
     fails_alone(daemon, "451 4.2.0")
 
 
+@pytest.mark.parametrize("part", ["", "new"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.write_text("x")],
+                         ids=["fifo", "file"])
+def test_no_directory_in_its_place(daemon, part, make):
+    """Nobody waits for the other end of a FIFO."""
+    path = make_maildir(daemon, "example.com/email1").maildir / part
+    run_checked("rm", "-rf", path)
+    make(path)
+    fails_alone(daemon, "451 4.2.0")
+    assert not path.is_dir()
+
+
+@pytest.mark.parametrize("part", ["cur", "new", "tmp"])
+def test_half_a_mailbox(daemon, part):
+    """As somebody's clean-up leaves it: mail comes all the same."""
+    mailbox = make_maildir(daemon, "example.com/email1")
+    (mailbox.maildir / part).rmdir()
+    assert deliver(daemon, EMAIL1)[0].status == "250 2.0.0"
+    mailbox.message()
+
+
 @pytest.mark.parametrize("link", ["example.com/email1", "example.com/email1/Maildir",
                                   "example.com/email1/Maildir/new"])
 def test_symlink_that_leads_out(daemon, directory, link):
