@@ -173,6 +173,9 @@ static void on_looked_up(struct lookup *lookup)
 			log_event(LOG_LEVEL_WARNING, "alias", "%s: %s", recipient->text,
 			    facts->resolution.note);
 		}
+		if (facts->resolution.n_mailboxes > 1 && delivery_is_too_wide(&connection->lmtp)) {
+			lookup->reply = REPLY_TOO_MANY_RECIPIENTS; /* in another transaction */
+		}
 	}
 	lmtp_recipient_done(&connection->lmtp, recipient, lookup->reply);
 	lookup_free(lookup);

@@ -24,6 +24,23 @@ static const struct resolution *resolution_of(const struct lmtp_recipient *recip
 	return &facts->resolution;
 }
 
+static size_t count_mailboxes(const struct lmtp_recipients *list)
+{
+	const struct lmtp_recipient *recipient;
+	size_t n = 0;
+
+	STAILQ_FOREACH (recipient, list, next) {
+		n += recipient->data == NULL ? 0 : resolution_of(recipient)->n_mailboxes;
+	}
+	return n;
+}
+
+bool delivery_is_too_wide(const struct lmtp *lmtp)
+{
+	return count_mailboxes(&lmtp->recipients) + count_mailboxes(&lmtp->attempts) >
+	       DELIVERY_MAILBOXES_MAX;
+}
+
 static size_t find_target(const struct delivery *delivery, const char *path)
 {
 	size_t i = 0;

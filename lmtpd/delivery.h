@@ -12,6 +12,11 @@
 #include "lmtpd/service.h"
 #include "maildir/maildir.h"
 
+enum {
+	/* Of one transaction, counted for each recipient: what lists among them may cost. */
+	DELIVERY_MAILBOXES_MAX = 10000,
+};
+
 struct delivery {
 	struct work work;
 	struct service *service;
@@ -32,6 +37,10 @@ struct delivery {
 	uint64_t ended;    /* uv_hrtime() of the end of data */
 	uint64_t finished; /* and of its durability */
 };
+
+/* Do the recipients of lmtp lead to more mailboxes than one delivery may have? Those that are looked up
+ * count as well. */
+bool delivery_is_too_wide(const struct lmtp *lmtp);
 
 /* For the accepted recipients of lmtp, whose data are recipient_facts. @id names the transaction.
  * NULL when out of memory. */

@@ -26,7 +26,8 @@ class Message:
         while not self.fields or self.fields[-1][0] != "Received":
             field = re.match(rb"([A-Za-z-]+): ((?:.|\n[ \t])*)\n", self.content)
             assert field and field[1].decode() in ADDED, self.bytes[:500]
-            self.fields.append((field[1].decode(), re.sub(rb"\n[ \t]+", b" ", field[2]).decode()))
+            value = re.sub(rb"\n[ \t]+", b" ", field[2])
+            self.fields.append((field[1].decode(), value.decode(errors="surrogateescape")))
             self.content = self.content[field.end():]
 
     @property

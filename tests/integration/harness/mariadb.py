@@ -28,7 +28,7 @@ CREATE TABLE virtual_aliases (
 
 
 def quote(text):
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0") + "'"
 
 
 class MariaDB(Daemon):
