@@ -10,6 +10,9 @@ import pytest
 from harness.lmtp import message
 from harness.mail import Message
 
+# Long; with sanitizers the session machine meets such bytes in the corpora of the fuzz targets.
+pytestmark = pytest.mark.heavy
+
 # As a client writes them, between the angle brackets.
 ADDRESSES = {
     "traversal": "../../x@example.com",

@@ -17,6 +17,9 @@ import pytest
 from harness.lmtp import Client, as_stored, message, stuffed
 from harness.process import free_port, wait_until
 
+# Long; with sanitizers the session machine meets such bytes in the corpora of the fuzz targets.
+pytestmark = pytest.mark.heavy
+
 EMAIL1 = "email1@example.com"
 EMAIL2 = "email2@example.com"
 MAILBOX1 = "example.com/email1"
