@@ -341,11 +341,10 @@ static void on_read(void *owner, const char *data, ssize_t n)
 	finish(connection);
 }
 
-/* While work is out a client waits in silence, so reading goes on: to stop and to start it costs
- * more than the little that may come, which is kept. */
-static bool is_full(const struct connection *connection)
+/* A client that has closed its side while work is out is told the outcome all the same. */
+static bool is_waiting(const struct connection *connection)
 {
-	return connection->n_input > 0 || connection->stream.is_writing;
+	return connection->n_input > 0 || connection->stream.is_writing || has_work_out(connection);
 }
 
 /* After each turn: sends the replies, then reads on, waits or closes. */
@@ -361,7 +360,7 @@ static void finish(struct connection *connection)
 		if (!connection->stream.is_writing) {
 			close_connection(connection);
 		}
-	} else if (stream_read(&connection->stream, !is_full(connection)) != 0) {
+	} else if (stream_read(&connection->stream, !is_waiting(connection)) != 0) {
 		close_connection(connection);
 	}
 }
