@@ -38,9 +38,36 @@ static void run(struct lane *lane, struct work_queue *taken, void *context)
 	}
 }
 
+/* Waits to be woken. With the mutex. */
+static void wait_idle(struct lane_thread *thread)
+{
+	struct lane *lane = thread->lane;
+
+	thread->is_idle = true;
+	SLIST_INSERT_HEAD(&lane->idle, thread, next);
+	while (thread->is_idle) {
+		pthread_cond_wait(&thread->wake, &lane->mutex);
+	}
+	lane->n_called--;
+}
+
+/* The thread to wake next, NULL for none. With the mutex; whoever calls this wakes the thread. */
+static struct lane_thread *take_idle(struct lane *lane)
+{
+	struct lane_thread *thread = SLIST_FIRST(&lane->idle);
+
+	if (thread != NULL) {
+		SLIST_REMOVE_HEAD(&lane->idle, next);
+		thread->is_idle = false;
+		lane->n_called++;
+	}
+	return thread;
+}
+
 static void *run_thread(void *data)
 {
-	struct lane *lane = data;
+	struct lane_thread *thread = data;
+	struct lane *lane = thread->lane;
 	void *context = NULL;
 
 	if (lane->settings.start != NULL) {
@@ -55,9 +82,7 @@ static void *run_thread(void *data)
 			if (lane->is_closing) {
 				break;
 			}
-			lane->n_idle++;
-			pthread_cond_wait(&lane->has_work, &lane->mutex);
-			lane->n_idle--;
+			wait_idle(thread);
 			continue;
 		}
 		take(lane, &taken);
@@ -95,35 +120,45 @@ static void on_wake(uv_async_t *wake)
 	}
 }
 
+/* More threads than those on their way have something to do. With the mutex. */
+static bool needs_thread(const struct lane *lane)
+{
+	unsigned together = lane->settings.run_together != NULL ? lane->settings.n_together : 1;
+
+	return lane->n_called * together < lane->n_waiting;
+}
+
 static void on_turn(uv_prepare_t *turn)
 {
 	struct lane *lane = turn->data;
-	unsigned together = lane->settings.run_together != NULL ? lane->settings.n_together : 1;
-	unsigned n;
+	struct lane_thread *thread;
 
 	if (!lane->has_submitted) {
 		return;
 	}
 	lane->has_submitted = false;
 	pthread_mutex_lock(&lane->mutex);
-	n = (lane->n_waiting + together - 1) / together;
-	if (n > lane->n_idle) {
-		n = lane->n_idle;
+	while (needs_thread(lane) && (thread = take_idle(lane)) != NULL) {
+		pthread_mutex_unlock(&lane->mutex);
+		pthread_cond_signal(&thread->wake); /* it wants the mutex at once */
+		pthread_mutex_lock(&lane->mutex);
 	}
 	pthread_mutex_unlock(&lane->mutex);
-	for (; n > 0; n--) {
-		pthread_cond_signal(&lane->has_work);
-	}
 }
 
 static void join_threads(struct lane *lane)
 {
+	struct lane_thread *thread;
+
 	pthread_mutex_lock(&lane->mutex);
 	lane->is_closing = true;
-	pthread_cond_broadcast(&lane->has_work);
+	while ((thread = take_idle(lane)) != NULL) {
+		pthread_cond_signal(&thread->wake);
+	}
 	pthread_mutex_unlock(&lane->mutex);
 	for (unsigned i = 0; i < lane->n_started; i++) {
-		pthread_join(lane->threads[i], NULL);
+		pthread_join(lane->threads[i].id, NULL);
+		pthread_cond_destroy(&lane->threads[i].wake);
 	}
 	lane->n_started = 0;
 }
@@ -140,11 +175,13 @@ static int start_threads(struct lane *lane)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (error == 0 && lane->n_started < lane->settings.n_threads) {
-		pthread_t *thread = &lane->threads[lane->n_started];
+		struct lane_thread *thread = &lane->threads[lane->n_started];
 
-		error = pthread_create(thread, &attr, run_thread, lane);
+		thread->lane = lane;
+		pthread_cond_init(&thread->wake, NULL);
+		error = pthread_create(&thread->id, &attr, run_thread, thread);
 		if (error == 0) {
-			pthread_setname_np(*thread, lane->settings.name);
+			pthread_setname_np(thread->id, lane->settings.name);
 			lane->n_started++;
 		}
 	}
@@ -160,7 +197,6 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (--lane->n_handles > 0) {
 		return;
 	}
-	pthread_cond_destroy(&lane->has_work);
 	pthread_mutex_destroy(&lane->mutex);
 	free(lane->threads);
 	lane->on_closed(lane);
@@ -175,7 +211,7 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 	STAILQ_INIT(&lane->waiting);
 	STAILQ_INIT(&lane->finished);
 	pthread_mutex_init(&lane->mutex, NULL);
-	pthread_cond_init(&lane->has_work, NULL);
+	SLIST_INIT(&lane->idle);
 	lane->threads = calloc(settings->n_threads, sizeof(*lane->threads));
 	result = uv_async_init(loop, &lane->wake, on_wake);
 	lane->wake.data = lane;

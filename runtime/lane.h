@@ -33,15 +33,26 @@ struct lane_settings {
 	void *data;
 };
 
+/* A thread of a lane. */
+struct lane_thread {
+	struct lane *lane;
+	pthread_t id;
+	pthread_cond_t wake;
+	bool is_idle;
+	SLIST_ENTRY(lane_thread) next; /* of the idle ones */
+};
+
 struct lane {
 	struct lane_settings settings;
 	pthread_mutex_t mutex;
-	pthread_cond_t has_work;
 	struct work_queue waiting, finished;
 	unsigned n_waiting; /* works in the queue */
-	unsigned n_idle;    /* threads that wait for has_work */
+	/* The one that went idle last comes first: its caches, and those of its connection to the
+	 * database, are warm. */
+	SLIST_HEAD(, lane_thread) idle;
+	unsigned n_called; /* threads that were woken and have not come yet */
 	bool is_closing;
-	pthread_t *threads;
+	struct lane_thread *threads;
 	unsigned n_started;
 	bool has_submitted; /* in this turn of the loop: its thread only */
 	unsigned n_handles;
