@@ -2,9 +2,9 @@
  * A connection: owner of its session machine, of the input that the machine could not take yet, and
  * of the delivery of its transaction. Everything here runs on the loop's thread.
  *
- * While work is out, or the client does not read, nothing is read from it either: what a session
- * holds in memory stays bounded, and a fast sender waits in his own buffers. A connection is freed
- * when its handles are closed and no work is out. */
+ * While the client does not read, or work is out and more than a little input waits for it, nothing
+ * is read: what a session holds in memory stays bounded, and a fast sender waits in his own buffers. A
+ * connection is freed when its handles are closed and no work is out. */
 #include "lmtpd/connection.h"
 
 #include <assert.h>
@@ -21,6 +21,7 @@
 #include "runtime/log.h"
 
 enum {
+	INPUT_MAX = 4096,   /* bytes that wait; who sends more waits himself */
 	LAST_SILENCE = 1000 /* ms that a client may be silent between transactions at the end */
 };
 
@@ -40,6 +41,7 @@ struct connection {
 	char *input; /* that the machine could not take yet */
 	size_t n_input, input_at;
 	unsigned n_lookups; /* out on the lane */
+	bool is_at_end;     /* the client has closed its side */
 	bool is_closing;    /* close once the output is sent */
 	bool is_closed;
 	uint64_t active; /* uv_now() of the last sign of life */
@@ -310,18 +312,27 @@ static size_t feed(struct connection *connection, const char *data, size_t n)
 	}
 }
 
+/* Puts bytes behind those that are kept. What was taken of them goes. */
 static void keep_input(struct connection *connection, const char *data, size_t n)
 {
+	size_t n_kept = connection->n_input - connection->input_at;
+	char *input;
+
 	if (n == 0 || connection->is_closing || connection->is_closed) {
 		return;
 	}
-	connection->input = malloc(n);
-	if (connection->input == NULL) {
+	input = malloc(n_kept + n);
+	if (input == NULL) {
 		lose(connection, "no memory for its input");
 		return;
 	}
-	memcpy(connection->input, data, n);
-	connection->n_input = n;
+	if (n_kept > 0) {
+		memcpy(input, connection->input + connection->input_at, n_kept);
+	}
+	memcpy(input + n_kept, data, n);
+	free(connection->input);
+	connection->input = input;
+	connection->n_input = n_kept + n;
 	connection->input_at = 0;
 }
 
@@ -331,17 +342,26 @@ static void on_read(void *owner, const char *data, ssize_t n)
 	size_t taken;
 
 	if (n < 0) {
-		/* Postfix closes idle connections without QUIT: no reason for a word. */
-		lose(connection, "the client closed the connection");
+		connection->is_at_end = true;
+		finish(connection);
 		return;
 	}
 	connection->active = uv_now(&connection->server->daemon.loop);
-	taken = feed(connection, data, (size_t)n);
+	taken = connection->n_input > 0 ? 0 : feed(connection, data, (size_t)n);
 	keep_input(connection, data + taken, (size_t)n - taken);
 	finish(connection);
 }
 
-/* A client that has closed its side while work is out is told the outcome all the same. */
+/* Is there a reason not to read? While work is out there is none, unless the client sends much, or
+ * the rest of a message that would have to be kept. */
+static bool is_full(const struct connection *connection)
+{
+	const struct delivery *delivery = connection->delivery;
+
+	return connection->n_input > INPUT_MAX || connection->stream.is_writing ||
+	       (delivery != NULL && delivery->is_out && !delivery->is_last);
+}
+
 static bool is_waiting(const struct connection *connection)
 {
 	return connection->n_input > 0 || connection->stream.is_writing || has_work_out(connection);
@@ -350,18 +370,27 @@ static bool is_waiting(const struct connection *connection)
 /* After each turn: sends the replies, then reads on, waits or closes. */
 static void finish(struct connection *connection)
 {
-	flush(connection);
+	if (connection->n_lookups == 0) { /* else more will come: one write for all */
+		flush(connection);
+	}
 	if (connection->is_closed) {
 		free_if_done(connection);
-		return;
-	}
-	if (connection->is_closing) {
+	} else if (connection->is_closing) {
 		stream_read(&connection->stream, false);
+		flush(connection);
 		if (!connection->stream.is_writing) {
 			close_connection(connection);
 		}
-	} else if (stream_read(&connection->stream, !is_waiting(connection)) != 0) {
-		close_connection(connection);
+	} else if (!connection->is_at_end) {
+		if (stream_read(&connection->stream, !is_full(connection)) != 0) {
+			close_connection(connection);
+		}
+	} else if (is_waiting(connection)) {
+		/* Who has closed his side while work is out is told the outcome all the same. */
+		stream_read(&connection->stream, false);
+	} else {
+		/* Postfix closes idle connections without QUIT: no reason for a word. */
+		lose(connection, "the client closed the connection");
 	}
 }
 
