@@ -21,6 +21,7 @@ enum {
 	NAME_ATTEMPTS = 16,
 	COPY_CHUNK = 65536,
 	SMALL_SIZE = 65536, /* bytes that a disk takes without being held up */
+	STRETCH = 1 << 20,  /* of a large message, that goes to the disk while the next one comes */
 };
 
 static const struct maildir_file no_file = { .fd = -1, .tmp_fd = -1 };
@@ -223,6 +224,19 @@ static int move_file(struct maildir_delivery *delivery, int error)
 	return delivery->file.fd >= 0 ? 0 : -1;
 }
 
+/* Sends what has come to the disk without waiting for it, so that less is left to sync. An error is
+ * kept for fsync, which tells it. */
+static void start_writing(struct maildir_delivery *delivery)
+{
+	uint64_t n = delivery->size - delivery->n_started;
+
+	if (n >= STRETCH) {
+		sync_file_range(
+		    delivery->file.fd, (off_t)delivery->n_started, (off_t)n, SYNC_FILE_RANGE_WRITE);
+		delivery->n_started = delivery->size;
+	}
+}
+
 int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n)
 {
 	int result = 0;
@@ -243,6 +257,7 @@ int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n)
 	delivery->size += n;
 	delivery->wire_size += n + count_bare_lf(data, n, delivery->last);
 	delivery->last = data[n - 1];
+	start_writing(delivery);
 	return 0;
 }
 

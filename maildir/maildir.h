@@ -79,8 +79,9 @@ struct maildir_delivery {
 	/* private */
 	int error; /* of a failed write: everything after it is void */
 	struct maildir_file file;
-	dev_t device; /* that the file lies on */
-	char last;    /* the byte written last */
+	dev_t device;       /* that the file lies on */
+	uint64_t n_started; /* bytes that are on their way to the disk */
+	char last;          /* the byte written last */
 };
 
 /* Opens the mailboxes and the file. Returns 0 when at least one target can be written, else the
