@@ -24,7 +24,7 @@ from rows import add_rows  # noqa: E402
 from servers import Place  # noqa: E402
 from turns import Turns  # noqa: E402
 from workloads import (  # noqa: E402
-    BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_DISK,
+    BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
 )
 
 LMTPD = TREE / "build/release/lmtpd/lmtpd"
@@ -63,7 +63,7 @@ def trees(arguments):
     kinds = {workload.mailboxes for workload in arguments.workloads}
     found = {}
     if arguments.workloads:
-        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in WITH_DISK})
+        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in WITH_LIMITS})
     if "crowd" in kinds:
         found.update({f"crowd-{name}": USERS for name in BY_NAME["crowd"].servers})
     if "memory" in arguments.chosen:

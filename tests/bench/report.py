@@ -4,7 +4,7 @@ import statistics
 
 from relay import SERVERS as RELAYS
 from results import NAMES, goals
-from workloads import MB, WITH_DISK
+from workloads import MB, WITH_LIMITS
 
 PLOTS = (
     ("sessions", "Messages a second by sessions"),
@@ -61,10 +61,10 @@ def goals_table(results):
 def speed_table(results):
     rows = [
         (workload.title,
-         *[with_spread(results.values(workload.name, name, "messages")) for name in WITH_DISK],
+         *[with_spread(results.values(workload.name, name, "messages")) for name in WITH_LIMITS],
          times(results.ratio(workload.name, "dovecot")))
         for workload in results.measured()]
-    return table(("messages a second", *[NAMES[name] for name in WITH_DISK],
+    return table(("messages a second", *[NAMES[name] for name in WITH_LIMITS],
                   "lmtpd : Dovecot"), rows)
 
 

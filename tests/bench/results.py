@@ -63,7 +63,8 @@ SPEED = (
     ("large", "dovecot", 3), ("large", "disk", 0.80),
     ("first", "dovecot", 3),
 )
-NAMES = {"lmtpd": "lmtpd", "dovecot": "Dovecot LMTP", "sink": "sink", "disk": "the disk alone",
+NAMES = {"lmtpd": "lmtpd", "dovecot": "Dovecot LMTP", "sink": "sink", "asking": "asking sink",
+         "disk": "the disk alone",
          "virtual": "Postfix virtual(8)"}
 MEMORY = ((idle_title(IDLE[-1]), 64 * MB), (FLIGHT_TITLE, 48 * MB))
 PROCESSOR = ("twenty", 0.25)

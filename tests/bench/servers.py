@@ -6,21 +6,23 @@ import shutil
 from harness.dovecot import DovecotLmtp
 from harness.lmtp import Client
 from harness.lmtpd import Lmtpd
+from harness.mariadb import PASSWORD
 from harness.process import MAIL_GROUP, MAIL_ID, Daemon, as_mail_user
 
 PROGRAMS = ("load", "sink", "disk")
 
 
 class Sink(Daemon):
-    def __init__(self, program, directory, root):
+    def __init__(self, program, directory, root, *database):
         super().__init__(directory / "sink.log")
         self.program = program
+        self.database = database
         self.socket = directory / "lmtp"
         self.root = root
         os.chown(directory, MAIL_ID, MAIL_GROUP)
 
     def start(self):
-        self.spawn([self.program, self.socket, self.root], **as_mail_user())
+        self.spawn([self.program, self.socket, self.root, *self.database], **as_mail_user())
         self.wait_until_answers(self.is_answering)
 
     def is_answering(self):
@@ -56,7 +58,7 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, sink or dovecot, with its mail below root and its users from rows."""
+        """A fresh lmtpd, sink, asking sink or dovecot, with its mail below root and its users from rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
         directory.mkdir()
@@ -83,3 +85,7 @@ class Place:
 
     def _make_sink(self, directory, root):
         return Sink(self.programs["sink"], directory, root)
+
+    def _make_asking(self, directory, root):
+        return Sink(self.programs["sink"], directory, root, f"127.0.0.1:{self.database.port}",
+                    "mailuser", PASSWORD, self.database.database)

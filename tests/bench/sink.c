@@ -3,6 +3,9 @@
  * recipient a file of its own that is durable before the 250.
  *
  *   sink SOCKET ROOT         mail to LOCAL@DOMAIN goes to ROOT/DOMAIN/LOCAL/Maildir/new
+ *   sink SOCKET ROOT HOST USER PASSWORD DATABASE
+ *                            the same, with one question to the database for each recipient, on a
+ *                            connection that each session has for itself
  *
  * It is a measure and trusts its client: paths are not checked, bytes are stored as they come. */
 #include <errno.h>
@@ -15,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "schema/directory.h"
 #include "store.h"
 
 enum {
@@ -23,6 +27,14 @@ enum {
 };
 
 static const char *root;
+static const char *host; /* of the database; NULL: nobody is looked up */
+static struct directory_settings database = {
+	.hosts = &host,
+	.n_hosts = 1,
+	.option_file = "",
+	.timeout = 5,
+	.queries[DIRECTORY_MAILBOX] = "SELECT email FROM virtual_users WHERE email = '%u'",
+};
 
 struct session {
 	int fd;
@@ -32,6 +44,7 @@ struct session {
 	size_t n_out;
 	struct stored files[RECIPIENTS];
 	size_t n_files;
+	struct directory *directory;
 };
 
 static _Noreturn void die(const char *what)
@@ -84,12 +97,36 @@ static void consume(struct session *session, size_t n)
 	memmove(session->in, session->in + n, session->n_in);
 }
 
+static int count_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+{
+	++*(unsigned *)data;
+	return 0;
+}
+
+static bool is_user(struct session *session, const char *local, const char *domain)
+{
+	char address[512];
+	unsigned n = 0;
+
+	if (session->directory == NULL) {
+		return true;
+	}
+	snprintf(address, sizeof(address), "%s@%s", local, domain);
+	if (directory_ask(session->directory, DIRECTORY_MAILBOX, address, count_row, &n) != 0) {
+		fprintf(stderr, "sink: %s\n", directory_error(session->directory));
+		exit(1);
+	}
+	return n == 1;
+}
+
 static void on_rcpt(struct session *session, const char *line)
 {
 	char path[4096], local[256], domain[256];
 
 	if (session->n_files == RECIPIENTS ||
-	    sscanf(line, "RCPT TO:<%255[^@]@%255[^>]>", local, domain) != 2) {
+	    sscanf(line, "RCPT TO:<%255[^@]@%255[^>]>", local, domain) != 2 ||
+	    !is_user(session, local, domain)) {
 		reply(session, "550 no\r\n");
 		return;
 	}
@@ -165,10 +202,15 @@ static void *run_session(void *data)
 {
 	struct session *session = data;
 
+	if (host != NULL) {
+		session->directory = directory_new(&database);
+	}
 	reply(session, "220 sink\r\n");
 	while (on_line(session)) {
 	}
 	close(session->fd);
+	directory_free(session->directory);
+	directory_thread_end();
 	free(session);
 	return NULL;
 }
@@ -191,11 +233,18 @@ int main(int argc, char **argv)
 {
 	int listener;
 
-	if (argc != 3) {
-		fputs("usage: sink SOCKET ROOT\n", stderr);
+	if (argc != 3 && argc != 7) {
+		fputs("usage: sink SOCKET ROOT [HOST USER PASSWORD DATABASE]\n", stderr);
 		return 64;
 	}
 	root = argv[2];
+	if (argc == 7) {
+		host = argv[3];
+		database.user = argv[4];
+		database.password = argv[5];
+		database.dbname = argv[6];
+		directory_library_init();
+	}
 	listener = listen_at(argv[1]);
 	while (true) {
 		struct session *session = calloc(1, sizeof(*session));
