@@ -209,6 +209,71 @@ static void test_order(void **state)
 	free(fixture);
 }
 
+struct errand {
+	struct work work;
+	struct fixture *fixture;
+	unsigned n_left, n_threads; /* that ran it, one after the other */
+	pthread_t thread;           /* the last one */
+};
+
+static void run_errand(struct work *work, void *context)
+{
+	struct errand *errand = (struct errand *)work;
+
+	if (errand->n_threads == 0 || !pthread_equal(errand->thread, pthread_self())) {
+		errand->n_threads++;
+		errand->thread = pthread_self();
+	}
+}
+
+/* Until they are all idle, so that each of them could be woken. */
+static void wait_for_idle(struct lane *lane)
+{
+	unsigned n;
+
+	do {
+		struct lane_thread *thread;
+
+		n = 0;
+		pthread_mutex_lock(&lane->mutex);
+		SLIST_FOREACH(thread, &lane->idle, next)
+		{
+			n++;
+		}
+		pthread_mutex_unlock(&lane->mutex);
+	} while (n < lane->n_started && usleep(100) == 0);
+	assert_int_equal(lane->n_called, 0);
+}
+
+static void done_errand(struct work *work)
+{
+	struct errand *errand = (struct errand *)work;
+	struct lane *lane = &errand->fixture->lane;
+
+	wait_for_idle(lane);
+	if (errand->n_left-- > 0) {
+		lane_submit(lane, work);
+	} else {
+		lane_close(lane);
+	}
+}
+
+/* Work that comes alone goes to the thread that went idle last, and wakes no other. */
+static void test_warm_thread(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct errand errand = { .work = { .run = run_errand, .done = done_errand },
+		.fixture = fixture,
+		.n_left = 100 };
+
+	start_lane(fixture, THREADS);
+	wait_for_idle(&fixture->lane);
+	lane_submit(&fixture->lane, &errand.work);
+	run_loop(fixture);
+	assert_int_equal(errand.n_threads, 1);
+	free(fixture);
+}
+
 /* Signals belong to the loop's thread: the workers block them all. */
 static void run_look_at_signals(struct work *work, void *context)
 {
@@ -276,6 +341,7 @@ int main(void)
 		cmocka_unit_test(test_more_threads_than_work),
 		cmocka_unit_test(test_close_at_once),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_warm_thread),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_without_context),
 	};
