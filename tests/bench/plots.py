@@ -5,7 +5,8 @@ from report import PLOTS
 from results import NAMES
 
 SESSIONS = ("one", "eight", "twenty", "sixtyfour")
-COLORS = {"lmtpd": "#1b7837", "dovecot": "#b35806", "sink": "#7f7f7f", "disk": "#bdbdbd"}
+COLORS = {"lmtpd": "#1b7837", "dovecot": "#b35806", "sink": "#7f7f7f", "asking": "#5b8db8",
+          "disk": "#bdbdbd"}
 START = """
 set terminal svg size 760,420 font "sans-serif,13" background "white"
 set output "{path}"
@@ -37,7 +38,7 @@ def plotted(parts):
 def sessions(results):
     """Medians, with the lowest and the highest."""
     parts = []
-    for name in ("disk", "sink", "lmtpd", "dovecot"):
+    for name in ("disk", "sink", "asking", "lmtpd", "dovecot"):
         rows = []
         for at, workload in enumerate(SESSIONS):
             values = results.values(workload, name, "messages")

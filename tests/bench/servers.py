@@ -58,7 +58,7 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, sink, asking sink or dovecot, with its mail below root and its users from rows."""
+        """A fresh lmtpd, sink, asking or dovecot, with its mail below root and its users from rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
         directory.mkdir()
