@@ -209,19 +209,19 @@ def test_client_that_closes_its_side_first(daemon):
     daemon.mailbox("example.com/email1").message()
 
 
-@pytest.mark.parametrize("n", [1, 7, 5000])
-def test_input_while_work_is_out(lmtpd, n):
+@pytest.mark.parametrize("n, n_commands", [(1, 100), (7, 100), (5000, 1500)])
+def test_input_while_work_is_out(lmtpd, n, n_commands):
     """What comes while a look-up takes its time waits, in whatever pieces, and so does the end."""
     daemon = lmtpd(mysql={"user_query": "SELECT email FROM virtual_users "
                           "WHERE email = '%u' AND SLEEP(0.2) = 0"})
-    rest = (b"DATA\r\n" + stuffed(message()) + b"MAIL FROM:<>\r\n" + b"NOOP\r\n" * 1500 +
+    rest = (b"DATA\r\n" + stuffed(message()) + b"MAIL FROM:<>\r\n" + b"NOOP\r\n" * n_commands +
             b"RCPT TO:<email2@example.com>\r\nQUIT\r\n")
     with daemon.session() as client:
         client.send(b"MAIL FROM:<>\r\nRCPT TO:<email1@example.com>\r\n")
         for at in range(0, len(rest), n):
             client.send(rest[at:at + n])
         client.socket.shutdown(socket.SHUT_WR)
-        codes = [250, 250, 354, 250, 250] + 1500 * [250] + [250, 221]
+        codes = [250, 250, 354, 250, 250] + n_commands * [250] + [250, 221]
         assert [reply.code for reply in client.replies(len(codes))] == codes
         assert client.is_closed()
     daemon.mailbox("example.com/email1").message()
