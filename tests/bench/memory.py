@@ -1,5 +1,6 @@
 """Memory of a server with all its processes."""
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -79,15 +80,22 @@ def at_rest(place, server, name):
     return Memory(name, "at rest", 0, 0, *processes.memory(processes.tree(server.pid)))
 
 
-def with_idle(place, server, name, n):
-    """With n idle connections, or as many as it takes."""
+@contextlib.contextmanager
+def holding(place, server, n):
+    """n idle connections, or as many as the server takes: the number of them."""
     with subprocess.Popen(
         [place.programs["load"], "hold", "--socket", str(server.socket), "--sessions", str(n)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as load:
-        held = json.loads(load.stdout.readline())["held"]
+        try:
+            yield json.loads(load.stdout.readline())["held"]
+        finally:
+            load.stdin.close()
+
+
+def with_idle(place, server, name, n):
+    with holding(place, server, n) as held:
         memory = processes.memory(processes.tree(server.pid))
-        load.stdin.close()
     return Memory(name, idle_title(n), n, held, *memory)
 
 

@@ -3,6 +3,7 @@
 from harness.process import run_checked
 from report import PLOTS
 from results import NAMES
+from workloads import GROWTH
 
 SESSIONS = ("one", "eight", "twenty", "sixtyfour")
 COLORS = {"lmtpd": "#1b7837", "dovecot": "#b35806", "sink": "#7f7f7f", "asking": "#5b8db8",
@@ -99,8 +100,15 @@ def processor(results):
     return bars(rows, "processor seconds for 1,000 messages")
 
 
+def growth(results):
+    rows = [(title, rate, COLORS["lmtpd"]) for name, title in GROWTH
+            if (rate := results.median(name, "lmtpd")) is not None]
+    return bars(rows, "messages a second over 20 sessions")
+
+
 def draw(results, directory):
-    makers = {"sessions": sessions, "latency": latency, "ratios": ratios, "processor": processor}
+    makers = {"sessions": sessions, "latency": latency, "ratios": ratios, "processor": processor,
+              "growth": growth}
     for name, title in PLOTS:
         path = directory / f"{name}.svg"
         script = START.format(path=path, title=title) + makers[name](results)

@@ -11,6 +11,7 @@ PLOTS = (
     ("latency", "Time from the end of a message to its reply, by sessions"),
     ("ratios", "Messages a second, as a multiple of Dovecot's"),
     ("processor", "Processor time of 1,000 messages"),
+    ("growth", "lmtpd, by what should not matter"),
 )
 HOW = """\
 Every server delivers into Maildirs on the same disk, lies in wait on a Unix socket and finds its

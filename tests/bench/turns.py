@@ -1,5 +1,6 @@
 """One turn: a server, freshly started and warmed, under one workload."""
 
+import contextlib
 import json
 import mmap
 import os
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import processes
 from filesystem import count_files, remove_files
 from harness.process import run_checked
+from memory import holding
 from workloads import EXISTING, MAILBOXES, MB, USED_ONCE
 
 WARM_SECONDS = 0.5
@@ -31,6 +33,17 @@ def touch_memory():
     n_pages = min(TOUCHED // mmap.PAGESIZE, os.sysconf("SC_AVPHYS_PAGES") // 2)
     with mmap.mmap(-1, n_pages * mmap.PAGESIZE) as memory:
         memory[::mmap.PAGESIZE] = bytes(n_pages)
+
+
+@contextlib.contextmanager
+def idle_connections(place, server, n):
+    """Holds n of them; fails when the server does not take them all."""
+    if n == 0:
+        yield
+        return
+    with holding(place, server, n) as held:
+        assert held == n, f"of {n} idle connections {held} were held"
+        yield
 
 
 class Turns:
@@ -91,9 +104,10 @@ class Turns:
                    "--seconds", WARM_SECONDS)
         n_before = 0 if is_used_once else count_files(root, numbers)
         pids = (server.pid, self.place.database.pid)
-        before = processes.processor_seconds(processes.tree(*pids))
-        got = self._load(server, workload, numbers, "--seconds", self.seconds)
-        used = processes.processor_seconds(processes.tree(*pids)) - before
+        with idle_connections(self.place, server, workload.idle):
+            before = processes.processor_seconds(processes.tree(*pids))
+            got = self._load(server, workload, numbers, "--seconds", self.seconds)
+            used = processes.processor_seconds(processes.tree(*pids)) - before
         n = got["deliveries"]
         if is_used_once:
             assert n <= len(numbers), f"{workload.name}: {n} messages are too many for one run"

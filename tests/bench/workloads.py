@@ -39,6 +39,7 @@ class Workload(NamedTuple):
     mailboxes: str = "existing"
     database: str = "mailserver"
     reconnects: bool = False
+    idle: int = 0                # connections that are open beside the sessions
     servers: tuple = SERVERS
     is_quick: bool = False       # part of --quick
 
@@ -68,5 +69,13 @@ WORKLOADS = [
     Workload("full", "20 sessions, one mailbox with 100,000 files in new/", mailboxes="full"),
     Workload("few", "20 sessions, 1,000 rows in the database", database="few",
              servers=("lmtpd", "dovecot")),
+    Workload("idle", "20 sessions, beside 10,000 idle connections", idle=10_000, servers=("lmtpd",)),
 ]
+# What must not matter: workloads that differ in one thing.
+GROWTH = (
+    ("mailbox", "1 mailbox"), ("twenty", "1,000 mailboxes"), ("crowd", "100,000 mailboxes"),
+    ("few", "1,000 rows"), ("twenty", "100,000 rows"),
+    ("mailbox", "few files in new/"), ("full", "100,000 files in new/"),
+    ("twenty", "20 connections"), ("idle", "10,020 connections"),
+)
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
