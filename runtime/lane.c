@@ -44,10 +44,12 @@ static void wait_idle(struct lane_thread *thread)
 	struct lane *lane = thread->lane;
 
 	thread->is_idle = true;
+	lane->n_idle++;
 	SLIST_INSERT_HEAD(&lane->idle, thread, next);
 	while (thread->is_idle) {
 		pthread_cond_wait(&thread->wake, &lane->mutex);
 	}
+	lane->n_idle--;
 	lane->n_called--;
 }
 

@@ -50,6 +50,7 @@ struct lane {
 	/* The one that went idle last comes first: its caches, and those of its connection to the
 	 * database, are warm. */
 	SLIST_HEAD(, lane_thread) idle;
+	unsigned n_idle;   /* threads that wait, those that were just woken among them */
 	unsigned n_called; /* threads that were woken and have not come yet */
 	bool is_closing;
 	struct lane_thread *threads;
