@@ -1,0 +1,74 @@
+"""What the tests have reached, room by room, from gcovr's JSON on standard input.
+
+Branches are those of gcc without optimization: each is a condition in the source. An assertion's
+failing side is none that a test can take, so gcovr leaves the line's branches out.
+"""
+
+import json
+import sys
+from collections import defaultdict
+
+# A file counts for the first room whose path begins its own.
+ROOMS = ["maildir/", "lmtpd/protocol/", "lmtpd/", "auth/", "schema/", "runtime/"]
+# Each uncovered line and branch of these is named.
+NAMED = ["maildir/", "lmtpd/protocol/"]
+
+
+def room_of(path):
+    return next((room for room in ROOMS if path.startswith(room)), None)
+
+
+def counted(lines):
+    """Lines and branches of a file: [all lines, reached ones, all branches, taken ones]."""
+    branches = [branch for line in lines for branch in line["branches"]]
+    return [
+        len(lines), sum(line["count"] > 0 for line in lines),
+        len(branches), sum(branch["count"] > 0 for branch in branches),
+    ]
+
+
+def what_is_missing(line):
+    if line["count"] == 0:
+        return "never reached"
+    missing = [str(n) for n, branch in enumerate(line["branches"], 1) if branch["count"] == 0]
+    return f"branch {', '.join(missing)} of {len(line['branches'])} never taken"
+
+
+def is_whole(line):
+    return line["count"] > 0 and all(branch["count"] > 0 for branch in line["branches"])
+
+
+def name_missing(path, lines):
+    with open(path) as file:
+        source = file.read().splitlines()
+    for line in lines:
+        if not is_whole(line):
+            number = line["line_number"]
+            print(f"  {path}:{number}: {what_is_missing(line)}: {source[number - 1].strip()}")
+
+
+def share(of, taken):
+    return f"{taken:5d} of {of:5d} {100 * taken / of:6.1f} %" if of else "-".rjust(22)
+
+
+def main():
+    rooms = defaultdict(lambda: [0, 0, 0, 0])
+    named = []
+    for file in json.load(sys.stdin)["files"]:
+        path, room = file["file"], room_of(file["file"])
+        lines = [line for line in file["lines"] if not line["gcovr/noncode"]]
+        if room is None:
+            continue
+        rooms[room] = [a + b for a, b in zip(rooms[room], counted(lines))]
+        if room in NAMED:
+            named.append((path, lines))
+    print(f"{'room':18}{'lines':>22}{'branches':>24}")
+    for room in ROOMS:
+        n_lines, reached, n_branches, taken = rooms[room]
+        print(f"{room:18}{share(n_lines, reached)}  {share(n_branches, taken)}")
+    print("\nNot covered in {} (docs/coverage.md says why):".format(" and ".join(NAMED)))
+    for path, lines in sorted(named):
+        name_missing(path, lines)
+
+
+main()
