@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 ssize_t __real_write(int fd, const void *data, size_t n);
@@ -22,6 +23,9 @@ int __real_statx(int fd, const char *path, int flags, unsigned mask, struct stat
 ssize_t __real_pread64(int fd, void *data, size_t n, off_t at);
 int __real_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
 int __real_fcntl64(int fd, int command, ...);
+int __real_fstat64(int fd, struct stat *status);
+int __real_syncfs(int fd);
+int __real_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 /* Where the system's function takes "...", these name what the library gives: on Linux both are passed
  * alike, and what was not given is not looked at. */
@@ -36,6 +40,9 @@ int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct stat
 ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at);
 int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
 int __wrap_fcntl64(int fd, int command, long argument);
+int __wrap_fstat64(int fd, struct stat *status);
+int __wrap_syncfs(int fd);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 struct fault_event fault_events[FAULT_EVENTS_MAX];
 size_t n_fault_events;
@@ -213,6 +220,9 @@ int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct stat
 
 ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at)
 {
+	if (is_armed && now.reads_nothing) {
+		return 0;
+	}
 	return fails(FAULT_PREAD) ? -1 : __real_pread64(fd, data, n, at);
 }
 
@@ -228,4 +238,22 @@ int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, un
 int __wrap_fcntl64(int fd, int command, long argument)
 {
 	return fails(FAULT_FCNTL) ? -1 : __real_fcntl64(fd, command, argument);
+}
+
+int __wrap_fstat64(int fd, struct stat *status)
+{
+	return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+}
+
+int __wrap_syncfs(int fd)
+{
+	return fails(FAULT_SYNCFS) ? -1 : __real_syncfs(fd);
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r)
+{
+	int result = __real_clock_gettime(clock, now_r);
+
+	now_r->tv_sec += is_armed && clock == CLOCK_REALTIME ? now.ahead : 0;
+	return result;
 }

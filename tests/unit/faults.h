@@ -20,6 +20,8 @@ enum fault_call {
 	FAULT_PREAD,
 	FAULT_RENAMEAT2,
 	FAULT_FCNTL,
+	FAULT_FSTAT,
+	FAULT_SYNCFS,
 	FAULT_CALLS
 };
 
@@ -29,11 +31,13 @@ struct faults {
 	int error;
 	uint64_t mask;       /* at which of its calls: bit 0 is the first; all ones: always */
 	long age;            /* seconds that directories are older than they are */
+	long ahead;          /* seconds that the clock on the wall was set on */
 	bool has_no_tmpfile; /* O_TMPFILE is refused */
 	bool has_no_links;   /* linkat is refused: EPERM */
 	bool has_one_link;   /* a file can have one name: EMLINK for the second */
 	bool has_devices;    /* each mailbox of a delivery lies on its own filesystem */
 	bool has_no_birth;   /* statx does not know when a directory was made */
+	bool reads_nothing;  /* a file is shorter than what was written to it */
 	bool writes_slowly;  /* few bytes at a time, and EINTR in between */
 	bool syncs;          /* for real; else fsync costs no time */
 };

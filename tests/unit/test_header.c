@@ -154,7 +154,7 @@ static void test_sender_stays_in_its_comment(void **state)
 static void check_longest(char fill)
 {
 	enum {
-		LONGEST = 4096
+		LONGEST = 4096 + 1 /* than any line */
 	};
 	char *text = test_malloc(LONGEST + 1), *out = test_malloc(HEADER_MAX);
 	struct header header = { .sender = text,

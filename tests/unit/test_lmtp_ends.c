@@ -224,6 +224,60 @@ static void test_flush(void **state)
 	free(input);
 }
 
+/* A client that reads its replies byte by byte gets each byte once, in order, also of those that are
+ * put out meanwhile. */
+static void test_sent_in_parts(void **state)
+{
+	static const char input[] = "NOOP\r\n", want[] = GREETING OK OK OK;
+	const struct lmtp_callbacks callbacks = { .context = NULL };
+	struct lmtp lmtp;
+	struct lmtp_step step;
+	char body[64], got[sizeof(want)];
+	size_t n, n_got = 0;
+
+	lmtp_init(&lmtp, &edge_settings, &callbacks);
+	for (unsigned i = 0; i < 40; i++) {
+		if (i < 3) {
+			lmtp_feed(&lmtp, input, strlen(input), body, sizeof(body), &step);
+		}
+		got[n_got++] = *lmtp_output(&lmtp, &n);
+		assert_int_equal(
+		    n, (i < 2 ? strlen(GREETING) + (i + 1) * strlen(OK) : strlen(want)) - i);
+		lmtp_sent(&lmtp, 1);
+	}
+	memcpy(got + n_got, lmtp_output(&lmtp, &n), strlen(want) - n_got);
+	expect_bytes("sent", got, n_got + n, want, strlen(want));
+	lmtp_sent(&lmtp, n);
+	lmtp_deinit(&lmtp);
+}
+
+/* What the end of the daemon waits for, and what of it is data. */
+static void test_in_transaction(void **state)
+{
+	static const struct {
+		const char *input;
+		bool is_in_transaction, is_in_body;
+	} rows[] = {
+		{ LHLO, false, false }, { MAIL, true, false }, { RCPT("user"), true, false },
+		{ "DATA\r\nx\r\n", true, true }, { ".\r\n", false, false },
+		{ "BDAT 6\r\nNO", true, false }, /* refused, but its bytes are on their way */
+		{ "OP\r\n", false, false },
+		{ MAIL RCPT("user") "BDAT 1\r\nx", true, true },           /* between chunks */
+		{ "RSET\r\n", false, false }, { "QUIT\r\n", true, false }, /* the reply is */
+	};
+	struct edge edge;
+
+	edge_init(&edge, &edge_settings, EDGE_AT_ONCE, 64);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		edge_feed(&edge, rows[i].input, strlen(rows[i].input));
+		if (lmtp_is_in_transaction(&edge.lmtp) != rows[i].is_in_transaction ||
+		    lmtp_is_in_body(&edge.lmtp) != rows[i].is_in_body) {
+			fail_msg("behind %s", shown(rows[i].input, strlen(rows[i].input)));
+		}
+	}
+	edge_deinit(&edge);
+}
+
 /* Nothing is taken while a delivery is under way: what is pipelined behind it waits. */
 static void test_nothing_taken_while_delivering(void **state)
 {
@@ -264,6 +318,8 @@ int main(void)
 		cmocka_unit_test(test_shut_down_and_time_out),
 		cmocka_unit_test(test_time_outs),
 		cmocka_unit_test(test_flush),
+		cmocka_unit_test(test_sent_in_parts),
+		cmocka_unit_test(test_in_transaction),
 		cmocka_unit_test(test_nothing_taken_while_delivering),
 	};
 

@@ -25,6 +25,7 @@ static const struct faults kinds[] = {
 	{ .call = FAULT_CALLS, .has_no_links = true, .has_no_tmpfile = true },
 	{ .call = FAULT_CALLS, .has_devices = true },
 	{ .call = FAULT_CALLS, .has_devices = true, .has_no_tmpfile = true },
+	{ .call = FAULT_CALLS, .has_devices = true, .has_no_links = true, .has_no_tmpfile = true },
 	{ .call = FAULT_CALLS, .writes_slowly = true },
 	{ .call = FAULT_CALLS, .writes_slowly = true, .has_one_link = true, .has_no_birth = true },
 };
@@ -226,6 +227,17 @@ static void test_openat2_again(void **state)
 	}
 }
 
+/* But not for ever. */
+static void test_openat2_never(void **state)
+{
+	const struct faults faults = { .call = FAULT_OPENAT2, .mask = UINT64_MAX, .error = EAGAIN };
+	struct mailroot *mailroot = *state;
+
+	mailroot_deliver(mailroot, &faults, three, 1, message, message.n);
+	assert_int_equal(mailroot->targets[0].result, -EAGAIN);
+	assert_int_equal(fault_count(FAULT_OPENAT2), 16);
+}
+
 /* Another delivery makes the same directory between the look and the mkdir. */
 static void test_directory_appears(void **state)
 {
@@ -262,6 +274,7 @@ int main(void)
 		TEST(test_renameat2),
 		TEST(test_fcntl),
 		TEST(test_openat2_again),
+		TEST(test_openat2_never),
 		TEST(test_directory_appears),
 	};
 

@@ -68,6 +68,17 @@ static void test_hosts(void **state)
 	}
 }
 
+/* Only so many bytes of it, and none behind its end. */
+static void test_part_of_a_host(void **state)
+{
+	char out[20];
+
+	name_escape_host(out, sizeof(out), "ab/cd", 3);
+	expect_text("three bytes", out, "ab\\057");
+	name_escape_host(out, sizeof(out), "ab\0cd", 5);
+	expect_text("up to the NUL", out, "ab");
+}
+
 /* Cut where no escape is torn, so that the whole name fits. */
 static void test_long_hosts(void **state)
 {
@@ -97,6 +108,7 @@ int main(void)
 		TEST(test_name_pattern),
 		TEST(test_name_make),
 		TEST(test_hosts),
+		TEST(test_part_of_a_host),
 		TEST(test_long_hosts),
 	};
 

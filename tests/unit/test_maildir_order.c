@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/mailroot.h"
 
@@ -114,17 +117,64 @@ static void test_age_unknown(void **state)
 	}
 }
 
+static void make_mailbox(struct mailroot *mailroot)
+{
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+}
+
+/* Syncs the filesystem with a fault, in a process of its own, since it is done once in each: what was
+ * there before must be synced all the same, also when it is asked for again. */
+static void check_settling_fails(
+    struct mailroot *mailroot, const char *base, const struct faults *faults)
+{
+	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
+	struct maildir_root root = mailroot->root;
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		root.base = base;
+		faults_begin(faults);
+		maildir_root_settle(&root);
+		faults_end();
+		maildir_root_settle(&mailroot->root);
+		make_mailbox(mailroot);
+		deliver(mailroot, &before, 1);
+		exit(mailroot->targets[0].result == 0 && fault_count(FAULT_FSYNC) == 1 + 1 + PARENTS
+			 ? 0
+			 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	directory_remove(mailroot_path(mailroot, "example.com", ""));
+}
+
+static void test_settling_fails(void **state)
+{
+	static const enum fault_call calls[] = { FAULT_OPEN, FAULT_FSTAT, FAULT_SYNCFS };
+	struct mailroot *mailroot = *state;
+
+	check_settling_fails(mailroot, "/nonexistent", &mailroot_plain);
+	for (size_t i = 0; i < LENGTH(calls); i++) {
+		const struct faults faults = { .call = calls[i], .mask = UINT64_MAX, .error = EIO };
+
+		check_settling_fails(mailroot, mailroot->base, &faults);
+	}
+}
+
 /* What was there when the whole filesystem was synced is durable, however young it is. The last
  * test: it counts for the process. */
 static void test_settled(void **state)
 {
 	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
+	const struct faults elsewhere = { .call = FAULT_CALLS, .age = 20, .has_devices = true };
 	struct mailroot *mailroot = *state;
 
 	for (unsigned i = 0; i < 2; i++) {
-		mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
-		mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
-		mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+		make_mailbox(mailroot);
 		deliver(mailroot, &before, 1);
 		expect_saved(mailroot, i == 0);
 		assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1 + (i == 0 ? PARENTS : 0));
@@ -133,6 +183,21 @@ static void test_settled(void **state)
 	}
 	deliver(mailroot, &mailroot_plain, 1);
 	expect_saved(mailroot, true);
+	directory_remove(mailroot_path(mailroot, "example.com", ""));
+	/* Another filesystem below the root was not. */
+	make_mailbox(mailroot);
+	deliver(mailroot, &elsewhere, 1);
+	expect_saved(mailroot, true);
+	/* A clock that was set since then cannot tell, and one that ticks otherwise may. */
+	for (long ahead = -10; ahead <= 10; ahead += 10) {
+		const struct faults set = { .call = FAULT_CALLS, .age = 20, .ahead = ahead };
+
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+		make_mailbox(mailroot);
+		deliver(mailroot, &set, 1);
+		expect_saved(mailroot, ahead != 0);
+		assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1 + (ahead == 0 ? 0 : PARENTS));
+	}
 }
 
 /* A sync of the way that failed was none: the next delivery does it again. */
@@ -234,6 +299,7 @@ int main(void)
 		TEST(test_failed_fsync_is_not_repeated),
 		TEST(test_prepared_before_it_appears),
 		TEST(test_new_is_made_last),
+		TEST(test_settling_fails),
 		TEST(test_settled),
 	};
 

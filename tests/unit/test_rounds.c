@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
@@ -18,6 +20,45 @@ enum {
 };
 
 static atomic_uint n_synced;
+
+/* Of the linker's --wrap: how the waits for a round end. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+static atomic_uint n_waits;
+static atomic_uint n_signals; /* waits that a signal ends at once */
+static atomic_bool ends_late; /* waits say "too long", but when the round has just started */
+
+static bool is_hit(atomic_uint *n)
+{
+	unsigned left = *n;
+
+	while (left > 0 && !atomic_compare_exchange_weak(n, &left, left - 1)) {
+	}
+	return left > 0;
+}
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	long result;
+
+	if (number != SYS_futex || b != FUTEX_WAIT_BITSET_PRIVATE) {
+		return __real_syscall(number, a, b, c, d, e, f);
+	}
+	n_waits++;
+	if (is_hit(&n_signals)) {
+		errno = EINTR;
+		return -1;
+	}
+	if (!ends_late) {
+		return __real_syscall(number, a, b, c, d, e, f);
+	}
+	do {
+		result = __real_syscall(number, a, b, c, 0L, 0L, f);
+	} while (result != 0 && errno == EINTR);
+	errno = ETIMEDOUT;
+	return -1;
+}
 
 static int open_file(void)
 {
@@ -135,6 +176,51 @@ static void test_leaving(void **state)
 	assert_int_equal(n_synced, 20);
 }
 
+static void wait_for(const atomic_uint *n, unsigned want)
+{
+	for (unsigned i = 0; *n != want; i++) {
+		assert_true(i < 5000);
+		usleep(1000);
+	}
+}
+
+/* Signals do not start a round. */
+static void test_signals(void **state)
+{
+	struct rounds *rounds = rounds_of(DEVICE + 5);
+	pthread_t thread;
+
+	n_synced = n_waits = 0;
+	n_signals = 3;
+	rounds_expect(rounds);
+	assert_int_equal(pthread_create(&thread, NULL, run_sync, rounds), 0);
+	wait_for(&n_waits, 4);
+	assert_int_equal(n_synced, 0);
+	rounds_leave(rounds);
+	pthread_join(thread, NULL);
+	assert_int_equal(n_synced, 1);
+}
+
+/* A round that starts just when patience ends is his who waited for it, and its end lets the next one
+ * start: alone he need not wait. */
+static void test_patience_ends_as_it_starts(void **state)
+{
+	struct rounds *rounds = rounds_of(DEVICE + 6);
+	pthread_t thread;
+
+	n_synced = n_waits = 0;
+	ends_late = true;
+	rounds_expect(rounds);
+	assert_int_equal(pthread_create(&thread, NULL, run_sync, rounds), 0);
+	wait_for(&n_waits, 1);
+	rounds_leave(rounds);
+	pthread_join(thread, NULL);
+	ends_late = false;
+	run_sync(rounds);
+	assert_int_equal(n_synced, 2);
+	assert_int_equal(n_waits, 1);
+}
+
 /* More filesystems than there is room for: those do without. Last: the room stays taken. */
 static void test_many_filesystems(void **state)
 {
@@ -158,6 +244,8 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_leaving),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_patience_ends_as_it_starts),
 		cmocka_unit_test(test_many_filesystems),
 	};
 
