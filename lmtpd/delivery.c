@@ -41,59 +41,81 @@ bool delivery_is_too_wide(const struct lmtp *lmtp)
 	       DELIVERY_MAILBOXES_MAX;
 }
 
-static size_t find_target(const struct delivery *delivery, const char *path)
+static int compare_paths(const void *a, const void *b)
 {
-	size_t i = 0;
-
-	while (i < delivery->n_targets && strcmp(delivery->paths[i], path) != 0) {
-		i++;
-	}
-	return i;
+	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* One message reaches a mailbox once, however many recipients lead there. */
-static int add_target(struct delivery *delivery, const struct address *row)
+/* The paths are in order: lists are long, and this runs on the loop. */
+static const struct maildir_target *find_target(const struct delivery *delivery, const char *path)
+{
+	char *const *found = bsearch(
+	    &path, delivery->paths, delivery->n_targets, sizeof(*delivery->paths), compare_paths);
+
+	assert(found != NULL);
+	return &delivery->targets[found - delivery->paths];
+}
+
+static int add_path(struct delivery *delivery, const struct address *row)
 {
 	char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 
 	/* A path that is too long is no target; delivery_outcome() says so to its recipient. */
 	if (config_mailbox_path(&delivery->service->config, row, path, sizeof(path)) != 0) {
-		return -ENAMETOOLONG;
-	}
-	if (find_target(delivery, path) < delivery->n_targets) {
 		return 0;
 	}
 	delivery->paths[delivery->n_targets] = strdup(path);
-	if (delivery->paths[delivery->n_targets] == NULL) {
-		return -ENOMEM;
-	}
-	delivery->targets[delivery->n_targets].path = delivery->paths[delivery->n_targets];
-	delivery->n_targets++;
-	return 0;
+	return delivery->paths[delivery->n_targets++] == NULL ? -ENOMEM : 0;
 }
 
-static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
+static int add_paths(struct delivery *delivery, const struct lmtp *lmtp)
 {
 	const struct lmtp_recipient *recipient;
-	size_t n_max = 0;
 
-	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
-		n_max += resolution_of(recipient)->n_mailboxes;
-	}
-	assert(n_max > 0); /* accepted recipients have a mailbox */
-	delivery->targets = calloc(n_max, sizeof(*delivery->targets));
-	delivery->paths = calloc(n_max, sizeof(*delivery->paths));
-	if (delivery->targets == NULL || delivery->paths == NULL) {
-		return -ENOMEM;
-	}
 	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
 		const struct resolution *resolution = resolution_of(recipient);
 
 		for (size_t i = 0; i < resolution->n_mailboxes; i++) {
-			if (add_target(delivery, &resolution->mailboxes[i]) == -ENOMEM) {
+			if (add_path(delivery, &resolution->mailboxes[i]) != 0) {
 				return -ENOMEM;
 			}
 		}
+	}
+	return 0;
+}
+
+/* One message reaches a mailbox once, however many recipients lead there. */
+static void drop_duplicates(struct delivery *delivery)
+{
+	size_t n = 0;
+
+	qsort(delivery->paths, delivery->n_targets, sizeof(*delivery->paths), compare_paths);
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		if (n > 0 && strcmp(delivery->paths[i], delivery->paths[n - 1]) == 0) {
+			free(delivery->paths[i]);
+		} else {
+			delivery->paths[n++] = delivery->paths[i];
+		}
+	}
+	delivery->n_targets = n;
+}
+
+static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
+{
+	size_t n_max = count_mailboxes(&lmtp->recipients);
+
+	assert(n_max > 0); /* accepted recipients have a mailbox */
+	delivery->paths = calloc(n_max, sizeof(*delivery->paths));
+	if (delivery->paths == NULL || add_paths(delivery, lmtp) != 0) {
+		return -ENOMEM;
+	}
+	drop_duplicates(delivery);
+	delivery->targets = calloc(n_max, sizeof(*delivery->targets));
+	if (delivery->targets == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		delivery->targets[i].path = delivery->paths[i];
 	}
 	return 0;
 }
@@ -256,7 +278,6 @@ enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_r
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
 		char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 		const struct maildir_target *target;
-		size_t at;
 
 		if (config_mailbox_path(&delivery->service->config, &resolution->mailboxes[i], path,
 			sizeof(path)) != 0) {
@@ -264,9 +285,7 @@ enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_r
 			    resolution->mailboxes[i].text);
 			return REPLY_NOT_WRITTEN;
 		}
-		at = find_target(delivery, path);
-		assert(at < delivery->n_targets);
-		target = &delivery->targets[at];
+		target = find_target(delivery, path);
 		if (target->result != 0) {
 			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", target->step, base,
 			    target->path, target->part, maildir_strerror(target->result));

@@ -31,7 +31,7 @@ struct delivery {
 
 	struct maildir_delivery maildir;
 	struct maildir_target *targets;
-	char **paths;
+	char **paths; /* of the targets, in the order of their bytes */
 	size_t n_targets;
 	struct header_facts facts;
 	uint64_t ended;    /* uv_hrtime() of the end of data */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT
+ * From recipients to mailboxes and back: each mailbox once, each recipient his own outcome, and no
+ * more comparisons than sorting takes, since all of it runs on the loop. */
+#include "lmtpd/delivery.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lmtpd/lookup.h"
+#include "tests/unit/unit.h"
+
+enum {
+	RECIPIENTS_MAX = 11,
+	WIDE = 1000, /* mailboxes of a list */
+};
+
+/* Of the linker's --wrap. */
+int __real_strcmp(const char *a, const char *b);
+int __wrap_strcmp(const char *a, const char *b);
+
+static size_t n_compared;
+
+int __wrap_strcmp(const char *a, const char *b)
+{
+	n_compared++;
+	return __real_strcmp(a, b);
+}
+
+/* In the place of the service and its configuration: the path of a mailbox is its address. */
+struct service *service_ref(struct service *service)
+{
+	return service;
+}
+
+void service_unref(struct service *service)
+{
+}
+
+int config_mailbox_path(
+    const struct config *config, const struct address *row, char *path_r, size_t n_path)
+{
+	if (row->text[0] == '!') { /* too long */
+		return -ENAMETOOLONG;
+	}
+	snprintf(path_r, n_path, "%s", row->text);
+	return 0;
+}
+
+static char base[] = "/mail";
+static struct service service = { .config = { .hostname = "mx", .base = base } };
+
+/* An accepted envelope. */
+struct envelope {
+	struct lmtp lmtp;
+	struct lmtp_recipient *recipients[RECIPIENTS_MAX];
+	struct recipient_facts facts[RECIPIENTS_MAX];
+	size_t n;
+};
+
+static struct envelope *envelope_make(void)
+{
+	struct envelope *envelope = calloc(1, sizeof(*envelope));
+
+	envelope->lmtp.sender = strdup("");
+	envelope->lmtp.lhlo = strdup("client");
+	STAILQ_INIT(&envelope->lmtp.recipients);
+	STAILQ_INIT(&envelope->lmtp.attempts);
+	return envelope;
+}
+
+/* A recipient whose mailboxes are still to be filled in. */
+static struct address *add_recipient(struct envelope *envelope, size_t n_mailboxes)
+{
+	struct lmtp_recipient *recipient = calloc(1, sizeof(*recipient) + 16);
+	struct resolution *resolution = &envelope->facts[envelope->n].resolution;
+
+	assert_true(envelope->n < RECIPIENTS_MAX);
+	resolution->mailboxes = calloc(n_mailboxes, sizeof(*resolution->mailboxes));
+	resolution->n_mailboxes = n_mailboxes;
+	recipient->data = &envelope->facts[envelope->n];
+	STAILQ_INSERT_TAIL(&envelope->lmtp.recipients, recipient, next);
+	envelope->recipients[envelope->n++] = recipient;
+	envelope->lmtp.n_recipients++;
+	return resolution->mailboxes;
+}
+
+/* Mailboxes divided by blanks. */
+static void add_named(struct envelope *envelope, const char *names)
+{
+	char copy[200];
+	size_t n = 0;
+	struct address *mailboxes;
+
+	for (const char *p = names; p != NULL; p = strchr(p + 1, ' ')) {
+		n++;
+	}
+	mailboxes = add_recipient(envelope, n);
+	snprintf(copy, sizeof(copy), "%s", names);
+	for (char *name = strtok(copy, " "); name != NULL; name = strtok(NULL, " ")) {
+		snprintf((mailboxes++)->text, ADDRESS_MAX, "%s", name);
+	}
+}
+
+static void envelope_free(struct envelope *envelope)
+{
+	for (size_t i = 0; i < envelope->n; i++) {
+		free(envelope->facts[i].resolution.mailboxes);
+		free(envelope->recipients[i]);
+	}
+	free(envelope->lmtp.sender);
+	free(envelope->lmtp.lhlo);
+	free(envelope);
+}
+
+static struct maildir_target *target_of(struct delivery *delivery, const char *path)
+{
+	struct maildir_target *found = NULL;
+
+	for (size_t i = 0; i < delivery->n_targets; i++) {
+		if (__real_strcmp(delivery->targets[i].path, path) == 0) {
+			assert_null(found); /* twice */
+			found = &delivery->targets[i];
+		}
+	}
+	assert_non_null(found);
+	return found;
+}
+
+static void expect_outcome(const struct delivery *delivery, const struct lmtp_recipient *recipient,
+    enum reply reply, const char *reason)
+{
+	char got[200];
+
+	assert_int_equal(delivery_outcome(delivery, recipient, got, sizeof(got)), reply);
+	expect_text("reason", got, reason);
+}
+
+static void test_outcomes(void **state)
+{
+	struct envelope *envelope = envelope_make();
+	struct delivery *delivery;
+	struct maildir_target *target;
+
+	add_named(envelope, "c@d");
+	add_named(envelope, "b@d a@d c@d");
+	add_named(envelope, "e@d !long@d");
+	add_named(envelope, "f@d");
+	add_named(envelope, "c@d");
+	delivery = delivery_new(&service, &envelope->lmtp, "S1.T1");
+	assert_non_null(delivery);
+	assert_int_equal(delivery->n_targets, 5);
+	target = target_of(delivery, "a@d");
+	target->result = -EIO;
+	target->step = "sync";
+	target->part = "/new";
+	target = target_of(delivery, "f@d");
+	target->result = -ENOSPC;
+	target->step = "make";
+	target->part = "";
+	expect_outcome(delivery, envelope->recipients[0], REPLY_SAVED, "");
+	expect_outcome(delivery, envelope->recipients[1], REPLY_NOT_WRITTEN,
+	    "cannot sync /mail/a@d/new: Input/output error");
+	expect_outcome(delivery, envelope->recipients[2], REPLY_NOT_WRITTEN,
+	    "the path of !long@d is too long");
+	expect_outcome(delivery, envelope->recipients[3], REPLY_DISK_FULL,
+	    "cannot make /mail/f@d: No space left on device");
+	expect_outcome(delivery, envelope->recipients[4], REPLY_SAVED, "");
+	delivery_free(delivery);
+	envelope_free(envelope);
+}
+
+/* No path at all: the transaction ends with a reply all the same. */
+static void test_no_target(void **state)
+{
+	struct envelope *envelope = envelope_make();
+	struct delivery *delivery;
+
+	add_named(envelope, "!long@d !longer@d");
+	delivery = delivery_new(&service, &envelope->lmtp, "S1.T1");
+	assert_non_null(delivery);
+	assert_int_equal(delivery->n_targets, 0);
+	expect_outcome(delivery, envelope->recipients[0], REPLY_NOT_WRITTEN,
+	    "the path of !long@d is too long");
+	delivery_free(delivery);
+	envelope_free(envelope);
+}
+
+/* Eleven lists with a thousand mailboxes each, of which some are in every list: about 14 comparisons
+ * find one among ten thousand. */
+static void test_cost_of_lists(void **state)
+{
+	struct envelope *envelope = envelope_make();
+	struct delivery *delivery;
+	char reason[100];
+
+	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
+		struct address *mailboxes = add_recipient(envelope, WIDE);
+
+		for (unsigned k = 0; k < WIDE; k++) {
+			snprintf(mailboxes[k].text, ADDRESS_MAX, "user%u@example.com",
+			    (k < 100 ? 0 : i * WIDE) + k * 7919 % WIDE);
+		}
+	}
+	n_compared = 0;
+	delivery = delivery_new(&service, &envelope->lmtp, "S1.T1");
+	assert_non_null(delivery);
+	assert_int_equal(delivery->n_targets, RECIPIENTS_MAX * (WIDE - 100) + 100);
+	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
+		assert_int_equal(
+		    delivery_outcome(delivery, envelope->recipients[i], reason, sizeof(reason)),
+		    REPLY_SAVED);
+	}
+	assert_in_range(n_compared, 1, 2 * 15 * RECIPIENTS_MAX * WIDE);
+	delivery_free(delivery);
+	envelope_free(envelope);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_no_target),
+		cmocka_unit_test(test_cost_of_lists),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
