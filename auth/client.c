@@ -128,13 +128,15 @@ static void on_delayed(uv_timer_t *timer)
  * delay also hides how long the work took. */
 static void fail_later(struct client *client, struct verification *verification)
 {
-	uint64_t now = uv_now(&client->server->daemon.loop);
-	uint64_t delay = (uint64_t)verification->service->config.failure_delay * 1000;
-	uint64_t wait =
-	    failures_add(&client->server->failures, verification->request->rip, now, delay);
+	uv_loop_t *loop = &client->server->daemon.loop;
+	uint64_t now, wait, delay = (uint64_t)verification->service->config.failure_delay * 1000;
 	uint64_t age = verification_age(verification);
 
-	uv_timer_init(&client->server->daemon.loop, &verification->timer);
+	/* A timer counts from the loop's time, which lags where there is much to do. */
+	uv_update_time(loop);
+	now = uv_now(loop);
+	wait = failures_add(&client->server->failures, verification->request->rip, now, delay);
+	uv_timer_init(loop, &verification->timer);
 	verification->timer.data = verification;
 	uv_timer_start(&verification->timer, on_delayed, age < wait ? wait - age : 0, 0);
 }

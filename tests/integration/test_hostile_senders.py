@@ -193,7 +193,8 @@ def test_slow_senders_that_never_end(lmtpd, many_files):
 
 
 def fill(clients, block):
-    """Sends to each until the server takes no more of any; returns how much it took of each."""
+    """Sends to each until the server takes no more of any, or tells it to go; returns how much it took
+    of each."""
     sent = dict.fromkeys(clients, 0)
     still = 0
     while still < 50 and max(sent.values()) < 20_000_000:
