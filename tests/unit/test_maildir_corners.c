@@ -22,7 +22,7 @@ static void expect_results(const struct mailroot *mailroot, int a, int b, int c)
 {
 	const int want[] = { a, b, c };
 
-	for (size_t i = 0; i < mailroot->n_targets; i++) {
+	for (size_t i = 0; i < mailroot->n_targets && i < LENGTH(want); i++) {
 		if (mailroot->targets[i].result != want[i]) {
 			fail_msg("target %zu: %d (cannot %s %s), want %d", i,
 			    mailroot->targets[i].result, mailroot->targets[i].step,
