@@ -239,6 +239,15 @@ void lane_submit(struct lane *lane, struct work *work)
 	lane->has_submitted = true;
 }
 
+void lane_get_load(struct lane *lane, struct lane_load *load_r)
+{
+	pthread_mutex_lock(&lane->mutex);
+	load_r->n_waiting = lane->n_waiting;
+	load_r->n_threads = lane->n_started;
+	load_r->n_busy = lane->n_started - lane->n_idle;
+	pthread_mutex_unlock(&lane->mutex);
+}
+
 void lane_close(struct lane *lane)
 {
 	assert(STAILQ_EMPTY(&lane->waiting));

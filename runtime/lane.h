@@ -71,6 +71,14 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 /* From the loop's thread. Ownership of work moves to the lane until done(). */
 void lane_submit(struct lane *lane, struct work *work);
 
+struct lane_load {
+	unsigned n_waiting; /* works in the queue */
+	unsigned n_busy, n_threads;
+};
+
+/* From the loop's thread. */
+void lane_get_load(struct lane *lane, struct lane_load *load_r);
+
 /* Ends the threads; no work may be out. on_closed() is called on the loop when the lane's memory
  * may be reused. */
 void lane_close(struct lane *lane);

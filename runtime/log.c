@@ -3,6 +3,7 @@
 #include "runtime/log.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,13 @@
 #include <unistd.h>
 
 static bool has_priorities;
+
+/* A ring: the next one goes where the oldest is. */
+static struct {
+	pthread_mutex_t mutex;
+	struct log_problem problems[LOG_PROBLEMS_MAX];
+	uint64_t n_errors, n_warnings;
+} kept = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 void log_init(void)
 {
@@ -77,12 +85,14 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
 {
 	char start[80];
 
-	line->n = 0;
+	line->n = line->n_priority = 0;
+	line->level = level;
+	line->is_routine = false;
 	if (has_priorities) {
-		snprintf(start, sizeof(start), "<%d>event=%s", (int)level, event);
-	} else {
-		snprintf(start, sizeof(start), "event=%s", event);
+		line->n_priority = (size_t)snprintf(start, sizeof(start), "<%d>", (int)level);
+		put(line, start, line->n_priority);
 	}
+	snprintf(start, sizeof(start), "event=%s", event);
 	put(line, start, strlen(start));
 	if (level < LOG_LEVEL_INFO) {
 		log_text(line, "level", level == LOG_LEVEL_ERROR ? "error" : "warning");
@@ -126,10 +136,55 @@ void log_number(struct log_line *line, const char *key, uint64_t number)
 	put(line, digits, strlen(digits));
 }
 
+void log_routine(struct log_line *line)
+{
+	line->is_routine = true;
+}
+
+static void keep(const struct log_line *line)
+{
+	size_t n = line->n - line->n_priority;
+	struct log_problem *problem;
+
+	pthread_mutex_lock(&kept.mutex);
+	problem = &kept.problems[(kept.n_errors + kept.n_warnings) % LOG_PROBLEMS_MAX];
+	problem->time = time(NULL);
+	problem->level = line->level;
+	n = n < sizeof(problem->text) ? n : sizeof(problem->text) - 1;
+	memcpy(problem->text, line->text + line->n_priority, n);
+	problem->text[n] = '\0';
+	if (line->level == LOG_LEVEL_ERROR) {
+		kept.n_errors++;
+	} else {
+		kept.n_warnings++;
+	}
+	pthread_mutex_unlock(&kept.mutex);
+}
+
+size_t log_problems(struct log_problem *problems, uint64_t *n_errors_r, uint64_t *n_warnings_r)
+{
+	uint64_t n_all;
+	size_t n;
+
+	pthread_mutex_lock(&kept.mutex);
+	n_all = kept.n_errors + kept.n_warnings;
+	n = n_all < LOG_PROBLEMS_MAX ? (size_t)n_all : LOG_PROBLEMS_MAX;
+	for (size_t i = 0; i < n; i++) {
+		problems[i] = kept.problems[(n_all - 1 - i) % LOG_PROBLEMS_MAX];
+	}
+	*n_errors_r = kept.n_errors;
+	*n_warnings_r = kept.n_warnings;
+	pthread_mutex_unlock(&kept.mutex);
+	return n;
+}
+
 void log_end(struct log_line *line)
 {
 	ssize_t ignored;
 
+	if (line->level < LOG_LEVEL_INFO && !line->is_routine) {
+		keep(line);
+	}
 	line->text[line->n++] = '\n';
 	ignored = write(STDERR_FILENO, line->text, line->n);
 	(void)ignored; /* there is nowhere left to say so */

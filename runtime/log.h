@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Priorities of syslog(3), which systemd reads from "<n>" in front of a line, sd-daemon(3). */
 enum log_level {
@@ -20,7 +21,22 @@ enum {
 
 struct log_line {
 	size_t n;
+	size_t n_priority; /* in front, for the journal */
+	enum log_level level;
+	bool is_routine;
 	char text[LOG_LINE_MAX];
+};
+
+enum {
+	LOG_PROBLEMS_MAX = 10,
+	LOG_PROBLEM_SIZE = 512, /* longer ones are cut */
+};
+
+/* A warning or an error, as it was logged. */
+struct log_problem {
+	time_t time;
+	enum log_level level;
+	char text[LOG_PROBLEM_SIZE];
 };
 
 /* Once, before the first line: priorities are written when stderr leads to the journal. */
@@ -33,6 +49,13 @@ void log_quoted(struct log_line *line, const char *key, const char *value); /* a
 void log_address(struct log_line *line, const char *key, const char *address); /* key=<address> */
 void log_number(struct log_line *line, const char *key, uint64_t number);
 void log_end(struct log_line *line);
+
+/* The line is no problem of ours, whatever its level: a stranger's wrong password. */
+void log_routine(struct log_line *line);
+
+/* The latest warnings and errors, the latest first, in problems[LOG_PROBLEMS_MAX], and how many there
+ * have been. Returns how many are there. */
+size_t log_problems(struct log_problem *problems, uint64_t *n_errors_r, uint64_t *n_warnings_r);
 
 /* event= and reason=, in one call. */
 void log_event(enum log_level level, const char *event, const char *format, ...)
