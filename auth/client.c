@@ -71,16 +71,21 @@ static void close_client(struct client *client)
 	}
 }
 
-static void log_result(const struct protocol_request *request, enum log_level level,
-    const char *result, const char *reason)
+/* Counts and logs it. */
+static void tell_result(struct client *client, const struct protocol_request *request,
+    enum log_level level, enum status_result result, const char *reason)
 {
 	struct log_line line;
 
+	status_login(&client->server->status, request->sasl.mechanism, result);
 	log_begin(&line, level, "auth");
+	if (result == STATUS_FAIL) {
+		log_routine(&line); /* somebody's wrong password */
+	}
 	log_text(&line, "user", request->sasl.user != NULL ? request->sasl.user : "");
 	log_text(&line, "mech", sasl_name(request->sasl.mechanism));
 	log_text(&line, "rip", request->rip);
-	log_text(&line, "result", result);
+	log_text(&line, "result", status_name(result));
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
 }
@@ -146,19 +151,20 @@ static void on_verified(struct verification *verification)
 	struct client *client = verification->owner;
 	struct protocol_request *request = verification->request;
 
+	status_verified(&client->server->status, verification);
 	switch (verification->result) {
 	case VERIFICATION_RIGHT:
-		log_result(request, LOG_LEVEL_INFO, "ok", "");
+		tell_result(client, request, LOG_LEVEL_INFO, STATUS_OK, "");
 		protocol_ok(&client->protocol, request, verification->credentials.user);
 		end_verification(verification);
 		break;
 	case VERIFICATION_WRONG:
-		log_result(request, LOG_LEVEL_WARNING, "fail", verification->reason);
+		tell_result(client, request, LOG_LEVEL_WARNING, STATUS_FAIL, verification->reason);
 		fail_later(client, verification);
 		break;
 	case VERIFICATION_ERROR:
-		log_result(request, client->is_closed ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "error",
-		    verification->reason);
+		tell_result(client, request, client->is_closed ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+		    STATUS_ERROR, verification->reason);
 		close_client(client);
 		end_verification(verification);
 		break;
@@ -169,7 +175,7 @@ static void verify(struct client *client, struct protocol_request *request)
 {
 	if (verification_start(client->server->service, request, &client->is_closed, on_verified,
 		client) == NULL) {
-		log_result(request, LOG_LEVEL_ERROR, "error", "out of memory");
+		tell_result(client, request, LOG_LEVEL_ERROR, STATUS_ERROR, "out of memory");
 		close_client(client);
 		return;
 	}
@@ -192,7 +198,8 @@ static size_t feed(struct client *client, const char *data, size_t n)
 			verify(client, step.request);
 			break;
 		case PROTOCOL_REFUSED:
-			log_result(step.request, LOG_LEVEL_WARNING, "fail", step.reason);
+			tell_result(
+			    client, step.request, LOG_LEVEL_WARNING, STATUS_FAIL, step.reason);
 			break;
 		case PROTOCOL_FLUSH:
 			flush(client);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/control.h"
 #include "runtime/listener.h"
 
 static int check_mechanism(const char *value, char *error, size_t n_error)
@@ -23,6 +24,7 @@ static const struct settings_key keys[] = {
 	{ "auth", "socket_mode", SETTINGS_MODE, "0660", 0, 0777, NULL },
 	{ "auth", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "auth", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
+	{ "auth", "control", SETTINGS_TEXT, "/run/lmtpd-auth/control", 0, 0, control_check },
 	{ "auth", "user", SETTINGS_TEXT, "lmtpd-auth", 0, 0, NULL },
 	{ "auth", "group", SETTINGS_TEXT, "lmtpd-auth", 0, 0, NULL },
 	{ "auth", "mechanisms", SETTINGS_LIST, "{\"PLAIN\", \"LOGIN\"}", 0, 0, check_mechanism },
@@ -72,6 +74,7 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	config->socket_mode = (mode_t)settings_number(settings, "auth", "socket_mode");
 	config->socket_user = settings_text(settings, "auth", "socket_user");
 	config->socket_group = settings_text(settings, "auth", "socket_group");
+	config->control = settings_text(settings, "auth", "control");
 	config->user = settings_text(settings, "auth", "user");
 	config->group = settings_text(settings, "auth", "group");
 	config->failure_delay = (unsigned)settings_number(settings, "auth", "failure_delay");
@@ -96,16 +99,34 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	return load_mysql(config, error, n_error);
 }
 
-int config_load(struct config *config, const char *file, char *error, size_t n_error)
+static int load(struct settings **settings_r, const char *file, char *error, size_t n_error)
 {
 	const struct settings_table tables[] = {
 		{ keys, sizeof(keys) / sizeof(keys[0]) },
 		mysql_settings_table,
 	};
+
+	return settings_load(settings_r, file, tables, 2, error, n_error);
+}
+
+int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error)
+{
+	struct settings *settings;
+
+	if (load(&settings, file, error, n_error) != 0) {
+		return -1;
+	}
+	snprintf(path_r, n_path, "%s", settings_text(settings, "auth", "control"));
+	settings_free(settings);
+	return 0;
+}
+
+int config_load(struct config *config, const char *file, char *error, size_t n_error)
+{
 	char reason[1024];
 
 	*config = (struct config){ .settings = NULL };
-	if (settings_load(&config->settings, file, tables, 2, error, n_error) != 0) {
+	if (load(&config->settings, file, error, n_error) != 0) {
 		return -1;
 	}
 	if (load_values(config, reason, sizeof(reason)) != 0) {

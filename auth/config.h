@@ -17,7 +17,7 @@ struct config {
 	size_t n_listen;
 	mode_t socket_mode;
 	const char *socket_user, *socket_group;
-	const char *user, *group;
+	const char *user, *group, *control;
 	bool mechanisms[SASL_MECHANISMS];
 	unsigned failure_delay; /* seconds */
 
@@ -28,3 +28,6 @@ struct config {
 /* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
 int config_load(struct config *config, const char *file, char *error, size_t n_error);
 void config_free(struct config *config);
+
+/* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
+int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error);

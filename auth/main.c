@@ -12,6 +12,7 @@
 
 #include "auth/check.h"
 #include "auth/server.h"
+#include "runtime/ask.h"
 #include "runtime/log.h"
 #include "runtime/privilege.h"
 #include "version.h"
@@ -19,6 +20,8 @@
 static const char usage[] =
     "usage: lmtpd-auth [-c FILE]                  serve\n"
     "       lmtpd-auth [-c FILE] --check [--json] check the set-up\n"
+    "       lmtpd-auth [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
+    "                                             ask the running lmtpd-auth how it does\n"
     "       lmtpd-auth [-c FILE] --verify USER    verify a password from the terminal or stdin\n"
     "       lmtpd-auth --hash [METHOD]            hash a password from the terminal or stdin:\n"
     "                                             sha512crypt (default), yescrypt or bcrypt\n"
@@ -29,6 +32,7 @@ static const char usage[] =
 enum mode {
 	MODE_SERVE,
 	MODE_CHECK,
+	MODE_STATUS,
 	MODE_HASH,
 	MODE_VERIFY,
 };
@@ -36,13 +40,25 @@ enum mode {
 struct options {
 	const char *config_file, *argument;
 	enum mode mode;
-	bool is_json;
+	bool is_json, is_prometheus, is_watch;
+	const char *seconds_text; /* of --watch */
+	unsigned seconds;
 };
 
 static int misuse(void)
 {
 	fputs(usage, stderr);
 	return EX_USAGE;
+}
+
+static bool is_misused(const struct options *options)
+{
+	bool is_status = options->mode == MODE_STATUS;
+
+	return options->is_json + options->is_prometheus + options->is_watch > 1 ||
+	       (options->is_json && options->mode != MODE_CHECK && !is_status) ||
+	       ((options->is_prometheus || options->is_watch) && !is_status) ||
+	       (options->is_watch && options->seconds == 0);
 }
 
 /* Returns -1 to go on, or an exit code. */
@@ -52,6 +68,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'k' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "status", no_argument, NULL, 'S' },
+		{ "prometheus", no_argument, NULL, 'p' },
+		{ "watch", optional_argument, NULL, 'w' },
 		{ "hash", no_argument, NULL, 'H' },
 		{ "verify", required_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -73,6 +92,17 @@ static int parse_options(struct options *options, int argc, char **argv)
 			break;
 		case 'j':
 			options->is_json = true;
+			break;
+		case 'S':
+			options->mode = MODE_STATUS;
+			n_modes++;
+			break;
+		case 'p':
+			options->is_prometheus = true;
+			break;
+		case 'w':
+			options->is_watch = true;
+			options->seconds_text = optarg;
 			break;
 		case 'H':
 			options->mode = MODE_HASH;
@@ -97,9 +127,13 @@ static int parse_options(struct options *options, int argc, char **argv)
 	if (options->mode == MODE_HASH && optind < argc) {
 		options->argument = argv[optind++];
 	}
-	return n_modes > 1 || optind < argc || (options->is_json && options->mode != MODE_CHECK)
-		   ? misuse()
-		   : -1;
+	if (options->is_watch) {
+		if (options->seconds_text == NULL && optind < argc) {
+			options->seconds_text = argv[optind++];
+		}
+		options->seconds = ask_parse_seconds(options->seconds_text);
+	}
+	return n_modes > 1 || optind < argc || is_misused(options) ? misuse() : -1;
 }
 
 static int fail(const char *message)
@@ -129,12 +163,37 @@ static int serve(const char *config_file)
 		.group = config.socket_group,
 	};
 	if (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
-	    daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0 ||
-	    privilege_become(uid, gid, error, sizeof(error)) != 0) {
+	    daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0) {
+		config_free(&config);
+		return fail(error);
+	}
+	control_prepare(config.control, uid, gid);
+	if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
 		config_free(&config);
 		return fail(error);
 	}
 	return server_run(&server, config_file, &config);
+}
+
+static int show_status(const struct options *options)
+{
+	char path[CONTROL_PATH_MAX + 1], error[1024];
+	const struct ask ask = {
+		.program = "lmtpd-auth",
+		.path = path,
+		.config = options->config_file,
+		.form = options->is_json         ? DOCUMENT_JSON
+			: options->is_prometheus ? DOCUMENT_PROMETHEUS
+						 : DOCUMENT_TEXT,
+		.seconds = options->seconds,
+	};
+
+	if (config_load_control(path, sizeof(path), options->config_file, error, sizeof(error)) !=
+	    0) {
+		fprintf(stderr, "lmtpd-auth: %s\n", error);
+		return EX_CONFIG;
+	}
+	return ask_show(&ask);
 }
 
 int main(int argc, char **argv)
@@ -144,6 +203,9 @@ int main(int argc, char **argv)
 
 	if (result >= 0) {
 		return result;
+	}
+	if (options.mode == MODE_STATUS) {
+		return show_status(&options);
 	}
 	log_init();
 	signal(SIGPIPE, SIG_IGN);

@@ -42,6 +42,7 @@ static void on_ended(struct daemon *daemon)
 {
 	struct server *server = (struct server *)daemon;
 
+	control_close(&server->control);
 	service_unref(server->service);
 	server->service = NULL;
 }
@@ -95,7 +96,7 @@ static void on_reload(struct daemon *daemon)
 	reload_start(daemon, &service->lanes, SERVICE_LOOKUPS, try_directory, adopt);
 }
 
-static int check_directory(const struct config *config)
+static int check_directory(const struct config *config, struct vitals *vitals)
 {
 	struct directory *directory = directory_new(&config->directory);
 	char error[512];
@@ -106,6 +107,9 @@ static int check_directory(const struct config *config)
 	} else if (outcome != RELOAD_OK) {
 		log_event(
 		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
+		vitals_unanswered(vitals, error);
+	} else {
+		vitals_answered(vitals);
 	}
 	directory_free(directory);
 	return outcome == RELOAD_BAD ? -1 : 0;
@@ -130,7 +134,8 @@ int server_run(struct server *server, const char *config_file, struct config *co
 	if (getrandom(&server->failures.seed, sizeof(server->failures.seed), 0) < 0) {
 		server->failures.seed = 0;
 	}
-	if (check_directory(config) != 0) {
+	vitals_begin(&server->status.vitals);
+	if (check_directory(config, &server->status.vitals) != 0) {
 		config_free(config);
 		return EX_CONFIG;
 	}
@@ -146,6 +151,13 @@ int server_run(struct server *server, const char *config_file, struct config *co
 		daemon_run(&server->daemon);
 		return EX_OSERR;
 	}
+	server->control = (struct control){
+		.loop = &server->daemon.loop,
+		.prefix = "lmtpd_auth",
+		.write = status_write,
+		.owner = server,
+	};
+	control_open(&server->control, server->service->config.control);
 	log_event(LOG_LEVEL_INFO, "start", "lmtpd-auth %s serves %zu sockets", LMTPD_VERSION,
 	    server->daemon.n_listeners);
 	daemon_run(&server->daemon);

@@ -7,6 +7,8 @@
 #include "auth/failures.h"
 #include "auth/protocol.h"
 #include "auth/service.h"
+#include "auth/status.h"
+#include "runtime/control.h"
 #include "runtime/daemon.h"
 
 struct client;
@@ -18,6 +20,8 @@ struct server {
 	struct service *service;
 	struct clients clients;
 	struct failures failures;
+	struct status status;
+	struct control control;
 	unsigned long n_clients; /* so far */
 };
 

@@ -43,6 +43,8 @@ static void run_find(struct work *work, void *context)
 {
 	struct verification *verification = (struct verification *)work;
 	struct directory *directory = context;
+	uint64_t began = uv_hrtime();
+	int result;
 
 	verification->result = VERIFICATION_WRONG;
 	if (is_void(verification)) {
@@ -52,8 +54,12 @@ static void run_find(struct work *work, void *context)
 		fail(verification, "out of memory");
 		return;
 	}
-	switch (credentials_find(
-	    directory, verification->request->sasl.user, &verification->credentials)) {
+	result = credentials_find(
+	    directory, verification->request->sasl.user, &verification->credentials);
+	verification->is_asked = true;
+	verification->is_database_error = result < 0;
+	verification->lookup_took = uv_hrtime() - began;
+	switch (result) {
 	case CREDENTIALS_FOUND:
 		verification->is_known = true;
 		break;
@@ -72,11 +78,16 @@ static void run_check(struct work *work, void *context)
 {
 	struct verification *verification = (struct verification *)work;
 	const char *password = verification->request->sasl.password;
+	uint64_t began = uv_hrtime();
+	int result;
 
 	if (is_void(verification)) {
 		return;
 	}
-	switch (password_check(password, verification->credentials.hash)) {
+	result = password_check(password, verification->credentials.hash);
+	verification->is_hashed = true;
+	verification->hashing_took = uv_hrtime() - began;
+	switch (result) {
 	case PASSWORD_RIGHT:
 		verification->result =
 		    verification->is_known ? VERIFICATION_RIGHT : VERIFICATION_WRONG;

@@ -24,6 +24,10 @@ struct verification {
 	const atomic_bool *is_abandoned;  /* the client is gone: no work is worth it any more */
 	uint64_t began;                   /* uv_hrtime() */
 
+	/* What was done, and how many nanoseconds it took. */
+	bool is_asked, is_database_error, is_hashed;
+	uint64_t lookup_took, hashing_took;
+
 	bool is_known;
 	struct credentials credentials; /* of an unknown user: a hash that costs the same */
 	enum verification_result result;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/control.h"
 #include "runtime/listener.h"
 
 static bool is_placeholder(const char *p)
@@ -85,6 +86,7 @@ static const struct settings_key keys[] = {
 	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", 0, 0777, NULL },
 	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
 	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
+	{ "lmtp", "control", SETTINGS_TEXT, "/run/lmtpd/control", 0, 0, control_check },
 	{ "lmtp", "recipient_delimiter", SETTINGS_TEXT, "+", 0, 0, check_delimiter },
 	{ "lmtp", "message_size_limit", SETTINGS_NUMBER, "0", 0, 1L << 50, NULL },
 	{ "lmtp", "recipient_limit", SETTINGS_NUMBER, "1000", 1, 10000, NULL },
@@ -179,6 +181,7 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	config->socket_mode = (mode_t)settings_number(settings, "lmtp", "socket_mode");
 	config->socket_user = settings_text(settings, "lmtp", "socket_user");
 	config->socket_group = settings_text(settings, "lmtp", "socket_group");
+	config->control = settings_text(settings, "lmtp", "control");
 	config->idle_timeout = (unsigned)settings_number(settings, "lmtp", "idle_timeout");
 	config->lmtp = (struct lmtp_settings){
 		.hostname = config->hostname,
@@ -208,16 +211,34 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	return load_mysql(config, error, n_error);
 }
 
-int config_load(struct config *config, const char *file, char *error, size_t n_error)
+static int load(struct settings **settings_r, const char *file, char *error, size_t n_error)
 {
 	const struct settings_table tables[] = {
 		{ keys, sizeof(keys) / sizeof(keys[0]) },
 		mysql_settings_table,
 	};
+
+	return settings_load(settings_r, file, tables, 2, error, n_error);
+}
+
+int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error)
+{
+	struct settings *settings;
+
+	if (load(&settings, file, error, n_error) != 0) {
+		return -1;
+	}
+	snprintf(path_r, n_path, "%s", settings_text(settings, "lmtp", "control"));
+	settings_free(settings);
+	return 0;
+}
+
+int config_load(struct config *config, const char *file, char *error, size_t n_error)
+{
 	char reason[1024];
 
 	*config = (struct config){ .settings = NULL };
-	if (settings_load(&config->settings, file, tables, 2, error, n_error) != 0) {
+	if (load(&config->settings, file, error, n_error) != 0) {
 		return -1;
 	}
 	if (load_values(config, reason, sizeof(reason)) != 0) {

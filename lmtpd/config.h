@@ -18,7 +18,7 @@ struct config {
 	const char **listen;
 	size_t n_listen;
 	mode_t socket_mode;
-	const char *socket_user, *socket_group;
+	const char *socket_user, *socket_group, *control;
 	unsigned idle_timeout; /* seconds */
 
 	char *base;            /* of maildir.home: its directories before the first placeholder */
@@ -34,6 +34,9 @@ struct config {
 /* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
 int config_load(struct config *config, const char *file, char *error, size_t n_error);
 void config_free(struct config *config);
+
+/* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
+int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error);
 
 /* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is too long. */
 int config_mailbox_path(

@@ -62,6 +62,7 @@ static void on_refused(void *context, const struct lmtp_recipient *recipient)
 	const struct connection *connection = context;
 	char id[80];
 
+	status_refused(&connection->server->status, recipient->reply);
 	delivery_log_refusal(
 	    transaction_id(connection, id, sizeof(id)), connection->lmtp.sender, recipient);
 }
@@ -84,6 +85,7 @@ static void free_if_done(struct connection *connection)
 		delivery_abandon(connection->delivery);
 	}
 	LIST_REMOVE(connection, entry);
+	server->status.n_sessions += connection->lmtp.has_lhlo;
 	lmtp_deinit(&connection->lmtp);
 	service_unref(connection->service);
 	free(connection->input);
@@ -164,6 +166,7 @@ static void on_looked_up(struct lookup *lookup)
 	struct connection *connection = lookup->owner;
 	struct lmtp_recipient *recipient = lookup->recipient;
 
+	status_looked_up(&connection->server->status, lookup);
 	connection->n_lookups--;
 	connection->active = uv_now(&connection->server->daemon.loop);
 	recipient->data = lookup->facts;
@@ -210,6 +213,7 @@ static void answer_recipients(struct connection *connection, const struct delive
 							  sizeof(reason));
 		delivery_log(id, lmtp->sender, recipient, delivery, reason);
 	}
+	status_delivered(&connection->server->status, lmtp, delivery);
 	lmtp_delivered(lmtp, id);
 }
 
@@ -523,6 +527,11 @@ void connection_drop(struct connection *connection)
 	if (connection->lmtp.phase != LMTP_PHASE_DELIVERING) {
 		lose(connection, "lmtpd has to end");
 	}
+}
+
+const struct lmtp *connection_lmtp(const struct connection *connection)
+{
+	return &connection->lmtp;
 }
 
 struct connection *connection_next(struct connection *connection)

@@ -16,4 +16,6 @@ void connection_shut_down(struct connection *connection);
 /* Ends the session now, unless its message is past the last dot: that is finished and answered. */
 void connection_drop(struct connection *connection);
 
+const struct lmtp *connection_lmtp(const struct connection *connection);
+
 struct connection *connection_next(struct connection *connection);

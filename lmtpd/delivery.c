@@ -186,6 +186,7 @@ static void run_write(struct work *work, void *context)
 	/* An error stands in the targets' results; the rest of the message is taken and dropped. */
 	maildir_write(&delivery->maildir, delivery->buffer, delivery->n);
 	if (delivery->is_last) {
+		delivery->committing = uv_hrtime();
 		maildir_commit(&delivery->maildir);
 		delivery->is_open = false;
 		delivery->finished = uv_hrtime();

@@ -34,8 +34,9 @@ struct delivery {
 	char **paths; /* of the targets, in the order of their bytes */
 	size_t n_targets;
 	struct header_facts facts;
-	uint64_t ended;    /* uv_hrtime() of the end of data */
-	uint64_t finished; /* and of its durability */
+	uint64_t ended;      /* uv_hrtime() of the end of data, */
+	uint64_t committing; /* of the beginning of its commit, */
+	uint64_t finished;   /* and of its durability */
 };
 
 /* Do the recipients of lmtp lead to more mailboxes than one delivery may have? Those that are looked up

@@ -37,6 +37,9 @@ void delivery_log(const char *session, const char *sender, const struct lmtp_rec
 
 	list_mailboxes(recipient, mailboxes, sizeof(mailboxes));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
+	if (reply != REPLY_SAVED && reply_is_permanent(reply)) {
+		log_routine(&line); /* the sender's, not ours */
+	}
 	log_text(&line, "session", session);
 	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
 	log_address(&line, "from", sender);

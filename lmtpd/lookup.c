@@ -102,6 +102,7 @@ static void run_lookup(struct work *work, void *context)
 		lookup->reply = REPLY_NO_DATABASE;
 		return;
 	}
+	lookup->is_asked = true;
 	lookup->reply = lookup_resolve(directory, &lookup->service->config, &lookup->address,
 	    &lookup->mailbox, NULL, NULL, lookup->facts);
 }
@@ -152,6 +153,7 @@ static void ask_together(struct party *party, struct directory *directory)
 void lookup_run_together(struct work_queue *queue, void *context)
 {
 	struct party party = { .n = 0 };
+	uint64_t now = uv_hrtime(), together = 0;
 	struct work *work;
 
 	STAILQ_FOREACH (work, queue, next) {
@@ -169,9 +171,17 @@ void lookup_run_together(struct work_queue *queue, void *context)
 	}
 	if (party.n > 1 && context != NULL) {
 		ask_together(&party, context);
+		together = uv_hrtime() - now;
+		now += together;
 	}
 	STAILQ_FOREACH (work, queue, next) {
+		uint64_t began = now;
+
 		work->run(work, context);
+		now = uv_hrtime();
+		if (work->run == run_lookup && ((struct lookup *)work)->is_asked) {
+			((struct lookup *)work)->took = now - began + together;
+		}
 	}
 }
 

@@ -2,6 +2,9 @@
  * The look-up of one recipient: the resolver on a thread of the look-up lane. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "lmtpd/protocol/reply.h"
 #include "lmtpd/resolver.h"
 #include "lmtpd/service.h"
@@ -26,7 +29,9 @@ struct lookup {
 	struct address address;
 	struct prefetched mailbox;
 	uint64_t submitted; /* uv_hrtime() */
-	enum reply reply;   /* the outcome */
+	bool is_asked;      /* the database was, which took so many nanoseconds */
+	uint64_t took;
+	enum reply reply; /* the outcome */
 	struct recipient_facts *facts;
 	void (*done)(struct lookup *lookup);
 	void *owner, *recipient; /* the submitter's */

@@ -12,6 +12,7 @@
 
 #include "lmtpd/check.h"
 #include "lmtpd/server.h"
+#include "runtime/ask.h"
 #include "runtime/log.h"
 #include "runtime/privilege.h"
 #include "version.h"
@@ -21,6 +22,8 @@ static const char usage[] =
     "       lmtpd [-c FILE] --check [--json]     check the set-up\n"
     "       lmtpd [-c FILE] --check [--json] ADDRESS...\n"
     "                                            show what becomes of mail for each address\n"
+    "       lmtpd [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
+    "                                            ask the running lmtpd how it does\n"
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
     "       lmtpd --help | --version\n"
     "\n"
@@ -28,8 +31,20 @@ static const char usage[] =
 
 struct options {
 	const char *config_file;
-	bool is_check, is_json, is_stdio;
+	bool is_check, is_json, is_stdio, is_status, is_prometheus, is_watch;
+	const char *seconds_text; /* of --watch */
+	unsigned seconds;
 };
+
+static bool is_misused(const struct options *options, int n_arguments)
+{
+	return options->is_check + options->is_stdio + options->is_status > 1 ||
+	       options->is_json + options->is_prometheus + options->is_watch > 1 ||
+	       (options->is_json && !options->is_check && !options->is_status) ||
+	       ((options->is_prometheus || options->is_watch) && !options->is_status) ||
+	       (options->is_watch && options->seconds == 0) ||
+	       (n_arguments > 0 && !options->is_check);
+}
 
 /* Returns -1 to go on, or an exit code. */
 static int parse_options(struct options *options, int argc, char **argv)
@@ -39,6 +54,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "check", no_argument, NULL, 'k' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "stdio", no_argument, NULL, 's' },
+		{ "status", no_argument, NULL, 'S' },
+		{ "prometheus", no_argument, NULL, 'p' },
+		{ "watch", optional_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -60,6 +78,16 @@ static int parse_options(struct options *options, int argc, char **argv)
 		case 's':
 			options->is_stdio = true;
 			break;
+		case 'S':
+			options->is_status = true;
+			break;
+		case 'p':
+			options->is_prometheus = true;
+			break;
+		case 'w':
+			options->is_watch = true;
+			options->seconds_text = optarg;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return EX_OK;
@@ -71,8 +99,13 @@ static int parse_options(struct options *options, int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
-	if ((options->is_check && options->is_stdio) || (options->is_json && !options->is_check) ||
-	    (optind < argc && !options->is_check)) {
+	if (options->is_watch) {
+		if (options->seconds_text == NULL && optind < argc) {
+			options->seconds_text = argv[optind++];
+		}
+		options->seconds = ask_parse_seconds(options->seconds_text);
+	}
+	if (is_misused(options, argc - optind)) {
 		fputs(usage, stderr);
 		return EX_USAGE;
 	}
@@ -107,8 +140,14 @@ static int serve(const struct options *options)
 	};
 	if (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
 	    (!options->is_stdio &&
-		daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0) ||
-	    privilege_become(uid, gid, error, sizeof(error)) != 0) {
+		daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0)) {
+		config_free(&config);
+		return fail(error);
+	}
+	if (!options->is_stdio) {
+		control_prepare(config.control, uid, gid);
+	}
+	if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
 		config_free(&config);
 		return fail(error);
 	}
@@ -120,6 +159,27 @@ static int serve(const struct options *options)
 	return server_run(&server, options->config_file, &config);
 }
 
+static int show_status(const struct options *options)
+{
+	char path[CONTROL_PATH_MAX + 1], error[1024];
+	const struct ask ask = {
+		.program = "lmtpd",
+		.path = path,
+		.config = options->config_file,
+		.form = options->is_json         ? DOCUMENT_JSON
+			: options->is_prometheus ? DOCUMENT_PROMETHEUS
+						 : DOCUMENT_TEXT,
+		.seconds = options->seconds,
+	};
+
+	if (config_load_control(path, sizeof(path), options->config_file, error, sizeof(error)) !=
+	    0) {
+		fprintf(stderr, "lmtpd: %s\n", error);
+		return EX_CONFIG;
+	}
+	return ask_show(&ask);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -127,6 +187,9 @@ int main(int argc, char **argv)
 
 	if (result >= 0) {
 		return result;
+	}
+	if (options.is_status) {
+		return show_status(&options);
 	}
 	log_init();
 	signal(SIGPIPE, SIG_IGN);

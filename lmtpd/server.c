@@ -44,6 +44,7 @@ static void on_ended(struct daemon *daemon)
 {
 	struct server *server = (struct server *)daemon;
 
+	control_close(&server->control);
 	service_unref(server->service);
 	server->service = NULL;
 }
@@ -82,7 +83,8 @@ static bool is_fixed_part_changed(const struct config *a, const struct config *b
 	bool is_changed = a->n_listen != b->n_listen || a->socket_mode != b->socket_mode ||
 			  strcmp(a->socket_user, b->socket_user) != 0 ||
 			  strcmp(a->socket_group, b->socket_group) != 0 ||
-			  strcmp(a->user, b->user) != 0 || strcmp(a->group, b->group) != 0;
+			  strcmp(a->control, b->control) != 0 || strcmp(a->user, b->user) != 0 ||
+			  strcmp(a->group, b->group) != 0;
 
 	for (size_t i = 0; i < a->n_listen && !is_changed; i++) {
 		is_changed = strcmp(a->listen[i], b->listen[i]) != 0;
@@ -106,7 +108,8 @@ static void on_reload(struct daemon *daemon)
 	}
 	if (is_fixed_part_changed(&config, &server->service->config)) {
 		log_event(LOG_LEVEL_WARNING, "reload",
-		    "lmtp.listen, socket_*, maildir.user and group change with a restart only");
+		    "lmtp.listen, socket_*, control, maildir.user and group change with a restart "
+		    "only");
 	}
 	service = service_new(&daemon->loop, &config, error, sizeof(error));
 	if (service == NULL) {
@@ -116,7 +119,7 @@ static void on_reload(struct daemon *daemon)
 	reload_start(daemon, &service->lanes, SERVICE_LOOKUPS, try_directory, adopt);
 }
 
-static int check_directory(const struct config *config)
+static int check_directory(const struct config *config, struct vitals *vitals)
 {
 	struct directory *directory = directory_new(&config->directory);
 	char error[512];
@@ -127,6 +130,9 @@ static int check_directory(const struct config *config)
 	} else if (outcome != RELOAD_OK) {
 		log_event(
 		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
+		vitals_unanswered(vitals, error);
+	} else {
+		vitals_answered(vitals);
 	}
 	directory_free(directory);
 	return outcome == RELOAD_BAD ? -1 : 0;
@@ -148,6 +154,13 @@ static int start(struct server *server)
 		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
 		return -1;
 	}
+	server->control = (struct control){
+		.loop = &server->daemon.loop,
+		.prefix = "lmtpd",
+		.write = status_write,
+		.owner = server,
+	};
+	control_open(&server->control, server->service->config.control);
 	log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
 	    LMTPD_VERSION, server->daemon.n_listeners, server->service->config.base);
 	return 0;
@@ -173,7 +186,8 @@ int server_run(struct server *server, const char *config_file, struct config *co
 	LIST_INIT(&server->connections);
 	snprintf(server->id_prefix, sizeof(server->id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());
-	if (check_directory(config) != 0) {
+	vitals_begin(&server->status.vitals);
+	if (check_directory(config, &server->status.vitals) != 0) {
 		config_free(config);
 		return EX_CONFIG;
 	}

@@ -5,6 +5,8 @@
 #include <sys/queue.h>
 
 #include "lmtpd/service.h"
+#include "lmtpd/status.h"
+#include "runtime/control.h"
 #include "runtime/daemon.h"
 
 struct connection;
@@ -15,6 +17,8 @@ struct server {
 	const char *config_file;
 	struct service *service;
 	struct connections connections;
+	struct status status;
+	struct control control;
 	unsigned n_sessions; /* so far, for their ids */
 	char id_prefix[40];
 };

@@ -140,6 +140,7 @@ class LmtpdAuth(Daemon):
         self.binary = binary
         self.directory = directory
         self.socket = directory / "auth"
+        self.control = directory / "control"
         self.config_path = directory / "auth.conf"
         self.starts_as_root = starts_as_root
         self.environment = {**os.environ, **SANITIZER_OPTIONS, **(environment or {})}
@@ -150,6 +151,7 @@ class LmtpdAuth(Daemon):
             "auth": {
                 "listen": [f"unix:{self.socket}"], "socket_user": "", "socket_group": "",
                 "user": str(AUTH_ID), "group": str(AUTH_GROUP), "failure_delay": 0,
+                "control": str(self.control),
             },
             "mysql": {
                 "hosts": [f"unix:{database.socket}"], "user": "mailauth",

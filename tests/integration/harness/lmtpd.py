@@ -56,6 +56,7 @@ class Lmtpd(Daemon):
         self.binary = binary
         self.directory = directory
         self.socket = directory / "lmtp"
+        self.control = directory / "control"
         self.config_path = directory / "lmtpd.conf"
         self.vhosts = directory / "vhosts"
         self.starts_as_root = starts_as_root
@@ -65,7 +66,10 @@ class Lmtpd(Daemon):
             self.environment["ASAN_OPTIONS"] += ":detect_leaks=0"
         self.config = {
             "hostname": "mx.example.com",
-            "lmtp": {"listen": [f"unix:{self.socket}"], "socket_user": "", "socket_group": ""},
+            "lmtp": {
+                "listen": [f"unix:{self.socket}"], "socket_user": "", "socket_group": "",
+                "control": str(self.control),
+            },
             "maildir": {
                 "home": f"{self.vhosts}/%d/%n", "user": str(MAIL_ID), "group": str(MAIL_GROUP),
             },

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * The names and words of the document are a promise: lmtpd-auth(8), STATUS. */
+#include "auth/status.h"
+
+#include <stdio.h>
+
+#include "auth/server.h"
+#include "auth/verification.h"
+
+const char *status_name(enum status_result result)
+{
+	static const char *const names[STATUS_RESULTS] = {
+		[STATUS_OK] = "ok",
+		[STATUS_FAIL] = "fail",
+		[STATUS_ERROR] = "error",
+	};
+
+	return names[result];
+}
+
+void status_login(struct status *status, enum sasl_mechanism mechanism, enum status_result result)
+{
+	status->logins[mechanism][result]++;
+}
+
+void status_verified(struct status *status, const struct verification *verification)
+{
+	if (verification->is_asked) {
+		histogram_add(&status->lookups, verification->lookup_took);
+		if (verification->is_database_error) {
+			vitals_unanswered(&status->vitals, verification->reason);
+		} else {
+			vitals_answered(&status->vitals);
+		}
+	}
+	if (verification->is_hashed) {
+		histogram_add(&status->hashings, verification->hashing_took);
+		histogram_add(&status->verifications, uv_hrtime() - verification->began);
+	}
+}
+
+static void write_logins(const struct status *status, struct document *document)
+{
+	struct document_value value = { .is_counter = true };
+
+	document_group(document, "logins");
+	for (unsigned result = 0; result < STATUS_RESULTS; result++) {
+		uint64_t n = 0;
+
+		for (unsigned mechanism = 0; mechanism <= SASL_MECHANISMS; mechanism++) {
+			n += status->logins[mechanism][result];
+		}
+		value.name = status_name(result);
+		document_number(document, &value, n);
+	}
+}
+
+static void write_mechanisms(const struct status *status, struct document *document)
+{
+	char name[32], labels[64];
+	struct document_value value = {
+		.name = name,
+		.metric = "logins_total",
+		.labels = labels,
+		.help = "Logins by mechanism and result.",
+		.is_counter = true,
+		.is_left_out_at_0 = true,
+	};
+
+	document_group(document, "mechanisms");
+	for (unsigned mechanism = 0; mechanism <= SASL_MECHANISMS; mechanism++) {
+		const char *word = mechanism == SASL_MECHANISMS ? "other" : sasl_name(mechanism);
+
+		for (unsigned result = 0; result < STATUS_RESULTS; result++) {
+			snprintf(name, sizeof(name), "%s %s", word, status_name(result));
+			snprintf(labels, sizeof(labels), "mechanism=\"%s\",result=\"%s\"", word,
+			    status_name(result));
+			document_number(document, &value, status->logins[mechanism][result]);
+		}
+	}
+}
+
+void status_write(void *owner, struct document *document)
+{
+	struct server *server = owner;
+	const struct status *status = &server->status;
+	struct lane *lanes = server->service->lanes.lanes;
+
+	vitals_write_process(&status->vitals, document, "lmtpd-auth", &server->daemon);
+	vitals_write_connections(document, &server->daemon, server->n_clients);
+	write_logins(status, document);
+	write_mechanisms(status, document);
+	document_group(document, "verifications");
+	document_histogram(document, "verification_duration_seconds",
+	    "How long a login took from its request to the verdict.", &status->verifications);
+	document_group(document, "lookups");
+	document_histogram(document, "lookup_duration_seconds",
+	    "How long the database took for one login.", &status->lookups);
+	vitals_write_lane(document, &lanes[SERVICE_LOOKUPS], "lookup");
+	document_group(document, "hashings");
+	document_histogram(document, "hashing_duration_seconds",
+	    "How long the hash of one password took.", &status->hashings);
+	vitals_write_lane(document, &lanes[SERVICE_CRYPT], "hashing");
+	vitals_write_database(&status->vitals, document);
+	vitals_write_problems(document);
+}

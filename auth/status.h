@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * What lmtpd-auth counts, and what it tells of itself (--status). Of the process, so a reload changes
+ * nothing of it. Loop's thread. */
+#pragma once
+
+#include <stdint.h>
+
+#include "auth/sasl.h"
+#include "runtime/document.h"
+#include "runtime/histogram.h"
+#include "runtime/vitals.h"
+
+struct verification;
+
+/* Of a login, as in the log. */
+enum status_result {
+	STATUS_OK,
+	STATUS_FAIL,
+	STATUS_ERROR,
+	STATUS_RESULTS
+};
+
+struct status {
+	struct vitals vitals;
+	/* By mechanism, the last of which is none that is offered. */
+	uint64_t logins[SASL_MECHANISMS + 1][STATUS_RESULTS];
+	struct histogram lookups, hashings, verifications;
+};
+
+const char *status_name(enum status_result result); /* "ok", "fail", "error" */
+
+void status_login(struct status *status, enum sasl_mechanism mechanism, enum status_result result);
+
+/* A verification is back. */
+void status_verified(struct status *status, const struct verification *verification);
+
+/* The whole document; owner is the struct server. */
+void status_write(void *owner, struct document *document);

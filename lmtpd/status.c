@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ * The names and words of the document are a promise: lmtpd(8), STATUS. */
+#include "lmtpd/status.h"
+
+#include <stdio.h>
+
+#include "lmtpd/connection.h"
+#include "lmtpd/delivery.h"
+#include "lmtpd/lookup.h"
+#include "lmtpd/protocol/lmtp.h"
+#include "lmtpd/server.h"
+
+void status_refused(struct status *status, enum reply reply)
+{
+	status->recipients[reply]++;
+}
+
+void status_looked_up(struct status *status, const struct lookup *lookup)
+{
+	if (lookup->is_asked) {
+		histogram_add(&status->lookups, lookup->took);
+	}
+	if (lookup->reply == REPLY_NO_DATABASE) {
+		vitals_unanswered(&status->vitals, lookup->facts->error[0] != '\0'
+						       ? lookup->facts->error
+						       : lookup->facts->resolution.note);
+	} else if (lookup->reply != REPLY_NO_MEMORY) {
+		vitals_answered(&status->vitals);
+	}
+}
+
+void status_delivered(
+    struct status *status, const struct lmtp *lmtp, const struct delivery *delivery)
+{
+	const struct lmtp_recipient *recipient;
+	bool is_saved = false;
+
+	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
+		status->recipients[recipient->reply]++;
+		is_saved = is_saved || recipient->reply == REPLY_SAVED;
+	}
+	status->n_messages++;
+	if (is_saved) {
+		status->n_bytes += delivery->maildir.size;
+	}
+	if (delivery != NULL) {
+		histogram_add(&status->commits, delivery->finished - delivery->committing);
+	}
+}
+
+static void write_sessions(const struct server *server, struct document *document)
+{
+	static const struct document_value total = { .name = "total",
+		.metric = "sessions_total",
+		.help = "Connections that said LHLO.",
+		.is_counter = true };
+	static const struct document_value busy = { .name = "in_transaction",
+		.metric = "sessions_in_transaction",
+		.help = "Sessions with an envelope or a message under way." };
+	uint64_t n_total = server->status.n_sessions, n_busy = 0;
+	struct connection *connection = LIST_FIRST(&server->connections);
+
+	for (; connection != NULL; connection = connection_next(connection)) {
+		const struct lmtp *lmtp = connection_lmtp(connection);
+
+		n_total += lmtp->has_lhlo;
+		n_busy += lmtp_is_in_transaction(lmtp);
+	}
+	document_group(document, "sessions");
+	document_number(document, &total, n_total);
+	document_number(document, &busy, n_busy);
+}
+
+static void write_messages(const struct status *status, struct document *document)
+{
+	static const struct document_value total = { .name = "total",
+		.metric = "messages_total",
+		.help = "Messages whose data was complete.",
+		.is_counter = true };
+	static const struct document_value bytes = { .name = "bytes",
+		.metric = "message_bytes_total",
+		.help = "Bytes of the messages that were saved, counted once for each.",
+		.is_counter = true,
+		.is_size = true };
+
+	document_group(document, "messages");
+	document_number(document, &total, status->n_messages);
+	document_number(document, &bytes, status->n_bytes);
+}
+
+static const char *outcome_of(enum reply reply)
+{
+	return reply == REPLY_SAVED ? "saved" : reply_is_permanent(reply) ? "rejected" : "deferred";
+}
+
+/* Can a recipient end with it? */
+static bool is_outcome(enum reply reply)
+{
+	return reply == REPLY_SAVED || (reply > REPLY_NONE && reply_code(reply) >= 400);
+}
+
+static void write_recipients(const struct status *status, struct document *document)
+{
+	struct document_value value = { .is_counter = true };
+	uint64_t n_saved = status->recipients[REPLY_SAVED], n_deferred = 0, n_rejected = 0;
+
+	for (enum reply reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
+		if (reply != REPLY_SAVED && is_outcome(reply)) {
+			*(reply_is_permanent(reply) ? &n_rejected : &n_deferred) +=
+			    status->recipients[reply];
+		}
+	}
+	document_group(document, "recipients");
+	value.name = "saved";
+	document_number(document, &value, n_saved);
+	value.name = "deferred";
+	document_number(document, &value, n_deferred);
+	value.name = "rejected";
+	document_number(document, &value, n_rejected);
+}
+
+/* All of them, also those that nobody got yet: a rate begins at 0. */
+static void write_replies(const struct status *status, struct document *document)
+{
+	char name[32], labels[80];
+	struct document_value value = {
+		.name = name,
+		.metric = "recipients_total",
+		.labels = labels,
+		.help = "Recipients by outcome and reply.",
+		.is_counter = true,
+		.is_left_out_at_0 = true,
+	};
+
+	document_group(document, "replies");
+	for (enum reply reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
+		if (is_outcome(reply)) {
+			snprintf(
+			    name, sizeof(name), "%d %s", reply_code(reply), reply_enhanced(reply));
+			snprintf(labels, sizeof(labels), "status=\"%s\",code=\"%d\",dsn=\"%s\"",
+			    outcome_of(reply), reply_code(reply), reply_enhanced(reply));
+			document_number(document, &value, status->recipients[reply]);
+		}
+	}
+}
+
+void status_write(void *owner, struct document *document)
+{
+	struct server *server = owner;
+	const struct status *status = &server->status;
+	struct lane *lanes = server->service->lanes.lanes;
+
+	vitals_write_process(&status->vitals, document, "lmtpd", &server->daemon);
+	vitals_write_connections(document, &server->daemon, server->n_sessions);
+	write_sessions(server, document);
+	write_messages(status, document);
+	write_recipients(status, document);
+	write_replies(status, document);
+	document_group(document, "lookups");
+	document_histogram(document, "lookup_duration_seconds",
+	    "How long the database took for one recipient.", &status->lookups);
+	vitals_write_lane(document, &lanes[SERVICE_LOOKUPS], "lookup");
+	document_group(document, "commits");
+	document_histogram(document, "commit_duration_seconds",
+	    "How long the disk took to make one message durable.", &status->commits);
+	vitals_write_lane(document, &lanes[SERVICE_WRITERS], "writer");
+	vitals_write_database(&status->vitals, document);
+	vitals_write_problems(document);
+}

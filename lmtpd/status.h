@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * What lmtpd counts, and what it tells of itself (--status). Of the process, so a reload changes
+ * nothing of it. Loop's thread. */
+#pragma once
+
+#include <stdint.h>
+
+#include "lmtpd/protocol/reply.h"
+#include "runtime/document.h"
+#include "runtime/histogram.h"
+#include "runtime/vitals.h"
+
+struct delivery;
+struct lmtp;
+struct lookup;
+
+struct status {
+	struct vitals vitals;
+	uint64_t n_sessions; /* that have ended and had said LHLO */
+	uint64_t n_messages; /* whose data was complete */
+	uint64_t n_bytes;    /* of those that were saved, on disk, once for each */
+	uint64_t recipients[REPLY_COUNT];
+	struct histogram lookups, commits;
+};
+
+/* A recipient was refused before the data. */
+void status_refused(struct status *status, enum reply reply);
+
+/* A look-up is back, its facts still with it. */
+void status_looked_up(struct status *status, const struct lookup *lookup);
+
+/* A transaction has its end and each of its recipients its reply. delivery may be NULL. */
+void status_delivered(
+    struct status *status, const struct lmtp *lmtp, const struct delivery *delivery);
+
+/* The whole document; owner is the struct server. */
+void status_write(void *owner, struct document *document);
