@@ -73,18 +73,19 @@ static ssize_t ask_once(const char *path, const char *request, char *answer)
 	if (fd < 0) {
 		return fd;
 	}
-	result = send(fd, request, n_request, MSG_NOSIGNAL);
-	if (result < 0) {
-		result = -errno;
+	/* Who may not ask is told so and closed upon, perhaps before this is sent. */
+	(void)!send(fd, request, n_request, MSG_NOSIGNAL);
+	while ((result = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0)) > 0) {
+		n += (size_t)result;
+	}
+	if (result == 0 || errno == ECONNRESET) {
+		result = n > 0 ? (ssize_t)n : -ENODATA;
 	} else {
-		while ((result = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0)) > 0) {
-			n += (size_t)result;
-		}
-		result = result < 0 ? -errno : (ssize_t)n;
+		result = -errno;
 	}
 	close(fd);
 	answer[n] = '\0';
-	return result == 0 || result == -EPIPE || result == -ECONNRESET ? -ENODATA : result;
+	return result;
 }
 
 static int explain(const struct ask *ask, int error)

@@ -293,7 +293,10 @@ static bool read_request(struct control_client *client)
 		return n > 0;
 	}
 	*end = '\0';
-	answer(client, client->request);
+	if (memchr(client->request, '\0', (size_t)(end - client->request)) != NULL) {
+		end = client->request; /* a NUL is no part of any */
+	}
+	answer(client, end == client->request ? "" : client->request);
 	return client->answer != NULL;
 }
 

@@ -107,6 +107,19 @@ def test_socket_of_the_unit_is_the_daemon_s(installed, name, tmp_path):
         assert re.search(rf"^  #{key} += {value}$", example(name).read_text(), re.M), (key, value)
 
 
+@pytest.mark.parametrize("name", DAEMONS)
+def test_the_service_makes_the_control_socket_s_directory(installed, name, tmp_path):
+    """Of a daemon with an empty configuration."""
+    [directory] = settings(installed, f"{name}.service")["RuntimeDirectory"]
+    control = f"/run/{directory}/control"
+    assert re.search(rf'^  #control += "{control}"$', example(name).read_text(), re.M)
+    config = tmp_path / "empty.conf"
+    config.write_text("")
+    if not Path(control).exists():
+        done = run(BUILD / DAEMONS[name] / name, "-c", config, "--status")
+        assert done.returncode == 69 and f"{control}: " in done.stderr
+
+
 # --- the configurations -----------------------------------------------------
 
 @pytest.mark.parametrize("name", DAEMONS)

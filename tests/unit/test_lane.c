@@ -332,6 +332,49 @@ static void test_without_context(void **state)
 	free(fixture);
 }
 
+/* One works, the other waits for it; then both are done. */
+static void run_until_told(struct work *work, void *context)
+{
+	struct job *job = (struct job *)work;
+
+	while (atomic_load(&job->n_run) == 0) {
+		usleep(100);
+	}
+}
+
+static void done_until_told(struct work *work)
+{
+}
+
+static void test_load(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job jobs[2] = { { .n_times = 1 }, { .n_times = 1 } };
+	struct lane_load load = { .n_waiting = 0 };
+
+	start_lane(fixture, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		jobs[i].work.run = run_until_told;
+		jobs[i].work.done = done_until_told;
+		lane_submit(&fixture->lane, &jobs[i].work);
+	}
+	while (load.n_waiting != 1) {
+		uv_run(&fixture->loop, UV_RUN_NOWAIT);
+		lane_get_load(&fixture->lane, &load);
+	}
+	assert_int_equal(load.n_busy, 1);
+	assert_int_equal(load.n_threads, 1);
+	atomic_store(&jobs[0].n_run, 1);
+	atomic_store(&jobs[1].n_run, 1);
+	while (load.n_waiting + load.n_busy > 0) {
+		uv_run(&fixture->loop, UV_RUN_NOWAIT);
+		lane_get_load(&fixture->lane, &load);
+	}
+	lane_close(&fixture->lane);
+	run_loop(fixture);
+	free(fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_warm_thread),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_without_context),
+		cmocka_unit_test(test_load),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

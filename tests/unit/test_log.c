@@ -243,6 +243,46 @@ static void test_long_event(void **state)
 	test_free(value);
 }
 
+/* The latest warnings and errors are kept, the latest first, without the journal's priority; what is
+ * routine is not. */
+static void test_problems(void **state)
+{
+	struct log_problem problems[LOG_PROBLEMS_MAX];
+	uint64_t n_errors, n_warnings, n_errors_before, n_warnings_before;
+	char out[CAPTURED_MAX], want[80], *value = test_malloc(10001);
+	struct log_line line;
+
+	log_problems(problems, &n_errors_before, &n_warnings_before);
+	capture_begin();
+	for (unsigned i = 0; i < 2 * LOG_PROBLEMS_MAX + 3; i++) {
+		log_event(i % 2 == 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "x", "%u", i);
+		log_event(LOG_LEVEL_INFO, "y", "%u", i);
+		log_begin(&line, LOG_LEVEL_WARNING, "auth");
+		log_routine(&line);
+		log_end(&line);
+	}
+	capture_end(out);
+	assert_int_equal(log_problems(problems, &n_errors, &n_warnings), LOG_PROBLEMS_MAX);
+	assert_int_equal(n_errors - n_errors_before, LOG_PROBLEMS_MAX + 2);
+	assert_int_equal(n_warnings - n_warnings_before, LOG_PROBLEMS_MAX + 1);
+	for (unsigned i = 0; i < LOG_PROBLEMS_MAX; i++) {
+		unsigned number = 2 * LOG_PROBLEMS_MAX + 2 - i;
+
+		snprintf(want, sizeof(want), "event=x level=%s reason=\"%u\"",
+		    number % 2 == 0 ? "error" : "warning", number);
+		expect_text("problem", problems[i].text, want);
+		assert_true(problems[i].time > 0);
+	}
+	memset(value, 'z', 10000);
+	value[10000] = '\0';
+	capture_begin();
+	log_event(LOG_LEVEL_ERROR, "x", "%s", value);
+	capture_end(out);
+	log_problems(problems, &n_errors, &n_warnings);
+	assert_int_equal(strlen(problems[0].text), LOG_PROBLEM_SIZE - 1);
+	test_free(value);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_long_event),
 		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_problems),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
