@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	WIDTH = 96,  /* of text; longer lines go on in the next */
+	WIDTH = 79,  /* of text; longer lines go on in the next */
 	MARGIN = 13, /* of text: the group's name stands there */
 	LE_FIRST = 6,
 	LE_LAST = 25, /* powers of two of microseconds: 64 us to 34 s */

@@ -87,9 +87,8 @@ static void test_text(void **state)
 	struct facts facts = make_facts();
 
 	expect_document(DOCUMENT_TEXT, NULL, 0, &facts,
-	    "things       words a\"b\\c?d?e, since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total "
-	    "7,\n"
-	    "             bytes 3.0 MiB\n"
+	    "things       words a\"b\\c?d?e, since 1970-01-02T00:00:00Z, uptime 1d 01:01:01,\n"
+	    "             total 7, bytes 3.0 MiB\n"
 	    "ends         good 7, only 3\n"
 	    "times        count 2, p50 1.00 ms, p95 1.00 ms, p99 1.00 ms, max 1.00 ms\n" PROBLEMS);
 }
@@ -102,20 +101,21 @@ static void test_watch(void **state)
 
 	facts.words = NULL;
 	expect_document(DOCUMENT_TEXT, &marks, 5 * (uint64_t)SECOND, &facts,
-	    "things       since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total 7, bytes 3.0 MiB\n"
+	    "things       since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total 7,\n"
+	    "             bytes 3.0 MiB\n"
 	    "ends         good 7, only 3\n"
 	    "times        count 2, p50 1.00 ms, p95 1.00 ms, p99 1.00 ms, max 1.00 ms\n" PROBLEMS);
 	facts.count = 12;
 	histogram_add(&facts.times, 20000000);
 	expect_document(DOCUMENT_TEXT, &marks, 7 * (uint64_t)SECOND, &facts,
-	    "things       since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total 12 (2.5/s), "
-	    "bytes 3.0 MiB\n"
+	    "things       since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total 12 (2.5/s),\n"
+	    "             bytes 3.0 MiB\n"
 	    "ends         good 12 (2.5/s), only 3\n"
-	    "times        count 3 (0.5/s), p50 20.0 ms, p95 20.0 ms, p99 20.0 ms, max 20.0 "
-	    "ms\n" PROBLEMS);
+	    "times        count 3 (0.5/s), p50 20.0 ms, p95 20.0 ms, p99 20.0 ms,\n"
+	    "             max 20.0 ms\n" PROBLEMS);
 	expect_document(DOCUMENT_TEXT, &marks, 8 * (uint64_t)SECOND, &facts,
-	    "things       since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total 12 (0.0/s), "
-	    "bytes 3.0 MiB\n"
+	    "things       since 1970-01-02T00:00:00Z, uptime 1d 01:01:01, total 12 (0.0/s),\n"
+	    "             bytes 3.0 MiB\n"
 	    "ends         good 12 (0.0/s), only 3\n"
 	    "times        count 3 (0.0/s), max 20.0 ms\n" PROBLEMS);
 }
