@@ -51,6 +51,17 @@ static int misuse(void)
 	return EX_USAGE;
 }
 
+/* --watch SECONDS is as good as --watch=SECONDS. */
+static void take_seconds(struct options *options, int argc, char **argv)
+{
+	if (options->is_watch) {
+		if (options->seconds_text == NULL && optind < argc) {
+			options->seconds_text = argv[optind++];
+		}
+		options->seconds = ask_parse_seconds(options->seconds_text);
+	}
+}
+
 static bool is_misused(const struct options *options)
 {
 	bool is_status = options->mode == MODE_STATUS;
@@ -61,22 +72,23 @@ static bool is_misused(const struct options *options)
 	       (options->is_watch && options->seconds == 0);
 }
 
+static const struct option names[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "status", no_argument, NULL, 'S' },
+	{ "prometheus", no_argument, NULL, 'p' },
+	{ "watch", optional_argument, NULL, 'w' },
+	{ "hash", no_argument, NULL, 'H' },
+	{ "verify", required_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* Returns -1 to go on, or an exit code. */
 static int parse_options(struct options *options, int argc, char **argv)
 {
-	static const struct option names[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "status", no_argument, NULL, 'S' },
-		{ "prometheus", no_argument, NULL, 'p' },
-		{ "watch", optional_argument, NULL, 'w' },
-		{ "hash", no_argument, NULL, 'H' },
-		{ "verify", required_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
 	unsigned n_modes = 0;
 	int option;
 
@@ -127,12 +139,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 	if (options->mode == MODE_HASH && optind < argc) {
 		options->argument = argv[optind++];
 	}
-	if (options->is_watch) {
-		if (options->seconds_text == NULL && optind < argc) {
-			options->seconds_text = argv[optind++];
-		}
-		options->seconds = ask_parse_seconds(options->seconds_text);
-	}
+	take_seconds(options, argc, argv);
 	return n_modes > 1 || optind < argc || is_misused(options) ? misuse() : -1;
 }
 
