@@ -129,6 +129,10 @@ int maildir_open(struct maildir_delivery *delivery, const struct maildir_root *r
 		    create_file(root, target, &delivery->file) == 0) {
 			delivery->device = target->device;
 		}
+		/* One that may need a file of its own stays open. */
+		if (i >= MAILDIR_HELD_MAX && target->device == delivery->device) {
+			close_fd(&target->new_fd);
+		}
 	}
 	return delivery->file.fd >= 0 ? 0 : (n_targets > 0 ? targets[0].result : -EINVAL);
 }
@@ -353,6 +357,24 @@ static void sync_name(
 	}
 }
 
+/* All the names first: the first sync of a directory then commits them together. */
+static void place_some(struct maildir_delivery *delivery, struct maildir_target *targets, size_t n,
+    struct rounds **rounds)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (targets[i].result == 0 &&
+		    (targets[i].new_fd >= 0 || mailbox_open(delivery->root, &targets[i]) == 0)) {
+			place(delivery, &targets[i]);
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (targets[i].result == 0) {
+			sync_name(delivery, &targets[i], rounds);
+		}
+		close_fd(&targets[i].new_fd);
+	}
+}
+
 static void close_delivery(struct maildir_delivery *delivery)
 {
 	drop_file(&delivery->file);
@@ -391,6 +413,7 @@ void maildir_commit(struct maildir_delivery *delivery)
 {
 	struct maildir_target *target, *end = delivery->targets + delivery->n_targets;
 	struct rounds *rounds = NULL;
+	size_t n;
 
 	if (delivery->file.fd >= 0) {
 		int result;
@@ -408,16 +431,10 @@ void maildir_commit(struct maildir_delivery *delivery)
 			rounds_expect(rounds);
 		}
 	}
-	/* All the names first: the first sync of a directory then commits them together. */
-	for (target = delivery->targets; target < end; target++) {
-		if (target->result == 0) {
-			place(delivery, target);
-		}
-	}
-	for (target = delivery->targets; target < end; target++) {
-		if (target->result == 0) {
-			sync_name(delivery, target, &rounds);
-		}
+	for (target = delivery->targets; target < end; target += n) {
+		n = (size_t)(end - target);
+		n = n < MAILDIR_HELD_MAX ? n : MAILDIR_HELD_MAX;
+		place_some(delivery, target, n, &rounds);
 	}
 	rounds_leave(rounds);
 	close_delivery(delivery);

@@ -25,6 +25,7 @@ enum {
 	MAILDIR_PATH_MAX = 1024, /* bytes of a mailbox's path below its root, NUL included */
 	MAILDIR_HOST_MAX = 100,  /* bytes of the host in a file's name; longer ones are cut */
 	MAILDIR_NAME_MAX = 255,
+	MAILDIR_HELD_MAX = 64, /* mailboxes of a delivery that stay open; others are opened again */
 };
 
 /* Where mailboxes live. Fixed after maildir_root_init(). */

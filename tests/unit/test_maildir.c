@@ -280,7 +280,7 @@ static void test_large_message(void **state)
 {
 	const struct faults faults = { .call = FAULT_CALLS, .has_one_link = true };
 	struct mailroot *mailroot = *state;
-	size_t n = 1000003;
+	size_t n = 3000007;
 	char *bytes = test_malloc(n);
 	uint64_t seed = 1;
 

@@ -3,7 +3,9 @@
 #include "maildir/maildir.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tests/unit/mailroot.h"
 
@@ -174,6 +176,56 @@ static void test_links_by_another_name(void **state)
 	}
 }
 
+/* More mailboxes than the process can have files open. Of two that are taken away meanwhile one cannot
+ * be made again. */
+static void test_more_mailboxes_than_descriptors(void **state)
+{
+	enum {
+		MANY = 200,
+		GONE = 150,
+		REPLACED = 151
+	};
+	struct mailroot *mailroot = *state;
+	struct maildir_target *targets = test_calloc(MANY, sizeof(*targets));
+	char(*paths)[40] = test_calloc(MANY, sizeof(*paths));
+	struct maildir_delivery delivery;
+	struct rlimit limit, low;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+		targets[i].path = paths[i];
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = count_fds() + MAILDIR_HELD_MAX + 8;
+	faults_begin(&mailroot_plain);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	maildir_open(&delivery, &mailroot->root, targets, MANY);
+	maildir_write(&delivery, message.p, message.n);
+	directory_remove(mailroot_path(mailroot, paths[GONE], ""));
+	directory_remove(mailroot_path(mailroot, paths[REPLACED], ""));
+	mailroot_make_file(mailroot, paths[REPLACED], "a file");
+	maildir_commit(&delivery);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	faults_end();
+	for (unsigned i = 0; i < MANY; i++) {
+		char list[300];
+
+		if (i == REPLACED) {
+			assert_int_equal(targets[i].result, -ENOTDIR);
+			continue;
+		}
+		if (targets[i].result != 0) {
+			fail_msg("mailbox %u: cannot %s %s: %s", i, targets[i].step,
+			    targets[i].part, strerror(-targets[i].result));
+		}
+		mailroot_list(mailroot_path(mailroot, paths[i], "/new"), list, sizeof(list));
+		expect_text(paths[i], list, targets[i].name);
+	}
+	test_free(targets);
+	test_free(paths);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, mailroot_setup, mailroot_teardown)
@@ -188,6 +240,7 @@ int main(void)
 		TEST(test_large_file_and_failed_fsync),
 		TEST(test_empty_writes),
 		TEST(test_links_by_another_name),
+		TEST(test_more_mailboxes_than_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
