@@ -29,6 +29,9 @@ static const struct {
 	[DIRECTORY_DOMAIN] = { "domain_query", 1, 1, true },
 	[DIRECTORY_PASSWORD] = { "password_query", 2, 2, true },
 	[DIRECTORY_USERS] = { "users_query", 2, 2, false },
+	[DIRECTORY_MAILBOXES] = { "users_query", 1, 1, false },
+	[DIRECTORY_ALIASES] = { "aliases_query", 2, 2, false },
+	[DIRECTORY_DOMAINS] = { "domains_query", 1, 1, false },
 };
 
 int directory_library_init(void)
@@ -137,6 +140,7 @@ static int fail(struct directory *directory, const char *what, const char *why, 
 {
 	snprintf(directory->error, sizeof(directory->error), "mysql %s: %s: %s (%u)",
 	    directory->host, what, why, code);
+	directory->error_code = code;
 	return -EIO;
 }
 

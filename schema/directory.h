@@ -13,8 +13,11 @@ enum directory_query {
 	DIRECTORY_MAILBOX,
 	DIRECTORY_ALIAS,
 	DIRECTORY_DOMAIN,
-	DIRECTORY_PASSWORD, /* of one user: address and hash */
-	DIRECTORY_USERS,    /* of all users, the same; has no key */
+	DIRECTORY_PASSWORD,  /* of one user: address and hash */
+	DIRECTORY_USERS,     /* of all users, the same; these have no key */
+	DIRECTORY_MAILBOXES, /* all addresses of users */
+	DIRECTORY_ALIASES,   /* all aliases: source and destination */
+	DIRECTORY_DOMAINS,   /* all domains */
 	DIRECTORY_QUERIES
 };
 
@@ -55,7 +58,7 @@ enum directory_outcome {
 	DIRECTORY_BAD_QUERY, /* the database refuses a query, or it has the wrong columns */
 };
 
-/* Connects and prepares every query, if that is not done yet. Returns a directory_outcome or an
+/* Connects and prepares every query, in their order, if that is not done yet. Returns a directory_outcome or an
  * accident. */
 int directory_connect(struct directory *directory);
 

@@ -30,6 +30,7 @@ struct directory {
 	MYSQL_STMT *together[TOGETHER_SIZES]; /* prepared when first used */
 	bool is_alone; /* user_query cannot be asked for several keys at once */
 	char error[512];
+	unsigned error_code; /* the server's, 0 if it is not */
 };
 
 /* Binds the placeholders of a query to what they stand for in key; binds[] and lengths[] have room

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * What the server says of the tables and of our account; for --check alone. Each connects if need be,
+ * returns accidents like directory_ask(), and leaves the reason in directory_error(). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "schema/directory.h"
+
+enum {
+	INSPECTION_TEXT_MAX = 512,
+	INSPECTION_ACCOUNT_MAX = 384, /* a user of 80 characters, a host of 255 */
+};
+
+enum inspection_outcome {
+	INSPECTION_YES = 0,
+	INSPECTION_NO,     /* the account may not */
+	INSPECTION_ABSENT, /* there is nothing of that name */
+};
+
+/* What the server misses, of a query that it refused in the directory's last call that failed. */
+enum inspection_fault {
+	INSPECTION_OTHER_FAULT = 0,
+	INSPECTION_NO_TABLE,
+	INSPECTION_NO_COLUMN,
+	INSPECTION_NO_GRANT,
+};
+enum inspection_fault inspection_fault(const struct directory *directory);
+
+/* May the account run a statement that reads? It is prepared and not run. */
+int inspection_may(struct directory *directory, const char *sql);
+
+/* The account that the server takes us for, quoted as in SQL: 'mailuser'@'localhost'. */
+int inspection_account(struct directory *directory, char *account_r, size_t n_account);
+
+/* Something that the account may do beyond reading. revoke: what takes it away, in SQL that may stand
+ * between double quotes in a shell; NULL if there is none such. */
+typedef void inspection_grant(
+    void *data, const char *privileges, const char *object, const char *revoke);
+int inspection_grants(struct directory *directory, inspection_grant *on_grant, void *data);
+
+struct inspection_scan {
+	bool is_full;    /* every row of a table is read, since no index helps */
+	char table[128]; /* of that table, or the query's name for it */
+	char rows[32];   /* about how many it has */
+};
+
+/* How the server finds the rows of a query of directory_settings. */
+int inspection_plan(
+    struct directory *directory, enum directory_query query, struct inspection_scan *scan_r);
