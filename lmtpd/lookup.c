@@ -15,8 +15,8 @@ struct source {
 	    *mailbox; /* of the recipient's own address; NULL: nothing is known */
 };
 
-static int ask(void *data_of_source, enum resolver_table table, const char *key,
-    resolver_row *on_row, void *data)
+int lookup_ask(
+    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data)
 {
 	static const enum directory_query queries[] = {
 		[RESOLVER_MAILBOX] = DIRECTORY_MAILBOX,
@@ -24,6 +24,12 @@ static int ask(void *data_of_source, enum resolver_table table, const char *key,
 		[RESOLVER_DOMAIN] = DIRECTORY_DOMAIN,
 	};
 
+	return directory_ask(source, queries[table], key, on_row, data);
+}
+
+static int ask(void *data_of_source, enum resolver_table table, const char *key,
+    resolver_row *on_row, void *data)
+{
 	struct source *source = data_of_source;
 
 	if (source->mailbox != NULL && source->mailbox->is_known) {
@@ -32,7 +38,7 @@ static int ask(void *data_of_source, enum resolver_table table, const char *key,
 		source->mailbox = NULL; /* only the first question is about it */
 		return mailbox->has_row ? on_row(data, mailbox->row, mailbox->n, NULL, 0) : 0;
 	}
-	return directory_ask(source->directory, queries[table], key, on_row, data);
+	return lookup_ask(source->directory, table, key, on_row, data);
 }
 
 static enum reply reply_to(int result)

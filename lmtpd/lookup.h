@@ -48,6 +48,10 @@ void recipient_facts_free(void *facts);
 /* For the lane: look-ups that wait side by side. */
 void lookup_run_together(struct work_queue *queue, void *context);
 
+/* A resolver_ask whose source is a struct directory. */
+int lookup_ask(
+    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data);
+
 /* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. */
 enum reply lookup_resolve(struct directory *directory, const struct config *config,
     const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,

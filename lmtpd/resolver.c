@@ -317,12 +317,14 @@ static int follow_one(struct run *run, const struct frame *frame, const char *te
 
 	if (read_destination(&next.address, text, frame, detail, n_detail) != ADDRESS_OK) {
 		add_note(run, "no mail address: ", text);
+		run->resolution->faults.n_bad++;
 		run->leads_elsewhere = true;
 		return 0;
 	}
 	address_lower(&next.address);
 	if (strcmp(next.address.text, frame->address.text) == 0) {
 		add_note(run, "leads to itself and is no mailbox: ", next.address.text);
+		run->resolution->faults.n_itself++;
 		return 0;
 	}
 	if (++run->n_results > RESOLVER_RESULT_MAX || next.level > RESOLVER_LEVEL_MAX) {
@@ -369,9 +371,11 @@ static int give_up(struct run *run, const struct frame *frame)
 	}
 	if (!is_ours) {
 		run->leads_elsewhere = true;
+		run->resolution->faults.n_foreign++;
 		add_note(
 		    run, "alias leads elsewhere, Postfix must expand it: ", frame->address.text);
 	} else {
+		run->resolution->faults.n_missing++;
 		add_note(run, "alias leads to no mailbox, left out: ", frame->address.text);
 	}
 	return 0;
@@ -426,6 +430,14 @@ int resolver_resolve(
 		return RESOLVER_ELSEWHERE;
 	}
 	return resolution_r->n_mailboxes > 0 ? RESOLVER_FOUND : RESOLVER_NO_MAILBOX;
+}
+
+int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_ours_r)
+{
+	struct resolution resolution = { .mailboxes = NULL };
+	struct run run = { .resolver = resolver, .resolution = &resolution };
+
+	return find_domain(&run, domain, is_ours_r);
 }
 
 void resolution_deinit(struct resolution *resolution)

@@ -9,6 +9,7 @@
  * Blocking: it asks its source row by row, so it runs on the thread of a lane. It knows no MySQL. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lmtpd/protocol/address.h"
@@ -54,9 +55,18 @@ enum resolver_outcome {
 	RESOLVER_BAD_ROW,   /* a query returns what can be no answer to it: the query is wrong */
 };
 
+/* What is wrong with destinations that were met on the way. */
+struct resolver_faults {
+	unsigned n_missing; /* in a domain of ours, without a row */
+	unsigned n_itself;  /* the alias leads to itself; nothing is wrong if that is a mailbox */
+	unsigned n_foreign; /* in a domain that is not ours */
+	unsigned n_bad;     /* no mail address */
+};
+
 struct resolution {
 	struct address *mailboxes; /* each as it stands in its row; no two are the same */
 	size_t n_mailboxes;
+	struct resolver_faults faults;
 	char note[512]; /* what an admin should know: destinations left out, the chain of a loop */
 };
 
@@ -65,3 +75,6 @@ struct resolution {
 int resolver_resolve(const struct resolver *resolver, const struct address *address,
     struct resolution *resolution_r);
 void resolution_deinit(struct resolution *resolution);
+
+/* Is the domain one of ours? Returns 0, RESOLVER_BAD_ROW or a negative accident. */
+int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_ours_r);
