@@ -10,57 +10,44 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/check_logins.h"
 #include "auth/config.h"
 #include "auth/credentials.h"
 #include "auth/terminal.h"
 #include "runtime/privilege.h"
 #include "runtime/report.h"
+#include "schema/inspection.h"
 
 enum {
-	EX_WRONG_PASSWORD = EX_NOPERM
+	EX_WRONG_PASSWORD = EX_NOPERM,
+	GRANTS_SHOWN = 5,
 };
 
 struct check {
 	struct report report;
 	struct config config;
-	int exit_code;
 };
-
-static void say(struct check *check, enum report_status status, int exit_code, const char *what,
-    const char *detail, const char *remedy)
-{
-	report_check(&check->report, status, what, detail, remedy);
-	if (status == REPORT_FAIL && check->exit_code == EX_OK) {
-		check->exit_code = exit_code;
-	}
-}
 
 static void check_user(struct check *check)
 {
-	char error[256], detail[512];
+	const char *const user = check->config.user, *const group = check->config.group;
+	char error[256];
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(check->config.socket_user, check->config.socket_group, &uid, &gid, error,
-		sizeof(error)) != 0) {
-		say(check, REPORT_FAIL, EX_CONFIG, "socket owner", error,
-		    "set auth.socket_user and auth.socket_group to the ones that Postfix runs as");
+	if (privilege_find(user, group, &uid, &gid, error, sizeof(error)) != 0) {
+		report_fail(&check->report, EX_CONFIG, "daemon's user",
+		    "adduser --system --group --no-create-home lmtpd-auth", "%s", error);
+	} else if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
+		report_warn(&check->report, "daemon's user",
+		    "run --check as root to see what the daemon would", "%s", error);
+	} else if (uid == 0) {
+		report_warn(&check->report, "daemon's user",
+		    "it needs no rights at all: give it a user of its own", "%s:%s (%u:%u)", user,
+		    group, uid, gid);
+	} else {
+		report_ok(&check->report, "daemon's user", "%s:%s (%u:%u)", user, group, uid, gid);
 	}
-	if (privilege_find(
-		check->config.user, check->config.group, &uid, &gid, error, sizeof(error)) != 0) {
-		say(check, REPORT_FAIL, EX_CONFIG, "daemon's user", error,
-		    "adduser --system --group --no-create-home lmtpd-auth");
-		return;
-	}
-	if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
-		say(check, REPORT_WARN, 0, "daemon's user", error,
-		    "run --check as root to see what the daemon would");
-		return;
-	}
-	snprintf(detail, sizeof(detail), "%s:%s (%u:%u)", check->config.user, check->config.group,
-	    uid, gid);
-	say(check, uid == 0 ? REPORT_WARN : REPORT_OK, 0, "daemon's user", detail,
-	    uid == 0 ? "it needs no rights at all: give it a user of its own" : NULL);
 }
 
 /* What the stored hashes are made with. */
@@ -110,24 +97,21 @@ static int count_row(
 
 static void say_census(struct check *check, const struct census *census)
 {
-	char detail[256];
-
 	for (size_t i = 0; i < census->n_methods; i++) {
+		bool is_weak = census->methods[i].is_weak;
+		char detail[256];
+
 		snprintf(detail, sizeof(detail), "%lu of %lu users: %s", census->methods[i].n,
 		    census->n_users, census->methods[i].method);
-		say(check, census->methods[i].is_weak ? REPORT_WARN : REPORT_OK, 0, "hashes",
-		    detail,
-		    census->methods[i].is_weak
-			? "easily broken when stolen: have these users set new passwords"
-			: NULL);
+		report_check(&check->report, is_weak ? REPORT_WARN : REPORT_OK, 0, "hashes", detail,
+		    is_weak ? "easily broken when stolen: have these users set new passwords"
+			    : NULL);
 	}
 	if (census->n_unknown > 0) {
-		snprintf(detail, sizeof(detail), "%lu of %lu users: cannot be checked here",
-		    census->n_unknown, census->n_users);
-		say(check, REPORT_FAIL, EX_CONFIG, "hashes", detail,
+		report_fail(&check->report, EX_CONFIG, "hashes",
 		    "libcrypt does not know their method, or they were cut; their owners cannot "
-		    "log in "
-		    "until they have new ones (lmtpd-auth --hash)");
+		    "log in until they have new ones (lmtpd-auth --hash)",
+		    "%lu of %lu users: cannot be checked here", census->n_unknown, census->n_users);
 	}
 }
 
@@ -142,9 +126,9 @@ static void check_hashes(struct check *check)
 	directory = directory_new(&settings);
 	if (directory == NULL ||
 	    directory_ask(directory, DIRECTORY_USERS, "", count_row, &census) != 0) {
-		say(check, REPORT_WARN, 0, "users_query",
-		    directory == NULL ? "cannot be read" : directory_error(directory),
-		    "correct mysql.users_query; it is used by --check alone");
+		report_warn(&check->report, "users_query",
+		    "correct mysql.users_query; it is used by --check alone", "%s",
+		    directory == NULL ? "cannot be read" : directory_error(directory));
 	} else {
 		say_census(check, &census);
 	}
@@ -157,26 +141,63 @@ static int ignore_row(
 	return 0;
 }
 
+struct grants {
+	struct report *report;
+	unsigned n;
+};
+
+static void on_grant(void *data, const char *privileges, const char *object, const char *revoke)
+{
+	struct grants *grants = data;
+	char remedy[REPORT_TEXT_MAX];
+
+	if (++grants->n <= GRANTS_SHOWN) {
+		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
+		    revoke);
+		report_warn(grants->report, "account", remedy, "it may do more than read: %s on %s",
+		    privileges, object);
+	}
+}
+
+static void check_query(struct check *check, struct directory *directory)
+{
+	struct inspection_scan scan;
+
+	if (directory_ask(directory, DIRECTORY_PASSWORD, "nobody@lmtpd-check.invalid", ignore_row,
+		NULL) != 0) {
+		report_fail(&check->report, EX_CONFIG, "password_query",
+		    "correct the query in section mysql", "%s", directory_error(directory));
+		return;
+	}
+	report_ok(&check->report, "password_query", "%s",
+	    check->config.directory.queries[DIRECTORY_PASSWORD]);
+	if (inspection_plan(directory, DIRECTORY_PASSWORD, &scan) == 0 && scan.is_full) {
+		report_warn(&check->report, "index",
+		    "make an index of what mysql.password_query compares",
+		    "password_query reads every row of %s (about %s), for each login", scan.table,
+		    scan.rows);
+	}
+}
+
 static void check_database(struct check *check)
 {
 	struct directory *directory = directory_new(&check->config.directory);
 	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
 	const char *error = directory == NULL ? "out of memory" : directory_error(directory);
+	struct grants grants = { .report = &check->report };
 
 	if (result == DIRECTORY_BAD_QUERY) {
-		say(check, REPORT_FAIL, EX_CONFIG, "database", error,
-		    "correct the query in section mysql, or grant the account what it reads");
+		report_fail(&check->report, EX_CONFIG, "database",
+		    "correct the query in section mysql, or grant the account what it reads", "%s",
+		    error);
 	} else if (result != 0) {
-		say(check, REPORT_FAIL, EX_UNAVAILABLE, "database", error,
-		    "see that it runs, and that hosts, user, password and dbname are right");
+		report_fail(&check->report, EX_UNAVAILABLE, "database",
+		    "see that it runs, and that hosts, user, password and dbname are right", "%s",
+		    error);
 	} else {
-		say(check, REPORT_OK, 0, "database", directory_host(directory), NULL);
-		result = directory_ask(
-		    directory, DIRECTORY_PASSWORD, "nobody@lmtpd-check.invalid", ignore_row, NULL);
-		say(check, result == 0 ? REPORT_OK : REPORT_FAIL, EX_CONFIG, "password_query",
-		    result == 0 ? check->config.directory.queries[DIRECTORY_PASSWORD]
-				: directory_error(directory),
-		    result == 0 ? NULL : "correct the query in section mysql");
+		report_ok(&check->report, "database", "%s", directory_host(directory));
+		check_query(check, directory);
+		inspection_grants(directory, on_grant, &grants);
 		check_hashes(check);
 	}
 	directory_free(directory);
@@ -189,18 +210,17 @@ int check_setup(const char *config_file, bool is_json)
 
 	report_begin(&check.report, "checks");
 	if (config_load(&check.config, config_file, error, sizeof(error)) != 0) {
-		say(&check, REPORT_FAIL, EX_CONFIG, "configuration", error, "correct it there");
+		report_fail(
+		    &check.report, EX_CONFIG, "configuration", "correct it there", "%s", error);
 	} else {
-		say(&check, REPORT_OK, 0, "configuration", config_file, NULL);
-		for (size_t i = 0; i < check.config.n_listen; i++) {
-			say(&check, REPORT_OK, 0, "socket", check.config.listen[i], NULL);
-		}
+		report_ok(&check.report, "configuration", "%s", config_file);
+		check_logins(&check.config, &check.report);
 		check_user(&check);
 		check_database(&check);
 		config_free(&check.config);
 	}
-	report_end(&check.report, check.exit_code);
-	return check.exit_code;
+	report_end(&check.report, check.report.exit_code);
+	return check.report.exit_code;
 }
 
 static int complain(int exit_code, const char *message)

@@ -103,6 +103,12 @@ static const struct settings_key keys[] = {
 	    "SELECT destination, source FROM virtual_aliases WHERE source = '%u'", 0, 0, NULL },
 	{ "mysql", "domain_query", SETTINGS_TEXT,
 	    "SELECT name FROM virtual_domains WHERE name = '%d'", 0, 0, NULL },
+	/* These three are for --check alone. In this order equal aliases stand side by side. */
+	{ "mysql", "users_query", SETTINGS_TEXT, "SELECT email FROM virtual_users", 0, 0, NULL },
+	{ "mysql", "aliases_query", SETTINGS_TEXT,
+	    "SELECT source, destination FROM virtual_aliases ORDER BY source, destination", 0, 0,
+	    NULL },
+	{ "mysql", "domains_query", SETTINGS_TEXT, "SELECT name FROM virtual_domains", 0, 0, NULL },
 };
 
 /* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */

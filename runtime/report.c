@@ -2,7 +2,11 @@
  * Two ways to print the same facts. What comes from outside is escaped in both. */
 #include "runtime/report.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Length of the UTF-8 character that p starts with, 0 if it is none (RFC 3629 4). */
 static size_t character_length(const unsigned char *p)
@@ -64,12 +68,21 @@ static void print_json(const char *text)
 	putchar('"');
 }
 
+/* A terminal would obey control characters, those of ISO 8859 among them. */
 static void print_text(const char *text)
 {
-	for (const char *p = text; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
+	const unsigned char *p = (const unsigned char *)text;
 
-		putchar(c < 0x20 || c == 0x7f ? '?' : c);
+	while (*p != '\0') {
+		size_t n = character_length(p);
+
+		if (n == 0 || *p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0)) {
+			putchar('?');
+			p += n == 0 ? 1 : n;
+		} else {
+			fwrite(p, 1, n, stdout);
+			p += n;
+		}
 	}
 }
 
@@ -91,46 +104,123 @@ static void print_comma(struct report *report)
 	report->needs_comma = true;
 }
 
+/* https://no-color.org, and terminals that can do nothing. */
+static bool wants_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return (no_colour == NULL || no_colour[0] == '\0') && terminal != NULL &&
+	       terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
+}
+
 void report_begin(struct report *report, const char *name)
 {
 	report->needs_comma = false;
+	report->is_terminal = !report->is_json && isatty(STDOUT_FILENO) == 1;
+	report->has_colour = report->is_terminal && wants_colour();
 	if (report->is_json) {
 		printf("{\"%s\":[", name);
 	}
 }
 
+static const char *plural(unsigned n)
+{
+	return n == 1 ? "" : "s";
+}
+
 void report_end(struct report *report, int exit_code)
 {
+	const unsigned *n = report->n_checks;
+
 	if (report->is_json) {
 		printf("],\"exit\":%d}\n", exit_code);
+	} else if (report->is_terminal && n[REPORT_OK] + n[REPORT_WARN] + n[REPORT_FAIL] > 0) {
+		printf("%u ok, %u warning%s, %u failure%s\n", n[REPORT_OK], n[REPORT_WARN],
+		    plural(n[REPORT_WARN]), n[REPORT_FAIL], plural(n[REPORT_FAIL]));
 	}
 }
 
-void report_check(struct report *report, enum report_status status, const char *what,
+static void print_check_json(struct report *report, const char *word, const char *what,
+    const char *detail, const char *remedy)
+{
+	print_comma(report);
+	putchar('{');
+	print_member("status", word);
+	putchar(',');
+	print_member("what", what);
+	putchar(',');
+	print_member("detail", detail);
+	putchar(',');
+	print_member("remedy", remedy);
+	putchar('}');
+}
+
+void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
     const char *detail, const char *remedy)
 {
 	static const char *const words[] = { "ok", "warn", "FAIL" };
+	static const char *const colours[] = { "32", "33", "1;31" };
 
+	report->n_checks[status]++;
+	if (status == REPORT_FAIL && report->exit_code == 0) {
+		report->exit_code = exit_code;
+	}
 	if (report->is_json) {
-		print_comma(report);
-		putchar('{');
-		print_member("status", words[status]);
-		putchar(',');
-		print_member("what", what);
-		putchar(',');
-		print_member("detail", detail);
-		putchar(',');
-		print_member("remedy", remedy);
-		putchar('}');
+		print_check_json(report, words[status], what, detail, remedy);
 		return;
 	}
-	printf("%-4s  %s: ", words[status], what);
+	if (report->has_colour) {
+		printf("\033[%sm%-4s\033[0m  %s: ", colours[status], words[status], what);
+	} else {
+		printf("%-4s  %s: ", words[status], what);
+	}
 	print_text(detail);
 	if (remedy != NULL) {
 		printf("; remedy: ");
 		print_text(remedy);
 	}
 	putchar('\n');
+	/* The next one may take a while. */
+	fflush(stdout);
+}
+
+__attribute__((format(printf, 6, 0))) static void check_formatted(struct report *report,
+    enum report_status status, int exit_code, const char *what, const char *remedy,
+    const char *format, va_list arguments)
+{
+	char detail[REPORT_TEXT_MAX];
+
+	vsnprintf(detail, sizeof(detail), format, arguments);
+	report_check(report, status, exit_code, what, detail, remedy);
+}
+
+void report_ok(struct report *report, const char *what, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_formatted(report, REPORT_OK, 0, what, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void report_warn(
+    struct report *report, const char *what, const char *remedy, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_formatted(report, REPORT_WARN, 0, what, remedy, format, arguments);
+	va_end(arguments);
+}
+
+void report_fail(struct report *report, int exit_code, const char *what, const char *remedy,
+    const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_formatted(report, REPORT_FAIL, exit_code, what, remedy, format, arguments);
+	va_end(arguments);
 }
 
 void report_address(struct report *report, const char *address)

@@ -11,19 +11,37 @@ enum report_status {
 	REPORT_FAIL,
 };
 
+enum {
+	REPORT_TEXT_MAX = 2048, /* bytes of a detail or a remedy; longer ones are cut */
+};
+
 /* One object or array after the other, on stdout. */
 struct report {
 	bool is_json;
+	int exit_code; /* of the first check that failed */
+
+	/* private */
 	bool needs_comma;
+	bool is_terminal, has_colour;
+	unsigned n_checks[REPORT_FAIL + 1];
 };
 
-/* The frame of the whole output; exit is the exit code. */
+/* The frame of the whole output; exit is the exit code. On a terminal the end of checks is a line
+ * that counts them. */
 void report_begin(struct report *report, const char *name);
 void report_end(struct report *report, int exit_code);
 
-/* One check of the set-up. remedy may be NULL. */
-void report_check(struct report *report, enum report_status status, const char *what,
+/* One check of the set-up. remedy may be NULL. exit_code counts for the first that fails. */
+void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
     const char *detail, const char *remedy);
+
+/* The same with a detail that is put together. */
+void report_ok(struct report *report, const char *what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void report_warn(struct report *report, const char *what, const char *remedy, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+void report_fail(struct report *report, int exit_code, const char *what, const char *remedy,
+    const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* The dry run of one address: what was looked up, where the mail would lie, what RCPT would get. */
 void report_address(struct report *report, const char *address);

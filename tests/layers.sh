@@ -20,6 +20,7 @@ forbid maildir "$libraries|schema/|runtime/|$edge" 'maildir stands on libc alone
 forbid schema "uv\.h|uv/|confuse\.h|maildir/|runtime/|$edge" 'schema stands on MySQL and libc alone'
 forbid runtime "mysql|errmsg\.h|maildir/|schema/|$edge" 'runtime knows no mail'
 forbid lmtpd 'mysql|errmsg\.h|confuse\.h' 'schema is the only room that includes mysql.h'
+forbid lmtpd/check "$libraries" '--check asks through schema and runtime'
 
 files=$(grep -lE '^#include <mysql' -r lmtpd auth maildir runtime) || true
 if [ -n "$files" ]; then

@@ -143,7 +143,9 @@ class LmtpdAuth(Daemon):
         self.control = directory / "control"
         self.config_path = directory / "auth.conf"
         self.starts_as_root = starts_as_root
-        self.environment = {**os.environ, **SANITIZER_OPTIONS, **(environment or {})}
+        # The machine's own Postfix is none of --check's business here.
+        self.environment = {**os.environ, **SANITIZER_OPTIONS, "MAIL_CONFIG": str(directory),
+                            **(environment or {})}
         # The leak checker cannot look into a process that no other may look into. What is freed
         # is kept for a while, but not so much that it looks like growth.
         self.environment["ASAN_OPTIONS"] += ":detect_leaks=0:quarantine_size_mb=4"

@@ -60,7 +60,9 @@ class Lmtpd(Daemon):
         self.config_path = directory / "lmtpd.conf"
         self.vhosts = directory / "vhosts"
         self.starts_as_root = starts_as_root
-        self.environment = {**os.environ, **SANITIZER_OPTIONS, **(environment or {})}
+        # The machine's own Postfix is none of --check's business here.
+        self.environment = {**os.environ, **SANITIZER_OPTIONS, "MAIL_CONFIG": str(directory),
+                            **(environment or {})}
         if starts_as_root:
             # The leak checker cannot look into a process that has changed users.
             self.environment["ASAN_OPTIONS"] += ":detect_leaks=0"

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * Whether Postfix asks lmtpd-auth, and nobody else serves or wants the sockets. */
+#include "auth/check_logins.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/dovecot.h"
+#include "runtime/postfix.h"
+#include "runtime/socket_check.h"
+
+/* Both speak Dovecot's protocol, and Dovecot's own process is called "auth": the number of the
+ * process stands behind SPID. */
+static bool is_ours(const char *said, char *who_r, size_t n_who)
+{
+	const char *spid = strstr(said, "\nSPID\t");
+	char path[64], name[64] = "";
+	FILE *file;
+
+	if (spid == NULL) {
+		snprintf(who_r, n_who, "it does not speak Dovecot's auth protocol");
+		return false;
+	}
+	snprintf(path, sizeof(path), "/proc/%lu/comm", strtoul(spid + 6, NULL, 10));
+	file = fopen(path, "re");
+	if (file != NULL) {
+		if (fgets(name, sizeof(name), file) != NULL) {
+			name[strcspn(name, "\n")] = '\0';
+		}
+		fclose(file);
+	}
+	if (strcmp(name, "lmtpd-auth") == 0) {
+		return true;
+	}
+	snprintf(who_r, n_who, "process %lu%s%s%s", strtoul(spid + 6, NULL, 10),
+	    name[0] == '\0' ? ", of which nothing is known here" : " (", name,
+	    name[0] == '\0'             ? ""
+	    : strcmp(name, "auth") == 0 ? "), which is Dovecot's"
+					: ")");
+	return false;
+}
+
+static const char *get(
+    const struct postfix *postfix, const struct postfix_service *service, const char *name)
+{
+	const char *override = postfix_get_override(postfix, service, name);
+
+	return override != NULL ? override : postfix_get(postfix, name);
+}
+
+/* How our first socket is called in main.cf. */
+static void write_remedy(const struct config *config, const struct postfix *postfix,
+    const struct postfix_service *service, char *remedy_r, size_t n)
+{
+	const char *ours = config->listen[0], *queue = postfix->queue_directory;
+	size_t n_queue = strlen(queue);
+	bool is_below = strncmp(ours, "unix:", 5) == 0 && strncmp(ours + 5, queue, n_queue) == 0 &&
+			ours[5 + n_queue] == '/';
+	const char *path = is_below ? ours + 5 + n_queue + 1 : ours;
+
+	if (postfix_get_override(postfix, service, "smtpd_sasl_path") != NULL ||
+	    postfix_get_override(postfix, service, "smtpd_sasl_type") != NULL) {
+		snprintf(remedy_r, n,
+		    "postconf -P '%s/%s/smtpd_sasl_type = dovecot' '%s/%s/smtpd_sasl_path = %s' && "
+		    "postfix reload",
+		    service->name, service->type, service->name, service->type, path);
+	} else {
+		snprintf(remedy_r, n,
+		    "postconf -e 'smtpd_sasl_type = dovecot' 'smtpd_sasl_path = %s' && postfix "
+		    "reload",
+		    path);
+	}
+}
+
+static bool offers_logins(const struct postfix *postfix, const struct postfix_service *service)
+{
+	return strcmp(service->command, "smtpd") == 0 &&
+	       strcmp(get(postfix, service, "smtpd_sasl_auth_enable"), "yes") == 0;
+}
+
+/* True if the service asks us. */
+static bool check_service(const struct config *config, const struct postfix *postfix,
+    const struct postfix_service *service, struct report *report)
+{
+	const char *type = get(postfix, service, "smtpd_sasl_type");
+	const char *path = get(postfix, service, "smtpd_sasl_path");
+	char remedy[REPORT_TEXT_MAX];
+
+	write_remedy(config, postfix, service, remedy, sizeof(remedy));
+	if (strcmp(type, "dovecot") != 0) {
+		report_warn(report, "smtpd_sasl_type", remedy,
+		    "service %s: \"%s\": logins there do not come to lmtpd-auth", service->name,
+		    type);
+	} else if (!postfix_is_listed(
+		       postfix, path, service->is_chrooted, config->listen, config->n_listen)) {
+		report_warn(report, "smtpd_sasl_path", remedy,
+		    "service %s: \"%s\" is none of auth.listen%s", service->name, path,
+		    path[0] == '/' && service->is_chrooted ? " (the service lives in a chroot)"
+							   : "");
+	} else {
+		report_ok(report, "smtpd_sasl_path", "service %s: %s", service->name, path);
+		return true;
+	}
+	return false;
+}
+
+/* True if any does. */
+static bool check_services(
+    const struct config *config, const struct postfix *postfix, struct report *report)
+{
+	struct postfix_service service;
+	const char *at = NULL;
+	bool is_offered = false, is_asked = false;
+
+	while (postfix_next_service(postfix, &at, &service)) {
+		if (offers_logins(postfix, &service)) {
+			is_offered = true;
+			is_asked = check_service(config, postfix, &service, report) || is_asked;
+		}
+	}
+	if (!is_offered) {
+		report_warn(report, "smtpd_sasl_auth_enable",
+		    "postconf -P 'submission/inet/smtpd_sasl_auth_enable = yes' && postfix reload",
+		    "no service of master.cf offers logins: nobody asks lmtpd-auth");
+	}
+	return is_asked;
+}
+
+void check_logins(const struct config *config, struct report *report)
+{
+	static const char *const names[] = { "smtpd_sasl_auth_enable", "smtpd_sasl_type",
+		"smtpd_sasl_path", NULL };
+	struct postfix postfix;
+	struct socket_check sockets = {
+		.section = "auth",
+		.daemon = "lmtpd-auth",
+		.listen = config->listen,
+		.n_listen = config->n_listen,
+		.mode = config->socket_mode,
+		.user = config->socket_user,
+		.group = config->socket_group,
+		.is_ours = is_ours,
+		.end = "\nDONE\n",
+		.remedy = "before lmtpd-auth starts, take it from that program: from Dovecot, the "
+			  "listener in its service auth",
+	};
+
+	if (postfix_load(&postfix, names, report)) {
+		report_ok(report, "postfix", "queue in %s, runs as %s", postfix.queue_directory,
+		    postfix.mail_owner);
+		if (check_services(config, &postfix, report)) {
+			sockets.client = postfix.mail_owner;
+			sockets.inside = postfix.queue_directory;
+		}
+	}
+	socket_check_run(&sockets, report);
+	dovecot_check(report, "auth", config->listen, config->n_listen);
+	postfix_free(&postfix);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT
+ * --check ADDRESS: the resolver with its look-ups shown, and the Maildirs as a delivery would find
+ * them. */
+#include "lmtpd/check.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lmtpd/config.h"
+#include "lmtpd/lookup.h"
+#include "maildir/maildir.h"
+#include "runtime/privilege.h"
+#include "runtime/report.h"
+
+struct check {
+	struct report report;
+	struct config config;
+};
+
+static void on_trace(void *data, enum resolver_table table, const char *key, const char *found)
+{
+	static const char *const names[] = {
+		[RESOLVER_MAILBOX] = "mailbox",
+		[RESOLVER_ALIAS] = "alias",
+		[RESOLVER_DOMAIN] = "domain",
+	};
+
+	report_lookup(data, names[table], key, found);
+}
+
+static void show_mailbox(
+    struct check *check, const struct maildir_root *root, const struct address *row, int *exit_r)
+{
+	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[256];
+	const char *part = "";
+	int result = config_mailbox_path(&check->config, row, path, sizeof(path)) != 0
+			 ? -ENAMETOOLONG
+			 : maildir_probe(root, path, &part);
+
+	snprintf(whole, sizeof(whole), "%s/%s", check->config.base, path);
+	if (result < 0) {
+		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
+		    part[0] != '\0' ? ": " : "", maildir_strerror(result));
+		*exit_r = EX_TEMPFAIL;
+	} else {
+		snprintf(state, sizeof(state), "%s",
+		    result == MAILDIR_EXISTS ? "exists" : "made at the first delivery");
+	}
+	report_mailbox(&check->report, row->text, whole, state);
+}
+
+static int exit_code_of(enum reply reply)
+{
+	if (reply == REPLY_RECIPIENT_OK) {
+		return EX_OK;
+	}
+	if (reply == REPLY_NO_DATABASE) {
+		return EX_UNAVAILABLE;
+	}
+	return reply_is_permanent(reply) ? EX_NOUSER : EX_TEMPFAIL;
+}
+
+/* The address as it would stand between the angle brackets of RCPT. */
+static int check_address(struct check *check, struct directory *directory,
+    const struct maildir_root *root, const char *text)
+{
+	struct recipient_facts facts = { .error = "" };
+	struct path path = { .text = text, .n = strlen(text) };
+	struct address address;
+	enum reply reply;
+	char line[REPLY_LINE_MAX + 1];
+	int exit_code;
+
+	if (path.n >= 2 && text[0] == '<' && text[path.n - 1] == '>') {
+		path.text++;
+		path.n -= 2;
+	}
+	report_address(&check->report, text);
+	reply = lmtp_check_path(&check->config.lmtp, &path, &address);
+	if (reply == REPLY_NONE) {
+		reply = lookup_resolve(
+		    directory, &check->config, &address, NULL, on_trace, &check->report, &facts);
+	}
+	exit_code = exit_code_of(reply);
+	report_mailboxes(&check->report);
+	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < facts.resolution.n_mailboxes; i++) {
+		show_mailbox(check, root, &facts.resolution.mailboxes[i], &exit_code);
+	}
+	{
+		char plain[512];
+
+		snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
+		line[reply_format(line, reply, plain, NULL) - 2] = '\0';
+	}
+	report_reply(&check->report, line,
+	    facts.error[0] != '\0'             ? facts.error
+	    : facts.resolution.note[0] != '\0' ? facts.resolution.note
+					       : NULL);
+	resolution_deinit(&facts.resolution);
+	return exit_code;
+}
+
+/* Of several addresses the exit code tells the gravest: no database, try later, unknown. */
+static int graver(int a, int b)
+{
+	static const int order[] = { EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOUSER };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (a == order[i] || b == order[i]) {
+			return order[i];
+		}
+	}
+	return EX_OK;
+}
+
+int check_addresses(const char *config_file, bool is_json, char *const *addresses, size_t n)
+{
+	struct check check = { .report = { .is_json = is_json } };
+	struct directory *directory;
+	int exit_code = EX_OK;
+	struct maildir_root root;
+	char error[1024];
+	uid_t uid;
+	gid_t gid;
+
+	if (config_load(&check.config, config_file, error, sizeof(error)) != 0) {
+		fprintf(stderr, "lmtpd: %s\n", error);
+		return EX_CONFIG;
+	}
+	if (geteuid() == 0 && (privilege_find(check.config.user, check.config.group, &uid, &gid,
+				   error, sizeof(error)) != 0 ||
+				  privilege_become(uid, gid, error, sizeof(error)) != 0)) {
+		fprintf(stderr, "lmtpd: maildir.user: %s\n", error);
+		config_free(&check.config);
+		return EX_CONFIG;
+	}
+	maildir_root_init(&root, check.config.base, check.config.hostname);
+	directory = directory_new(&check.config.directory);
+	if (directory == NULL) {
+		config_free(&check.config);
+		return EX_OSERR;
+	}
+	report_begin(&check.report, "addresses");
+	for (size_t i = 0; i < n; i++) {
+		exit_code =
+		    graver(exit_code, check_address(&check, directory, &root, addresses[i]));
+	}
+	report_end(&check.report, exit_code);
+	directory_free(directory);
+	config_free(&check.config);
+	return exit_code;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ * Aliases that lead nowhere, or in circles. Each row is judged by the daemon's resolver, which is
+ * told of this row alone when it asks for the row's source: so it is known which row is at fault. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lmtpd/check/rows.h"
+#include "lmtpd/lookup.h"
+
+void aliases_begin(struct aliases *aliases, struct rows *rows)
+{
+	*aliases = (struct aliases){
+		.rows = rows,
+		.bad = { "alias", "that lead to what is no mail address" },
+		.unseen = { "alias", "that are never looked up or found" },
+		.twice = { "alias", "that stand there twice" },
+		.loop = { "alias", "that loop" },
+		.missing = { "alias", "that lead to missing mailboxes" },
+		.itself = { "alias", "that lead to themselves and are no mailbox" },
+	};
+}
+
+void aliases_end(struct aliases *aliases)
+{
+	rows_end(aliases->rows, &aliases->bad);
+	rows_end(aliases->rows, &aliases->unseen);
+	rows_end(aliases->rows, &aliases->twice);
+	rows_end(aliases->rows, &aliases->loop);
+	rows_end(aliases->rows, &aliases->missing);
+	rows_end(aliases->rows, &aliases->itself);
+	if (aliases->n_catch_alls > ROWS_SHOWN) {
+		report_ok(&aliases->rows->check->report, "catch-all", "and %u more",
+		    aliases->n_catch_alls - ROWS_SHOWN);
+	}
+	if (aliases->n_foreign > 0) {
+		report_ok(&aliases->rows->check->report, "alias",
+		    "%u lead to other servers: Postfix sends such mail on, lmtpd does not see it",
+		    aliases->n_foreign);
+	}
+}
+
+/* One row, as the answer to the first question for its source. */
+struct row {
+	struct rows *rows;
+	const char *key, *source, *destination; /* key: the source in lower case */
+	size_t n_source, n_destination;
+	bool is_told, is_hidden;
+	char text[ROW_TEXT_MAX], target[ROW_TEXT_MAX]; /* source and destination as shown */
+	bool is_plain;
+};
+
+static int ask(
+    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data)
+{
+	struct row *row = source;
+
+	if (table == RESOLVER_MAILBOX && !row->is_hidden) {
+		row->is_hidden = true; /* Postfix asks for aliases first */
+		return 0;
+	}
+	if (table == RESOLVER_ALIAS && !row->is_told && strcmp(key, row->key) == 0) {
+		row->is_told = true;
+		return on_row(
+		    data, row->destination, row->n_destination, row->source, row->n_source);
+	}
+	return lookup_ask(row->rows->directory, table, key, on_row, data);
+}
+
+/* "DELETE ... LIMIT 1", or words. */
+static void write_delete(const struct row *row, const char *limit, char *remedy_r, size_t n)
+{
+	rows_remedy(row->rows, row->is_plain, "correct or delete that row of virtual_aliases",
+	    remedy_r, n, "DELETE FROM virtual_aliases WHERE source = '%s' AND destination = '%s'%s",
+	    row->text, row->target, limit);
+}
+
+static void judge(
+    struct aliases *aliases, const struct row *row, int result, const struct resolution *resolution)
+{
+	const struct resolver_faults *faults = &resolution->faults;
+	char remedy[REPORT_TEXT_MAX];
+
+	write_delete(row, "", remedy, sizeof(remedy));
+	if (result == RESOLVER_LOOP) {
+		rows_warn(row->rows, &aliases->loop, remedy, "%s -> %s: %s", row->text, row->target,
+		    resolution->note);
+		return;
+	}
+	if (faults->n_bad > 0) {
+		rows_warn(row->rows, &aliases->bad, remedy, "%s -> %s: %s", row->text, row->target,
+		    resolution->note);
+	}
+	if (faults->n_missing > 0) {
+		rows_warn(row->rows, &aliases->missing, remedy, "%s -> %s: %s", row->text,
+		    row->target, resolution->note);
+	}
+	if (faults->n_itself > 0 && !rows_has(row->rows, DIRECTORY_MAILBOX, row->key) &&
+	    row->rows->accident == 0) {
+		rows_warn(row->rows, &aliases->itself, remedy, "%s -> %s: %s", row->text,
+		    row->target, resolution->note);
+	}
+	aliases->n_foreign += faults->n_foreign > 0;
+}
+
+static void resolve(struct aliases *aliases, struct row *row, const struct address *address)
+{
+	const struct resolver resolver = {
+		.ask = ask,
+		.source = row,
+		.delimiters = row->rows->check->config.lmtp.recipient_delimiter,
+	};
+	struct resolution resolution;
+	int result = resolver_resolve(&resolver, address, &resolution);
+
+	if (result < 0 || result == RESOLVER_BAD_ROW) {
+		row->rows->accident = result;
+	} else {
+		judge(aliases, row, result, &resolution);
+	}
+	resolution_deinit(&resolution);
+}
+
+/* The same as the row before? */
+static void check_twice(struct aliases *aliases, const struct row *row)
+{
+	char remedy[REPORT_TEXT_MAX];
+
+	if (strcasecmp(aliases->source, row->text) == 0 &&
+	    strcasecmp(aliases->destination, row->target) == 0) {
+		write_delete(row, " LIMIT 1", remedy, sizeof(remedy));
+		rows_warn(row->rows, &aliases->twice, remedy, "%s -> %s stands there twice",
+		    row->text, row->target);
+	}
+	memcpy(aliases->source, row->text, sizeof(aliases->source));
+	memcpy(aliases->destination, row->target, sizeof(aliases->destination));
+}
+
+static bool has_upper(const char *text)
+{
+	return text[strcspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0';
+}
+
+/* Of what lmtpd does not look up Postfix may make something. */
+static void warn_no_address(struct aliases *aliases, const struct row *row)
+{
+	rows_warn(row->rows, &aliases->unseen, "write the source as an address, or as @domain",
+	    "%s -> %s: lmtpd looks up addresses and @domain, never this", row->text, row->target);
+}
+
+static void warn_capitals(struct aliases *aliases, const struct row *row)
+{
+	char remedy[REPORT_TEXT_MAX];
+
+	rows_remedy(row->rows, row->is_plain, "store the source in lower case", remedy,
+	    sizeof(remedy),
+	    "UPDATE virtual_aliases SET source = LOWER(source) WHERE BINARY source = '%s'",
+	    row->text);
+	rows_warn(row->rows, &aliases->unseen, remedy,
+	    "%s -> %s: it is looked up in lower case, and not found", row->text, row->target);
+}
+
+static void check_catch_all(struct aliases *aliases, const struct row *row)
+{
+	if (++aliases->n_catch_alls <= ROWS_SHOWN) {
+		report_ok(&row->rows->check->report, "catch-all",
+		    "%s -> %s takes all mail for addresses of the domain that do not exist",
+		    row->text, row->target);
+	}
+}
+
+int aliases_on_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+{
+	struct aliases *aliases = data;
+	struct row row = { .rows = aliases->rows,
+		.source = first,
+		.destination = second,
+		.n_source = n_first,
+		.n_destination = n_second };
+	bool is_catch_all = first != NULL && n_first > 0 && first[0] == '@';
+	char probe[ROW_TEXT_MAX + 32];
+	struct address address;
+
+	if (rows_count(row.rows) != 0) {
+		return ROWS_STOP;
+	}
+	row.is_plain = rows_show(first, n_first, row.text);
+	row.is_plain = rows_show(second, n_second, row.target) && row.is_plain;
+	check_twice(aliases, &row);
+	/* What comes to a catch-all is for somebody who does not exist. */
+	snprintf(probe, sizeof(probe), "%s%s", is_catch_all ? "lmtpd-check-nobody" : "", row.text);
+	if (first == NULL || second == NULL || n_first >= ROW_TEXT_MAX ||
+	    address_from_text(&address, probe, strlen(probe)) != ADDRESS_OK) {
+		warn_no_address(aliases, &row);
+		return 0;
+	}
+	address_lower(&address);
+	row.key = is_catch_all ? strchr(address.text, '@') : address.text;
+	if (has_upper(row.text) && !rows_has(row.rows, DIRECTORY_ALIAS, row.key) &&
+	    row.rows->accident == 0) {
+		warn_capitals(aliases, &row);
+		return 0;
+	}
+	if (is_catch_all) {
+		check_catch_all(aliases, &row);
+	}
+	if (row.rows->accident == 0) {
+		resolve(aliases, &row, &address);
+	}
+	return row.rows->accident != 0 ? ROWS_STOP : 0;
+}

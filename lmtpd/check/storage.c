@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * The mail root: may its owner write there, what kind of filesystem is it, how full? Nothing is
+ * written, so what a filesystem can do is known by its kind. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lmtpd/check/check.h"
+
+enum {
+	LOW_PERCENT = 2,
+	LOW_MEGABYTES = 1024, /* 2 % of a large disk are enough for days */
+	LOW_INODES = 100000,
+};
+
+/* Numbers of statfs(2). */
+static const struct {
+	unsigned long type;
+	const char *name, *trouble, *remedy;
+} kinds[] = {
+	{ 0x01021994, "tmpfs", "nothing on it survives a restart", "mail belongs on a disk" },
+	{ 0x858458f6, "ramfs", "nothing on it survives a restart", "mail belongs on a disk" },
+	{ 0x4d44, "FAT", "it has no hard links and no owners", "use ext4 or XFS" },
+	{ 0x2011bab0, "exFAT", "it has no hard links and no owners", "use ext4 or XFS" },
+	{ 0x5346544e, "NTFS", "it does not sync directories", "use ext4 or XFS" },
+	{ 0x7366746e, "NTFS", "it does not sync directories", "use ext4 or XFS" },
+	{ 0x6969, "NFS", "that mail is durable is up to its server; every delivery waits for it",
+	    "export it with \"sync\", and mount it \"hard\"" },
+	{ 0xff534d42, "CIFS", "that mail is durable is up to its server", "use ext4 or XFS" },
+	{ 0xfe534d42, "SMB", "that mail is durable is up to its server", "use ext4 or XFS" },
+	{ 0x01021997, "9P", "that mail is durable is up to what lies behind it",
+	    "use ext4 or XFS" },
+	{ 0x65735546, "FUSE",
+	    "whether it has hard links and syncs directories is up to its program",
+	    "use ext4 or XFS, or make sure that it does" },
+};
+
+static void check_kind(struct check *check)
+{
+	const char *base = check->config.base;
+	struct statfs status;
+
+	if (statfs(base, &status) != 0) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (((unsigned long)status.f_type & 0xffffffffUL) == kinds[i].type) {
+			report_warn(&check->report, "filesystem", kinds[i].remedy,
+			    "%s lies on %s: %s", base, kinds[i].name, kinds[i].trouble);
+		}
+	}
+}
+
+static void check_room(struct check *check)
+{
+	const char *base = check->config.base;
+	unsigned long long left, whole;
+	struct statvfs status;
+
+	if (statvfs(base, &status) != 0) {
+		return;
+	}
+	left = (unsigned long long)status.f_bavail * status.f_frsize >> 20;
+	whole = (unsigned long long)status.f_blocks * status.f_frsize >> 20;
+	if (status.f_bavail == 0) {
+		report_fail(&check->report, EX_TEMPFAIL, "filesystem",
+		    "make room: all mail is put off (452 4.3.1)", "%s: no space left", base);
+	} else if (left < LOW_MEGABYTES && left * 100 < whole * LOW_PERCENT) {
+		report_warn(&check->report, "filesystem",
+		    "make room before it is full: all mail is put off then",
+		    "%s: %llu of %llu MiB left", base, left, whole);
+	}
+	if (status.f_files == 0) {
+		return; /* it makes them as they are needed */
+	}
+	if (status.f_favail == 0) {
+		report_fail(&check->report, EX_TEMPFAIL, "filesystem",
+		    "remove files: all mail is put off (452 4.3.1)",
+		    "%s: no inodes left, each file takes one", base);
+	} else if (status.f_favail < LOW_INODES &&
+		   status.f_favail * 100 < status.f_files * LOW_PERCENT) {
+		report_warn(&check->report, "filesystem",
+		    "remove files, or make the filesystem anew with more: df -i shows them",
+		    "%s: %llu of %llu inodes left", base, (unsigned long long)status.f_favail,
+		    (unsigned long long)status.f_files);
+	}
+}
+
+void check_storage(struct check *check)
+{
+	const char *base = check->config.base;
+	struct stat status;
+
+	if (stat(base, &status) != 0 || access(base, R_OK | W_OK | X_OK) != 0) {
+		int error = errno;
+
+		report_fail(&check->report, EX_CONFIG, "mail root",
+		    error == EROFS
+			? "mount it for writing: mount -o remount,rw"
+			: "make it, and give it to the user and group of section maildir",
+		    "%s: %s", base, strerror(error));
+		return;
+	}
+	if (!S_ISDIR(status.st_mode)) {
+		report_fail(
+		    &check->report, EX_CONFIG, "mail root", "it must be a directory", "%s", base);
+		return;
+	}
+	report_ok(
+	    &check->report, "mail root", "%s, homes at %s/%s", base, base, check->config.home_rest);
+	check_kind(check);
+	check_room(check);
+}

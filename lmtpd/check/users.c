@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT
+ * Users whose mail cannot reach them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lmtpd/check/rows.h"
+
+void users_begin(struct users *users, struct rows *rows)
+{
+	*users = (struct users){
+		.rows = rows,
+		.bad = { "user", "that can be no mailbox" },
+		.homeless = { "user", "whose domain is not in virtual_domains" },
+		.hidden = { "user", "whose row is not found by their address" },
+		.eaten = { "user", "whose mail goes to a catch-all" },
+	};
+}
+
+void users_end(struct users *users)
+{
+	rows_end(users->rows, &users->bad);
+	rows_end(users->rows, &users->homeless);
+	rows_end(users->rows, &users->hidden);
+	rows_end(users->rows, &users->eaten);
+}
+
+static void warn_bad(struct users *users, const char *text, bool is_plain)
+{
+	char remedy[REPORT_TEXT_MAX];
+
+	rows_remedy(users->rows, is_plain, "correct or delete that row of virtual_users", remedy,
+	    sizeof(remedy), "DELETE FROM virtual_users WHERE email = '%s'", text);
+	rows_warn(users->rows, &users->bad, remedy,
+	    "\"%s\" can be no mailbox: see WHO GETS THE MAIL in lmtpd(8)", text);
+}
+
+static void check_domain(struct users *users, const struct row_domain *domain, const char *text)
+{
+	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
+
+	if (!domain->is_ours) {
+		rows_remedy(users->rows, rows_show(domain->name, strlen(domain->name), shown),
+		    "put the domain into virtual_domains", remedy, sizeof(remedy),
+		    "INSERT INTO virtual_domains (name) VALUES ('%s')", shown);
+		rows_warn(users->rows, &users->homeless, remedy,
+		    "%s: domain %s is not in the table of domains, so Postfix refuses its mail",
+		    text, shown);
+	}
+}
+
+/* Does the daemon find this very row? */
+static void check_found(
+    struct users *users, const struct address *row, const struct address *lowered)
+{
+	const struct resolver resolver = rows_resolver(users->rows);
+	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
+	bool is_plain = rows_show(row->text, strlen(row->text), shown);
+	const struct address *found = NULL;
+	struct resolution resolution;
+	int result = resolver_resolve(&resolver, lowered, &resolution);
+
+	if (result < 0 || result == RESOLVER_BAD_ROW) {
+		users->rows->accident = result;
+	} else if (resolution.n_mailboxes > 0) {
+		found = &resolution.mailboxes[0];
+	}
+	if (users->rows->accident != 0 || (found != NULL && strcmp(found->text, row->text) == 0)) {
+		resolution_deinit(&resolution);
+		return;
+	}
+	if (found != NULL &&
+	    address_equal_lowered(found->text, strlen(found->text), row->text, strlen(row->text))) {
+		rows_remedy(users->rows, is_plain,
+		    "delete that row, and move its mail to the other", remedy, sizeof(remedy),
+		    "DELETE FROM virtual_users WHERE BINARY email = '%s'", shown);
+		rows_warn(users->rows, &users->hidden, remedy,
+		    "%s differs from %s only in case: all mail goes to the latter", shown,
+		    found->text);
+	} else {
+		rows_remedy(users->rows, is_plain, "store it in lower case", remedy, sizeof(remedy),
+		    "UPDATE virtual_users SET email = LOWER(email) WHERE BINARY email = '%s'",
+		    shown);
+		rows_warn(users->rows, &users->hidden, remedy,
+		    "\"%s\" is not found when the address is looked up, in lower case", shown);
+	}
+	resolution_deinit(&resolution);
+}
+
+/* Postfix asks for aliases before it asks for mailboxes. */
+static void check_catch_all(struct users *users, const struct address *lowered)
+{
+	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
+	bool is_plain = rows_show(lowered->text, strlen(lowered->text), shown);
+
+	if (rows_has(users->rows, DIRECTORY_ALIAS, lowered->text) || users->rows->accident != 0) {
+		return;
+	}
+	rows_remedy(users->rows, is_plain, "give the user an alias that leads to itself", remedy,
+	    sizeof(remedy),
+	    "INSERT INTO virtual_aliases (domain_id, source, destination) SELECT domain_id, email, "
+	    "email FROM virtual_users WHERE email = '%s'",
+	    shown);
+	rows_warn(users->rows, &users->eaten, remedy,
+	    "%s: Postfix gives its mail to the catch-all @%s, since aliases come first", shown,
+	    address_domain(lowered));
+}
+
+int users_on_row(void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+{
+	struct users *users = data;
+	char text[ROW_TEXT_MAX];
+	bool is_plain = rows_show(first, n_first, text);
+	const struct row_domain *domain;
+	struct address row, lowered;
+
+	if (rows_count(users->rows) != 0) {
+		return ROWS_STOP;
+	}
+	if (first == NULL || address_from_text(&row, first, n_first) != ADDRESS_OK) {
+		warn_bad(users, text, is_plain);
+		return 0;
+	}
+	lowered = row;
+	address_lower(&lowered);
+	domain = rows_domain(users->rows, address_domain(&lowered));
+	if (domain == NULL) {
+		return ROWS_STOP;
+	}
+	check_domain(users, domain, text);
+	check_found(users, &row, &lowered);
+	if (domain->has_catch_all && users->rows->accident == 0) {
+		check_catch_all(users, &lowered);
+	}
+	return users->rows->accident != 0 ? ROWS_STOP : 0;
+}

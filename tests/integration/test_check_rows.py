@@ -1,0 +1,250 @@
+"""lmtpd --check without an address, on the rows: users, aliases and domains that do not work."""
+
+import pytest
+
+from harness.check import Report
+from harness.process import run_checked
+
+
+@pytest.fixture
+def configured(make_lmtpd):
+    return make_lmtpd()
+
+
+def details(report, what, status="warn"):
+    return [row["detail"] for row in report.find(status, what)]
+
+
+def typed(database, remedy):
+    """Does what a remedy says, in a shell, as root of the database."""
+    assert remedy.startswith("mariadb "), remedy
+    client = f"mariadb() {{ command mariadb --no-defaults -u root -S {database.socket} \"$@\"; }}"
+    run_checked("bash", "-uc", f"{client}; {remedy}")
+
+
+def test_sample_rows(configured):
+    report = Report(configured)
+    assert report.troubles() == []
+    assert report.code == 0
+    assert report.only("ok", "users_query")["detail"] == "2 rows looked at"
+    assert report.only("ok", "aliases_query")["detail"] == "1 rows looked at"
+    assert report.only("ok", "domains_query")["detail"] == "4 rows looked at"
+
+
+@pytest.mark.parametrize("rows, said, is_mended", [
+    ([("a@example.com", "b@example.com"), ("b@example.com", "a@example.com")],
+     "a@example.com -> b@example.com: alias loop", False),
+    # The mailbox hides it from lmtpd, not from Postfix.
+    ([("email1@example.com", "b@example.com"), ("b@example.com", "email1@example.com")],
+     "email1@example.com -> b@example.com: ", False),
+    ([("a@example.com", "gone@example.com")],
+     "alias leads to no mailbox, left out: gone@example.com", True),
+    ([("a@example.com", "email1@example.com"), ("a@example.com", "gone@example.com")],
+     "a@example.com -> gone@example.com: ", True),
+    ([("email1@example.com", "gone@example.com")], "gone@example.com", True),
+    ([("@example.com", "gone@example.net"), ("gone@example.net", "gone@example.com"),
+      ("gone@example.com", "x@example.com"), ("x@example.com", "x@example.com")],
+     "x@example.com -> x@example.com: leads to itself", False),  # behind three others
+    ([("a@example.com", "nonsense")], "a@example.com -> nonsense: ", True),
+    ([("self@example.com", "self@example.com")], "leads to itself", True),
+    ([("root", "email1@example.com")], "root -> email1@example.com: ", False),
+    ([("alias@example.com", "email1@example.com")], "stands there twice", True),
+    ([("ALIAS@example.com", "Email1@example.com")], "stands there twice", True),
+])
+def test_aliases(configured, database, rows, said, is_mended):
+    """Each kind is found, and what the remedy says mends it."""
+    for source, destination in rows:
+        database.add_alias(source, destination)
+    report = Report(configured)
+    assert report.code == 0
+    [found, *_] = [row for row in report.find("warn", "alias") if said in row["detail"]]
+    if is_mended:
+        typed(database, found["remedy"])
+        assert not [row for row in Report(configured).troubles() if said in row["detail"]]
+
+
+def test_aliases_that_are_right(configured, database):
+    """To oneself beside the mailbox, to others, to other servers, in capitals."""
+    database.add_alias("email1@example.com", "email1@example.com")
+    database.add_alias("email2@example.com", "email2@example.com, email1@example.com")
+    database.add_alias("Team@Example.com", "EMAIL1@example.com")
+    database.add_alias("away@example.com", "friend@elsewhere.example")
+    report = Report(configured)
+    assert report.troubles() == []
+    assert "1 lead to other servers" in report.only("ok", "alias")["detail"]
+
+
+def test_catch_all(configured, database):
+    """It is told of, and who loses mail to it: Postfix asks for aliases before mailboxes."""
+    database.add_alias("@example.com", "email1@example.com")
+    database.add_alias("email1@example.com", "email1@example.com")
+    report = Report(configured)
+    assert "@example.com -> email1@example.com" in report.only("ok", "catch-all")["detail"]
+    found = report.only("warn", "user")
+    assert "email2@example.com: Postfix gives its mail to the catch-all" in found["detail"]
+    typed(database, found["remedy"])
+    assert Report(configured).troubles() == []
+
+
+def test_users(configured, database):
+    database.add_user("stranger@nowhere.example")
+    database.add_user("../up@example.com")
+    database.add_user("no-address")
+    report = Report(configured)
+    found = {row["detail"]: row["remedy"] for row in report.find("warn", "user")}
+    assert len(found) == 3, report.rows
+    for detail, remedy in found.items():
+        if ".." not in detail:  # a slash is not put into what is to be typed
+            typed(database, remedy)
+    [left] = Report(configured).troubles()
+    assert left["detail"].startswith('"../up@example.com" can be no mailbox')
+
+
+def test_a_row_is_no_command(configured, database):
+    """What stands in a row is shown, without control characters, and never to be typed."""
+    nasty = "x'\"; `touch /tmp/x`\x1b[31m\x9b$(id)@nowhere.example"
+    database.add_user(nasty)
+    database.add_alias(nasty, "gone@example.com")
+    report = Report(configured)
+    assert len(report.troubles()) >= 2
+    for row in report.troubles():
+        assert "touch" not in row["remedy"] and "$(" not in row["remedy"], row
+    said = configured.run("--check").stdout
+    assert "touch" in said and not any(c in said for c in "\x1b\x9b")
+
+
+def test_case(configured, database):
+    """Where the collation is binary, rows differ in case alone, and capitals are not found."""
+    database.sql("CREATE TABLE users (email varchar(100) COLLATE utf8mb4_bin);"
+                 "INSERT INTO users VALUES ('twin@example.com'), ('Twin@example.com'),"
+                 "('Alone@example.com');"
+                 "CREATE TABLE aliases (source varchar(100) COLLATE utf8mb4_bin,"
+                 "destination varchar(100));"
+                 "INSERT INTO aliases VALUES ('Info@example.com', 'email1@example.com');"
+                 "GRANT SELECT ON mailserver.users TO 'mailuser'@'localhost';"
+                 "GRANT SELECT ON mailserver.aliases TO 'mailuser'@'localhost'")
+    try:
+        configured.configure(mysql={
+            "user_query": "SELECT email FROM users WHERE email = '%u'",
+            "users_query": "SELECT email FROM users",
+            "alias_query": "SELECT destination, source FROM aliases WHERE source = '%u'",
+            "aliases_query": "SELECT source, destination FROM aliases",
+        })
+        report = Report(configured)
+        twin, alone = details(report, "user")
+        assert "Twin@example.com differs from twin@example.com only in case" in twin
+        assert '"Alone@example.com" is not found' in alone
+        assert "looked up in lower case" in report.only("warn", "alias")["detail"]
+    finally:
+        database.sql("DROP TABLE users, aliases")
+
+
+def test_domain_that_is_not_found(configured, database):
+    database.add_domain("blank .example")
+    database.add_domain(" example.net")
+    database.sql("UPDATE virtual_domains SET name = CONCAT(name, '\\t') WHERE name = 'hostname'")
+    found = details(Report(configured), "domain")
+    assert len(found) == 1 and "hostname" in found[0], found
+
+
+def test_many(configured, database):
+    """Ten of a kind are shown, the others counted; what Postfix shall ask is read whole."""
+    values = ", ".join(f"(1, 'a{n}@example.com', 'gone{n}@example.com')" for n in range(3000))
+    database.sql(f"INSERT INTO virtual_aliases (domain_id, source, destination) VALUES {values}")
+    found = details(Report(configured), "alias")
+    assert len(found) == 11
+    assert found[-1].startswith("and 2990 more")
+
+
+def test_too_many(configured):
+    """More rows than are looked at."""
+    configured.configure(mysql={"users_query": (
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 400) "
+        "SELECT NULL FROM n AS a, n AS b")})
+    report = Report(configured)
+    assert "the first 100000 rows were looked at" in (
+        report.only("ok", "users_query")["detail"])
+    assert details(report, "user")[-1] == "and 99990 more that can be no mailbox"
+    assert report.only("ok", "aliases_query")
+
+
+def test_rows_that_cannot_be_listed(configured):
+    """Other tables, or no grant: a hint, never a failure; and each can be left out."""
+    configured.configure(mysql={"users_query": "SELECT id FROM virtual_users",
+                                "aliases_query": "SELECT source FROM virtual_aliases",
+                                "domains_query": ""})
+    report = Report(configured)
+    assert report.code == 0
+    for key in ("users_query", "aliases_query"):
+        assert f"mysql.{key}" in report.only("warn", key)["remedy"]
+    assert not [row for row in report.rows if row["what"] == "domains_query"]
+    configured.configure(mysql={"users_query": "SELECT email FROM virtual_users WHERE 1 = %x"})
+    assert "%" in Report(configured).only("warn", "users_query")["detail"]
+    configured.configure(mysql={"users_query": "", "aliases_query": ""})
+    assert Report(configured).troubles() == []
+
+
+# --- tables and accounts ----------------------------------------------------
+
+def test_tables_of_the_guide(make_lmtpd, guide_database):
+    """No index for aliases and domains, and an account that reads everything."""
+    configured = make_lmtpd()
+    report = Report(configured)
+    assert report.code == 0
+    remedies = [row["remedy"] for row in report.find("warn", "index")]
+    assert remedies == [
+        'mariadb guide -e "CREATE INDEX source ON virtual_aliases (source)"',
+        'mariadb guide -e "CREATE INDEX name ON virtual_domains (name)"',
+    ]
+    assert "can read password hashes" in report.only("warn", "account")["detail"]
+    try:
+        for remedy in remedies:
+            typed(guide_database, remedy)
+        assert Report(configured).find("warn", "index") == []
+    finally:
+        guide_database.sql("DROP INDEX source ON virtual_aliases; DROP INDEX name ON virtual_domains")
+
+
+def test_an_account_that_may_write(configured, database):
+    account = "'mailuser'@'localhost'"
+    database.sql(f"GRANT INSERT, DELETE ON mailserver.virtual_users TO {account}")
+    try:
+        found = Report(configured).only("warn", "account")
+        assert "INSERT, DELETE on mailserver.virtual_users" in found["detail"]
+        typed(database, found["remedy"])
+        assert Report(configured).troubles() == []
+    finally:
+        database.sql(f"REVOKE INSERT, DELETE ON mailserver.virtual_users FROM {account}", "")
+
+
+def test_a_missing_table_and_column(configured, database):
+    """Every query that is refused, each with what it lacks; the first does not hide the others."""
+    configured.configure(mysql={
+        "user_query": "SELECT mail FROM virtual_users WHERE email = '%u'",
+        "alias_query": "SELECT destination FROM virtual_aliasez WHERE source = '%u'",
+        "domain_query": "SELECT id FROM virtual_domains WHERE name = '%d'",
+    })
+    report = Report(configured)
+    assert report.code == 78
+    account = "'mailuser'@'localhost'"
+    # The account of the grants may not even know what is there.
+    for key, grant in (("user_query", "GRANT SELECT (email) ON mailserver.virtual_users"),
+                       ("alias_query", "GRANT SELECT (source, destination)"),
+                       ("domain_query", "GRANT SELECT (name) ON mailserver.virtual_domains")):
+        assert f"{grant}" in report.only("FAIL", key)["remedy"]
+        assert account in report.only("FAIL", key)["remedy"]
+
+
+def test_missing_as_seen_by_an_account_that_sees_all(make_lmtpd, guide_database):
+    configured = make_lmtpd()
+    configured.configure(mysql={
+        "user_query": "SELECT mail FROM virtual_users WHERE email = '%u'",
+        "alias_query": "SELECT destination FROM virtual_aliasez WHERE source = '%u'",
+    })
+    report = Report(configured)
+    assert "'mail'" in report.only("FAIL", "user_query")["detail"]
+    assert "DESCRIBE virtual_users" in report.only("FAIL", "user_query")["remedy"]
+    assert "guide.virtual_aliasez" in report.only("FAIL", "alias_query")["detail"]
+    assert "schema.sql" in report.only("FAIL", "alias_query")["remedy"]
+
+
