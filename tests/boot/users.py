@@ -1,7 +1,9 @@
 """What people outside of a container do: other mail servers, and a user with a mail program."""
 
+import collections
 import contextlib
 import itertools
+import re
 import time
 
 from harness.process import wait_until
@@ -48,8 +50,26 @@ def under_load(container):
         time.sleep(1)
 
 
-def assert_nothing_lost(container, *loads):
-    """Each message that was taken arrives, once, and none is refused or comes back."""
+def message_ids(container, subject):
+    """Those of the messages in the Maildir with this subject."""
+    texts = [path.read_text() for path in container.path(MAILDIR).glob("[nc]*/*")]
+    return [re.search(r"^Message-Id: (.*)$", text, re.M | re.I)[1]
+            for text in texts if f"\nSubject: {subject}\n" in text]
+
+
+def is_saved_twice_by_dovecot_s_end(container, subject):
+    """Dovecot saved it and ended before it said so; Postfix then brought it to lmtpd."""
+    ids = message_ids(container, subject)
+    log = container.journal().splitlines()
+    lines = [line for line in log if f"msgid={ids[0]}" in line]
+    return (len(ids) == 2 and ids[0] == ids[1] and len(lines) == 2
+            and sum("saved mail to INBOX" in line for line in lines) == 1
+            and sum("status=saved" in line for line in lines) == 1)
+
+
+def assert_nothing_lost(container, *loads, is_excused=lambda container, subject: False):
+    """Each message that was taken arrives, once unless it is excused, and none is refused or comes
+    back."""
     for load in loads:
         assert load.summary["permanent"] == {}
         assert load.summary["accepted"] != []
@@ -61,5 +81,6 @@ def assert_nothing_lost(container, *loads):
 
     wait_until(is_complete, 60, "delivery of all messages")
     assert "status=bounced" not in container.journal("-t", "postfix/lmtp")
-    arrived = [subject for subject in subjects(container) if subject in accepted]
-    assert len(arrived) == len(accepted), "delivered twice"
+    arrived = collections.Counter(subjects(container))
+    twice = [subject for subject in accepted if arrived[subject] > 1]
+    assert [subject for subject in twice if not is_excused(container, subject)] == []
