@@ -1,5 +1,7 @@
 """The plots of docs/bench, by gnuplot."""
 
+import math
+
 from harness.process import run_checked
 from report import PLOTS
 from results import NAMES
@@ -69,6 +71,10 @@ def latency(results):
     return session_axis(results) + 'set ylabel "ms"\nset logscale y\n' + plotted(parts)
 
 
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def bars(rows, label):
     """Horizontal bars: title, value, color."""
     rows = [(title, value, color, at) for at, (title, value, color) in enumerate(reversed(rows))]
@@ -76,11 +82,12 @@ def bars(rows, label):
     boxes = "\n".join(
         f"set object rectangle from 0,{at - 0.35} to {value:g},{at + 0.35} "
         f"fillcolor rgb \"{color}\" fillstyle solid noborder\n"
-        f"set label \"{value:.3g}\" at {value:g},{at} offset 0.5,0"
+        f"set label \"{number(value)}\" at {value:g},{at} offset 0.5,0"
         for _, value, color, at in rows)
     highest = max(value for _, value, _, _ in rows)
+    step = f"set xtics {10 ** int(math.log10(highest)):g}\n" if highest >= 100 else ""
     return (f"unset key\nset xlabel \"{label}\"\nset ytics ({marks})\nset grid noytics xtics\n"
-            f"set xrange [0:{1.12 * highest:g}]\nset yrange [-0.6:{len(rows) - 0.4}]\n"
+            f"{step}set xrange [0:{1.16 * highest:g}]\nset yrange [-0.6:{len(rows) - 0.4}]\n"
             f"set lmargin 46\n{boxes}\nplot NaN\n")
 
 
