@@ -20,7 +20,6 @@
 
 enum {
 	EX_WRONG_PASSWORD = EX_NOPERM,
-	GRANTS_SHOWN = 5,
 };
 
 struct check {
@@ -141,24 +140,6 @@ static int ignore_row(
 	return 0;
 }
 
-struct grants {
-	struct report *report;
-	unsigned n;
-};
-
-static void on_grant(void *data, const char *privileges, const char *object, const char *revoke)
-{
-	struct grants *grants = data;
-	char remedy[REPORT_TEXT_MAX];
-
-	if (++grants->n <= GRANTS_SHOWN) {
-		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
-		    revoke);
-		report_warn(grants->report, "account", remedy, "it may do more than read: %s on %s",
-		    privileges, object);
-	}
-}
-
 static void check_query(struct check *check, struct directory *directory)
 {
 	struct inspection_scan scan;
@@ -184,7 +165,7 @@ static void check_database(struct check *check)
 	struct directory *directory = directory_new(&check->config.directory);
 	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
 	const char *error = directory == NULL ? "out of memory" : directory_error(directory);
-	struct grants grants = { .report = &check->report };
+	struct report_grants grants = { .report = &check->report };
 
 	if (result == DIRECTORY_BAD_QUERY) {
 		report_fail(&check->report, EX_CONFIG, "database",
@@ -197,7 +178,7 @@ static void check_database(struct check *check)
 	} else {
 		report_ok(&check->report, "database", "%s", directory_host(directory));
 		check_query(check, directory);
-		inspection_grants(directory, on_grant, &grants);
+		inspection_grants(directory, report_grant, &grants);
 		check_hashes(check);
 	}
 	directory_free(directory);

@@ -184,22 +184,16 @@ static int serve(const char *config_file)
 
 static int show_status(const struct options *options)
 {
-	char path[CONTROL_PATH_MAX + 1], error[1024];
-	const struct ask ask = {
+	struct ask ask = {
 		.program = "lmtpd-auth",
-		.path = path,
 		.config = options->config_file,
+		.load_path = config_load_control,
 		.form = options->is_json         ? DOCUMENT_JSON
 			: options->is_prometheus ? DOCUMENT_PROMETHEUS
 						 : DOCUMENT_TEXT,
 		.seconds = options->seconds,
 	};
 
-	if (config_load_control(path, sizeof(path), options->config_file, error, sizeof(error)) !=
-	    0) {
-		fprintf(stderr, "lmtpd-auth: %s\n", error);
-		return EX_CONFIG;
-	}
 	return ask_show(&ask);
 }
 

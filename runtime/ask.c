@@ -166,17 +166,21 @@ static int watch(const struct ask *ask, char *answer)
 	return result == EX_IOERR ? EX_IOERR : EX_OK;
 }
 
-int ask_show(const struct ask *ask)
+int ask_show(struct ask *ask)
 {
 	static const char *const requests[] = {
 		[DOCUMENT_TEXT] = "text\n",
 		[DOCUMENT_JSON] = "json\n",
 		[DOCUMENT_PROMETHEUS] = "prometheus\n",
 	};
-	char *answer;
+	char *answer, error[1024];
 	ssize_t n;
 	int result;
 
+	if (ask->load_path(ask->path, sizeof(ask->path), ask->config, error, sizeof(error)) != 0) {
+		fprintf(stderr, "%s: %s\n", ask->program, error);
+		return EX_CONFIG;
+	}
 	if (ask->path[0] == '\0') {
 		fprintf(stderr, "%s: %s has control = \"\": there is no socket to ask\n",
 		    ask->program, ask->config);

@@ -2,6 +2,9 @@
  * --status: asks a running daemon over its control socket and prints what it answers. Blocking. */
 #pragma once
 
+#include <stddef.h>
+
+#include "runtime/control.h"
 #include "runtime/document.h"
 
 enum {
@@ -11,15 +14,19 @@ enum {
 
 struct ask {
 	const char *program; /* "lmtpd" */
-	const char *path;    /* of the control socket; "" is none */
-	const char *config;  /* the file that says so */
+	const char *config;  /* the file with the path of the control socket */
+	/* Reads that path alone, "" for none. Returns 0, or -1 with a message in error. */
+	int (*load_path)(
+	    char *path_r, size_t n_path, const char *file, char *error, size_t n_error);
 	enum document_form form;
 	unsigned seconds; /* between two looks, in text; 0: one look */
+
+	char path[CONTROL_PATH_MAX + 1]; /* private */
 };
 
 /* The argument of --watch, NULL if it has none. Returns 0 if it is no number of seconds. */
 unsigned ask_parse_seconds(const char *text);
 
 /* Once, or again and again until SIGINT or SIGTERM. Returns an exit code of sysexits: 69 if nobody
- * answers, 77 if this user may not ask, 78 if there is no socket. */
-int ask_show(const struct ask *ask);
+ * answers, 77 if this user may not ask, 78 if there is no socket or the configuration is wrong. */
+int ask_show(struct ask *ask);

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+enum {
+	GRANTS_SHOWN = 5,
+};
+
 /* Length of the UTF-8 character that p starts with, 0 if it is none (RFC 3629 4). */
 static size_t character_length(const unsigned char *p)
 {
@@ -221,6 +225,19 @@ void report_fail(struct report *report, int exit_code, const char *what, const c
 	va_start(arguments, format);
 	check_formatted(report, REPORT_FAIL, exit_code, what, remedy, format, arguments);
 	va_end(arguments);
+}
+
+void report_grant(void *data, const char *privileges, const char *object, const char *revoke)
+{
+	struct report_grants *grants = data;
+	char remedy[REPORT_TEXT_MAX];
+
+	if (++grants->n <= GRANTS_SHOWN) {
+		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
+		    revoke);
+		report_warn(grants->report, "account", remedy, "it may do more than read: %s on %s",
+		    privileges, object);
+	}
 }
 
 void report_address(struct report *report, const char *address)

@@ -43,6 +43,14 @@ void report_warn(struct report *report, const char *what, const char *remedy, co
 void report_fail(struct report *report, int exit_code, const char *what, const char *remedy,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* What an account of the database may do beyond reading; data is a struct report_grants. Has the form
+ * of schema's inspection_grant. revoke may be NULL. The first few are shown. */
+struct report_grants {
+	struct report *report;
+	unsigned n;
+};
+void report_grant(void *data, const char *privileges, const char *object, const char *revoke);
+
 /* The dry run of one address: what was looked up, where the mail would lie, what RCPT would get. */
 void report_address(struct report *report, const char *address);
 void report_lookup(struct report *report, const char *table, const char *key, const char *found);

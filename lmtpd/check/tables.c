@@ -9,10 +9,6 @@
 #include "lmtpd/check/check.h"
 #include "schema/inspection.h"
 
-enum {
-	GRANTS_SHOWN = 5,
-};
-
 /* What of the guide's tables each query reads. */
 static const struct {
 	enum directory_query query;
@@ -169,29 +165,11 @@ static void check_passwords(struct check *check, struct directory *directory)
 	    account);
 }
 
-struct grants {
-	struct report *report;
-	unsigned n;
-};
-
-static void on_grant(void *data, const char *privileges, const char *object, const char *revoke)
-{
-	struct grants *grants = data;
-	char remedy[REPORT_TEXT_MAX];
-
-	if (++grants->n <= GRANTS_SHOWN) {
-		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
-		    revoke);
-		report_warn(grants->report, "account", remedy, "it may do more than read: %s on %s",
-		    privileges, object);
-	}
-}
-
 static void check_account(struct check *check, struct directory *directory)
 {
-	struct grants grants = { .report = &check->report };
+	struct report_grants grants = { .report = &check->report };
 
-	inspection_grants(directory, on_grant, &grants);
+	inspection_grants(directory, report_grant, &grants);
 	check_passwords(check, directory);
 }
 
