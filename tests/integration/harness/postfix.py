@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import smtplib
+from pathlib import Path
 
 from harness.mariadb import PASSWORD
 from harness.process import answers, free_port, run, run_checked, wait_until
@@ -131,9 +132,17 @@ class Postfix:
         run_checked("postsuper", "-c", self.base / "etc", "-d", "ALL")
         self.reload()
 
+    def _children(self):
+        """The processes that the master runs."""
+        master = (self.base / "spool/pid/master.pid").read_text().strip()
+        return set(Path(f"/proc/{master}/task/{master}/children").read_text().split())
+
     def reload(self):
-        """Forgets which servers failed: the map client shuns a failed database for a minute."""
+        """Forgets which servers failed: the map client shuns a failed database for a minute. A process
+        of before the reload remembers, and may still take a request."""
+        before = self._children()
         self._postfix("reload")
+        wait_until(lambda: not before & self._children(), 30, "end of the old processes")
         wait_until(lambda: answers(self.port), 30, "reload of Postfix")
 
     def flush(self):
