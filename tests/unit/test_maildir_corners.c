@@ -226,6 +226,36 @@ static void test_more_mailboxes_than_descriptors(void **state)
 	test_free(paths);
 }
 
+/* Those that are not on the first one's filesystem stay open, however many they are: each may need a
+ * file of its own. */
+static void test_many_filesystems(void **state)
+{
+	enum {
+		MANY = MAILDIR_HELD_MAX + 3
+	};
+	const struct faults faults = { .call = FAULT_CALLS, .has_devices = true };
+	struct mailroot *mailroot = *state;
+	struct maildir_target targets[MANY] = { 0 };
+	struct maildir_delivery delivery;
+	char paths[MANY][40], list[300];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+		targets[i].path = paths[i];
+	}
+	faults_begin(&faults);
+	maildir_open(&delivery, &mailroot->root, targets, MANY);
+	assert_true(targets[MANY - 1].new_fd >= 0);
+	maildir_write(&delivery, message.p, message.n);
+	maildir_commit(&delivery);
+	faults_end();
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_int_equal(targets[i].result, 0);
+		mailroot_list(mailroot_path(mailroot, paths[i], "/new"), list, sizeof(list));
+		expect_text(paths[i], list, targets[i].name);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, mailroot_setup, mailroot_teardown)
@@ -241,6 +271,7 @@ int main(void)
 		TEST(test_empty_writes),
 		TEST(test_links_by_another_name),
 		TEST(test_more_mailboxes_than_descriptors),
+		TEST(test_many_filesystems),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,13 @@ class Daemon:
             self.process.wait()
 
     def freeze(self):
+        """Returns when every thread has stopped: until then it may still answer."""
         self.signal(signal.SIGSTOP)
+        wait_until(self.is_frozen, 10, "stop of all threads")
+
+    def is_frozen(self):
+        tasks = os.listdir(f"/proc/{self.pid}/task")
+        return all(self.status(task)["State"].startswith("T") for task in tasks)
 
     def thaw(self):
         self.signal(signal.SIGCONT)
