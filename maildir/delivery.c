@@ -130,7 +130,8 @@ int maildir_open(struct maildir_delivery *delivery, const struct maildir_root *r
 			delivery->device = target->device;
 		}
 		/* One that may need a file of its own stays open. */
-		if (i >= MAILDIR_HELD_MAX && target->device == delivery->device) {
+		if (target->result < 0 ||
+		    (i >= MAILDIR_HELD_MAX && target->device == delivery->device)) {
 			close_fd(&target->new_fd);
 		}
 	}
@@ -357,13 +358,22 @@ static void sync_name(
 	}
 }
 
+/* Opens a mailbox of a long list again. What this delivery has made stays young, however long ago. */
+static int reopen(struct maildir_delivery *delivery, struct maildir_target *target)
+{
+	bool was_young = target->is_young;
+	int result = target->new_fd >= 0 ? 0 : mailbox_open(delivery->root, target);
+
+	target->is_young = target->is_young || was_young;
+	return result;
+}
+
 /* All the names first: the first sync of a directory then commits them together. */
 static void place_some(struct maildir_delivery *delivery, struct maildir_target *targets, size_t n,
     struct rounds **rounds)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (targets[i].result == 0 &&
-		    (targets[i].new_fd >= 0 || mailbox_open(delivery->root, &targets[i]) == 0)) {
+		if (targets[i].result == 0 && reopen(delivery, &targets[i]) == 0) {
 			place(delivery, &targets[i]);
 		}
 	}
@@ -371,6 +381,7 @@ static void place_some(struct maildir_delivery *delivery, struct maildir_target 
 		if (targets[i].result == 0) {
 			sync_name(delivery, &targets[i], rounds);
 		}
+		drop_file(&targets[i].copy);
 		close_fd(&targets[i].new_fd);
 	}
 }

@@ -176,54 +176,135 @@ static void test_links_by_another_name(void **state)
 	}
 }
 
+enum {
+	MANY = 200
+};
+
+/* A delivery to many mailboxes. */
+struct crowd {
+	struct maildir_target targets[MANY];
+	char paths[MANY][40];
+	struct maildir_delivery delivery;
+	struct rlimit limit;
+};
+
+/* Opens n of them, with room for n_files open files more. */
+static struct crowd *open_crowd(
+    struct mailroot *mailroot, const struct faults *faults, unsigned n, unsigned n_files)
+{
+	struct crowd *crowd = test_calloc(1, sizeof(*crowd));
+	struct rlimit low;
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(crowd->paths[i], sizeof(crowd->paths[i]), "example.com/%u/Maildir", i);
+		crowd->targets[i].path = crowd->paths[i];
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
+	low = crowd->limit;
+	low.rlim_cur = count_fds() + n_files;
+	faults_begin(faults);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	maildir_open(&crowd->delivery, &mailroot->root, crowd->targets, n);
+	maildir_write(&crowd->delivery, message.p, message.n);
+	return crowd;
+}
+
+static void commit_crowd(struct crowd *crowd)
+{
+	maildir_commit(&crowd->delivery);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
+	faults_end();
+}
+
+static void expect_crowd(
+    struct mailroot *mailroot, const struct crowd *crowd, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++) {
+		const struct maildir_target *target = &crowd->targets[i];
+		char list[300];
+
+		if (target->result != 0) {
+			fail_msg("mailbox %u: cannot %s %s: %s", i, target->step, target->part,
+			    strerror(-target->result));
+		}
+		mailroot_list(mailroot_path(mailroot, crowd->paths[i], "/new"), list, sizeof(list));
+		expect_text(crowd->paths[i], list, target->name);
+	}
+}
+
 /* More mailboxes than the process can have files open. Of two that are taken away meanwhile one cannot
  * be made again. */
 static void test_more_mailboxes_than_descriptors(void **state)
 {
 	enum {
-		MANY = 200,
 		GONE = 150,
 		REPLACED = 151
 	};
 	struct mailroot *mailroot = *state;
-	struct maildir_target *targets = test_calloc(MANY, sizeof(*targets));
-	char(*paths)[40] = test_calloc(MANY, sizeof(*paths));
-	struct maildir_delivery delivery;
-	struct rlimit limit, low;
+	struct crowd *crowd = open_crowd(mailroot, &mailroot_plain, MANY, MAILDIR_HELD_MAX + 8);
 
-	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
-		targets[i].path = paths[i];
+	directory_remove(mailroot_path(mailroot, crowd->paths[GONE], ""));
+	directory_remove(mailroot_path(mailroot, crowd->paths[REPLACED], ""));
+	mailroot_make_file(mailroot, crowd->paths[REPLACED], "a file");
+	commit_crowd(crowd);
+	expect_crowd(mailroot, crowd, 0, REPLACED);
+	assert_int_equal(crowd->targets[REPLACED].result, -ENOTDIR);
+	expect_crowd(mailroot, crowd, REPLACED + 1, MANY);
+	test_free(crowd);
+}
+
+/* Mailboxes that cannot take the message hold nothing that those behind them need. */
+static void test_many_that_fail(void **state)
+{
+	enum {
+		FAILING = 63,
+		ALL = 80
+	};
+	const struct faults faults = {
+		.call = FAULT_OPENAT, .mask = UINT64_MAX >> (64 - FAILING), .error = EACCES
+	};
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &faults, ALL, 40);
+
+	commit_crowd(crowd);
+	for (unsigned i = 0; i < FAILING; i++) {
+		assert_int_equal(crowd->targets[i].result, -EACCES);
 	}
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	low = limit;
-	low.rlim_cur = count_fds() + MAILDIR_HELD_MAX + 8;
-	faults_begin(&mailroot_plain);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	maildir_open(&delivery, &mailroot->root, targets, MANY);
-	maildir_write(&delivery, message.p, message.n);
-	directory_remove(mailroot_path(mailroot, paths[GONE], ""));
-	directory_remove(mailroot_path(mailroot, paths[REPLACED], ""));
-	mailroot_make_file(mailroot, paths[REPLACED], "a file");
-	maildir_commit(&delivery);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	expect_crowd(mailroot, crowd, FAILING, ALL);
+	test_free(crowd);
+}
+
+/* Nor do those that need a copy each keep it when they have it. */
+static void test_many_copies(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_CALLS, .has_no_links = true, .has_no_tmpfile = true
+	};
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &faults, MANY, 3 * MAILDIR_HELD_MAX + 8);
+
+	commit_crowd(crowd);
+	expect_crowd(mailroot, crowd, 0, MANY);
+	test_free(crowd);
+}
+
+/* What this delivery has made is synced up to the root, also where it is opened again much later. */
+static void test_young_for_long(void **state)
+{
+	enum {
+		ALL = MAILDIR_HELD_MAX + 2,
+		EACH = 5 /* new/, Maildir, the home, the domain, the root */
+	};
+	const struct faults later = { .call = FAULT_CALLS, .age = 1000 };
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &mailroot_plain, ALL, 1000);
+
 	faults_end();
-	for (unsigned i = 0; i < MANY; i++) {
-		char list[300];
-
-		if (i == REPLACED) {
-			assert_int_equal(targets[i].result, -ENOTDIR);
-			continue;
-		}
-		if (targets[i].result != 0) {
-			fail_msg("mailbox %u: cannot %s %s: %s", i, targets[i].step,
-			    targets[i].part, strerror(-targets[i].result));
-		}
-		mailroot_list(mailroot_path(mailroot, paths[i], "/new"), list, sizeof(list));
-		expect_text(paths[i], list, targets[i].name);
-	}
-	test_free(targets);
-	test_free(paths);
+	faults_begin(&later);
+	commit_crowd(crowd);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1 + ALL * EACH);
+	expect_crowd(mailroot, crowd, 0, ALL);
+	test_free(crowd);
 }
 
 /* Those that are not on the first one's filesystem stay open, however many they are: each may need a
@@ -231,29 +312,16 @@ static void test_more_mailboxes_than_descriptors(void **state)
 static void test_many_filesystems(void **state)
 {
 	enum {
-		MANY = MAILDIR_HELD_MAX + 3
+		ALL = MAILDIR_HELD_MAX + 3
 	};
 	const struct faults faults = { .call = FAULT_CALLS, .has_devices = true };
 	struct mailroot *mailroot = *state;
-	struct maildir_target targets[MANY] = { 0 };
-	struct maildir_delivery delivery;
-	char paths[MANY][40], list[300];
+	struct crowd *crowd = open_crowd(mailroot, &faults, ALL, 1000);
 
-	for (unsigned i = 0; i < MANY; i++) {
-		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
-		targets[i].path = paths[i];
-	}
-	faults_begin(&faults);
-	maildir_open(&delivery, &mailroot->root, targets, MANY);
-	assert_true(targets[MANY - 1].new_fd >= 0);
-	maildir_write(&delivery, message.p, message.n);
-	maildir_commit(&delivery);
-	faults_end();
-	for (unsigned i = 0; i < MANY; i++) {
-		assert_int_equal(targets[i].result, 0);
-		mailroot_list(mailroot_path(mailroot, paths[i], "/new"), list, sizeof(list));
-		expect_text(paths[i], list, targets[i].name);
-	}
+	assert_true(crowd->targets[ALL - 1].new_fd >= 0);
+	commit_crowd(crowd);
+	expect_crowd(mailroot, crowd, 0, ALL);
+	test_free(crowd);
 }
 
 int main(void)
@@ -271,6 +339,9 @@ int main(void)
 		TEST(test_empty_writes),
 		TEST(test_links_by_another_name),
 		TEST(test_more_mailboxes_than_descriptors),
+		TEST(test_many_that_fail),
+		TEST(test_many_copies),
+		TEST(test_young_for_long),
 		TEST(test_many_filesystems),
 	};
 
