@@ -75,7 +75,7 @@ static void write_messages(const struct status *status, struct document *documen
 {
 	static const struct document_value total = { .name = "total",
 		.metric = "messages_total",
-		.help = "Messages whose data was complete.",
+		.help = "Messages whose data was complete, but for those that were too big.",
 		.is_counter = true };
 	static const struct document_value bytes = { .name = "bytes",
 		.metric = "message_bytes_total",

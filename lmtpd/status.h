@@ -17,7 +17,7 @@ struct lookup;
 struct status {
 	struct vitals vitals;
 	uint64_t n_sessions; /* that have ended and had said LHLO */
-	uint64_t n_messages; /* whose data was complete */
+	uint64_t n_messages; /* whose data was complete and not too big */
 	uint64_t n_bytes;    /* of those that were saved, on disk, once for each */
 	uint64_t recipients[REPLY_COUNT];
 	struct histogram lookups, commits;

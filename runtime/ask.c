@@ -18,7 +18,7 @@
 
 enum {
 	ANSWER_MAX = 1 << 20,
-	PATIENCE = 10, /* seconds, to send and for each piece of the answer */
+	PATIENCE = 10, /* seconds, to send, for each piece of the answer, and about that for all */
 };
 
 static volatile sig_atomic_t has_to_end;
@@ -63,10 +63,19 @@ static int connect_to(const char *path)
 	return fd;
 }
 
+static time_t monotonic_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 /* One question and its answer, NUL-terminated. Returns its length or a negative errno. */
 static ssize_t ask_once(const char *path, const char *request, char *answer)
 {
 	size_t n = 0, n_request = strlen(request);
+	time_t deadline = monotonic_seconds() + PATIENCE;
 	int fd = connect_to(path);
 	ssize_t result;
 
@@ -77,6 +86,11 @@ static ssize_t ask_once(const char *path, const char *request, char *answer)
 	(void)!send(fd, request, n_request, MSG_NOSIGNAL);
 	while ((result = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0)) > 0) {
 		n += (size_t)result;
+		if (monotonic_seconds() > deadline) { /* drop by drop */
+			result = -1;
+			errno = EAGAIN;
+			break;
+		}
 	}
 	if (result == 0 || errno == ECONNRESET) {
 		result = n > 0 ? (ssize_t)n : -ENODATA;

@@ -8,7 +8,7 @@ import socket
 import stat
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -281,6 +281,15 @@ def test_a_daemon_that_hangs(lmtpd, directory):
             client.sendall(b"ab\x1b[2J\n")
             client.close()
             assert asking.communicate()[0] == "ab?[2J\n", "no byte that steers a terminal"
+        # Nor does one that is answered drop by drop.
+        with subprocess.Popen(daemon.command("--status"), stderr=subprocess.PIPE, text=True) as asking:
+            client, _ = listener.accept()
+            with client, suppress(BrokenPipeError):
+                for _ in range(30):
+                    client.sendall(b"a")
+                    time.sleep(1)
+            assert asking.wait(5) == UNAVAILABLE
+            assert "no answer" in asking.stderr.read()
 
 
 @only_the_client
