@@ -374,14 +374,14 @@ static bool is_waiting(const struct connection *connection)
 /* After each turn: sends the replies, then reads on, waits or closes. */
 static void finish(struct connection *connection)
 {
-	if (connection->n_lookups == 0) { /* else more will come: one write for all */
+	/* While look-ups are out more will come: one write for all. */
+	if (connection->n_lookups == 0 || connection->is_closing) {
 		flush(connection);
 	}
 	if (connection->is_closed) {
 		free_if_done(connection);
 	} else if (connection->is_closing) {
 		stream_read(&connection->stream, false);
-		flush(connection);
 		if (!connection->stream.is_writing) {
 			close_connection(connection);
 		}
