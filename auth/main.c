@@ -51,17 +51,6 @@ static int misuse(void)
 	return EX_USAGE;
 }
 
-/* --watch SECONDS is as good as --watch=SECONDS. */
-static void take_seconds(struct options *options, int argc, char **argv)
-{
-	if (options->is_watch) {
-		if (options->seconds_text == NULL && optind < argc) {
-			options->seconds_text = argv[optind++];
-		}
-		options->seconds = ask_parse_seconds(options->seconds_text);
-	}
-}
-
 static bool is_misused(const struct options *options)
 {
 	bool is_status = options->mode == MODE_STATUS;
@@ -139,7 +128,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 	if (options->mode == MODE_HASH && optind < argc) {
 		options->argument = argv[optind++];
 	}
-	take_seconds(options, argc, argv);
+	if (options->is_watch) {
+		options->seconds = ask_take_seconds(options->seconds_text, argc, argv);
+	}
 	return n_modes > 1 || optind < argc || is_misused(options) ? misuse() : -1;
 }
 

@@ -36,17 +36,6 @@ struct options {
 	unsigned seconds;
 };
 
-/* --watch SECONDS is as good as --watch=SECONDS. */
-static void take_seconds(struct options *options, int argc, char **argv)
-{
-	if (options->is_watch) {
-		if (options->seconds_text == NULL && optind < argc) {
-			options->seconds_text = argv[optind++];
-		}
-		options->seconds = ask_parse_seconds(options->seconds_text);
-	}
-}
-
 static bool is_misused(const struct options *options, int n_arguments)
 {
 	return options->is_check + options->is_stdio + options->is_status > 1 ||
@@ -110,7 +99,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
-	take_seconds(options, argc, argv);
+	if (options->is_watch) {
+		options->seconds = ask_take_seconds(options->seconds_text, argc, argv);
+	}
 	if (is_misused(options, argc - optind)) {
 		fputs(usage, stderr);
 		return EX_USAGE;

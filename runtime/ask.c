@@ -28,11 +28,14 @@ static void on_signal(int number)
 	has_to_end = 1;
 }
 
-unsigned ask_parse_seconds(const char *text)
+unsigned ask_take_seconds(const char *text, int argc, char **argv)
 {
 	char *end;
 	unsigned long seconds;
 
+	if (text == NULL && optind < argc) {
+		text = argv[optind++];
+	}
 	if (text == NULL) {
 		return ASK_SECONDS;
 	}

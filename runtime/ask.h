@@ -24,8 +24,9 @@ struct ask {
 	char path[CONTROL_PATH_MAX + 1]; /* private */
 };
 
-/* The argument of --watch, NULL if it has none. Returns 0 if it is no number of seconds. */
-unsigned ask_parse_seconds(const char *text);
+/* The seconds of --watch=SECONDS, or of --watch SECONDS, which is then the next of argv and is taken;
+ * text is what getopt_long(3) found behind the "=". Returns 0 if it is no number of seconds. */
+unsigned ask_take_seconds(const char *text, int argc, char **argv);
 
 /* Once, or again and again until SIGINT or SIGTERM. Returns an exit code of sysexits: 69 if nobody
  * answers, 77 if this user may not ask, 78 if there is no socket or the configuration is wrong. */
