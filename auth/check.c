@@ -15,7 +15,7 @@
 #include "auth/credentials.h"
 #include "auth/terminal.h"
 #include "runtime/privilege.h"
-#include "runtime/report.h"
+#include "doctor/report.h"
 #include "schema/inspection.h"
 
 enum {
@@ -30,16 +30,16 @@ struct check {
 static void check_user(struct check *check)
 {
 	const char *const user = check->config.user, *const group = check->config.group;
-	char error[256];
+	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(user, group, &uid, &gid, error, sizeof(error)) != 0) {
+	if (privilege_find(user, group, &uid, &gid, &error) != 0) {
 		report_fail(&check->report, EX_CONFIG, "daemon's user",
-		    "adduser --system --group --no-create-home lmtpd-auth", "%s", error);
-	} else if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
+		    "adduser --system --group --no-create-home lmtpd-auth", "%s", error.text);
+	} else if (privilege_become(uid, gid, &error) != 0) {
 		report_warn(&check->report, "daemon's user",
-		    "run --check as root to see what the daemon would", "%s", error);
+		    "run --check as root to see what the daemon would", "%s", error.text);
 	} else if (uid == 0) {
 		report_warn(&check->report, "daemon's user",
 		    "it needs no rights at all: give it a user of its own", "%s:%s (%u:%u)", user,
@@ -187,12 +187,12 @@ static void check_database(struct check *check)
 int check_setup(const char *config_file, bool is_json)
 {
 	struct check check = { .report = { .is_json = is_json } };
-	char error[1024];
+	struct error error;
 
 	report_begin(&check.report, "checks");
-	if (config_load(&check.config, config_file, error, sizeof(error)) != 0) {
-		report_fail(
-		    &check.report, EX_CONFIG, "configuration", "correct it there", "%s", error);
+	if (config_load(&check.config, config_file, &error) != 0) {
+		report_fail(&check.report, EX_CONFIG, "configuration", "correct it there", "%s",
+		    error.text);
 	} else {
 		report_ok(&check.report, "configuration", "%s", config_file);
 		check_logins(&check.config, &check.report);
@@ -240,25 +240,25 @@ static int verify(struct directory *directory, const char *user, const char *pas
 
 int check_password(const char *config_file, const char *user)
 {
-	char password[SASL_PASSWORD_MAX + 1], error[1024];
+	struct error error;
+	char password[SASL_PASSWORD_MAX + 1];
 	struct directory *directory;
 	struct config config;
 	int exit_code;
 	uid_t uid;
 	gid_t gid;
 
-	if (config_load(&config, config_file, error, sizeof(error)) != 0) {
-		return complain(EX_CONFIG, error);
+	if (config_load(&config, config_file, &error) != 0) {
+		return complain(EX_CONFIG, error.text);
 	}
-	if (geteuid() == 0 &&
-	    (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
-		privilege_become(uid, gid, error, sizeof(error)) != 0)) {
+	if (geteuid() == 0 && (privilege_find(config.user, config.group, &uid, &gid, &error) != 0 ||
+				  privilege_become(uid, gid, &error) != 0)) {
 		config_free(&config);
-		return complain(EX_CONFIG, error);
+		return complain(EX_CONFIG, error.text);
 	}
-	if (terminal_read_password(password, sizeof(password), false, error, sizeof(error)) != 0) {
+	if (terminal_read_password(password, sizeof(password), false, &error) != 0) {
 		config_free(&config);
-		return complain(EX_USAGE, error);
+		return complain(EX_USAGE, error.text);
 	}
 	directory = directory_new(&config.directory);
 	exit_code = directory == NULL ? complain(EX_OSERR, "out of memory")
@@ -271,15 +271,16 @@ int check_password(const char *config_file, const char *user)
 
 int check_hash(const char *method)
 {
-	char password[SASL_PASSWORD_MAX + 1], hash[PASSWORD_HASH_MAX], error[256];
+	struct error error;
+	char password[SASL_PASSWORD_MAX + 1], hash[PASSWORD_HASH_MAX];
 	int result;
 
 	if (strcmp(method, "sha512crypt") != 0 && strcmp(method, "yescrypt") != 0 &&
 	    strcmp(method, "bcrypt") != 0) {
 		return complain(EX_USAGE, "methods are sha512crypt, yescrypt and bcrypt");
 	}
-	if (terminal_read_password(password, sizeof(password), true, error, sizeof(error)) != 0) {
-		return complain(EX_USAGE, error);
+	if (terminal_read_password(password, sizeof(password), true, &error) != 0) {
+		return complain(EX_USAGE, error.text);
 	}
 	result = password_hash(hash, password, method);
 	explicit_bzero(password, sizeof(password));

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/dovecot.h"
-#include "runtime/postfix.h"
-#include "runtime/socket_check.h"
+#include "doctor/doveconf.h"
+#include "doctor/postconf.h"
+#include "doctor/sockets.h"
 
 /* Both speak Dovecot's protocol, and Dovecot's own process is called "auth": the number of the
  * process stands behind SPID. */
@@ -42,16 +42,16 @@ static bool is_ours(const char *said, char *who_r, size_t n_who)
 }
 
 static const char *get(
-    const struct postfix *postfix, const struct postfix_service *service, const char *name)
+    const struct postconf *postfix, const struct postconf_service *service, const char *name)
 {
-	const char *override = postfix_get_override(postfix, service, name);
+	const char *override = postconf_get_override(postfix, service, name);
 
-	return override != NULL ? override : postfix_get(postfix, name);
+	return override != NULL ? override : postconf_get(postfix, name);
 }
 
 /* How our first socket is called in main.cf. */
-static void write_remedy(const struct config *config, const struct postfix *postfix,
-    const struct postfix_service *service, char *remedy_r, size_t n)
+static void write_remedy(const struct config *config, const struct postconf *postfix,
+    const struct postconf_service *service, char *remedy_r, size_t n)
 {
 	const char *ours = config->listen[0], *queue = postfix->queue_directory;
 	size_t n_queue = strlen(queue);
@@ -59,8 +59,8 @@ static void write_remedy(const struct config *config, const struct postfix *post
 			ours[5 + n_queue] == '/';
 	const char *path = is_below ? ours + 5 + n_queue + 1 : ours;
 
-	if (postfix_get_override(postfix, service, "smtpd_sasl_path") != NULL ||
-	    postfix_get_override(postfix, service, "smtpd_sasl_type") != NULL) {
+	if (postconf_get_override(postfix, service, "smtpd_sasl_path") != NULL ||
+	    postconf_get_override(postfix, service, "smtpd_sasl_type") != NULL) {
 		snprintf(remedy_r, n,
 		    "postconf -P '%s/%s/smtpd_sasl_type = dovecot' '%s/%s/smtpd_sasl_path = %s' && "
 		    "postfix reload",
@@ -73,15 +73,15 @@ static void write_remedy(const struct config *config, const struct postfix *post
 	}
 }
 
-static bool offers_logins(const struct postfix *postfix, const struct postfix_service *service)
+static bool offers_logins(const struct postconf *postfix, const struct postconf_service *service)
 {
 	return strcmp(service->command, "smtpd") == 0 &&
 	       strcmp(get(postfix, service, "smtpd_sasl_auth_enable"), "yes") == 0;
 }
 
 /* True if the service asks us. */
-static bool check_service(const struct config *config, const struct postfix *postfix,
-    const struct postfix_service *service, struct report *report)
+static bool check_service(const struct config *config, const struct postconf *postfix,
+    const struct postconf_service *service, struct report *report)
 {
 	const char *type = get(postfix, service, "smtpd_sasl_type");
 	const char *path = get(postfix, service, "smtpd_sasl_path");
@@ -92,7 +92,7 @@ static bool check_service(const struct config *config, const struct postfix *pos
 		report_warn(report, "smtpd_sasl_type", remedy,
 		    "service %s: \"%s\": logins there do not come to lmtpd-auth", service->name,
 		    type);
-	} else if (!postfix_is_listed(
+	} else if (!postconf_is_listed(
 		       postfix, path, service->is_chrooted, config->listen, config->n_listen)) {
 		report_warn(report, "smtpd_sasl_path", remedy,
 		    "service %s: \"%s\" is none of auth.listen%s", service->name, path,
@@ -107,13 +107,13 @@ static bool check_service(const struct config *config, const struct postfix *pos
 
 /* True if any does. */
 static bool check_services(
-    const struct config *config, const struct postfix *postfix, struct report *report)
+    const struct config *config, const struct postconf *postfix, struct report *report)
 {
-	struct postfix_service service;
+	struct postconf_service service;
 	const char *at = NULL;
 	bool is_offered = false, is_asked = false;
 
-	while (postfix_next_service(postfix, &at, &service)) {
+	while (postconf_next_service(postfix, &at, &service)) {
 		if (offers_logins(postfix, &service)) {
 			is_offered = true;
 			is_asked = check_service(config, postfix, &service, report) || is_asked;
@@ -131,7 +131,7 @@ void check_logins(const struct config *config, struct report *report)
 {
 	static const char *const names[] = { "smtpd_sasl_auth_enable", "smtpd_sasl_type",
 		"smtpd_sasl_path", NULL };
-	struct postfix postfix;
+	struct postconf postfix;
 	struct socket_check sockets = {
 		.section = "auth",
 		.daemon = "lmtpd-auth",
@@ -146,7 +146,7 @@ void check_logins(const struct config *config, struct report *report)
 			  "listener in its service auth",
 	};
 
-	if (postfix_load(&postfix, names, report)) {
+	if (postconf_load(&postfix, names, report)) {
 		report_ok(report, "postfix", "queue in %s, runs as %s", postfix.queue_directory,
 		    postfix.mail_owner);
 		if (check_services(config, &postfix, report)) {
@@ -155,6 +155,6 @@ void check_logins(const struct config *config, struct report *report)
 		}
 	}
 	socket_check_run(&sockets, report);
-	dovecot_check(report, "auth", config->listen, config->n_listen);
-	postfix_free(&postfix);
+	doveconf_check(report, "auth", config->listen, config->n_listen);
+	postconf_free(&postfix);
 }

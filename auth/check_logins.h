@@ -3,7 +3,7 @@
 #pragma once
 
 #include "auth/config.h"
-#include "runtime/report.h"
+#include "doctor/report.h"
 
 /* As the caller, who may be root: Postfix's configuration, Dovecot's, and the sockets. */
 void check_logins(const struct config *config, struct report *report);

@@ -19,8 +19,8 @@ struct client {
 	LIST_ENTRY(client) entry;
 	struct server *server;
 	struct stream stream;
-	struct protocol_settings settings;
-	struct protocol protocol;
+	struct dovecot_settings settings;
+	struct dovecot dovecot;
 	char *input; /* that the machine could not take yet: the client does not read */
 	size_t n_input;
 	unsigned n_verifications; /* on the lanes, or waiting to be answered */
@@ -49,7 +49,7 @@ static void free_if_done(struct client *client)
 		return;
 	}
 	LIST_REMOVE(client, entry);
-	protocol_deinit(&client->protocol);
+	dovecot_deinit(&client->dovecot);
 	free_input(client);
 	free(client);
 	daemon_closed(&server->daemon);
@@ -72,7 +72,7 @@ static void close_client(struct client *client)
 }
 
 /* Counts and logs it. */
-static void tell_result(struct client *client, const struct protocol_request *request,
+static void tell_result(struct client *client, const struct dovecot_request *request,
     enum log_level level, enum status_result result, const char *reason)
 {
 	struct log_line line;
@@ -93,14 +93,14 @@ static void tell_result(struct client *client, const struct protocol_request *re
 static void flush(struct client *client)
 {
 	size_t n;
-	const char *output = protocol_output(&client->protocol, &n);
+	const char *output = dovecot_output(&client->dovecot, &n);
 	int result;
 
 	if (client->is_closed || client->stream.is_writing || n == 0) {
 		return;
 	}
 	result = stream_write(&client->stream, output, n);
-	protocol_sent(&client->protocol, n);
+	dovecot_sent(&client->dovecot, n);
 	if (result < 0) {
 		close_client(client);
 	}
@@ -120,7 +120,7 @@ static void on_timer_closed(uv_handle_t *handle)
 	struct verification *verification = handle->data;
 	struct client *client = verification->owner;
 
-	protocol_fail(&client->protocol, verification->request);
+	dovecot_fail(&client->dovecot, verification->request);
 	end_verification(verification);
 }
 
@@ -149,13 +149,13 @@ static void fail_later(struct client *client, struct verification *verification)
 static void on_verified(struct verification *verification)
 {
 	struct client *client = verification->owner;
-	struct protocol_request *request = verification->request;
+	struct dovecot_request *request = verification->request;
 
 	status_verified(&client->server->status, verification);
 	switch (verification->result) {
 	case VERIFICATION_RIGHT:
 		tell_result(client, request, LOG_LEVEL_INFO, STATUS_OK, "");
-		protocol_ok(&client->protocol, request, verification->credentials.user);
+		dovecot_ok(&client->dovecot, request, verification->credentials.user);
 		end_verification(verification);
 		break;
 	case VERIFICATION_WRONG:
@@ -171,7 +171,7 @@ static void on_verified(struct verification *verification)
 	}
 }
 
-static void verify(struct client *client, struct protocol_request *request)
+static void verify(struct client *client, struct dovecot_request *request)
 {
 	if (verification_start(client->server->service, request, &client->is_closed, on_verified,
 		client) == NULL) {
@@ -187,24 +187,24 @@ static size_t feed(struct client *client, const char *data, size_t n)
 	size_t taken = 0;
 
 	while (!client->is_closed && !client->stream.is_writing) {
-		struct protocol_step step;
+		struct dovecot_step step;
 
-		taken += protocol_feed(&client->protocol, data + taken, n - taken,
+		taken += dovecot_feed(&client->dovecot, data + taken, n - taken,
 		    uv_now(&client->server->daemon.loop), &step);
 		switch (step.want) {
-		case PROTOCOL_INPUT:
+		case DOVECOT_INPUT:
 			return taken;
-		case PROTOCOL_VERIFY:
+		case DOVECOT_VERIFY:
 			verify(client, step.request);
 			break;
-		case PROTOCOL_REFUSED:
+		case DOVECOT_REFUSED:
 			tell_result(
 			    client, step.request, LOG_LEVEL_WARNING, STATUS_FAIL, step.reason);
 			break;
-		case PROTOCOL_FLUSH:
+		case DOVECOT_FLUSH:
 			flush(client);
 			break;
-		case PROTOCOL_CLOSE:
+		case DOVECOT_CLOSE:
 			log_event(LOG_LEVEL_ERROR, "client", "closed: %s", step.reason);
 			close_client(client);
 			break;
@@ -307,7 +307,7 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 	for (size_t i = 0; i < sizeof(random); i++) {
 		snprintf(client->settings.cookie + 2 * i, 3, "%02x", random[i]);
 	}
-	protocol_init(&client->protocol, &client->settings);
+	dovecot_init(&client->dovecot, &client->settings);
 	LIST_INSERT_HEAD(&server->clients, client, entry);
 	daemon_opened(&server->daemon);
 	if (stream_accept(&client->stream, listener) != 0) {

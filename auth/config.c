@@ -6,14 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/control.h"
+#include "status/control.h"
 #include "runtime/listener.h"
 
-static int check_mechanism(const char *value, char *error, size_t n_error)
+static int check_mechanism(const char *value, struct error *error)
 {
 	if (sasl_find(value, strlen(value)) == SASL_MECHANISMS) {
-		snprintf(error, n_error, "\"%s\": mechanisms are PLAIN and LOGIN", value);
-		return -1;
+		return error_set(error, "\"%s\": mechanisms are PLAIN and LOGIN", value);
 	}
 	return 0;
 }
@@ -36,12 +35,11 @@ static const struct settings_key keys[] = {
 	    NULL },
 };
 
-static int load_mysql(struct config *config, char *error, size_t n_error)
+static int load_mysql(struct config *config, struct error *error)
 {
 	const struct mysql_settings *mysql = &config->mysql;
-	char reason[512];
 
-	if (mysql_settings_load(&config->mysql, config->settings, error, n_error) != 0) {
+	if (mysql_settings_load(&config->mysql, config->settings, error) != 0) {
 		return -1;
 	}
 	config->directory = (struct directory_settings){
@@ -57,14 +55,13 @@ static int load_mysql(struct config *config, char *error, size_t n_error)
 			    settings_text(config->settings, "mysql", "password_query"),
 		},
 	};
-	if (directory_check_settings(&config->directory, reason, sizeof(reason)) != 0) {
-		snprintf(error, n_error, "mysql.%s", reason);
-		return -1;
+	if (directory_check_settings(&config->directory, error) != 0) {
+		return error_prefix(error, "mysql.");
 	}
 	return 0;
 }
 
-static int load_values(struct config *config, char *error, size_t n_error)
+static int load_values(struct config *config, struct error *error)
 {
 	const struct settings *settings = config->settings;
 	size_t n_mechanisms;
@@ -84,36 +81,33 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	free(mechanisms);
 	if (n_mechanisms == 0) {
 		/* Postfix's smtpd ends itself when it is offered none. */
-		snprintf(error, n_error, "auth.mechanisms is empty; allowed are PLAIN and LOGIN");
-		return -1;
+		return error_set(error, "auth.mechanisms is empty; allowed are PLAIN and LOGIN");
 	}
 	if (config->n_listen == 0) {
-		snprintf(error, n_error, "auth.listen is empty: no socket to serve");
-		return -1;
+		return error_set(error, "auth.listen is empty: no socket to serve");
 	}
 	if (config->user[0] == '\0' || config->group[0] == '\0') {
-		snprintf(
-		    error, n_error, "auth.user and auth.group must name who the daemon runs as");
-		return -1;
+		return error_set(
+		    error, "auth.user and auth.group must name who the daemon runs as");
 	}
-	return load_mysql(config, error, n_error);
+	return load_mysql(config, error);
 }
 
-static int load(struct settings **settings_r, const char *file, char *error, size_t n_error)
+static int load(struct settings **settings_r, const char *file, struct error *error)
 {
 	const struct settings_table tables[] = {
 		{ keys, sizeof(keys) / sizeof(keys[0]) },
 		mysql_settings_table,
 	};
 
-	return settings_load(settings_r, file, tables, 2, error, n_error);
+	return settings_load(settings_r, file, tables, 2, error);
 }
 
-int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error)
+int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error)
 {
 	struct settings *settings;
 
-	if (load(&settings, file, error, n_error) != 0) {
+	if (load(&settings, file, error) != 0) {
 		return -1;
 	}
 	snprintf(path_r, n_path, "%s", settings_text(settings, "auth", "control"));
@@ -121,16 +115,15 @@ int config_load_control(char *path_r, size_t n_path, const char *file, char *err
 	return 0;
 }
 
-int config_load(struct config *config, const char *file, char *error, size_t n_error)
+int config_load(struct config *config, const char *file, struct error *error)
 {
-	char reason[1024];
 
 	*config = (struct config){ .settings = NULL };
-	if (load(&config->settings, file, error, n_error) != 0) {
+	if (load(&config->settings, file, error) != 0) {
 		return -1;
 	}
-	if (load_values(config, reason, sizeof(reason)) != 0) {
-		snprintf(error, n_error, "%s: %s", file, reason);
+	if (load_values(config, error) != 0) {
+		error_prefix(error, "%s: ", file);
 		config_free(config);
 		return -1;
 	}

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "auth/sasl.h"
+#include "base/error.h"
+#include "protocol/sasl.h"
 #include "runtime/mysql_settings.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
@@ -26,8 +27,8 @@ struct config {
 };
 
 /* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
-int config_load(struct config *config, const char *file, char *error, size_t n_error);
+int config_load(struct config *config, const char *file, struct error *error);
 void config_free(struct config *config);
 
 /* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
-int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error);
+int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error);

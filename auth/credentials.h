@@ -3,7 +3,7 @@
 #pragma once
 
 #include "auth/password.h"
-#include "auth/sasl.h"
+#include "protocol/sasl.h"
 #include "schema/directory.h"
 
 struct credentials {

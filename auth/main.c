@@ -12,7 +12,7 @@
 
 #include "auth/check.h"
 #include "auth/server.h"
-#include "runtime/ask.h"
+#include "status/ask.h"
 #include "runtime/log.h"
 #include "runtime/privilege.h"
 #include "version.h"
@@ -146,12 +146,12 @@ static struct server server;
 static int serve(const char *config_file)
 {
 	struct config config;
-	char error[1024];
+	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (config_load(&config, config_file, error, sizeof(error)) != 0) {
-		return fail(error);
+	if (config_load(&config, config_file, &error) != 0) {
+		return fail(error.text);
 	}
 	const struct daemon_sockets sockets = {
 		.specs = config.listen,
@@ -160,15 +160,15 @@ static int serve(const char *config_file)
 		.user = config.socket_user,
 		.group = config.socket_group,
 	};
-	if (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
-	    daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0) {
+	if (privilege_find(config.user, config.group, &uid, &gid, &error) != 0 ||
+	    daemon_listen(&server.daemon, &sockets, &error) != 0) {
 		config_free(&config);
-		return fail(error);
+		return fail(error.text);
 	}
 	control_prepare(config.control, uid, gid);
-	if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
+	if (privilege_become(uid, gid, &error) != 0) {
 		config_free(&config);
-		return fail(error);
+		return fail(error.text);
 	}
 	return server_run(&server, config_file, &config);
 }

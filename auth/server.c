@@ -49,12 +49,11 @@ static void on_ended(struct daemon *daemon)
 
 /* A database that is away now may come back: logins get 454 until then. A query that it refuses will not
  * mend. context is a struct directory, NULL when out of memory. */
-static enum reload_outcome try_directory(void *context, char *error, size_t n_error)
+static enum reload_outcome try_directory(void *context, struct error *error)
 {
 	int result = context == NULL ? -ENOMEM : directory_connect(context);
 
-	snprintf(
-	    error, n_error, "%s", context == NULL ? "out of memory" : directory_error(context));
+	error_set(error, "%s", context == NULL ? "out of memory" : directory_error(context));
 	switch (result) {
 	case DIRECTORY_OK:
 		return RELOAD_OK;
@@ -82,15 +81,15 @@ static void on_reload(struct daemon *daemon)
 	struct server *server = (struct server *)daemon;
 	struct service *service;
 	struct config config;
-	char error[1024];
+	struct error error;
 
-	if (config_load(&config, server->config_file, error, sizeof(error)) != 0) {
-		reload_refuse(error);
+	if (config_load(&config, server->config_file, &error) != 0) {
+		reload_refuse(error.text);
 		return;
 	}
-	service = service_new(&daemon->loop, &config, error, sizeof(error));
+	service = service_new(&daemon->loop, &config, &error);
 	if (service == NULL) {
-		reload_refuse(error);
+		reload_refuse(error.text);
 		return;
 	}
 	reload_start(daemon, &service->lanes, SERVICE_LOOKUPS, try_directory, adopt);
@@ -99,15 +98,15 @@ static void on_reload(struct daemon *daemon)
 static int check_directory(const struct config *config, struct vitals *vitals)
 {
 	struct directory *directory = directory_new(&config->directory);
-	char error[512];
-	enum reload_outcome outcome = try_directory(directory, error, sizeof(error));
+	struct error error;
+	enum reload_outcome outcome = try_directory(directory, &error);
 
 	if (outcome == RELOAD_BAD) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
 	} else if (outcome != RELOAD_OK) {
 		log_event(
-		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
-		vitals_unanswered(vitals, error);
+		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error.text);
+		vitals_unanswered(vitals, error.text);
 	} else {
 		vitals_answered(vitals);
 	}
@@ -127,7 +126,7 @@ int server_run(struct server *server, const char *config_file, struct config *co
 	enum {
 		RESERVED = 64
 	}; /* descriptors that are not connections */
-	char error[512];
+	struct error error;
 
 	server->config_file = config_file;
 	LIST_INIT(&server->clients);
@@ -140,13 +139,13 @@ int server_run(struct server *server, const char *config_file, struct config *co
 		return EX_CONFIG;
 	}
 	daemon_init(&server->daemon, &callbacks, RESERVED + config->mysql.connections);
-	server->service = service_new(&server->daemon.loop, config, error, sizeof(error));
+	server->service = service_new(&server->daemon.loop, config, &error);
 	if (server->service == NULL) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
 		return EX_OSERR;
 	}
-	if (daemon_start(&server->daemon, error, sizeof(error)) != 0) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+	if (daemon_start(&server->daemon, &error) != 0) {
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
 		daemon_stop(&server->daemon);
 		daemon_run(&server->daemon);
 		return EX_OSERR;

@@ -5,10 +5,10 @@
 #include <sys/queue.h>
 
 #include "auth/failures.h"
-#include "auth/protocol.h"
+#include "protocol/dovecot.h"
 #include "auth/service.h"
 #include "auth/status.h"
-#include "runtime/control.h"
+#include "status/control.h"
 #include "runtime/daemon.h"
 
 struct client;

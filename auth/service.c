@@ -42,7 +42,7 @@ static void on_closed(struct lanes *lanes)
 	free(service);
 }
 
-struct service *service_new(uv_loop_t *loop, struct config *config, char *error, size_t n_error)
+struct service *service_new(uv_loop_t *loop, struct config *config, struct error *error)
 {
 	struct service *service = calloc(1, sizeof(*service));
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -60,19 +60,19 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 
 	if (service == NULL) {
 		config_free(config);
-		snprintf(error, n_error, "out of memory");
+		error_set(error, "out of memory");
 		return NULL;
 	}
 	service->config = *config;
 	result = password_hash(service->dummy, "", "sha512crypt");
 	if (result < 0) {
-		snprintf(error, n_error, "cannot hash: %s", strerror(-result));
+		error_set(error, "cannot hash: %s", strerror(-result));
 		on_closed(&service->lanes);
 		return NULL;
 	}
 	result = lanes_init(&service->lanes, loop, settings, SERVICE_LANES, on_closed);
 	if (result < 0) {
-		snprintf(error, n_error, "cannot start threads: %s", strerror(-result));
+		error_set(error, "cannot start threads: %s", strerror(-result));
 		return NULL;
 	}
 	return service;

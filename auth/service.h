@@ -2,6 +2,7 @@
  * What logins are verified with: one configuration and its lanes. A reload makes a new service. */
 #pragma once
 
+#include "base/error.h"
 #include "auth/config.h"
 #include "auth/password.h"
 #include "runtime/lanes.h"
@@ -20,6 +21,6 @@ struct service {
 };
 
 /* Takes over config, also when it fails. Returns NULL with a message in error. */
-struct service *service_new(uv_loop_t *loop, struct config *config, char *error, size_t n_error);
+struct service *service_new(uv_loop_t *loop, struct config *config, struct error *error);
 struct service *service_ref(struct service *service);
 void service_unref(struct service *service);

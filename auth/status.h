@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-#include "auth/sasl.h"
-#include "runtime/document.h"
-#include "runtime/histogram.h"
-#include "runtime/vitals.h"
+#include "protocol/sasl.h"
+#include "status/document.h"
+#include "status/histogram.h"
+#include "status/vitals.h"
 
 struct verification;
 

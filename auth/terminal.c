@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Reads up to the end of the line, byte by byte: nothing of it stays in a buffer of stdio. */
-static int read_line(int fd, char *line_r, size_t n, char *error, size_t n_error)
+static int read_line(int fd, char *line_r, size_t n, struct error *error)
 {
 	size_t at = 0;
 
@@ -22,9 +22,8 @@ static int read_line(int fd, char *line_r, size_t n, char *error, size_t n_error
 			continue;
 		}
 		if (got < 0 || (got == 0 && at == 0)) {
-			snprintf(error, n_error, "cannot read the password: %s",
+			return error_set(error, "cannot read the password: %s",
 			    got < 0 ? strerror(errno) : "end of input");
-			return -1;
 		}
 		if (got == 0 || line_r[at] == '\n') {
 			line_r[at] = '\0';
@@ -32,23 +31,20 @@ static int read_line(int fd, char *line_r, size_t n, char *error, size_t n_error
 		}
 		if (line_r[at] == '\0' || ++at == n) {
 			explicit_bzero(line_r, n);
-			snprintf(error, n_error,
-			    "the password holds a NUL or is longer than %zu bytes", n - 1);
-			return -1;
+			return error_set(
+			    error, "the password holds a NUL or is longer than %zu bytes", n - 1);
 		}
 	}
 }
 
-static int ask(int fd, const char *prompt, char *line_r, size_t n, char *error, size_t n_error)
+static int ask(int fd, const char *prompt, char *line_r, size_t n, struct error *error)
 {
 	struct termios old, quiet;
 	sigset_t interrupts, before;
 	int result;
 
 	if (tcgetattr(fd, &old) != 0) {
-		snprintf(
-		    error, n_error, "cannot turn off the terminal's echo: %s", strerror(errno));
-		return -1;
+		return error_set(error, "cannot turn off the terminal's echo: %s", strerror(errno));
 	}
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
@@ -60,31 +56,30 @@ static int ask(int fd, const char *prompt, char *line_r, size_t n, char *error, 
 	sigprocmask(SIG_BLOCK, &interrupts, &before);
 	tcsetattr(fd, TCSAFLUSH, &quiet);
 	(void)!write(fd, prompt, strlen(prompt));
-	result = read_line(fd, line_r, n, error, n_error);
+	result = read_line(fd, line_r, n, error);
 	tcsetattr(fd, TCSAFLUSH, &old);
 	(void)!write(fd, "\n", 1);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return result;
 }
 
-int terminal_read_password(char *password_r, size_t n, bool is_new, char *error, size_t n_error)
+int terminal_read_password(char *password_r, size_t n, bool is_new, struct error *error)
 {
 	char again[4097];
 	int fd, result;
 
 	if (!isatty(STDIN_FILENO)) {
-		return read_line(STDIN_FILENO, password_r, n, error, n_error);
+		return read_line(STDIN_FILENO, password_r, n, error);
 	}
 	fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		snprintf(error, n_error, "/dev/tty: %s", strerror(errno));
-		return -1;
+		return error_set(error, "/dev/tty: %s", strerror(errno));
 	}
-	result = ask(fd, "Password: ", password_r, n, error, n_error);
+	result = ask(fd, "Password: ", password_r, n, error);
 	if (result == 0 && is_new) {
-		result = ask(fd, "Once more: ", again, sizeof(again), error, n_error);
+		result = ask(fd, "Once more: ", again, sizeof(again), error);
 		if (result == 0 && strcmp(again, password_r) != 0) {
-			snprintf(error, n_error, "the two are not the same");
+			error_set(error, "the two are not the same");
 			result = -1;
 		}
 		explicit_bzero(again, sizeof(again));

@@ -139,7 +139,7 @@ static void done_find(struct work *work)
 	lane_submit(&service->lanes.lanes[SERVICE_CRYPT], work);
 }
 
-struct verification *verification_start(struct service *service, struct protocol_request *request,
+struct verification *verification_start(struct service *service, struct dovecot_request *request,
     const atomic_bool *is_abandoned, void (*done)(struct verification *verification), void *owner)
 {
 	struct verification *verification = calloc(1, sizeof(*verification));

@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "auth/credentials.h"
-#include "auth/protocol.h"
+#include "protocol/dovecot.h"
 #include "auth/service.h"
 
 enum verification_result {
@@ -20,9 +20,9 @@ struct verification {
 	struct service *service;
 	void (*done)(struct verification *verification);
 	void *owner;
-	struct protocol_request *request; /* its user and password are read on the lanes */
-	const atomic_bool *is_abandoned;  /* the client is gone: no work is worth it any more */
-	uint64_t began;                   /* uv_hrtime() */
+	struct dovecot_request *request; /* its user and password are read on the lanes */
+	const atomic_bool *is_abandoned; /* the client is gone: no work is worth it any more */
+	uint64_t began;                  /* uv_hrtime() */
 
 	/* What was done, and how many nanoseconds it took. */
 	bool is_asked, is_database_error, is_hashed;
@@ -37,7 +37,7 @@ struct verification {
 
 /* Begins; done() is called on the loop, also when *is_abandoned is set on the way.
  * NULL when out of memory. */
-struct verification *verification_start(struct service *service, struct protocol_request *request,
+struct verification *verification_start(struct service *service, struct dovecot_request *request,
     const atomic_bool *is_abandoned, void (*done)(struct verification *verification), void *owner);
 void verification_free(struct verification *verification);
 

@@ -34,17 +34,17 @@ static void check_config_file(struct check *check, const char *file)
 static void check_owner(struct check *check)
 {
 	const char *const user = check->config.user, *const group = check->config.group;
-	char error[256];
+	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(user, group, &uid, &gid, error, sizeof(error)) != 0) {
+	if (privilege_find(user, group, &uid, &gid, &error) != 0) {
 		report_fail(&check->report, EX_CONFIG, "mail owner",
 		    "groupadd -g 5000 vmail; useradd -g vmail -u 5000 vmail -d /var/mail", "%s",
-		    error);
-	} else if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
+		    error.text);
+	} else if (privilege_become(uid, gid, &error) != 0) {
 		report_warn(&check->report, "mail owner",
-		    "run --check as root to see what the daemon would", "%s", error);
+		    "run --check as root to see what the daemon would", "%s", error.text);
 	} else if (uid == 0) {
 		report_warn(&check->report, "mail owner",
 		    "mail should belong to a user of its own, not to root", "%s:%s (%u:%u)", user,
@@ -82,18 +82,18 @@ static void check_all(struct check *check, const char *config_file)
 		check_rows(check, directory);
 	}
 	directory_free(directory);
-	postfix_free(&check->postfix);
+	postconf_free(&check->postfix);
 }
 
 int check_setup(const char *config_file, bool is_json)
 {
 	struct check check = { .report = { .is_json = is_json } };
-	char error[1024];
+	struct error error;
 
 	report_begin(&check.report, "checks");
-	if (config_load(&check.config, config_file, error, sizeof(error)) != 0) {
-		report_fail(
-		    &check.report, EX_CONFIG, "configuration", "correct it there", "%s", error);
+	if (config_load(&check.config, config_file, &error) != 0) {
+		report_fail(&check.report, EX_CONFIG, "configuration", "correct it there", "%s",
+		    error.text);
 	} else {
 		check_all(&check, config_file);
 		config_free(&check.config);

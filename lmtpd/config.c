@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/control.h"
+#include "status/control.h"
 #include "runtime/listener.h"
 
 static bool is_placeholder(const char *p)
@@ -17,64 +17,59 @@ static bool is_placeholder(const char *p)
 	return p[0] == '%' && p[1] != '\0' && strchr("dnu", p[1]) != NULL;
 }
 
-static int check_host_name(const char *value, char *error, size_t n_error)
+static int check_host_name(const char *value, struct error *error)
 {
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p <= ' ' || *p >= 0x7f || strchr("()<>;\"\\", *p) != NULL || p - value > 254) {
-			snprintf(error, n_error, "\"%s\" is no host name", value);
-			return -1;
+			return error_set(error, "\"%s\" is no host name", value);
 		}
 	}
 	return 0;
 }
 
-static int check_delimiter(const char *value, char *error, size_t n_error)
+static int check_delimiter(const char *value, struct error *error)
 {
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p <= ' ' || *p >= 0x7f || *p == '@' || *p == '/') {
-			snprintf(error, n_error,
+			return error_set(error,
 			    "\"%s\": allowed is a set of printable characters without @ and /",
 			    value);
-			return -1;
 		}
 	}
 	return 0;
 }
 
-static int check_home(const char *value, char *error, size_t n_error)
+static int check_home(const char *value, struct error *error)
 {
 	bool tells_apart = false;
 
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p == '%') {
 			if (p[1] != '%' && !is_placeholder(p)) {
-				snprintf(error, n_error,
+				return error_set(error,
 				    "\"%s\": placeholders are %%d, %%n and %%u; %%%% is a "
 				    "percent sign",
 				    value);
-				return -1;
 			}
 			tells_apart = tells_apart || p[1] == 'n' || p[1] == 'u';
 			p++;
 		}
 	}
 	if (value[0] != '/' || !tells_apart) {
-		snprintf(error, n_error,
+		return error_set(error,
 		    "\"%s\": needs an absolute path that tells users apart by %%n or "
 		    "%%u",
 		    value);
-		return -1;
 	}
 	return 0;
 }
 
-static int check_path(const char *value, char *error, size_t n_error)
+static int check_path(const char *value, struct error *error)
 {
 	if (value[0] == '/' || strchr(value, '%') != NULL || strstr(value, "..") != NULL ||
 	    strlen(value) > 128) {
-		snprintf(error, n_error,
-		    "\"%s\": needs a relative path without .. and placeholders", value);
-		return -1;
+		return error_set(
+		    error, "\"%s\": needs a relative path without .. and placeholders", value);
 	}
 	return 0;
 }
@@ -137,13 +132,12 @@ static int split_home(struct config *config, const char *home)
 	return 0;
 }
 
-static int load_mysql(struct config *config, char *error, size_t n_error)
+static int load_mysql(struct config *config, struct error *error)
 {
 	const struct settings *settings = config->settings;
 	const struct mysql_settings *mysql = &config->mysql;
-	char reason[512];
 
-	if (mysql_settings_load(&config->mysql, settings, error, n_error) != 0) {
+	if (mysql_settings_load(&config->mysql, settings, error) != 0) {
 		return -1;
 	}
 	config->directory = (struct directory_settings){
@@ -160,25 +154,22 @@ static int load_mysql(struct config *config, char *error, size_t n_error)
 			[DIRECTORY_DOMAIN] = settings_text(settings, "mysql", "domain_query"),
 		},
 	};
-	if (directory_check_settings(&config->directory, reason, sizeof(reason)) != 0) {
-		snprintf(error, n_error, "mysql.%s", reason);
-		return -1;
+	if (directory_check_settings(&config->directory, error) != 0) {
+		return error_prefix(error, "mysql.");
 	}
 	return 0;
 }
 
-static int load_values(struct config *config, char *error, size_t n_error)
+static int load_values(struct config *config, struct error *error)
 {
 	const struct settings *settings = config->settings;
 	const char *hostname = settings_text(settings, "", "hostname");
 
 	if (hostname[0] == '\0') {
 		if (gethostname(config->hostname, sizeof(config->hostname) - 1) != 0 ||
-		    check_host_name(config->hostname, error, n_error) != 0 ||
-		    config->hostname[0] == '\0') {
-			snprintf(error, n_error,
-			    "hostname is \"\" and the machine has no usable name; set it");
-			return -1;
+		    check_host_name(config->hostname, error) != 0 || config->hostname[0] == '\0') {
+			return error_set(
+			    error, "hostname is \"\" and the machine has no usable name; set it");
 		}
 	} else {
 		snprintf(config->hostname, sizeof(config->hostname), "%s", hostname);
@@ -202,36 +193,33 @@ static int load_values(struct config *config, char *error, size_t n_error)
 	config->writers = (unsigned)settings_number(settings, "maildir", "writers");
 	if (config->listen == NULL ||
 	    split_home(config, settings_text(settings, "maildir", "home")) != 0) {
-		snprintf(error, n_error, "out of memory");
-		return -1;
+		return error_set(error, "out of memory");
 	}
 	if (config->n_listen == 0) {
-		snprintf(error, n_error, "lmtp.listen is empty: no socket to serve");
-		return -1;
+		return error_set(error, "lmtp.listen is empty: no socket to serve");
 	}
 	if (config->user[0] == '\0' || config->group[0] == '\0') {
-		snprintf(
-		    error, n_error, "maildir.user and maildir.group must name who owns the mail");
-		return -1;
+		return error_set(
+		    error, "maildir.user and maildir.group must name who owns the mail");
 	}
-	return load_mysql(config, error, n_error);
+	return load_mysql(config, error);
 }
 
-static int load(struct settings **settings_r, const char *file, char *error, size_t n_error)
+static int load(struct settings **settings_r, const char *file, struct error *error)
 {
 	const struct settings_table tables[] = {
 		{ keys, sizeof(keys) / sizeof(keys[0]) },
 		mysql_settings_table,
 	};
 
-	return settings_load(settings_r, file, tables, 2, error, n_error);
+	return settings_load(settings_r, file, tables, 2, error);
 }
 
-int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error)
+int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error)
 {
 	struct settings *settings;
 
-	if (load(&settings, file, error, n_error) != 0) {
+	if (load(&settings, file, error) != 0) {
 		return -1;
 	}
 	snprintf(path_r, n_path, "%s", settings_text(settings, "lmtp", "control"));
@@ -239,16 +227,15 @@ int config_load_control(char *path_r, size_t n_path, const char *file, char *err
 	return 0;
 }
 
-int config_load(struct config *config, const char *file, char *error, size_t n_error)
+int config_load(struct config *config, const char *file, struct error *error)
 {
-	char reason[1024];
 
 	*config = (struct config){ .settings = NULL };
-	if (load(&config->settings, file, error, n_error) != 0) {
+	if (load(&config->settings, file, error) != 0) {
 		return -1;
 	}
-	if (load_values(config, reason, sizeof(reason)) != 0) {
-		snprintf(error, n_error, "%s: %s", file, reason);
+	if (load_values(config, error) != 0) {
+		error_prefix(error, "%s: ", file);
 		config_free(config);
 		return -1;
 	}

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "lmtpd/protocol/lmtp.h"
+#include "base/error.h"
+#include "protocol/lmtp.h"
 #include "runtime/mysql_settings.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
@@ -32,11 +33,11 @@ struct config {
 };
 
 /* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
-int config_load(struct config *config, const char *file, char *error, size_t n_error);
+int config_load(struct config *config, const char *file, struct error *error);
 void config_free(struct config *config);
 
 /* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
-int config_load_control(char *path_r, size_t n_path, const char *file, char *error, size_t n_error);
+int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error);
 
 /* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is too long. */
 int config_mailbox_path(

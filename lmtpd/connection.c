@@ -16,7 +16,7 @@
 #include "lmtpd/delivery.h"
 #include "lmtpd/delivery_log.h"
 #include "lmtpd/lookup.h"
-#include "lmtpd/protocol/lmtp.h"
+#include "protocol/lmtp.h"
 #include "runtime/stream.h"
 #include "runtime/log.h"
 

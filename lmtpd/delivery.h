@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "lmtpd/protocol/header.h"
-#include "lmtpd/protocol/lmtp.h"
+#include "mail/header.h"
+#include "protocol/lmtp.h"
 #include "lmtpd/service.h"
 #include "maildir/maildir.h"
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lmtpd/delivery.h"
-#include "lmtpd/protocol/lmtp.h"
+#include "protocol/lmtp.h"
 
 /* @delivery is NULL for a recipient that was refused before its message came. @session names the
  * transaction. */

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lmtpd/protocol/reply.h"
-#include "lmtpd/resolver.h"
+#include "protocol/reply.h"
+#include "mail/resolver.h"
 #include "lmtpd/service.h"
 
 /* What became of one recipient; hangs on lmtp_recipient.data. */

@@ -12,7 +12,7 @@
 
 #include "lmtpd/check.h"
 #include "lmtpd/server.h"
-#include "runtime/ask.h"
+#include "status/ask.h"
 #include "runtime/log.h"
 #include "runtime/privilege.h"
 #include "version.h"
@@ -121,12 +121,12 @@ static struct server server;
 static int serve(const struct options *options)
 {
 	struct config config;
-	char error[1024];
+	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (config_load(&config, options->config_file, error, sizeof(error)) != 0) {
-		return fail(error);
+	if (config_load(&config, options->config_file, &error) != 0) {
+		return fail(error.text);
 	}
 	const struct daemon_sockets sockets = {
 		.specs = config.listen,
@@ -135,18 +135,17 @@ static int serve(const struct options *options)
 		.user = config.socket_user,
 		.group = config.socket_group,
 	};
-	if (privilege_find(config.user, config.group, &uid, &gid, error, sizeof(error)) != 0 ||
-	    (!options->is_stdio &&
-		daemon_listen(&server.daemon, &sockets, error, sizeof(error)) != 0)) {
+	if (privilege_find(config.user, config.group, &uid, &gid, &error) != 0 ||
+	    (!options->is_stdio && daemon_listen(&server.daemon, &sockets, &error) != 0)) {
 		config_free(&config);
-		return fail(error);
+		return fail(error.text);
 	}
 	if (!options->is_stdio) {
 		control_prepare(config.control, uid, gid);
 	}
-	if (privilege_become(uid, gid, error, sizeof(error)) != 0) {
+	if (privilege_become(uid, gid, &error) != 0) {
 		config_free(&config);
-		return fail(error);
+		return fail(error.text);
 	}
 	if (uid == 0) {
 		log_event(LOG_LEVEL_WARNING, "start",

@@ -51,12 +51,11 @@ static void on_ended(struct daemon *daemon)
 
 /* A database that is away now may come back: recipients get 451 until then. A query that it refuses will not
  * mend. context is a struct directory, NULL when out of memory. */
-static enum reload_outcome try_directory(void *context, char *error, size_t n_error)
+static enum reload_outcome try_directory(void *context, struct error *error)
 {
 	int result = context == NULL ? -ENOMEM : directory_connect(context);
 
-	snprintf(
-	    error, n_error, "%s", context == NULL ? "out of memory" : directory_error(context));
+	error_set(error, "%s", context == NULL ? "out of memory" : directory_error(context));
 	switch (result) {
 	case DIRECTORY_OK:
 		return RELOAD_OK;
@@ -97,13 +96,13 @@ static void on_reload(struct daemon *daemon)
 	struct server *server = (struct server *)daemon;
 	struct service *service;
 	struct config config;
-	char error[1024];
+	struct error error;
 
 	if (server->service == NULL) {
 		return; /* at the end of a single session */
 	}
-	if (config_load(&config, server->config_file, error, sizeof(error)) != 0) {
-		reload_refuse(error);
+	if (config_load(&config, server->config_file, &error) != 0) {
+		reload_refuse(error.text);
 		return;
 	}
 	if (is_fixed_part_changed(&config, &server->service->config)) {
@@ -111,9 +110,9 @@ static void on_reload(struct daemon *daemon)
 		    "lmtp.listen, socket_*, control, maildir.user and group change with a restart "
 		    "only");
 	}
-	service = service_new(&daemon->loop, &config, error, sizeof(error));
+	service = service_new(&daemon->loop, &config, &error);
 	if (service == NULL) {
-		reload_refuse(error);
+		reload_refuse(error.text);
 		return;
 	}
 	reload_start(daemon, &service->lanes, SERVICE_LOOKUPS, try_directory, adopt);
@@ -122,15 +121,15 @@ static void on_reload(struct daemon *daemon)
 static int check_directory(const struct config *config, struct vitals *vitals)
 {
 	struct directory *directory = directory_new(&config->directory);
-	char error[512];
-	enum reload_outcome outcome = try_directory(directory, error, sizeof(error));
+	struct error error;
+	enum reload_outcome outcome = try_directory(directory, &error);
 
 	if (outcome == RELOAD_BAD) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
 	} else if (outcome != RELOAD_OK) {
 		log_event(
-		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error);
-		vitals_unanswered(vitals, error);
+		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error.text);
+		vitals_unanswered(vitals, error.text);
 	} else {
 		vitals_answered(vitals);
 	}
@@ -140,7 +139,7 @@ static int check_directory(const struct config *config, struct vitals *vitals)
 
 static int start(struct server *server)
 {
-	char error[512];
+	struct error error;
 
 	if (server->daemon.n_listeners == 0) {
 		if (connection_open_stdio(server) != 0) {
@@ -150,8 +149,8 @@ static int start(struct server *server)
 		}
 		return 0;
 	}
-	if (daemon_start(&server->daemon, error, sizeof(error)) != 0) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+	if (daemon_start(&server->daemon, &error) != 0) {
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
 		return -1;
 	}
 	server->control = (struct control){
@@ -179,7 +178,7 @@ int server_run(struct server *server, const char *config_file, struct config *co
 		RESERVED = 64,
 		PER_WRITER = 32
 	}; /* descriptors that are not connections */
-	char error[512];
+	struct error error;
 	int result;
 
 	server->config_file = config_file;
@@ -193,9 +192,9 @@ int server_run(struct server *server, const char *config_file, struct config *co
 	}
 	daemon_init(&server->daemon, &callbacks,
 	    RESERVED + config->mysql.connections + (size_t)config->writers * PER_WRITER);
-	server->service = service_new(&server->daemon.loop, config, error, sizeof(error));
+	server->service = service_new(&server->daemon.loop, config, &error);
 	if (server->service == NULL) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error);
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
 		return EX_OSERR;
 	}
 	result = start(server);

@@ -6,7 +6,7 @@
 
 #include "lmtpd/service.h"
 #include "lmtpd/status.h"
-#include "runtime/control.h"
+#include "status/control.h"
 #include "runtime/daemon.h"
 
 struct connection;

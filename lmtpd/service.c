@@ -37,7 +37,7 @@ static void on_closed(struct lanes *lanes)
 	free(service);
 }
 
-struct service *service_new(uv_loop_t *loop, struct config *config, char *error, size_t n_error)
+struct service *service_new(uv_loop_t *loop, struct config *config, struct error *error)
 {
 	struct service *service = calloc(1, sizeof(*service));
 	const struct lane_settings settings[SERVICE_LANES] = {
@@ -57,7 +57,7 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 
 	if (service == NULL) {
 		config_free(config);
-		snprintf(error, n_error, "out of memory");
+		error_set(error, "out of memory");
 		return NULL;
 	}
 	service->config = *config;
@@ -65,7 +65,7 @@ struct service *service_new(uv_loop_t *loop, struct config *config, char *error,
 	maildir_root_init(&service->root, service->config.base, service->config.hostname);
 	result = lanes_init(&service->lanes, loop, settings, SERVICE_LANES, on_closed);
 	if (result < 0) {
-		snprintf(error, n_error, "cannot start threads: %s", strerror(-result));
+		error_set(error, "cannot start threads: %s", strerror(-result));
 		return NULL;
 	}
 	return service;

@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "base/error.h"
 #include "lmtpd/config.h"
 #include "maildir/maildir.h"
 #include "runtime/lanes.h"
@@ -22,7 +23,7 @@ struct service {
 };
 
 /* Takes over config, also when it fails. Returns NULL with a message in error. */
-struct service *service_new(uv_loop_t *loop, struct config *config, char *error, size_t n_error);
+struct service *service_new(uv_loop_t *loop, struct config *config, struct error *error);
 
 struct service *service_ref(struct service *service);
 

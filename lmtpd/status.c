@@ -7,7 +7,7 @@
 #include "lmtpd/connection.h"
 #include "lmtpd/delivery.h"
 #include "lmtpd/lookup.h"
-#include "lmtpd/protocol/lmtp.h"
+#include "protocol/lmtp.h"
 #include "lmtpd/server.h"
 
 void status_refused(struct status *status, enum reply reply)

@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-#include "lmtpd/protocol/reply.h"
-#include "runtime/document.h"
-#include "runtime/histogram.h"
-#include "runtime/vitals.h"
+#include "protocol/reply.h"
+#include "status/document.h"
+#include "status/histogram.h"
+#include "status/vitals.h"
 
 struct delivery;
 struct lmtp;

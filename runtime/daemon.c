@@ -43,30 +43,26 @@ static void forget_sockets(struct daemon *daemon)
 	}
 }
 
-int daemon_listen(
-    struct daemon *daemon, const struct daemon_sockets *sockets, char *error, size_t n_error)
+int daemon_listen(struct daemon *daemon, const struct daemon_sockets *sockets, struct error *error)
 {
 	struct listener_settings settings = { .mode = sockets->mode };
 	int n_passed = systemd_listen_fds();
 	size_t n = n_passed > 0 ? (size_t)n_passed : sockets->n_specs;
-	char reason[256];
 
 	if (n == 0 || n > DAEMON_LISTENERS_MAX) {
-		snprintf(error, n_error, "listen: from 1 to %d sockets, not %zu",
-		    DAEMON_LISTENERS_MAX, n);
-		return -1;
+		return error_set(
+		    error, "listen: from 1 to %d sockets, not %zu", DAEMON_LISTENERS_MAX, n);
 	}
 	if (n_passed > 0) {
 		take_sockets(daemon, n);
 		return 0;
 	}
-	if (privilege_find(sockets->user, sockets->group, &settings.uid, &settings.gid, reason,
-		sizeof(reason)) != 0) {
-		snprintf(error, n_error, "socket_user and socket_group: %s", reason);
-		return -1;
+	if (privilege_find(sockets->user, sockets->group, &settings.uid, &settings.gid, error) !=
+	    0) {
+		return error_prefix(error, "socket_user and socket_group: ");
 	}
 	for (size_t i = 0; i < n; i++) {
-		int fd = listener_open(sockets->specs[i], &settings, error, n_error);
+		int fd = listener_open(sockets->specs[i], &settings, error);
 
 		if (fd < 0) {
 			forget_sockets(daemon);
@@ -316,7 +312,7 @@ static void start_watchdog(struct daemon *daemon)
 	}
 }
 
-int daemon_start(struct daemon *daemon, char *error, size_t n_error)
+int daemon_start(struct daemon *daemon, struct error *error)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
 		struct daemon_listener *listener = &daemon->listeners[i];
@@ -327,7 +323,7 @@ int daemon_start(struct daemon *daemon, char *error, size_t n_error)
 		listener->retry.data = listener;
 		result = open_listener(listener);
 		if (result != 0) {
-			snprintf(error, n_error, "cannot listen on descriptor %d: %s", listener->fd,
+			error_set(error, "cannot listen on descriptor %d: %s", listener->fd,
 			    uv_strerror(result));
 			daemon->n_listeners = i + 1; /* those that daemon_stop() must close */
 			return -1;

@@ -8,6 +8,8 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include "base/error.h"
+
 enum {
 	DAEMON_LISTENERS_MAX = 16,
 	DAEMON_READ_SIZE = 65536,
@@ -62,8 +64,7 @@ struct daemon_sockets {
 
 /* Binds the sockets, or takes what systemd hands over. As root, before giving it up.
  * Returns 0, or -1 with a message in error. */
-int daemon_listen(
-    struct daemon *daemon, const struct daemon_sockets *sockets, char *error, size_t n_error);
+int daemon_listen(struct daemon *daemon, const struct daemon_sockets *sockets, struct error *error);
 
 /* Starts the loop, accepting nothing yet. As many connections are allowed as there are descriptors,
  * less n_reserved. */
@@ -71,7 +72,7 @@ void daemon_init(
     struct daemon *daemon, const struct daemon_callbacks *callbacks, size_t n_reserved);
 
 /* Accepts from now on and tells systemd. Returns 0, or -1 with a message in error. */
-int daemon_start(struct daemon *daemon, char *error, size_t n_error);
+int daemon_start(struct daemon *daemon, struct error *error);
 
 /* Runs until the end. */
 void daemon_run(struct daemon *daemon);

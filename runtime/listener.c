@@ -61,24 +61,22 @@ static bool parse_inet(const char *spec, char *host, size_t n_host, const char *
 	return true;
 }
 
-int listener_check(const char *spec, char *error, size_t n_error)
+int listener_check(const char *spec, struct error *error)
 {
 	const char *path = unix_path(spec), *port;
 	char host[256];
 
 	if (path != NULL) {
 		if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-			snprintf(error, n_error,
+			return error_set(error,
 			    "\"%s\" needs an absolute path of at most %zu bytes", spec,
 			    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-			return -1;
 		}
 		return 0;
 	}
 	if (!parse_inet(spec, host, sizeof(host), &port)) {
-		snprintf(error, n_error,
-		    "\"%s\" is neither \"unix:/path\" nor \"inet:address:port\"", spec);
-		return -1;
+		return error_set(
+		    error, "\"%s\" is neither \"unix:/path\" nor \"inet:address:port\"", spec);
 	}
 	return 0;
 }
@@ -99,7 +97,7 @@ static bool is_served(const struct sockaddr_un *address)
 }
 
 static int bind_unix(int fd, const struct sockaddr_un *address,
-    const struct listener_settings *settings, char *error, size_t n_error)
+    const struct listener_settings *settings, struct error *error)
 {
 	const char *path = address->sun_path;
 	struct stat status;
@@ -108,21 +106,18 @@ static int bind_unix(int fd, const struct sockaddr_un *address,
 
 	if (lstat(path, &status) == 0) {
 		if (!S_ISSOCK(status.st_mode)) {
-			snprintf(error, n_error, "%s is there already and is no socket", path);
-			return -1;
+			return error_set(error, "%s is there already and is no socket", path);
 		}
 		if (is_served(address)) {
-			snprintf(error, n_error,
+			return error_set(error,
 			    "%s: another process listens on it; another lmtpd, or Dovecot with its "
 			    "lmtp or auth "
 			    "service still configured for this path",
 			    path);
-			return -1;
 		}
 		if (unlink(path) != 0) {
-			snprintf(error, n_error, "%s: cannot remove the stale socket: %s", path,
-			    strerror(errno));
-			return -1;
+			return error_set(
+			    error, "%s: cannot remove the stale socket: %s", path, strerror(errno));
 		}
 	}
 	/* Nobody may connect before owner and mode are right. */
@@ -130,13 +125,12 @@ static int bind_unix(int fd, const struct sockaddr_un *address,
 	result = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	umask(old_umask);
 	if (result != 0) {
-		snprintf(error, n_error, "%s: cannot bind: %s", path, strerror(errno));
-		return -1;
+		return error_set(error, "%s: cannot bind: %s", path, strerror(errno));
 	}
 	if (((settings->uid != (uid_t)-1 || settings->gid != (gid_t)-1) &&
 		lchown(path, settings->uid, settings->gid) != 0) ||
 	    chmod(path, settings->mode) != 0) {
-		snprintf(error, n_error,
+		error_set(error,
 		    "%s: cannot set owner %d:%d and mode %04o: %s (start as root, or set "
 		    "socket_user and "
 		    "socket_group to \"\")",
@@ -149,24 +143,23 @@ static int bind_unix(int fd, const struct sockaddr_un *address,
 }
 
 static int open_unix(
-    const char *path, const struct listener_settings *settings, char *error, size_t n_error)
+    const char *path, const struct listener_settings *settings, struct error *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0) {
-		snprintf(error, n_error, "socket: %s", strerror(errno));
-		return -1;
+		return error_set(error, "socket: %s", strerror(errno));
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (bind_unix(fd, &address, settings, error, n_error) != 0) {
+	if (bind_unix(fd, &address, settings, error) != 0) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-static int open_inet(const char *spec, char *error, size_t n_error)
+static int open_inet(const char *spec, struct error *error)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
@@ -178,13 +171,12 @@ static int open_inet(const char *spec, char *error, size_t n_error)
 	parse_inet(spec, host, sizeof(host), &port);
 	result = getaddrinfo(host, port, &hints, &found);
 	if (result != 0) {
-		snprintf(error, n_error, "%s: %s", spec, gai_strerror(result));
-		return -1;
+		return error_set(error, "%s: %s", spec, gai_strerror(result));
 	}
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-		snprintf(error, n_error, "%s: cannot bind: %s", spec, strerror(errno));
+		error_set(error, "%s: cannot bind: %s", spec, strerror(errno));
 		if (fd >= 0) {
 			close(fd);
 		}
@@ -194,19 +186,17 @@ static int open_inet(const char *spec, char *error, size_t n_error)
 	return fd;
 }
 
-int listener_open(
-    const char *spec, const struct listener_settings *settings, char *error, size_t n_error)
+int listener_open(const char *spec, const struct listener_settings *settings, struct error *error)
 {
 	const char *path = unix_path(spec);
 	int fd;
 
-	if (listener_check(spec, error, n_error) != 0) {
+	if (listener_check(spec, error) != 0) {
 		return -1;
 	}
-	fd = path != NULL ? open_unix(path, settings, error, n_error)
-			  : open_inet(spec, error, n_error);
+	fd = path != NULL ? open_unix(path, settings, error) : open_inet(spec, error);
 	if (fd >= 0 && listen(fd, BACKLOG) != 0) {
-		snprintf(error, n_error, "%s: cannot listen: %s", spec, strerror(errno));
+		error_set(error, "%s: cannot listen: %s", spec, strerror(errno));
 		close(fd);
 		return -1;
 	}

@@ -22,7 +22,7 @@ static const struct settings_key keys[] = {
 const struct settings_table mysql_settings_table = { keys, sizeof(keys) / sizeof(keys[0]) };
 
 /* The first line of a file. Without a text in it somebody forgot to write the password there. */
-static char *read_password(const char *path, char *error, size_t n_error)
+static char *read_password(const char *path, struct error *error)
 {
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
@@ -33,7 +33,7 @@ static char *read_password(const char *path, char *error, size_t n_error)
 		line[strcspn(line, "\r\n")] = '\0';
 	}
 	if (!has_line || line[0] == '\0') {
-		snprintf(error, n_error, "mysql.password_file: %s: %s", path,
+		error_set(error, "mysql.password_file: %s: %s", path,
 		    file != NULL && !ferror(file) ? "it is empty; the password belongs there"
 						  : strerror(errno));
 		free(line);
@@ -46,7 +46,7 @@ static char *read_password(const char *path, char *error, size_t n_error)
 }
 
 int mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error)
+    struct mysql_settings *mysql, const struct settings *settings, struct error *error)
 {
 	const char *file = settings_text(settings, "mysql", "password_file");
 	const char *password = settings_text(settings, "mysql", "password");
@@ -60,15 +60,13 @@ int mysql_settings_load(
 	};
 	mysql->hosts = settings_list(settings, "mysql", "hosts", &mysql->n_hosts);
 	if (mysql->hosts == NULL || mysql->n_hosts == 0) {
-		snprintf(error, n_error, "mysql.hosts is empty: no database to ask");
-		return -1;
+		return error_set(error, "mysql.hosts is empty: no database to ask");
 	}
 	if (file[0] != '\0' && password[0] != '\0') {
-		snprintf(error, n_error,
-		    "mysql: both password and password_file are set; leave one out");
-		return -1;
+		return error_set(
+		    error, "mysql: both password and password_file are set; leave one out");
 	}
-	mysql->password = file[0] != '\0' ? read_password(file, error, n_error) : strdup(password);
+	mysql->password = file[0] != '\0' ? read_password(file, error) : strdup(password);
 	return mysql->password == NULL ? -1 : 0;
 }
 

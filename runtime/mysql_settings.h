@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
 #include "runtime/settings.h"
 
 struct mysql_settings {
@@ -18,5 +19,5 @@ extern const struct settings_table mysql_settings_table;
 
 /* Takes the section's values. Returns 0, or -1 with key and fault in error. */
 int mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error);
+    struct mysql_settings *mysql, const struct settings *settings, struct error *error);
 void mysql_settings_free(struct mysql_settings *mysql);

@@ -27,7 +27,7 @@ static bool parse_id(const char *text, unsigned *id_r)
 }
 
 int privilege_find(
-    const char *user, const char *group, uid_t *uid_r, gid_t *gid_r, char *error, size_t n_error)
+    const char *user, const char *group, uid_t *uid_r, gid_t *gid_r, struct error *error)
 {
 	struct passwd *passwd;
 	struct group *entry;
@@ -37,59 +37,53 @@ int privilege_find(
 	if (user[0] != '\0' && !parse_id(user, uid_r)) {
 		passwd = getpwnam(user);
 		if (passwd == NULL) {
-			snprintf(error, n_error, "no user named \"%s\" on this machine", user);
-			return -1;
+			return error_set(error, "no user named \"%s\" on this machine", user);
 		}
 		*uid_r = passwd->pw_uid;
 	}
 	if (group[0] != '\0' && !parse_id(group, gid_r)) {
 		entry = getgrnam(group);
 		if (entry == NULL) {
-			snprintf(error, n_error, "no group named \"%s\" on this machine", group);
-			return -1;
+			return error_set(error, "no group named \"%s\" on this machine", group);
 		}
 		*gid_r = entry->gr_gid;
 	}
 	return 0;
 }
 
-static int drop(uid_t uid, gid_t gid, char *error, size_t n_error)
+static int drop(uid_t uid, gid_t gid, struct error *error)
 {
 	uid_t ruid, euid, suid;
 	gid_t rgid, egid, sgid;
 
 	if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 ||
 	    setresuid(uid, uid, uid) != 0) {
-		snprintf(
-		    error, n_error, "cannot become uid %u gid %u: %s", uid, gid, strerror(errno));
-		return -1;
+		return error_set(
+		    error, "cannot become uid %u gid %u: %s", uid, gid, strerror(errno));
 	}
 	if (getresuid(&ruid, &euid, &suid) != 0 || getresgid(&rgid, &egid, &sgid) != 0 ||
 	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid ||
 	    sgid != gid || getgroups(0, NULL) != 1 ||
 	    (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))) {
-		snprintf(error, n_error, "became uid %u gid %u, but root is still within reach",
-		    uid, gid);
-		return -1;
+		return error_set(
+		    error, "became uid %u gid %u, but root is still within reach", uid, gid);
 	}
 	return 0;
 }
 
-int privilege_become(uid_t uid, gid_t gid, char *error, size_t n_error)
+int privilege_become(uid_t uid, gid_t gid, struct error *error)
 {
 	if (geteuid() == 0) {
-		if (drop(uid, gid, error, n_error) != 0) {
+		if (drop(uid, gid, error) != 0) {
 			return -1;
 		}
 	} else if (geteuid() != uid) {
-		snprintf(error, n_error, "started as uid %u, which is neither root nor uid %u",
-		    geteuid(), uid);
-		return -1;
+		return error_set(
+		    error, "started as uid %u, which is neither root nor uid %u", geteuid(), uid);
 	}
 	/* No set-uid program could give it back either. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-		snprintf(error, n_error, "prctl(PR_SET_NO_NEW_PRIVS): %s", strerror(errno));
-		return -1;
+		return error_set(error, "prctl(PR_SET_NO_NEW_PRIVS): %s", strerror(errno));
 	}
 	return 0;
 }

@@ -5,11 +5,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "base/error.h"
+
 /* The ids of a user and group given by name or by number; "" for either leaves its id at -1.
  * Returns 0, or -1 with a message in error. */
 int privilege_find(
-    const char *user, const char *group, uid_t *uid_r, gid_t *gid_r, char *error, size_t n_error);
+    const char *user, const char *group, uid_t *uid_r, gid_t *gid_r, struct error *error);
 
 /* Root becomes uid and gid, with no other group and no way back, and checks that there is none.
  * Whoever is not root must already be uid. Returns 0, or -1 with a message in error. */
-int privilege_become(uid_t uid, gid_t gid, char *error, size_t n_error);
+int privilege_become(uid_t uid, gid_t gid, struct error *error);

@@ -13,7 +13,7 @@ struct reload {
 	reload_try *try;
 	void (*adopt)(struct daemon *daemon, struct lanes *lanes);
 	enum reload_outcome outcome;
-	char error[512];
+	struct error error;
 };
 
 void reload_refuse(const char *reason)
@@ -26,7 +26,7 @@ static void run_reload(struct work *work, void *context)
 {
 	struct reload *reload = (struct reload *)work;
 
-	reload->outcome = reload->try(context, reload->error, sizeof(reload->error));
+	reload->outcome = reload->try(context, &reload->error);
 }
 
 static void done_reload(struct work *work)
@@ -35,13 +35,13 @@ static void done_reload(struct work *work)
 
 	if (reload->outcome >= RELOAD_REFUSED || reload->daemon->has_ended) {
 		lanes_unref(reload->lanes);
-		reload_refuse(reload->error);
+		reload_refuse(reload->error.text);
 		free(reload);
 		return;
 	}
 	if (reload->outcome == RELOAD_DOUBTFUL) {
 		log_event(LOG_LEVEL_WARNING, "reload", "the database cannot be asked now: %s",
-		    reload->error);
+		    reload->error.text);
 	}
 	reload->adopt(reload->daemon, reload->lanes);
 	log_event(LOG_LEVEL_INFO, "reload", "the new configuration is in force");

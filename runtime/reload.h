@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
 #include "runtime/daemon.h"
 #include "runtime/lanes.h"
 
@@ -15,7 +16,7 @@ enum reload_outcome {
 };
 
 /* Runs on a thread of a lane, with its context. Says why in error unless it is RELOAD_OK. */
-typedef enum reload_outcome reload_try(void *context, char *error, size_t n_error);
+typedef enum reload_outcome reload_try(void *context, struct error *error);
 
 /* Tries new lanes on a thread of lanes->lanes[lane], then gives their reference to adopt(), or drops
  * it. Logs the outcome and tells systemd. */

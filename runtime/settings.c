@@ -24,8 +24,7 @@ static struct {
 	const char *path;
 	const struct settings_table *tables;
 	size_t n_tables;
-	char *error;
-	size_t n_error;
+	struct error *error;
 	bool has_error;
 } loading;
 
@@ -66,20 +65,20 @@ __attribute__((format(printf, 2, 0))) static void on_error(
 		return;
 	}
 	loading.has_error = true;
-	snprintf(loading.error, loading.n_error, "%s:%d: ", loading.path, cfg->line);
+	snprintf(loading.error->text, ERROR_MAX, "%s:%d: ", loading.path, cfg->line);
 	if (section[0] != '\0') {
-		append(loading.error, loading.n_error, "in section ");
-		append(loading.error, loading.n_error, section);
-		append(loading.error, loading.n_error, ": ");
+		append(loading.error->text, ERROR_MAX, "in section ");
+		append(loading.error->text, ERROR_MAX, section);
+		append(loading.error->text, ERROR_MAX, ": ");
 	}
-	vsnprintf(loading.error + strlen(loading.error), loading.n_error - strlen(loading.error),
-	    format, args);
+	vsnprintf(loading.error->text + strlen(loading.error->text),
+	    ERROR_MAX - strlen(loading.error->text), format, args);
 	if (is_unknown) {
-		append(loading.error, loading.n_error, "; allowed here:");
+		append(loading.error->text, ERROR_MAX, "; allowed here:");
 		for (const cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
 			if (strcmp(option->name, "__unknown") != 0) {
-				append(loading.error, loading.n_error, " ");
-				append(loading.error, loading.n_error, option->name);
+				append(loading.error->text, ERROR_MAX, " ");
+				append(loading.error->text, ERROR_MAX, option->name);
 			}
 		}
 	}
@@ -122,10 +121,10 @@ static int parse_mode(cfg_t *cfg, cfg_opt_t *option, const char *value, void *re
 static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 {
 	const struct settings_key *key = find_key(section_of(cfg), option->name);
-	char reason[512];
+	struct error reason;
 
-	if (key->check != NULL && key->check(value, reason, sizeof(reason)) != 0) {
-		cfg_error(cfg, "%s: %s", option->name, reason);
+	if (key->check != NULL && key->check(value, &reason) != 0) {
+		cfg_error(cfg, "%s: %s", option->name, reason.text);
 		return -1;
 	}
 	*(const char **)result = value;
@@ -283,14 +282,14 @@ static unsigned find_unclosed(const char *text)
 	return depth > 0 ? opened[depth - 1] : 0;
 }
 
-static char *read_file(const char *path, char *error, size_t n_error)
+static char *read_file(const char *path, struct error *error)
 {
 	FILE *file = fopen(path, "re");
 	char *text = malloc(FILE_MAX + 1);
 	size_t n;
 
 	if (file == NULL || text == NULL) {
-		snprintf(error, n_error, "%s: cannot open: %s", path, strerror(errno));
+		error_set(error, "%s: cannot open: %s", path, strerror(errno));
 		if (file != NULL) {
 			fclose(file);
 		}
@@ -299,8 +298,8 @@ static char *read_file(const char *path, char *error, size_t n_error)
 	}
 	n = fread(text, 1, FILE_MAX + 1, file);
 	if (ferror(file) || n > FILE_MAX || memchr(text, '\0', n) != NULL) {
-		snprintf(error, n_error,
-		    "%s: cannot be read, is larger than %d bytes or holds a NUL", path, FILE_MAX);
+		error_set(error, "%s: cannot be read, is larger than %d bytes or holds a NUL", path,
+		    FILE_MAX);
 		free(text);
 		text = NULL;
 	} else {
@@ -310,8 +309,7 @@ static char *read_file(const char *path, char *error, size_t n_error)
 		strip_comments(text);
 		line = find_unclosed(text);
 		if (line > 0) {
-			snprintf(error, n_error, "%s:%u: the { of this line is never closed", path,
-			    line);
+			error_set(error, "%s:%u: the { of this line is never closed", path, line);
 			free(text);
 			text = NULL;
 		}
@@ -321,10 +319,10 @@ static char *read_file(const char *path, char *error, size_t n_error)
 }
 
 int settings_load(struct settings **settings_r, const char *path,
-    const struct settings_table *tables, size_t n_tables, char *error, size_t n_error)
+    const struct settings_table *tables, size_t n_tables, struct error *error)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));
-	char *text = read_file(path, error, n_error);
+	char *text = read_file(path, error);
 	int result = -1;
 
 	if (settings == NULL || text == NULL) {
@@ -336,18 +334,17 @@ int settings_load(struct settings **settings_r, const char *path,
 	loading.tables = tables;
 	loading.n_tables = n_tables;
 	loading.error = error;
-	loading.n_error = n_error;
 	loading.has_error = false;
 	if (make_sections(settings) == 0) {
 		settings->cfg = cfg_init(settings->options[0], CFGF_NONE);
 	}
 	if (settings->cfg == NULL) {
-		snprintf(error, n_error, "%s: out of memory", path);
+		error_set(error, "%s: out of memory", path);
 	} else {
 		cfg_set_error_function(settings->cfg, on_error);
 		result = cfg_parse_buf(settings->cfg, text) == CFG_SUCCESS ? 0 : -1;
 		if (result != 0 && !loading.has_error) {
-			snprintf(error, n_error, "%s: cannot be parsed", path);
+			error_set(error, "%s: cannot be parsed", path);
 		}
 	}
 	free(text);

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
+
 enum settings_type {
 	SETTINGS_NUMBER,
 	SETTINGS_MODE, /* a number in octal: 0600 */
@@ -19,7 +21,7 @@ struct settings_key {
 	const char *initial; /* as it would stand in the file: 0600, text, {"a", "b"} */
 	long min, max;       /* of a number or mode */
 	/* Is a text, or each text of a list, allowed? 0, or -1 with the reason in error. NULL: all are. */
-	int (*check)(const char *value, char *error, size_t n_error);
+	int (*check)(const char *value, struct error *error);
 };
 
 struct settings_table {
@@ -31,7 +33,7 @@ struct settings;
 
 /* Reads a file. Returns 0, or -1 with a message in error. */
 int settings_load(struct settings **settings_r, const char *path,
-    const struct settings_table *tables, size_t n_tables, char *error, size_t n_error);
+    const struct settings_table *tables, size_t n_tables, struct error *error);
 void settings_free(struct settings *settings);
 
 /* A number or a mode. Strings live as long as the settings. The key must be one of the tables. */

@@ -59,29 +59,26 @@ const char *directory_host(const struct directory *directory)
 	return directory->mysql == NULL ? "" : directory->host;
 }
 
-int directory_check_settings(const struct directory_settings *settings, char *error, size_t n_error)
+int directory_check_settings(const struct directory_settings *settings, struct error *error)
 {
 	for (size_t i = 0; i < settings->n_hosts; i++) {
 		struct host host;
 
 		if (host_parse(&host, settings->hosts[i]) != 0) {
-			snprintf(error, n_error,
+			return error_set(error,
 			    "hosts: \"%s\" is neither name, name:port, [v6]:port nor unix:/path",
 			    settings->hosts[i]);
-			return -1;
 		}
 	}
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		struct query query;
-		char reason[256];
 
 		if (settings->queries[i] == NULL) {
 			continue;
 		}
-		if (query_init(&query, settings->queries[i], query_facts[i].needs_key, reason,
-			sizeof(reason)) != 0) {
-			snprintf(error, n_error, "%s: %s", query_facts[i].name, reason);
-			return -1;
+		if (query_init(&query, settings->queries[i], query_facts[i].needs_key, error) !=
+		    0) {
+			return error_prefix(error, "%s: ", query_facts[i].name);
 		}
 		query_deinit(&query);
 	}
@@ -91,7 +88,7 @@ int directory_check_settings(const struct directory_settings *settings, char *er
 struct directory *directory_new(const struct directory_settings *settings)
 {
 	struct directory *directory = calloc(1, sizeof(*directory));
-	char ignored[256];
+	struct error ignored;
 
 	if (directory == NULL) {
 		return NULL;
@@ -100,7 +97,7 @@ struct directory *directory_new(const struct directory_settings *settings)
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		if (settings->queries[i] != NULL &&
 		    query_init(&directory->statements[i].query, settings->queries[i],
-			query_facts[i].needs_key, ignored, sizeof(ignored)) != 0) {
+			query_facts[i].needs_key, &ignored) != 0) {
 			directory_free(directory);
 			return NULL;
 		}

@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
+
 enum directory_query {
 	DIRECTORY_MAILBOX,
 	DIRECTORY_ALIAS,
@@ -45,8 +47,7 @@ int directory_library_init(void);
 void directory_thread_end(void);
 
 /* Checks hosts and templates without connecting. Returns 0, or -1 with key and fault in error. */
-int directory_check_settings(
-    const struct directory_settings *settings, char *error, size_t n_error);
+int directory_check_settings(const struct directory_settings *settings, struct error *error);
 
 /* NULL when out of memory. settings must outlive the directory and have passed the check. */
 struct directory *directory_new(const struct directory_settings *settings);

@@ -11,7 +11,7 @@ static int is_placeholder(const char *p)
 	return p[0] == '%' && p[1] != '\0' && strchr("und", p[1]) != NULL;
 }
 
-int query_init(struct query *query, const char *text, bool needs_key, char *error, size_t n_error)
+int query_init(struct query *query, const char *text, bool needs_key, struct error *error)
 {
 	const char *p = text;
 	char quote = '\0';
@@ -20,8 +20,7 @@ int query_init(struct query *query, const char *text, bool needs_key, char *erro
 	*query = (struct query){ .sql = malloc(strlen(text) + 1) };
 	out = query->sql;
 	if (out == NULL) {
-		snprintf(error, n_error, "out of memory");
-		return -1;
+		return error_set(error, "out of memory");
 	}
 	while (*p != '\0') {
 		int is_quoted = quote == '\0' && (*p == '\'' || *p == '"') &&
@@ -29,8 +28,7 @@ int query_init(struct query *query, const char *text, bool needs_key, char *erro
 
 		if (is_quoted || (quote == '\0' && is_placeholder(p))) {
 			if (query->n_parameters == QUERY_PARAMETERS_MAX) {
-				snprintf(error, n_error, "more than %d placeholders",
-				    QUERY_PARAMETERS_MAX);
+				error_set(error, "more than %d placeholders", QUERY_PARAMETERS_MAX);
 				goto fail;
 			}
 			query->parameters[query->n_parameters++] = p[is_quoted ? 2 : 1];
@@ -40,19 +38,19 @@ int query_init(struct query *query, const char *text, bool needs_key, char *erro
 			p += 2;
 			*out++ = '%';
 		} else if (p[0] == '%' && is_placeholder(p)) {
-			snprintf(error, n_error,
+			error_set(error,
 			    "%%%c stands within a longer string; use CONCAT('...', '%%%c') instead",
 			    p[1], p[1]);
 			goto fail;
 		} else if (p[0] == '%') {
-			snprintf(error, n_error,
+			error_set(error,
 			    "\"%.2s\": placeholders are %%u, %%n and %%d; a percent sign is "
 			    "written %%%%",
 			    p);
 			goto fail;
 		} else if (p[0] == '?' && quote == '\0') {
-			snprintf(error, n_error,
-			    "a \"?\" outside of quotes; placeholders are %%u, %%n and %%d");
+			error_set(
+			    error, "a \"?\" outside of quotes; placeholders are %%u, %%n and %%d");
 			goto fail;
 		} else {
 			/* What is escaped ends no string; but each percent sign is looked at. */
@@ -68,7 +66,7 @@ int query_init(struct query *query, const char *text, bool needs_key, char *erro
 	}
 	*out = '\0';
 	if (needs_key && query->n_parameters == 0) {
-		snprintf(error, n_error,
+		error_set(error,
 		    "no placeholder (%%u, %%n or %%d): it would find the same for everybody");
 		goto fail;
 	}

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 enum {
 	QUERY_PARAMETERS_MAX = 16
 };
@@ -18,5 +20,5 @@ struct query {
 
 /* %u: the whole address, %n: its local part, %d: its domain; each alone, or alone between quotes.
  * %% is a percent sign. With needs_key a query without placeholder is wrong. Returns 0, or -1 with what is wrong in error. */
-int query_init(struct query *query, const char *text, bool needs_key, char *error, size_t n_error);
+int query_init(struct query *query, const char *text, bool needs_key, struct error *error);
 void query_deinit(struct query *query);

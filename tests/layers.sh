@@ -1,30 +1,57 @@
 #!/bin/sh
-# The rooms know each other in one direction only. Debian's flat /usr/include would hide a slip that
-# the build lets through, so this reads every #include.
+# The rooms know each other in one direction only: what a room may include is named here, and all else
+# is an error. Debian's flat /usr/include would hide a slip that the build lets through, so this reads
+# every #include.
 set -eu
 cd "$(dirname "$0")/.."
 failed=0
+rooms=' '
+include='#[[:space:]]*include[[:space:]]*'
+# What is not plain C: libraries, and what a pure room has no use for.
+libraries='uv|mysql|mysqld_error|errmsg|confuse|crypt|openssl|systemd'
+impure='sys/socket\.h|sys/un\.h|netdb\.h|pthread\.h|threads\.h|poll\.h'
 
-# forbid ROOM PATTERN WHY: no file of ROOM includes what PATTERN matches.
-forbid() {
-	found=$(grep -nE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($2)" "$1"/*.c "$1"/*.h) || return 0
-	printf '%s\n%s: %s\n' "$found" "$1" "$3"
+# allow ROOM PATTERN: besides base/ and its own, files of ROOM may include what PATTERN matches.
+allow() {
+	rooms="$rooms$1 "
+	found=$(grep -nE "^[[:space:]]*${include}(\"|<($impure|($libraries)[./]))" "$1"/*.[ch] |
+		grep -vE "${include}[\"<](($1|base)/|version\.h|$2)") || return 0
+	printf '%s\n%s/ may not include that: see tests/layers.sh\n' "$found" "$1"
 	failed=1
 }
 
-edge='lmtpd/|auth/'
-libraries='uv\.h|uv/|mysql|errmsg\.h|confuse\.h'
-forbid lmtpd/protocol "$libraries|maildir/|schema/|runtime/|auth/|lmtpd/[^p]|sys/socket|pthread" \
-	'the protocol is pure: libc and itself only'
-forbid maildir "$libraries|schema/|runtime/|$edge" 'maildir stands on libc alone'
-forbid schema "uv\.h|uv/|confuse\.h|maildir/|runtime/|$edge" 'schema stands on MySQL and libc alone'
-forbid runtime "mysql|errmsg\.h|maildir/|schema/|$edge" 'runtime knows no mail'
-forbid lmtpd 'mysql|errmsg\.h|confuse\.h' 'schema is the only room that includes mysql.h'
-forbid lmtpd/check "$libraries" '--check asks through schema and runtime'
+# only FILES HEADER: of all rooms, these files alone include a library's header.
+only() {
+	found=$(grep -lE "${include}<($2)" -- */*.[ch]) || return 0
+	for file in $found; do
+		case " $1 " in
+		*" $file "*) ;;
+		*)
+			echo "$file: only $1 may include <$2>"
+			failed=1
+			;;
+		esac
+	done
+}
 
-files=$(grep -lE '^#include <mysql' -r lmtpd auth maildir runtime) || true
-if [ -n "$files" ]; then
-	echo "mysql.h is included by: $files"
-	failed=1
-fi
+allow base '-'
+allow mail '-'
+allow protocol 'mail/'
+allow maildir "$impure"
+allow schema "mysql|mysqld_error|errmsg|$impure"
+allow runtime "uv\.h|confuse\.h|$impure"
+allow status "runtime/|uv\.h|$impure"
+allow doctor "(mail|protocol|maildir|schema|runtime)/|$impure"
+allow lmtpd "(mail|protocol|maildir|schema|runtime|status|doctor)/|uv\.h|$impure"
+allow auth "(protocol|schema|runtime|status|doctor)/|uv\.h|crypt\.h|$impure"
+only runtime/settings.c 'confuse\.h'
+only auth/password.c 'crypt\.h'
+
+for room in */; do
+	room=${room%/}
+	if ls "$room"/*.c >/dev/null 2>&1 && [ "${rooms#* "$room" }" = "$rooms" ]; then
+		echo "$room/: tests/layers.sh does not say what it may include"
+		failed=1
+	fi
+done
 exit $failed

@@ -12,7 +12,7 @@
 #include "lmtpd/lookup.h"
 #include "maildir/maildir.h"
 #include "runtime/privilege.h"
-#include "runtime/report.h"
+#include "doctor/report.h"
 
 struct check {
 	struct report report;
@@ -121,18 +121,18 @@ int check_addresses(const char *config_file, bool is_json, char *const *addresse
 	struct directory *directory;
 	int exit_code = EX_OK;
 	struct maildir_root root;
-	char error[1024];
+	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (config_load(&check.config, config_file, error, sizeof(error)) != 0) {
-		fprintf(stderr, "lmtpd: %s\n", error);
+	if (config_load(&check.config, config_file, &error) != 0) {
+		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
-	if (geteuid() == 0 && (privilege_find(check.config.user, check.config.group, &uid, &gid,
-				   error, sizeof(error)) != 0 ||
-				  privilege_become(uid, gid, error, sizeof(error)) != 0)) {
-		fprintf(stderr, "lmtpd: maildir.user: %s\n", error);
+	if (geteuid() == 0 &&
+	    (privilege_find(check.config.user, check.config.group, &uid, &gid, &error) != 0 ||
+		privilege_become(uid, gid, &error) != 0)) {
+		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
 		config_free(&check.config);
 		return EX_CONFIG;
 	}

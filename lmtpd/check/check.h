@@ -5,15 +5,15 @@
 #include <stdbool.h>
 
 #include "lmtpd/config.h"
-#include "runtime/postfix.h"
-#include "runtime/report.h"
+#include "doctor/postconf.h"
+#include "doctor/report.h"
 
 struct check {
 	struct report report;
 	struct config config;
 	bool has_postfix;
 	bool is_fed; /* by that Postfix */
-	struct postfix postfix;
+	struct postconf postfix;
 };
 
 /* As the caller, who may be root: Postfix's configuration, Dovecot's, and the sockets. */

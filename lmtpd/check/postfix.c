@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What Postfix must be told so that mail reaches lmtpd, and does not come back. Postfix may be told
  * otherwise for a reason, so most of it is a warning. */
-#include "runtime/postfix.h"
+#include "doctor/postconf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +20,14 @@ struct route {
 	char transport[64];
 	const char *nexthop;
 	char destination[1024]; /* as socket: "unix:path" or "inet:host:port" */
-	struct postfix_service service;
+	struct postconf_service service;
 };
 
-static bool find_service(const struct postfix *postfix, struct route *route)
+static bool find_service(const struct postconf *postfix, struct route *route)
 {
 	const char *at = NULL;
 
-	while (postfix_next_service(postfix, &at, &route->service)) {
+	while (postconf_next_service(postfix, &at, &route->service)) {
 		if (strcmp(route->service.name, route->transport) == 0 &&
 		    strcmp(route->service.type, "unix") == 0) {
 			return true;
@@ -78,8 +78,8 @@ static void write_remedy(const struct check *check, char *remedy_r, size_t n)
 
 static void check_route(struct check *check)
 {
-	const char *value = postfix_get(&check->postfix, "virtual_transport");
-	char remedy[REPORT_TEXT_MAX], path[POSTFIX_PATH_MAX];
+	const char *value = postconf_get(&check->postfix, "virtual_transport");
+	char remedy[REPORT_TEXT_MAX], path[POSTCONF_PATH_MAX];
 	struct route route;
 
 	read_route(value, &route);
@@ -91,11 +91,11 @@ static void check_route(struct check *check)
 		report_warn(&check->report, "virtual_transport", remedy,
 		    "%s: that is Postfix's %s, not LMTP: no mail comes here by it", value,
 		    route.service.command);
-	} else if (!postfix_is_listed(&check->postfix, route.destination, route.service.is_chrooted,
-		       check->config.listen, check->config.n_listen)) {
+	} else if (!postconf_is_listed(&check->postfix, route.destination,
+		       route.service.is_chrooted, check->config.listen, check->config.n_listen)) {
 		snprintf(path, sizeof(path), "%s", route.destination + 5);
 		if (strncmp(route.destination, "unix:", 5) == 0) {
-			postfix_resolve(&check->postfix, route.destination + 5,
+			postconf_resolve(&check->postfix, route.destination + 5,
 			    route.service.is_chrooted, path, sizeof(path));
 		}
 		report_warn(&check->report, "virtual_transport", remedy,
@@ -111,12 +111,12 @@ static void check_route(struct check *check)
 
 static void check_maps(struct check *check)
 {
-	if (postfix_get(&check->postfix, "virtual_mailbox_domains")[0] == '\0') {
+	if (postconf_get(&check->postfix, "virtual_mailbox_domains")[0] == '\0') {
 		report_warn(&check->report, "virtual_mailbox_domains",
 		    "postconf -e 'virtual_mailbox_domains = "
 		    "mysql:/etc/postfix/mysql-virtual-mailbox-domains.cf' && postfix reload",
 		    "it is empty: Postfix takes no domain for one whose mail goes to lmtpd");
-	} else if (postfix_get(&check->postfix, "virtual_mailbox_maps")[0] == '\0') {
+	} else if (postconf_get(&check->postfix, "virtual_mailbox_maps")[0] == '\0') {
 		report_warn(&check->report, "virtual_mailbox_maps",
 		    "postconf -e 'virtual_mailbox_maps = "
 		    "mysql:/etc/postfix/mysql-virtual-mailbox-maps.cf' && postfix reload",
@@ -128,7 +128,7 @@ static void check_maps(struct check *check)
 static void check_limits(struct check *check)
 {
 	const struct lmtp_settings *ours = &check->config.lmtp;
-	const char *text = postfix_get(&check->postfix, "message_size_limit");
+	const char *text = postconf_get(&check->postfix, "message_size_limit");
 	unsigned long long theirs = strtoull(text, NULL, 10);
 
 	if (ours->message_size_limit != 0 && text[0] != '\0' &&
@@ -140,7 +140,7 @@ static void check_limits(struct check *check)
 		    theirs == 0 ? "any number of" : text,
 		    (unsigned long long)ours->message_size_limit);
 	}
-	text = postfix_get(&check->postfix, "lmtp_destination_recipient_limit");
+	text = postconf_get(&check->postfix, "lmtp_destination_recipient_limit");
 	theirs = strtoull(text, NULL, 10);
 	if (text[0] != '\0' && (theirs == 0 || theirs > ours->recipient_limit)) {
 		report_warn(&check->report, "recipient_limit",
@@ -154,7 +154,7 @@ static void check_limits(struct check *check)
 /* user+detail that Postfix lets in and lmtpd does not know would be returned. */
 static void check_delimiter(struct check *check)
 {
-	const char *theirs = postfix_get(&check->postfix, "recipient_delimiter");
+	const char *theirs = postconf_get(&check->postfix, "recipient_delimiter");
 	const char *ours = check->config.lmtp.recipient_delimiter;
 
 	if (strspn(theirs, ours) != strlen(theirs)) {
@@ -173,7 +173,7 @@ void check_postfix(struct check *check)
 		"mydestination", "message_size_limit", "lmtp_destination_recipient_limit",
 		"recipient_delimiter", NULL };
 
-	check->has_postfix = postfix_load(&check->postfix, names, &check->report);
+	check->has_postfix = postconf_load(&check->postfix, names, &check->report);
 	if (check->has_postfix) {
 		report_ok(&check->report, "postfix", "queue in %s, runs as %s",
 		    check->postfix.queue_directory, check->postfix.mail_owner);
@@ -202,7 +202,7 @@ static void leave_out(const char *list, const char *without, char *rest_r, size_
 
 static void check_list(struct check *check, const struct resolver *resolver, const char *name)
 {
-	const char *list = postfix_get(&check->postfix, name);
+	const char *list = postconf_get(&check->postfix, name);
 	char domain[ADDRESS_PART_MAX + 1], rest[1024], remedy[REPORT_TEXT_MAX];
 	unsigned n_looked_up = 0;
 	size_t n;

@@ -173,7 +173,8 @@ static void read_rows(struct rows *rows, enum directory_query query, const char 
 	struct directory_settings settings = rows->check->config.directory;
 	const char *text = settings_text(rows->check->config.settings, "mysql", key);
 	struct directory *directory = NULL;
-	char error[512] = "out of memory", remedy[256];
+	struct error error = { "out of memory" };
+	char remedy[256];
 	int result = -1;
 
 	rows->what = key;
@@ -183,12 +184,12 @@ static void read_rows(struct rows *rows, enum directory_query query, const char 
 	}
 	memset(settings.queries, 0, sizeof(settings.queries));
 	settings.queries[query] = text;
-	if (directory_check_settings(&settings, error, sizeof(error)) == 0) {
+	if (directory_check_settings(&settings, &error) == 0) {
 		directory = directory_new(&settings);
 	}
 	if (directory != NULL) {
 		result = directory_ask(directory, query, "", on_row, data);
-		snprintf(error, sizeof(error), "%s", directory_error(directory));
+		error_set(&error, "%s", directory_error(directory));
 	}
 	if (rows->accident != 0) {
 		report_warn(&rows->check->report, key,
@@ -201,7 +202,7 @@ static void read_rows(struct rows *rows, enum directory_query query, const char 
 		    "set mysql.%s to what lists yours, or to \"\" to leave it out; --check alone "
 		    "uses it",
 		    key);
-		report_warn(&rows->check->report, key, remedy, "%s", error);
+		report_warn(&rows->check->report, key, remedy, "%s", error.text);
 	} else if (result == 0) {
 		report_ok(&rows->check->report, key, "%lu rows looked at", rows->n);
 	}
@@ -223,7 +224,7 @@ static unsigned count_maps(const char *maps)
 static void check_alias_maps(struct check *check, unsigned long n_aliases)
 {
 	if (check->has_postfix && n_aliases > 0 &&
-	    count_maps(postfix_get(&check->postfix, "virtual_alias_maps")) == 0) {
+	    count_maps(postconf_get(&check->postfix, "virtual_alias_maps")) == 0) {
 		report_warn(&check->report, "virtual_alias_maps",
 		    "postconf -e 'virtual_alias_maps = "
 		    "mysql:/etc/postfix/mysql-virtual-alias-maps.cf' && postfix reload",
@@ -244,8 +245,9 @@ void check_rows(struct check *check, struct directory *directory)
 	rows = (struct rows){
 		.check = check,
 		.directory = directory,
-		.asks_aliases_first = !check->has_postfix || count_maps(postfix_get(&check->postfix,
-								 "virtual_alias_maps")) == 1,
+		.asks_aliases_first =
+		    !check->has_postfix ||
+		    count_maps(postconf_get(&check->postfix, "virtual_alias_maps")) == 1,
 	};
 	clock_gettime(CLOCK_MONOTONIC, &rows.deadline);
 	rows.deadline.tv_sec += ROWS_SECONDS_MAX;

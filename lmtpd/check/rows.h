@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "lmtpd/check/check.h"
-#include "lmtpd/resolver.h"
+#include "mail/resolver.h"
 #include "schema/directory.h"
 
 enum {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "lmtpd/check/check.h"
-#include "runtime/dovecot.h"
-#include "runtime/socket_check.h"
+#include "doctor/doveconf.h"
+#include "doctor/sockets.h"
 
 /* By the greeting. */
 static bool is_ours(const char *said, char *who_r, size_t n_who)
@@ -35,5 +35,5 @@ void check_sockets(struct check *check)
 	};
 
 	socket_check_run(&sockets, &check->report);
-	dovecot_check(&check->report, "lmtp", config->listen, config->n_listen);
+	doveconf_check(&check->report, "lmtp", config->listen, config->n_listen);
 }

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lmtpd/protocol/address.h"
+#include "base/utf8.h"
+#include "mail/address.h"
 
 static const char *const delimiter_sets[] = { "+", "", "-", "+-", "+.-_=" };
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/auth_model.h"
-#include "tests/fuzz/auth_run.h"
+#include "tests/models/auth_model.h"
+#include "tests/models/auth_run.h"
 
 enum {
 	HEADER = 3,

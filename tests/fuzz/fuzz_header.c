@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lmtpd/protocol/header.h"
-#include "lmtpd/protocol/line.h"
+#include "mail/header.h"
+#include "protocol/line.h"
 
 enum has {
 	HAS_MAILBOX = 1,

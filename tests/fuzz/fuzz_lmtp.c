@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/fuzz/lmtp_model.h"
+#include "tests/models/lmtp_model.h"
 
 enum {
 	HEADER = 4,

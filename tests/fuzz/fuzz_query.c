@@ -46,11 +46,11 @@ static char *write_template(const struct query *query)
 
 static void check_again(const struct query *query)
 {
-	char *template = write_template(query), error[256] = "";
+	char *template = write_template(query);
+	struct error error = { "" };
 	struct query again;
 
-	fuzz_require(
-	    query_init(&again, template, false, error, sizeof(error)) == 0, "it is a template");
+	fuzz_require(query_init(&again, template, false, &error) == 0, "it is a template");
 	fuzz_require(strcmp(again.sql, query->sql) == 0 &&
 			 again.n_parameters == query->n_parameters &&
 			 memcmp(again.parameters, query->parameters, query->n_parameters) == 0,
@@ -62,11 +62,11 @@ static void check_again(const struct query *query)
 static void check_query(const char *text)
 {
 	struct query query;
-	char error[256] = "";
-	int result = query_init(&query, text, false, error, sizeof(error));
+	struct error error = { "" };
+	int result = query_init(&query, text, false, &error);
 
 	if (result != 0) {
-		fuzz_require(result == -1 && error[0] != '\0', "a refusal has a reason");
+		fuzz_require(result == -1 && error.text[0] != '\0', "a refusal has a reason");
 		return;
 	}
 	fuzz_require(strlen(query.sql) <= strlen(text), "a statement is not longer");
@@ -78,8 +78,8 @@ static void check_query(const char *text)
 	if (query.n_parameters == 0) {
 		struct query keyed;
 
-		fuzz_require(query_init(&keyed, text, true, error, sizeof(error)) == -1,
-		    "who needs a key has one");
+		fuzz_require(
+		    query_init(&keyed, text, true, &error) == -1, "who needs a key has one");
 	}
 	query_deinit(&query);
 }

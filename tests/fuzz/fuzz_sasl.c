@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/base64.h"
-#include "auth/sasl.h"
-#include "tests/unit/auth/encode.h"
+#include "protocol/base64.h"
+#include "protocol/sasl.h"
+#include "tests/models/encode.h"
 
 enum {
 	HAS_INITIAL = 2,

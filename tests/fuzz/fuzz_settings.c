@@ -16,24 +16,19 @@
 /* Of the linker's --wrap: a configuration may name any file as that of its password, and reading
  * those would make a run depend on the machine, or wait for ever. */
 int __real_mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error);
+    struct mysql_settings *mysql, const struct settings *settings, struct error *error);
 int __wrap_mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error);
+    struct mysql_settings *mysql, const struct settings *settings, struct error *error);
 
 int __wrap_mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, char *error, size_t n_error)
+    struct mysql_settings *mysql, const struct settings *settings, struct error *error)
 {
 	if (settings_text(settings, "mysql", "password_file")[0] != '\0') {
 		*mysql = (struct mysql_settings){ .hosts = NULL };
-		snprintf(error, n_error, "mysql.password_file is not read here");
-		return -1;
+		return error_set(error, "mysql.password_file is not read here");
 	}
-	return __real_mysql_settings_load(mysql, settings, error, n_error);
+	return __real_mysql_settings_load(mysql, settings, error);
 }
-
-enum {
-	ERROR_MAX = 1024,
-};
 
 static char path[64];
 
@@ -92,13 +87,14 @@ static void check_config(const struct config *config)
 static void load(const void *bytes, size_t n, char *meaning_r, size_t n_meaning)
 {
 	struct config config;
-	char error[ERROR_MAX] = "";
+	struct error error = { "" };
 
 	write_file(bytes, n);
-	if (config_load(&config, path, error, sizeof(error)) != 0) {
-		fuzz_require(strncmp(error, path, strlen(path)) == 0 && error[strlen(path)] == ':',
+	if (config_load(&config, path, &error) != 0) {
+		fuzz_require(
+		    strncmp(error.text, path, strlen(path)) == 0 && error.text[strlen(path)] == ':',
 		    "an error names the file");
-		snprintf(meaning_r, n_meaning, "%s", error);
+		snprintf(meaning_r, n_meaning, "%s", error.text);
 		return;
 	}
 	check_config(&config);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ * doveconf prints blocks, one opening or closing brace or one "key = value" a line. */
+#include "doctor/doveconf.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor/command.h"
+
+/* Of sockets without a slash, Dovecot's base_dir. */
+static const char base[] = "/run/dovecot/";
+
+static const char *const listeners[] = { "unix_listener ", "inet_listener " };
+
+/* What is known of the listener that is being read. */
+struct reading {
+	bool has_lmtp;         /* among the protocols */
+	bool is_inet, is_open; /* within a listener */
+	char name[256];        /* of the socket's path, or of the listener */
+	char port[16];
+	bool is_off;
+};
+
+struct wanted {
+	struct report *report;
+	const char *service;
+	const char *const *listen;
+	size_t n_listen;
+};
+
+static bool is_listed(const struct wanted *wanted, const struct reading *reading, size_t *which_r)
+{
+	for (size_t i = 0; i < wanted->n_listen; i++) {
+		const char *ours = wanted->listen[i];
+		const char *port = strrchr(ours, ':');
+		bool is_inet = strncmp(ours, "inet:", 5) == 0;
+
+		*which_r = i;
+		if (is_inet == reading->is_inet &&
+		    strcmp(is_inet ? port + 1 : ours + 5,
+			is_inet ? reading->port : reading->name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void end_listener(const struct wanted *wanted, struct reading *reading)
+{
+	char remedy[512];
+	size_t which;
+
+	reading->is_open = false;
+	if (reading->is_off || !is_listed(wanted, reading, &which)) {
+		return;
+	}
+	snprintf(remedy, sizeof(remedy),
+	    "take it from service %s: cp /usr/share/doc/lmtpd/examples/dovecot/99-lmtpd.conf "
+	    "/etc/dovecot/conf.d/ && doveadm reload",
+	    wanted->service);
+	report_warn(wanted->report, "dovecot", remedy,
+	    "%s: Dovecot is configured to serve it too; while another program does, it will not "
+	    "start",
+	    wanted->listen[which]);
+}
+
+static void begin_block(struct reading *reading, const char *line)
+{
+	for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
+		size_t n = strlen(listeners[i]);
+
+		if (strncmp(line, listeners[i], n) == 0) {
+			line += n;
+			*reading = (struct reading){
+				.has_lmtp = reading->has_lmtp,
+				.is_open = true,
+				.is_inet = i == 1,
+			};
+			snprintf(reading->name, sizeof(reading->name), "%s%.*s",
+			    line[0] == '/' ? "" : base, (int)strcspn(line, " {"), line);
+		}
+	}
+}
+
+static void read_value(struct reading *reading, const char *line)
+{
+	if (strncmp(line, "protocols = ", 12) == 0) {
+		reading->has_lmtp = strstr(line, "lmtp") != NULL;
+	} else if (reading->is_open && strncmp(line, "mode = ", 7) == 0) {
+		reading->is_off = strtol(line + 7, NULL, 8) == 0;
+	} else if (reading->is_open && strncmp(line, "port = ", 7) == 0) {
+		snprintf(reading->port, sizeof(reading->port), "%s", line + 7);
+		reading->is_off = strtol(line + 7, NULL, 10) == 0;
+	}
+}
+
+static void read_line(const struct wanted *wanted, struct reading *reading, const char *line)
+{
+	size_t n;
+
+	line += strspn(line, " \t");
+	n = strlen(line);
+	if (n > 0 && line[n - 1] == '{') {
+		begin_block(reading, line);
+	} else if (strcmp(line, "}") == 0) {
+		if (reading->is_open) {
+			end_listener(wanted, reading);
+		}
+	} else {
+		read_value(reading, line);
+	}
+}
+
+static char *ask(const char *const *arguments, struct report *report)
+{
+	const struct command command = { "doveconf", arguments, NULL };
+	struct error error;
+	char *text;
+	int result = command_run(&command, &text, &error);
+
+	if (result != COMMAND_OK && result != COMMAND_ABSENT) {
+		/* Debian's files are closed to others, and some have no Dovecot to set up. */
+		report_ok(report, "dovecot", "not looked at: doveconf: %s%s", error.text,
+		    geteuid() == 0 ? "" : " (root may see more)");
+	}
+	return text;
+}
+
+void doveconf_check(
+    struct report *report, const char *service, const char *const *listen, size_t n_listen)
+{
+	char block[64];
+	const char *const protocols[] = { "protocols", NULL };
+	const char *const services[] = { block, NULL };
+	const struct wanted wanted = { report, service, listen, n_listen };
+	struct reading reading = { .is_open = false };
+	char *text, *rest = NULL;
+
+	snprintf(block, sizeof(block), "service/%s", service);
+	if (strcmp(service, "lmtp") == 0) {
+		text = ask(protocols, report);
+		if (text != NULL) {
+			read_value(&reading, text);
+			free(text);
+		}
+		if (!reading.has_lmtp) {
+			return; /* the service's listeners are not made */
+		}
+	}
+	text = ask(services, report);
+	for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		read_line(&wanted, &reading, line);
+	}
+	free(text);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * What postconf prints, one parameter or service a line, kept with its line ends made NUL. */
+#include "doctor/postconf.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor/command.h"
+
+enum {
+	NAMES_MAX = 20,
+};
+
+/* The line behind a line; NULL behind the last. The text ends in two NULs. */
+static const char *next_line(const char *line)
+{
+	line += strlen(line) + 1;
+	return *line == '\0' ? NULL : line;
+}
+
+static const char *first_line(const char *lines)
+{
+	return lines == NULL || *lines == '\0' ? NULL : lines;
+}
+
+/* Makes lines of a text, and room for the NUL behind the last. Empty ones would end it. */
+static char *split_lines(char *text)
+{
+	size_t n = 0;
+	char *lines = realloc(text, strlen(text) + 2);
+
+	if (lines == NULL) {
+		free(text);
+		return NULL;
+	}
+	for (const char *p = lines; *p != '\0'; p++) {
+		if (*p != '\n') {
+			lines[n++] = *p;
+		} else if (n > 0 && lines[n - 1] != '\0') {
+			lines[n++] = '\0';
+		}
+	}
+	lines[n] = '\0';
+	lines[n + 1] = '\0';
+	return lines;
+}
+
+/* The value of "name = value"; NULL if the line is of another name. */
+static const char *value_of(const char *line, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(line, name, n) != 0 || line[n] != ' ' || line[n + 1] != '=') {
+		return NULL;
+	}
+	line += n + 2;
+	return line + strspn(line, " \t");
+}
+
+static const char *find_value(const char *lines, const char *name)
+{
+	for (const char *line = first_line(lines); line != NULL; line = next_line(line)) {
+		const char *value = value_of(line, name);
+
+		if (value != NULL) {
+			return value;
+		}
+	}
+	return NULL;
+}
+
+const char *postconf_get(const struct postconf *postfix, const char *name)
+{
+	const char *value = find_value(postfix->parameters, name);
+
+	return value == NULL ? "" : value;
+}
+
+const char *postconf_get_override(
+    const struct postconf *postfix, const struct postconf_service *service, const char *name)
+{
+	char key[sizeof(service->name) + sizeof(service->type) + 128];
+
+	snprintf(key, sizeof(key), "%s/%s/%s", service->name, service->type, name);
+	return find_value(postfix->overrides, key);
+}
+
+/* Copies one word; returns what stands behind it. */
+static const char *take_word(const char *line, char *word_r, size_t n_word)
+{
+	size_t n;
+
+	line += strspn(line, " \t");
+	n = strcspn(line, " \t");
+	if (word_r != NULL) {
+		snprintf(word_r, n_word, "%.*s", (int)n, line);
+	}
+	return line + n;
+}
+
+bool postconf_next_service(
+    const struct postconf *postfix, const char **at, struct postconf_service *service_r)
+{
+	char chroot[4];
+	const char *line;
+
+	*at = *at == NULL ? first_line(postfix->services) : next_line(*at);
+	if (*at == NULL) {
+		return false;
+	}
+	line = take_word(*at, service_r->name, sizeof(service_r->name));
+	line = take_word(line, service_r->type, sizeof(service_r->type));
+	line = take_word(line, NULL, 0); /* private */
+	line = take_word(line, NULL, 0); /* unprivileged */
+	line = take_word(line, chroot, sizeof(chroot));
+	line = take_word(line, NULL, 0); /* wakeup */
+	line = take_word(line, NULL, 0); /* limit of processes */
+	take_word(line, service_r->command, sizeof(service_r->command));
+	/* "-": y before Postfix 3.0, and where its defaults are asked for. */
+	service_r->is_chrooted =
+	    chroot[0] == 'y' ||
+	    (chroot[0] == '-' && strcmp(postconf_get(postfix, "compatibility_level"), "0") == 0);
+	return true;
+}
+
+void postconf_resolve(
+    const struct postconf *postfix, const char *path, bool is_chrooted, char *path_r, size_t n_path)
+{
+	if (path[0] == '/' && !is_chrooted) {
+		snprintf(path_r, n_path, "%s", path);
+	} else {
+		snprintf(path_r, n_path, "%s%s%s", postfix->queue_directory,
+		    path[0] == '/' ? "" : "/", path);
+	}
+}
+
+/* With the directory as it is really called, if we may see it. */
+static void make_real(const char *path, char *real_r, size_t n_real)
+{
+	char directory[PATH_MAX], real[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	if (slash != NULL && (size_t)(slash - path) < sizeof(directory)) {
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+		if (realpath(directory[0] == '\0' ? "/" : directory, real) != NULL) {
+			snprintf(real_r, n_real, "%s%s", strcmp(real, "/") == 0 ? "" : real, slash);
+			return;
+		}
+	}
+	snprintf(real_r, n_real, "%s", path);
+}
+
+static bool is_same_path(const char *a, const char *b)
+{
+	char real_a[PATH_MAX + 256], real_b[PATH_MAX + 256];
+
+	make_real(a, real_a, sizeof(real_a));
+	make_real(b, real_b, sizeof(real_b));
+	return strcmp(real_a, real_b) == 0;
+}
+
+struct endpoint {
+	char host[256];
+	const char *port;
+};
+
+/* "host:port" and "[host]:port". */
+static bool split_endpoint(const char *text, struct endpoint *endpoint_r)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n;
+
+	if (colon == NULL) {
+		return false;
+	}
+	n = (size_t)(colon - text);
+	if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	}
+	snprintf(endpoint_r->host, sizeof(endpoint_r->host), "%.*s", (int)n, text);
+	endpoint_r->port = colon + 1;
+	return true;
+}
+
+static bool is_loopback(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+	       strcmp(host, "::1") == 0;
+}
+
+static bool is_same_endpoint(const char *theirs, const char *ours)
+{
+	struct endpoint a, b;
+
+	if (!split_endpoint(theirs, &a) || !split_endpoint(ours, &b) ||
+	    strcmp(a.port, b.port) != 0) {
+		return false;
+	}
+	return strcmp(a.host, b.host) == 0 || strcmp(b.host, "0.0.0.0") == 0 ||
+	       strcmp(b.host, "::") == 0 || (is_loopback(a.host) && is_loopback(b.host));
+}
+
+bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool is_chrooted,
+    const char *const *listen, size_t n_listen)
+{
+	char path[PATH_MAX];
+	bool is_inet = strncmp(socket, "inet:", 5) == 0;
+
+	if (!is_inet) {
+		postconf_resolve(postfix, strncmp(socket, "unix:", 5) == 0 ? socket + 5 : socket,
+		    is_chrooted, path, sizeof(path));
+	}
+	for (size_t i = 0; i < n_listen; i++) {
+		bool is_ours_inet = strncmp(listen[i], "inet:", 5) == 0;
+
+		if (is_inet == is_ours_inet &&
+		    (is_inet ? is_same_endpoint(socket + 5, listen[i] + 5)
+			     : is_same_path(path, listen[i] + 5))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Runs postconf. False if that did not go well, which is reported. */
+static bool ask(const char *const *arguments, char **lines_r, struct report *report)
+{
+	const struct command command = { "postconf", arguments, "MAIL_CONFIG" };
+	struct error error;
+	int result = command_run(&command, lines_r, &error);
+
+	if (result == COMMAND_OK) {
+		*lines_r = split_lines(*lines_r);
+		return *lines_r != NULL;
+	}
+	if (result == COMMAND_ABSENT) {
+		report_ok(report, "postfix", "not looked at: %s", error.text);
+	} else {
+		report_warn(report, "postfix",
+		    "see what \"postconf\" says; until then nothing of Postfix is checked",
+		    "postconf %s: %s", arguments[0], error.text);
+	}
+	return false;
+}
+
+/* postconf would take a second to complain. */
+static bool is_configured(struct report *report)
+{
+	const char *directory = getenv("MAIL_CONFIG");
+	char file[PATH_MAX];
+
+	snprintf(file, sizeof(file), "%s/main.cf", directory == NULL ? "/etc/postfix" : directory);
+	if (access(file, R_OK) == 0) {
+		return true;
+	}
+	if (errno == ENOENT || errno == ENOTDIR) {
+		report_ok(report, "postfix",
+		    "not looked at: there is no %s (MAIL_CONFIG names "
+		    "another directory)",
+		    file);
+	} else {
+		report_warn(report, "postfix", "run --check as root to see how Postfix is set up",
+		    "%s: %s", file, strerror(errno));
+	}
+	return false;
+}
+
+bool postconf_load(struct postconf *postfix, const char *const *names, struct report *report)
+{
+	static const char *const list_services[] = { "-M", NULL };
+	static const char *const list_overrides[] = { "-x", "-P", NULL };
+	const char *list[NAMES_MAX + 5] = { "-x", "queue_directory", "mail_owner",
+		"compatibility_level" };
+
+	*postfix = (struct postconf){ .parameters = NULL };
+	for (size_t i = 0; i < NAMES_MAX && names[i] != NULL; i++) {
+		list[i + 4] = names[i];
+	}
+	if (!is_configured(report) || !ask(list, &postfix->parameters, report) ||
+	    !ask(list_services, &postfix->services, report) ||
+	    !ask(list_overrides, &postfix->overrides, report)) {
+		postconf_free(postfix);
+		return false;
+	}
+	postfix->queue_directory = postconf_get(postfix, "queue_directory");
+	postfix->mail_owner = postconf_get(postfix, "mail_owner");
+	return true;
+}
+
+void postconf_free(struct postconf *postfix)
+{
+	free(postfix->parameters);
+	free(postfix->services);
+	free(postfix->overrides);
+	*postfix = (struct postconf){ .parameters = NULL };
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ * Two ways to print the same facts. What comes from outside is escaped in both. */
+#include "doctor/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+
+enum {
+	GRANTS_SHOWN = 5,
+};
+
+/* What is no UTF-8 becomes U+FFFD, the replacement character: JSON holds nothing else (RFC 8259 8.1). */
+static void print_json(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	putchar('"');
+	while (*p != '\0') {
+		size_t n = utf8_length((const char *)p, strnlen((const char *)p, 4));
+
+		if (n == 0) {
+			printf("\\ufffd");
+			p++;
+		} else if (*p < 0x20 || *p == 0x7f) {
+			printf("\\u%04x", *p++);
+		} else {
+			if (*p == '"' || *p == '\\') {
+				putchar('\\');
+			}
+			fwrite(p, 1, n, stdout);
+			p += n;
+		}
+	}
+	putchar('"');
+}
+
+/* A terminal would obey control characters, those of ISO 8859 among them. */
+static void print_text(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (*p != '\0') {
+		size_t n = utf8_length((const char *)p, strnlen((const char *)p, 4));
+
+		if (n == 0 || *p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0)) {
+			putchar('?');
+			p += n == 0 ? 1 : n;
+		} else {
+			fwrite(p, 1, n, stdout);
+			p += n;
+		}
+	}
+}
+
+static void print_member(const char *name, const char *value)
+{
+	printf("\"%s\":", name);
+	if (value == NULL) {
+		printf("null");
+	} else {
+		print_json(value);
+	}
+}
+
+static void print_comma(struct report *report)
+{
+	if (report->needs_comma) {
+		putchar(',');
+	}
+	report->needs_comma = true;
+}
+
+/* https://no-color.org, and terminals that can do nothing. */
+static bool wants_colour(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return (no_colour == NULL || no_colour[0] == '\0') && terminal != NULL &&
+	       terminal[0] != '\0' && strcmp(terminal, "dumb") != 0;
+}
+
+void report_begin(struct report *report, const char *name)
+{
+	report->needs_comma = false;
+	report->is_terminal = !report->is_json && isatty(STDOUT_FILENO) == 1;
+	report->has_colour = report->is_terminal && wants_colour();
+	if (report->is_json) {
+		printf("{\"%s\":[", name);
+	}
+}
+
+static const char *plural(unsigned n)
+{
+	return n == 1 ? "" : "s";
+}
+
+void report_end(struct report *report, int exit_code)
+{
+	const unsigned *n = report->n_checks;
+
+	if (report->is_json) {
+		printf("],\"exit\":%d}\n", exit_code);
+	} else if (report->is_terminal && n[REPORT_OK] + n[REPORT_WARN] + n[REPORT_FAIL] > 0) {
+		printf("%u ok, %u warning%s, %u failure%s\n", n[REPORT_OK], n[REPORT_WARN],
+		    plural(n[REPORT_WARN]), n[REPORT_FAIL], plural(n[REPORT_FAIL]));
+	}
+}
+
+static void print_check_json(struct report *report, const char *word, const char *what,
+    const char *detail, const char *remedy)
+{
+	print_comma(report);
+	putchar('{');
+	print_member("status", word);
+	putchar(',');
+	print_member("what", what);
+	putchar(',');
+	print_member("detail", detail);
+	putchar(',');
+	print_member("remedy", remedy);
+	putchar('}');
+}
+
+void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
+    const char *detail, const char *remedy)
+{
+	static const char *const words[] = { "ok", "warn", "FAIL" };
+	static const char *const colours[] = { "32", "33", "1;31" };
+
+	report->n_checks[status]++;
+	if (status == REPORT_FAIL && report->exit_code == 0) {
+		report->exit_code = exit_code;
+	}
+	if (report->is_json) {
+		print_check_json(report, words[status], what, detail, remedy);
+		return;
+	}
+	if (report->has_colour) {
+		printf("\033[%sm%-4s\033[0m  %s: ", colours[status], words[status], what);
+	} else {
+		printf("%-4s  %s: ", words[status], what);
+	}
+	print_text(detail);
+	if (remedy != NULL) {
+		printf("; remedy: ");
+		print_text(remedy);
+	}
+	putchar('\n');
+	/* The next one may take a while. */
+	fflush(stdout);
+}
+
+__attribute__((format(printf, 6, 0))) static void check_formatted(struct report *report,
+    enum report_status status, int exit_code, const char *what, const char *remedy,
+    const char *format, va_list arguments)
+{
+	char detail[REPORT_TEXT_MAX];
+
+	vsnprintf(detail, sizeof(detail), format, arguments);
+	report_check(report, status, exit_code, what, detail, remedy);
+}
+
+void report_ok(struct report *report, const char *what, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_formatted(report, REPORT_OK, 0, what, NULL, format, arguments);
+	va_end(arguments);
+}
+
+void report_warn(
+    struct report *report, const char *what, const char *remedy, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_formatted(report, REPORT_WARN, 0, what, remedy, format, arguments);
+	va_end(arguments);
+}
+
+void report_fail(struct report *report, int exit_code, const char *what, const char *remedy,
+    const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_formatted(report, REPORT_FAIL, exit_code, what, remedy, format, arguments);
+	va_end(arguments);
+}
+
+void report_grant(void *data, const char *privileges, const char *object, const char *revoke)
+{
+	struct report_grants *grants = data;
+	char remedy[REPORT_TEXT_MAX];
+
+	if (++grants->n <= GRANTS_SHOWN) {
+		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
+		    revoke);
+		report_warn(grants->report, "account", remedy, "it may do more than read: %s on %s",
+		    privileges, object);
+	}
+}
+
+void report_address(struct report *report, const char *address)
+{
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("address", address);
+		printf(",\"lookups\":[");
+		report->needs_comma = false;
+		return;
+	}
+	print_text(address);
+	putchar('\n');
+}
+
+void report_lookup(struct report *report, const char *table, const char *key, const char *found)
+{
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("table", table);
+		putchar(',');
+		print_member("key", key);
+		putchar(',');
+		print_member("found", found);
+		putchar('}');
+		return;
+	}
+	printf("  %-8s ", table);
+	print_text(key);
+	printf(": ");
+	print_text(found == NULL ? "no row" : found);
+	putchar('\n');
+}
+
+void report_mailboxes(struct report *report)
+{
+	if (report->is_json) {
+		printf("],\"mailboxes\":[");
+		report->needs_comma = false;
+	}
+}
+
+void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state)
+{
+	if (report->is_json) {
+		print_comma(report);
+		putchar('{');
+		print_member("mailbox", mailbox);
+		putchar(',');
+		print_member("path", path);
+		putchar(',');
+		print_member("state", state);
+		putchar('}');
+		return;
+	}
+	printf("  delivers to ");
+	print_text(path);
+	printf(" (");
+	print_text(state);
+	printf(")\n");
+}
+
+void report_reply(struct report *report, const char *reply, const char *note)
+{
+	if (report->is_json) {
+		printf("],");
+		print_member("reply", reply);
+		putchar(',');
+		print_member("note", note);
+		putchar('}');
+		report->needs_comma = true;
+		return;
+	}
+	if (note != NULL) {
+		printf("  note     ");
+		print_text(note);
+		putchar('\n');
+	}
+	printf("  reply    ");
+	print_text(reply);
+	putchar('\n');
+}

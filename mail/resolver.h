@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Who gets the mail: from an address to the mailboxes it leads to.
+ *
+ * Postfix has expanded aliases already, so a mailbox comes first. The first of these that has a row
+ * wins: mailbox local+detail@domain, alias local+detail@domain, mailbox local@domain, alias
+ * local@domain, alias @domain. A row counts only if it equals what was asked, byte for byte after
+ * ASCII-lower-casing both: the collations of MySQL match more than that.
+ *
+ * Blocking: it asks its source row by row, so it runs on the thread of a lane. It knows no MySQL. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mail/address.h"
+
+enum resolver_table {
+	RESOLVER_MAILBOX,
+	RESOLVER_ALIAS,
+	RESOLVER_DOMAIN,
+};
+
+enum {
+	RESOLVER_LEVEL_MAX = 10,    /* of aliases behind aliases */
+	RESOLVER_RESULT_MAX = 1000, /* destinations looked at for one recipient */
+};
+
+/* One row of an answer; see directory_row. */
+typedef int resolver_row(
+    void *data, const char *first, size_t n_first, const char *second, size_t n_second);
+
+/* Asks for a key and calls on_row for every row. 0, what on_row returned if not 0, or a negative
+ * accident. */
+typedef int resolver_ask(
+    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data);
+
+/* Told of every look-up: found is the row (or the list of destinations), NULL where there is none. */
+typedef void resolver_trace(
+    void *data, enum resolver_table table, const char *key, const char *found);
+
+struct resolver {
+	resolver_ask *ask;
+	void *source;
+	const char *delimiters; /* recipient_delimiter */
+	resolver_trace *trace;  /* NULL for none */
+	void *trace_data;
+};
+
+enum resolver_outcome {
+	RESOLVER_FOUND = 0,
+	RESOLVER_NO_MAILBOX, /* the domain is ours, the address is not */
+	RESOLVER_NO_DOMAIN,
+	RESOLVER_LOOP,      /* too many levels or results; the chain is in the note */
+	RESOLVER_ELSEWHERE, /* an alias leads to a domain that is not ours */
+	RESOLVER_BAD_ROW,   /* a query returns what can be no answer to it: the query is wrong */
+};
+
+/* What is wrong with destinations that were met on the way. */
+struct resolver_faults {
+	unsigned n_missing; /* in a domain of ours, without a row */
+	unsigned n_itself;  /* the alias leads to itself; nothing is wrong if that is a mailbox */
+	unsigned n_foreign; /* in a domain that is not ours */
+	unsigned n_bad;     /* no mail address */
+};
+
+struct resolution {
+	struct address *mailboxes; /* each as it stands in its row; no two are the same */
+	size_t n_mailboxes;
+	struct resolver_faults faults;
+	char note[512]; /* what an admin should know: destinations left out, the chain of a loop */
+};
+
+/* Returns a resolver_outcome, or a negative accident (-ENOMEM or what the source said).
+ * resolution_r must be given to resolution_deinit() in every case. */
+int resolver_resolve(const struct resolver *resolver, const struct address *address,
+    struct resolution *resolution_r);
+void resolution_deinit(struct resolution *resolution);
+
+/* Is the domain one of ours? Returns 0, RESOLVER_BAD_ROW or a negative accident. */
+int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_ours_r);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ * The grammar of commands (RFC 5321 4.1, RFC 2033, RFC 3030, RFC 1870, RFC 6152, RFC 6531).
+ * Whether a command may come now is the session machine's business. Pure. */
+#include "protocol/command.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct span {
+	const char *p;
+	size_t n;
+};
+
+static bool span_is(struct span span, const char *name)
+{
+	return span.n == strlen(name) && strncasecmp(span.p, name, span.n) == 0;
+}
+
+/* Takes the next word off the line; spaces divide. */
+static struct span next_word(struct span *rest)
+{
+	struct span word;
+
+	while (rest->n > 0 && rest->p[0] == ' ') {
+		rest->p++;
+		rest->n--;
+	}
+	word = *rest;
+	while (rest->n > 0 && rest->p[0] != ' ') {
+		rest->p++;
+		rest->n--;
+	}
+	word.n -= rest->n;
+	return word;
+}
+
+static bool has_more(struct span rest)
+{
+	return next_word(&rest).n > 0;
+}
+
+/* Digits only; a number too large for its type is UINT64_MAX: larger than any limit. */
+static bool parse_number(struct span word, uint64_t *number_r)
+{
+	*number_r = 0;
+	for (size_t i = 0; i < word.n; i++) {
+		unsigned digit = (unsigned)(word.p[i] - '0');
+
+		if (word.p[i] < '0' || word.p[i] > '9') {
+			return false;
+		}
+		if (*number_r > (UINT64_MAX - digit) / 10) {
+			*number_r = UINT64_MAX;
+		} else {
+			*number_r = *number_r * 10 + digit;
+		}
+	}
+	return word.n > 0;
+}
+
+static enum reply parse_mail_parameter(struct command *command, struct span name, struct span value)
+{
+	if (span_is(name, "SIZE")) { /* RFC 1870 */
+		return parse_number(value, &command->size) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
+	}
+	if (span_is(name, "BODY")) { /* RFC 6152; BINARYMIME (RFC 3030) was not announced */
+		return span_is(value, "7BIT") || span_is(value, "8BITMIME")
+			   ? REPLY_NONE
+			   : REPLY_UNKNOWN_PARAMETER;
+	}
+	if (span_is(name, "SMTPUTF8")) { /* RFC 6531 3.4: no value */
+		return value.n == 0 ? REPLY_NONE : REPLY_BAD_ARGUMENT;
+	}
+	return REPLY_UNKNOWN_PARAMETER;
+}
+
+/* ORCPT comes from clients that send it though DSN was not announced; nothing hangs on it. */
+static enum reply parse_rcpt_parameter(struct span name)
+{
+	return span_is(name, "ORCPT") ? REPLY_NONE : REPLY_UNKNOWN_PARAMETER;
+}
+
+static enum reply parse_parameters(struct command *command, struct span rest)
+{
+	struct span word;
+
+	if (rest.n > 0 && rest.p[0] != ' ') {
+		return REPLY_BAD_ARGUMENT;
+	}
+	while ((word = next_word(&rest)).n > 0) {
+		const char *equals = memchr(word.p, '=', word.n);
+		struct span name = word, value = { word.p, 0 };
+		enum reply reply;
+
+		if (equals != NULL) {
+			name.n = (size_t)(equals - word.p);
+			value = (struct span){ equals + 1, word.n - name.n - 1 };
+		}
+		reply = command->verb == VERB_MAIL ? parse_mail_parameter(command, name, value)
+						   : parse_rcpt_parameter(name);
+		if (reply != REPLY_NONE) {
+			return reply;
+		}
+	}
+	return REPLY_NONE;
+}
+
+/* "FROM:<path> parameters" and "TO:<path> parameters". */
+static enum reply parse_envelope(struct command *command, struct span rest, const char *label)
+{
+	size_t n_label = strlen(label), taken;
+
+	while (rest.n > 0 && rest.p[0] == ' ') {
+		rest.p++;
+		rest.n--;
+	}
+	if (rest.n < n_label || strncasecmp(rest.p, label, n_label) != 0) {
+		return REPLY_BAD_ARGUMENT;
+	}
+	rest.p += n_label;
+	rest.n -= n_label;
+	/* RFC 5321 3.3 has no space here, but senders that put one are common. */
+	while (rest.n > 0 && rest.p[0] == ' ') {
+		rest.p++;
+		rest.n--;
+	}
+	taken = path_parse(&command->path, rest.p, rest.n);
+	if (taken == 0) {
+		return command->verb == VERB_MAIL ? REPLY_BAD_SENDER : REPLY_BAD_MAILBOX;
+	}
+	return parse_parameters(command, (struct span){ rest.p + taken, rest.n - taken });
+}
+
+static enum reply parse_bdat(struct command *command, struct span rest)
+{
+	struct span last;
+
+	if (!parse_number(next_word(&rest), &command->size)) {
+		return REPLY_BAD_ARGUMENT;
+	}
+	last = next_word(&rest);
+	command->is_last = span_is(last, "LAST");
+	if ((last.n > 0 && !command->is_last) || has_more(rest)) {
+		return REPLY_BAD_ARGUMENT;
+	}
+	return REPLY_NONE;
+}
+
+static enum verb find_verb(struct span word)
+{
+	static const struct {
+		const char *name;
+		enum verb verb;
+	} verbs[] = {
+		{ "LHLO", VERB_LHLO },
+		{ "MAIL", VERB_MAIL },
+		{ "RCPT", VERB_RCPT },
+		{ "DATA", VERB_DATA },
+		{ "BDAT", VERB_BDAT },
+		{ "RSET", VERB_RSET },
+		{ "NOOP", VERB_NOOP },
+		{ "VRFY", VERB_VRFY },
+		{ "QUIT", VERB_QUIT },
+	};
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (span_is(word, verbs[i].name)) {
+			return verbs[i].verb;
+		}
+	}
+	return VERB_UNKNOWN;
+}
+
+enum reply command_parse(struct command *command_r, const char *line, size_t n)
+{
+	struct span rest = { line, n };
+	struct span argument;
+
+	*command_r = (struct command){ .verb = find_verb(next_word(&rest)) };
+	switch (command_r->verb) {
+	case VERB_UNKNOWN:
+		return REPLY_UNKNOWN_COMMAND;
+	case VERB_MAIL:
+		return parse_envelope(command_r, rest, "FROM:");
+	case VERB_RCPT:
+		return parse_envelope(command_r, rest, "TO:");
+	case VERB_BDAT:
+		return parse_bdat(command_r, rest);
+	case VERB_LHLO:
+		argument = next_word(&rest);
+		command_r->argument = argument.p;
+		command_r->n_argument = argument.n;
+		return argument.n > 0 && !has_more(rest) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
+	case VERB_DATA:
+	case VERB_RSET:
+	case VERB_QUIT:
+		return has_more(rest) ? REPLY_BAD_ARGUMENT : REPLY_NONE;
+	case VERB_NOOP: /* may carry a string, RFC 5321 4.1.1.9 */
+	case VERB_VRFY:
+		break;
+	}
+	return REPLY_NONE;
+}

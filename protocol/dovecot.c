@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT
+ * The protocol machine. A user's secrets pass through `line` and `sasl`; both are wiped as soon as
+ * they were used. FAIL never carries reason=: Postfix shows that to strangers. */
+#include "protocol/dovecot.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "protocol/base64.h"
+
+enum {
+	OUTPUT_MAX = 65536,
+	WORDS_MAX = 32,
+};
+
+struct word {
+	const char *p;
+	size_t n;
+};
+
+static bool word_is(struct word word, const char *text)
+{
+	return word.n == strlen(text) && memcmp(word.p, text, word.n) == 0;
+}
+
+/* Puts one line out, whole or not at all: its verb, an id, and what follows. */
+static void put_line(
+    struct dovecot *dovecot, const char *verb, uint32_t id, const char *label, const char *value)
+{
+	size_t n = strlen(verb) + strlen(label) + strlen(value) + 16;
+
+	if (dovecot->is_closed) { /* after a line that was lost, none may follow */
+		return;
+	}
+	if (dovecot->n_output + n > dovecot->output_cap) {
+		size_t cap = 2 * (dovecot->n_output + n);
+		char *grown = realloc(dovecot->output, cap);
+
+		if (grown == NULL) {
+			dovecot->is_closed = true;
+			return;
+		}
+		dovecot->output = grown;
+		dovecot->output_cap = cap;
+	}
+	dovecot->n_output += (size_t)snprintf(dovecot->output + dovecot->n_output, n,
+	    "%s\t%" PRIu32 "%s%s\n", verb, id, label, value);
+}
+
+/* Postfix takes the mechanisms before SPID; the other way round it believes to have found the wrong
+ * socket. */
+void dovecot_init(struct dovecot *dovecot, const struct dovecot_settings *settings)
+{
+	char rest[256] = "\t2";
+	size_t n = 2;
+
+	*dovecot = (struct dovecot){ .settings = settings };
+	STAILQ_INIT(&dovecot->requests);
+	for (int i = 0; i < SASL_MECHANISMS; i++) {
+		if (settings->mechanisms[i]) {
+			n += (size_t)snprintf(
+			    rest + n, sizeof(rest) - n, "\nMECH\t%s\tplaintext", sasl_name(i));
+		}
+	}
+	snprintf(rest + n, sizeof(rest) - n, "\nSPID\t%lu\nCUID\t%lu\nCOOKIE\t%s\nDONE",
+	    settings->pid, settings->connection, settings->cookie);
+	put_line(dovecot, "VERSION", 1, rest, "");
+}
+
+static void free_request(struct dovecot_request *request)
+{
+	if (request != NULL) {
+		sasl_deinit(&request->sasl);
+		free(request);
+	}
+}
+
+static void remove_request(struct dovecot *dovecot, struct dovecot_request *request)
+{
+	STAILQ_REMOVE(&dovecot->requests, request, dovecot_request, next);
+	dovecot->n_requests--;
+}
+
+static void wipe_line(struct dovecot *dovecot)
+{
+	if (dovecot->line != NULL) {
+		explicit_bzero(dovecot->line, DOVECOT_LINE_MAX);
+		free(dovecot->line);
+		dovecot->line = NULL;
+	}
+	dovecot->n_line = 0;
+	dovecot->is_line_long = false;
+}
+
+void dovecot_deinit(struct dovecot *dovecot)
+{
+	struct dovecot_request *request;
+
+	while ((request = STAILQ_FIRST(&dovecot->requests)) != NULL) {
+		remove_request(dovecot, request);
+		free_request(request);
+	}
+	free_request(dovecot->refused);
+	wipe_line(dovecot);
+	free(dovecot->output);
+	*dovecot = (struct dovecot){ .is_closed = true };
+}
+
+/* Values are tab-escaped by those who know how; Postfix does not unescape, so what would need it is
+ * left out of a reply. */
+static bool is_plain(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		if (*p < 0x20 || *p == 0x7f) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void put_fail(struct dovecot *dovecot, uint32_t id, const char *user)
+{
+	bool has_user = user != NULL && is_plain(user);
+
+	put_line(dovecot, "FAIL", id, has_user ? "\tuser=" : "", has_user ? user : "");
+}
+
+void dovecot_ok(struct dovecot *dovecot, struct dovecot_request *request, const char *user)
+{
+	if (!request->is_cancelled && is_plain(user)) {
+		put_line(dovecot, "OK", request->id, "\tuser=", user);
+	} else if (!request->is_cancelled) {
+		put_fail(dovecot, request->id, NULL);
+	}
+	remove_request(dovecot, request);
+	free_request(request);
+}
+
+void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request)
+{
+	if (!request->is_cancelled) {
+		put_fail(dovecot, request->id, request->sasl.user);
+	}
+	remove_request(dovecot, request);
+	free_request(request);
+}
+
+static size_t split(const char *line, size_t n, struct word *words)
+{
+	size_t n_words = 0;
+
+	for (;;) {
+		const char *tab = memchr(line, '\t', n);
+		size_t length = tab == NULL ? n : (size_t)(tab - line);
+
+		words[n_words++] = (struct word){ line, length };
+		if (tab == NULL || n_words == WORDS_MAX) {
+			return n_words;
+		}
+		line += length + 1;
+		n -= length + 1;
+	}
+}
+
+static bool parse_id(struct word word, uint32_t *id_r)
+{
+	uint64_t id = 0;
+
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] < '0' || word.p[i] > '9') {
+			return false;
+		}
+		id = id * 10 + (uint64_t)(word.p[i] - '0');
+		if (id > UINT32_MAX) {
+			return false;
+		}
+	}
+	*id_r = (uint32_t)id;
+	return word.n > 0;
+}
+
+static struct dovecot_request *find_request(struct dovecot *dovecot, uint32_t id)
+{
+	struct dovecot_request *request;
+
+	STAILQ_FOREACH (request, &dovecot->requests, next) {
+		if (request->id == id && !request->is_cancelled) {
+			return request;
+		}
+	}
+	return NULL;
+}
+
+/* Forgets requests whose clients went away between challenge and response: those that are too old,
+ * and the oldest until no more than n_allowed requests are left. */
+static void forget_abandoned(struct dovecot *dovecot, uint64_t now, size_t n_allowed)
+{
+	struct dovecot_request *request = STAILQ_FIRST(&dovecot->requests), *next;
+
+	for (; request != NULL; request = next) {
+		next = STAILQ_NEXT(request, next);
+		if (!request->is_out &&
+		    (dovecot->n_requests > n_allowed ||
+			now - request->time >= (uint64_t)DOVECOT_ABANDONED_SECONDS * 1000)) {
+			remove_request(dovecot, request);
+			free_request(request);
+		}
+	}
+}
+
+/* Fails a request and hands it to the edge for its log line. */
+static void refuse(struct dovecot *dovecot, struct dovecot_request *request, const char *reason,
+    struct dovecot_step *step)
+{
+	put_fail(dovecot, request->id, request->sasl.user);
+	remove_request(dovecot, request);
+	dovecot->refused = request;
+	*step = (struct dovecot_step){ DOVECOT_REFUSED, request, reason };
+}
+
+/* Takes a response in base64 (text == NULL: none) to the mechanism. */
+static void respond(struct dovecot *dovecot, struct dovecot_request *request, const char *text,
+    size_t n, struct dovecot_step *step)
+{
+	unsigned char *decoded = malloc(n / 4 * 3 + 1);
+	const char *challenge;
+	ssize_t n_decoded = 0;
+	int outcome = -ENOMEM;
+
+	if (decoded != NULL) {
+		n_decoded = text == NULL ? 0 : base64_decode(decoded, text, n);
+		outcome = n_decoded < 0
+			      ? SASL_INVALID
+			      : sasl_step(&request->sasl, text == NULL ? NULL : (char *)decoded,
+				    (size_t)n_decoded, &challenge);
+		explicit_bzero(decoded, n / 4 * 3 + 1);
+		free(decoded);
+	}
+	switch (outcome) {
+	case SASL_DONE:
+		request->is_out = true;
+		*step = (struct dovecot_step){ DOVECOT_VERIFY, request, NULL };
+		break;
+	case SASL_CONTINUE:
+		/* The TAB stands even before an empty challenge: Postfix misses it else. */
+		put_line(dovecot, "CONT", request->id, "\t", challenge);
+		break;
+	case SASL_INVALID:
+		refuse(dovecot, request,
+		    n_decoded < 0 ? "response is not base64" : "response is malformed", step);
+		break;
+	default:
+		dovecot->is_closed = true;
+	}
+}
+
+static bool parse_parameter(struct word word, const char *name, struct word *value_r)
+{
+	size_t n = strlen(name);
+
+	if (word.n < n || memcmp(word.p, name, n) != 0) {
+		return false;
+	}
+	*value_r = (struct word){ word.p + n, word.n - n };
+	return true;
+}
+
+static void keep_rip(struct dovecot_request *request, struct word value)
+{
+	if (value.n <= DOVECOT_RIP_MAX) {
+		memcpy(request->rip, value.p, value.n);
+		request->rip[value.n] = '\0';
+	}
+}
+
+/* An empty response is spelled "resp==" by clients before version 1.2, to whom "resp=" is none. */
+static struct word read_response(const struct dovecot *dovecot, struct word value)
+{
+	if (value.n == 1 && value.p[0] == '=') {
+		return (struct word){ "", 0 };
+	}
+	return value.n == 0 && dovecot->minor < 2 ? (struct word){ NULL, 0 } : value;
+}
+
+/* AUTH id mechanism parameters... resp= */
+static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_words, uint64_t now,
+    struct dovecot_step *step)
+{
+	struct dovecot_request *request;
+	struct word value, response = { NULL, 0 };
+	enum sasl_mechanism mechanism;
+	uint32_t id;
+
+	if (n_words < 3 || !parse_id(words[1], &id)) {
+		return; /* nothing that an answer could be addressed to */
+	}
+	request = find_request(dovecot, id);
+	if (request != NULL && !request->is_out) { /* the client has begun anew */
+		remove_request(dovecot, request);
+		free_request(request);
+		request = NULL;
+	}
+	forget_abandoned(dovecot, now, DOVECOT_REQUESTS_MAX - 1);
+	if (request != NULL || dovecot->n_requests >= DOVECOT_REQUESTS_MAX) {
+		put_fail(dovecot, id, NULL);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	if (request == NULL) {
+		dovecot->is_closed = true;
+		return;
+	}
+	request->id = id;
+	request->time = now;
+	STAILQ_INSERT_TAIL(&dovecot->requests, request, next);
+	dovecot->n_requests++;
+	for (size_t i = 3; i < n_words; i++) {
+		if (parse_parameter(words[i], "rip=", &value)) {
+			keep_rip(request, value);
+		} else if (parse_parameter(words[i], "resp=", &value)) {
+			response = read_response(dovecot, value);
+		}
+	}
+	mechanism = sasl_find(words[2].p, words[2].n);
+	sasl_init(&request->sasl, mechanism);
+	if (mechanism == SASL_MECHANISMS || !dovecot->settings->mechanisms[mechanism]) {
+		refuse(dovecot, request, "mechanism is not offered", step);
+		return;
+	}
+	respond(dovecot, request, response.p, response.n, step);
+}
+
+/* CONT id response */
+static void on_cont(struct dovecot *dovecot, const struct word *words, size_t n_words, uint64_t now,
+    struct dovecot_step *step)
+{
+	struct dovecot_request *request;
+	uint32_t id;
+
+	if (n_words < 2 || !parse_id(words[1], &id)) {
+		return;
+	}
+	request = find_request(dovecot, id);
+	if (request != NULL && request->is_out) {
+		return; /* it has all it needs; its answer is on the way */
+	}
+	if (request == NULL || now - request->time >= (uint64_t)DOVECOT_ABANDONED_SECONDS * 1000) {
+		forget_abandoned(dovecot, now, DOVECOT_REQUESTS_MAX);
+		put_fail(dovecot, id, NULL);
+		return;
+	}
+	request->time = now;
+	respond(
+	    dovecot, request, n_words > 2 ? words[2].p : "", n_words > 2 ? words[2].n : 0, step);
+}
+
+static void on_cancel(struct dovecot *dovecot, const struct word *words, size_t n_words)
+{
+	struct dovecot_request *request;
+	uint32_t id;
+
+	if (n_words < 2 || !parse_id(words[1], &id) ||
+	    (request = find_request(dovecot, id)) == NULL) {
+		return;
+	}
+	if (request->is_out) {
+		request->is_cancelled = true;
+		return;
+	}
+	remove_request(dovecot, request);
+	free_request(request);
+}
+
+/* VERSION major minor: another major is another protocol. */
+static void on_version(
+    struct dovecot *dovecot, const struct word *words, size_t n_words, struct dovecot_step *step)
+{
+	uint32_t minor;
+
+	if (n_words < 2 || !word_is(words[1], "1")) {
+		dovecot->is_closed = true;
+		step->reason = "client speaks another version of the protocol";
+	} else if (n_words > 2 && parse_id(words[2], &minor)) {
+		dovecot->minor = minor;
+	}
+}
+
+static void on_line(struct dovecot *dovecot, const char *line, size_t n, bool is_long, uint64_t now,
+    struct dovecot_step *step)
+{
+	struct word words[WORDS_MAX];
+	size_t n_words = split(line, n, words);
+	uint32_t id;
+
+	if (is_long) {
+		/* Its start is here: enough to tell whom to fail. */
+		if (n_words > 2 && (word_is(words[0], "AUTH") || word_is(words[0], "CONT")) &&
+		    parse_id(words[1], &id)) {
+			on_cancel(dovecot, words, n_words);
+			put_fail(dovecot, id, NULL);
+		}
+	} else if (word_is(words[0], "AUTH")) {
+		on_auth(dovecot, words, n_words, now, step);
+	} else if (word_is(words[0], "CONT")) {
+		on_cont(dovecot, words, n_words, now, step);
+	} else if (word_is(words[0], "CANCEL")) {
+		on_cancel(dovecot, words, n_words);
+	} else if (word_is(words[0], "VERSION")) {
+		on_version(dovecot, words, n_words, step);
+	}
+	/* CPID, and whatever later versions say, is of no concern here. */
+}
+
+/* Keeps a part of a line; of a line that is too long its start. */
+static void store(struct dovecot *dovecot, const char *in, size_t n)
+{
+	size_t room = DOVECOT_LINE_MAX - dovecot->n_line;
+
+	if (n == 0) {
+		return;
+	}
+	if (dovecot->line == NULL && (dovecot->line = malloc(DOVECOT_LINE_MAX)) == NULL) {
+		dovecot->is_closed = true;
+		return;
+	}
+	if (n > room) {
+		dovecot->is_line_long = true;
+		n = room;
+	}
+	memcpy(dovecot->line + dovecot->n_line, in, n);
+	dovecot->n_line += n;
+}
+
+size_t dovecot_feed(
+    struct dovecot *dovecot, const char *in, size_t n, uint64_t now, struct dovecot_step *step_r)
+{
+	size_t taken = 0;
+
+	*step_r = (struct dovecot_step){ .want = DOVECOT_INPUT };
+	free_request(dovecot->refused);
+	dovecot->refused = NULL;
+	while (taken < n && step_r->want == DOVECOT_INPUT && !dovecot->is_closed) {
+		const char *lf = memchr(in + taken, '\n', n - taken);
+		size_t length = lf == NULL ? n - taken : (size_t)(lf - in) - taken;
+
+		if (dovecot->n_output > OUTPUT_MAX) {
+			step_r->want = DOVECOT_FLUSH;
+			break;
+		}
+		/* The LF counts: whether a line is too long must not hang on where it was cut. */
+		store(dovecot, in + taken, length + (lf != NULL));
+		taken += length + (lf != NULL);
+		if (lf != NULL && dovecot->line != NULL && !dovecot->is_closed) {
+			on_line(dovecot, dovecot->line,
+			    dovecot->n_line - (dovecot->is_line_long ? 0 : 1),
+			    dovecot->is_line_long, now, step_r);
+			wipe_line(dovecot);
+		}
+	}
+	if (dovecot->is_closed) {
+		step_r->want = DOVECOT_CLOSE;
+		step_r->reason = step_r->reason != NULL ? step_r->reason : "out of memory";
+	}
+	return taken;
+}
+
+const char *dovecot_output(const struct dovecot *dovecot, size_t *n_r)
+{
+	*n_r = dovecot->n_output;
+	return dovecot->output;
+}
+
+void dovecot_sent(struct dovecot *dovecot, size_t n)
+{
+	dovecot->n_output -= n;
+	memmove(dovecot->output, dovecot->output + n, dovecot->n_output);
+	if (dovecot->n_output == 0) {
+		free(dovecot->output);
+		dovecot->output = NULL;
+		dovecot->output_cap = 0;
+	}
+}

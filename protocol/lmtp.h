@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ * The session machine of LMTP (RFC 2033): fed with bytes, it asks for work and is given outcomes.
+ * It knows no socket, clock, thread or database, and what it puts out does not depend on how its
+ * input was cut. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "mail/address.h"
+#include "protocol/body.h"
+#include "protocol/line.h"
+#include "protocol/output.h"
+#include "protocol/reply.h"
+
+enum {
+	/* Recipients that are looked up at the same time in one session. */
+	LMTP_LOOKUP_MAX = 64,
+	/* Refused commands in a row after which a session is closed. */
+	LMTP_ERROR_MAX = 20,
+};
+
+struct lmtp_settings {
+	const char *hostname;
+	const char *recipient_delimiter;
+	uint64_t message_size_limit; /* bytes as sent, 0 = none */
+	size_t recipient_limit;
+};
+
+/* One RCPT. The machine owns it, from LMTP_RECIPIENT until the transaction ends; the edge may hang
+ * its own data on it, and gets it back by the release function. */
+struct lmtp_recipient {
+	STAILQ_ENTRY(lmtp_recipient) next;
+	struct address address; /* unquoted, in the client's case */
+	enum reply reply; /* REPLY_NONE while it is looked up; then of RCPT; then of the data */
+	void *data;       /* the edge's */
+	char text[];      /* as the client wrote it, for replies */
+};
+STAILQ_HEAD(lmtp_recipients, lmtp_recipient);
+
+/* What the edge hears of recipients outside of the steps. */
+struct lmtp_callbacks {
+	void *context;
+	/* A RCPT, or the data for an accepted one, was refused by the machine or by an outcome;
+	 * recipient->reply says with what. */
+	void (*refused)(void *context, const struct lmtp_recipient *recipient);
+	void (*release)(void *data); /* frees a recipient's data */
+};
+
+/* What the machine wants next. */
+enum lmtp_want {
+	LMTP_INPUT, /* all input is used up: feed more */
+	LMTP_FLUSH, /* send the output before feeding more: the client does not read its replies */
+	LMTP_RECIPIENT, /* look up step.recipient, feed on at once; outcome: lmtp_recipient_done() */
+	LMTP_WAIT,      /* nothing can go on before an outcome that is still owed */
+	LMTP_BEGIN,     /* the recipients are final, the body comes next */
+	LMTP_BODY,      /* step.n_body bytes of the message lie in the body buffer */
+	LMTP_DELIVER, /* the body is complete (step.n_body more bytes lie in the buffer): set the reply
+	                 * of every accepted recipient, then call lmtp_delivered() */
+	LMTP_ABANDON, /* a transaction that had begun its body ends without delivery: drop it */
+	LMTP_CLOSE,   /* send the output, then close */
+};
+
+struct lmtp_step {
+	enum lmtp_want want;
+	struct lmtp_recipient *recipient;
+	size_t n_body;
+};
+
+enum lmtp_phase {
+	LMTP_PHASE_COMMAND,
+	LMTP_PHASE_BODY,    /* DATA, or within a BDAT chunk */
+	LMTP_PHASE_DISCARD, /* within a BDAT chunk that was refused */
+	LMTP_PHASE_DELIVERING,
+	LMTP_PHASE_CLOSED,
+};
+
+struct lmtp {
+	const struct lmtp_settings *settings;
+	const struct lmtp_callbacks *callbacks;
+	enum lmtp_phase phase;
+	bool has_lhlo;
+	bool is_shutting_down;
+	bool is_out_of_memory;
+	struct line line; /* the command that is coming in */
+	unsigned n_errors;
+
+	/* the transaction: from MAIL to the replies after the data */
+	char *lhlo;
+	char *sender; /* NULL: no transaction */
+	unsigned n_transactions;
+	struct lmtp_recipients attempts;   /* RCPTs whose reply has not been put out, in order */
+	struct lmtp_recipients recipients; /* accepted ones, in order */
+	size_t n_attempts, n_recipients;
+
+	/* its body */
+	struct body body;
+	bool has_begun;
+	bool is_chunked, is_last_chunk;
+	bool is_too_big;
+	uint64_t n_chunk; /* bytes that the chunk still has */
+
+	struct output output;
+};
+
+/* Puts the greeting out. settings and callbacks must outlive the machine. */
+void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings,
+    const struct lmtp_callbacks *callbacks);
+void lmtp_deinit(struct lmtp *lmtp);
+
+/* Feeds in[0..n) and returns how much of it was taken; feed the rest again after the step is dealt
+ * with (also with n = 0, until the step is LMTP_INPUT, LMTP_WAIT or LMTP_CLOSE).
+ * body[0..body_cap), 2 bytes at least, takes the decoded message. */
+size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t body_cap,
+    struct lmtp_step *step_r);
+
+/* The outcome of a look-up: REPLY_RECIPIENT_OK or a reply that refuses. */
+void lmtp_recipient_done(struct lmtp *lmtp, struct lmtp_recipient *recipient, enum reply reply);
+
+/* All replies of the data are set; a recipient whose reply was forgotten is answered with 451.
+ * @id stands in the reply of those that were saved. */
+void lmtp_delivered(struct lmtp *lmtp, const char *id);
+
+/* What RCPT for a path is answered without a look-up: REPLY_NONE when it needs one. */
+enum reply lmtp_check_path(
+    const struct lmtp_settings *settings, const struct path *path, struct address *address_r);
+
+/* From now on the session ends between transactions (421): with the end of the one under way, or of
+ * one that begins yet, or with any other command. */
+void lmtp_shut_down(struct lmtp *lmtp);
+
+/* The client was silent for too long, or for a moment after lmtp_shut_down(). */
+void lmtp_time_out(struct lmtp *lmtp);
+
+const char *lmtp_output(const struct lmtp *lmtp, size_t *n_r);
+void lmtp_sent(struct lmtp *lmtp, size_t n);
+
+/* Is a message on its way (from DATA to its replies)? */
+bool lmtp_is_in_body(const struct lmtp *lmtp);
+
+/* Is an envelope or a message on its way? */
+bool lmtp_is_in_transaction(const struct lmtp *lmtp);

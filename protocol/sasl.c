@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ * PLAIN and LOGIN. Secrets live in memory of their own, which is wiped before it is freed. */
+#include "protocol/sasl.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const names[SASL_MECHANISMS] = {
+	[SASL_PLAIN] = "PLAIN",
+	[SASL_LOGIN] = "LOGIN",
+};
+
+const char *sasl_name(enum sasl_mechanism mechanism)
+{
+	return mechanism < SASL_MECHANISMS ? names[mechanism] : "";
+}
+
+enum sasl_mechanism sasl_find(const char *name, size_t n)
+{
+	int i = 0;
+
+	while (
+	    i < SASL_MECHANISMS && (strlen(names[i]) != n || strncasecmp(names[i], name, n) != 0)) {
+		i++;
+	}
+	return (enum sasl_mechanism)i;
+}
+
+void sasl_init(struct sasl *sasl, enum sasl_mechanism mechanism)
+{
+	*sasl = (struct sasl){ .mechanism = mechanism };
+}
+
+static void wipe(char *text)
+{
+	if (text != NULL) {
+		explicit_bzero(text, strlen(text));
+		free(text);
+	}
+}
+
+void sasl_deinit(struct sasl *sasl)
+{
+	wipe(sasl->user);
+	wipe(sasl->password);
+	*sasl = (struct sasl){ .user = NULL };
+}
+
+/* Names go into queries, logs and replies: no control bytes, whatever the mechanism allows. */
+static bool is_user(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+			return false;
+		}
+	}
+	return n > 0 && n <= SASL_USER_MAX;
+}
+
+static int keep(char **kept_r, const char *text, size_t n)
+{
+	*kept_r = strndup(text, n);
+	return *kept_r == NULL ? -ENOMEM : SASL_DONE;
+}
+
+static int keep_user(struct sasl *sasl, const char *text, size_t n)
+{
+	return is_user(text, n) ? keep(&sasl->user, text, n) : SASL_INVALID;
+}
+
+static int keep_password(struct sasl *sasl, const char *text, size_t n)
+{
+	if (n > SASL_PASSWORD_MAX || memchr(text, '\0', n) != NULL) {
+		return SASL_INVALID;
+	}
+	return keep(&sasl->password, text, n);
+}
+
+/* authzid NUL authcid NUL password. Acting for somebody else is not offered: the first must be
+ * empty or the same as the second. */
+static int step_plain(struct sasl *sasl, const char *response, size_t n)
+{
+	const char *user = memchr(response, '\0', n), *password;
+	size_t n_authzid, n_user;
+	int result;
+
+	if (user == NULL) {
+		return SASL_INVALID;
+	}
+	n_authzid = (size_t)(user - response);
+	user++;
+	password = memchr(user, '\0', n - n_authzid - 1);
+	if (password == NULL) {
+		return SASL_INVALID;
+	}
+	n_user = (size_t)(password - user);
+	if (n_authzid > 0 && (n_authzid != n_user || memcmp(response, user, n_user) != 0)) {
+		return SASL_INVALID;
+	}
+	result = keep_user(sasl, user, n_user);
+	return result != SASL_DONE ? result
+				   : keep_password(sasl, password + 1, n - n_authzid - n_user - 2);
+}
+
+static int step_login(struct sasl *sasl, const char *response, size_t n, const char **challenge_r)
+{
+	int result;
+
+	if (sasl->user != NULL) {
+		return keep_password(sasl, response, n);
+	}
+	/* An empty initial response is none: the name is asked for. */
+	if (n == 0 && sasl->n_steps == 1) {
+		*challenge_r = "VXNlcm5hbWU6"; /* "Username:" */
+		return SASL_CONTINUE;
+	}
+	result = keep_user(sasl, response, n);
+	*challenge_r = "UGFzc3dvcmQ6"; /* "Password:" */
+	return result == SASL_DONE ? SASL_CONTINUE : result;
+}
+
+int sasl_step(struct sasl *sasl, const char *response, size_t n, const char **challenge_r)
+{
+	*challenge_r = "";
+	sasl->n_steps++;
+	if (sasl->mechanism == SASL_LOGIN) {
+		return step_login(sasl, response == NULL ? "" : response, n, challenge_r);
+	}
+	if (response == NULL) {
+		return sasl->n_steps == 1 ? SASL_CONTINUE : SASL_INVALID;
+	}
+	return step_plain(sasl, response, n);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * The client of the control socket. The daemon writes the document; here it is only carried to
+ * stdout, without what could steer a terminal: the daemon's user is not trusted with root's. */
+#include "status/ask.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	ANSWER_MAX = 1 << 20,
+	PATIENCE = 10, /* seconds, to send, for each piece of the answer, and about that for all */
+};
+
+static volatile sig_atomic_t has_to_end;
+
+static void on_signal(int number)
+{
+	has_to_end = 1;
+}
+
+unsigned ask_take_seconds(const char *text, int argc, char **argv)
+{
+	char *end;
+	unsigned long seconds;
+
+	if (text == NULL && optind < argc) {
+		text = argv[optind++];
+	}
+	if (text == NULL) {
+		return ASK_SECONDS;
+	}
+	if (text[0] < '1' || text[0] > '9') {
+		return 0;
+	}
+	seconds = strtoul(text, &end, 10);
+	return *end != '\0' || seconds > ASK_SECONDS_MAX ? 0 : (unsigned)seconds;
+}
+
+static int connect_to(const char *path)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static time_t monotonic_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* One question and its answer, NUL-terminated. Returns its length or a negative errno. */
+static ssize_t ask_once(const char *path, const char *request, char *answer)
+{
+	size_t n = 0, n_request = strlen(request);
+	time_t deadline = monotonic_seconds() + PATIENCE;
+	int fd = connect_to(path);
+	ssize_t result;
+
+	if (fd < 0) {
+		return fd;
+	}
+	/* Who may not ask is told so and closed upon, perhaps before this is sent. */
+	(void)!send(fd, request, n_request, MSG_NOSIGNAL);
+	while ((result = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0)) > 0) {
+		n += (size_t)result;
+		if (monotonic_seconds() > deadline) { /* drop by drop */
+			result = -1;
+			errno = EAGAIN;
+			break;
+		}
+	}
+	if (result == 0 || errno == ECONNRESET) {
+		result = n > 0 ? (ssize_t)n : -ENODATA;
+	} else {
+		result = -errno;
+	}
+	close(fd);
+	answer[n] = '\0';
+	return result;
+}
+
+static int explain(const struct ask *ask, int error)
+{
+	if (error == -EINTR && has_to_end) {
+		return EX_OK;
+	}
+	if (error == -EACCES || error == -EPERM) {
+		fprintf(stderr,
+		    "%s: %s: %s; only root and the user that %s runs as may ask: try it as root\n",
+		    ask->program, ask->path, strerror(-error), ask->program);
+		return EX_NOPERM;
+	}
+	if (error == -EAGAIN || error == -ENODATA) {
+		fprintf(stderr,
+		    "%s: %s: no answer; %s hangs, or is just ending: try again, or see its log\n",
+		    ask->program, ask->path, ask->program);
+		return EX_UNAVAILABLE;
+	}
+	fprintf(stderr,
+	    "%s: %s: %s; is %s running, with control = \"%s\" as in %s? If it is, its log has a "
+	    "line event=control that says why nobody answers\n",
+	    ask->program, ask->path, strerror(-error), ask->program, ask->path, ask->config);
+	return EX_UNAVAILABLE;
+}
+
+static int print(const struct ask *ask, const char *answer, size_t n)
+{
+	if (strncmp(answer, "error: ", 7) == 0) {
+		fprintf(stderr, "%s: %s: ", ask->program, ask->path);
+		for (size_t i = 0; i < n; i++) {
+			fputc(answer[i] >= ' ' && answer[i] < 0x7f ? answer[i] : ' ', stderr);
+		}
+		fputc('\n', stderr);
+		return strstr(answer, "may ask") != NULL ? EX_NOPERM : EX_PROTOCOL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		char c = answer[i];
+
+		putchar((c >= ' ' && c < 0x7f) || c == '\n' ? c : '?');
+	}
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+static int watch(const struct ask *ask, char *answer)
+{
+	const struct timespec pause = { .tv_sec = ask->seconds };
+	const struct sigaction action = { .sa_handler = on_signal };
+	bool is_terminal = isatty(STDOUT_FILENO), is_first = true;
+	struct timespec now;
+	char request[64];
+	int result = EX_OK;
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	/* A number that no other watcher has. */
+	snprintf(request, sizeof(request), "watch %" PRIu64 "\n",
+	    (uint64_t)now.tv_sec * 1000000000 % 1000000000000000u + (uint64_t)now.tv_nsec);
+	while (!has_to_end && result != EX_IOERR) {
+		ssize_t n = ask_once(ask->path, request, answer);
+
+		if (is_terminal) {
+			fputs("\033[H\033[2J\033[3J", stdout);
+			fflush(stdout);
+		} else if (!is_first) {
+			putchar('\n');
+		}
+		result = n < 0 ? explain(ask, (int)n) : print(ask, answer, (size_t)n);
+		if (is_first && result != EX_OK) {
+			return result;
+		}
+		is_first = false; /* from now on it may come back: a restart */
+		if (!has_to_end) {
+			nanosleep(&pause, NULL);
+		}
+	}
+	return result == EX_IOERR ? EX_IOERR : EX_OK;
+}
+
+int ask_show(struct ask *ask)
+{
+	static const char *const requests[] = {
+		[DOCUMENT_TEXT] = "text\n",
+		[DOCUMENT_JSON] = "json\n",
+		[DOCUMENT_PROMETHEUS] = "prometheus\n",
+	};
+	struct error error;
+	char *answer;
+	ssize_t n;
+	int result;
+
+	if (ask->load_path(ask->path, sizeof(ask->path), ask->config, &error) != 0) {
+		fprintf(stderr, "%s: %s\n", ask->program, error.text);
+		return EX_CONFIG;
+	}
+	if (ask->path[0] == '\0') {
+		fprintf(stderr, "%s: %s has control = \"\": there is no socket to ask\n",
+		    ask->program, ask->config);
+		return EX_CONFIG;
+	}
+	answer = malloc(ANSWER_MAX);
+	if (answer == NULL) {
+		fprintf(stderr, "%s: out of memory\n", ask->program);
+		return EX_OSERR;
+	}
+	if (ask->seconds > 0) {
+		result = watch(ask, answer);
+	} else {
+		n = ask_once(ask->path, requests[ask->form], answer);
+		result = n < 0 ? explain(ask, (int)n) : print(ask, answer, (size_t)n);
+	}
+	free(answer);
+	return result;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ * The control socket, where a running daemon tells of itself. A client sends one line, "text", "json",
+ * "prometheus" or "watch ID", is sent one document, and the connection closes.
+ *
+ * Only root and the daemon's own user may ask. Clients are few, slow ones are dropped, and nothing
+ * here keeps the daemon from serving or ending. Loop's thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "status/document.h"
+
+enum {
+	CONTROL_PATH_MAX = 96,    /* bytes; the name it is made under is longer */
+	CONTROL_CLIENTS_MAX = 4,  /* at a time; further ones wait in the backlog */
+	CONTROL_WATCHERS_MAX = 4, /* whose last look is remembered */
+	CONTROL_REQUEST_MAX = 64, /* bytes of a request, LF included */
+	CONTROL_ANSWER_MAX = 65536,
+	CONTROL_TIMEOUT_MS = 5000, /* from the connect to the last byte */
+};
+
+struct control;
+
+struct control_client {
+	struct control *control;
+	int fd;
+	uv_poll_t poll;
+	uv_timer_t timer;
+	unsigned n_open; /* handles; 0: the place is free */
+	char request[CONTROL_REQUEST_MAX];
+	size_t n_request;
+	char *answer; /* NULL: the request has not come whole */
+	size_t n_answer, n_sent;
+};
+
+struct control_watcher {
+	uint64_t id, used; /* uv_now() */
+	struct document_marks *marks;
+};
+
+struct control {
+	uv_loop_t *loop;
+	const char *prefix; /* of Prometheus's names */
+	void (*write)(void *owner, struct document *document);
+	void *owner;
+
+	bool is_open, is_paused;
+	int fd;
+	char path[CONTROL_PATH_MAX + 1];
+	struct stat status; /* of what stands at path */
+	uv_poll_t poll;
+	uv_timer_t retry;
+	struct control_client clients[CONTROL_CLIENTS_MAX];
+	struct control_watcher watchers[CONTROL_WATCHERS_MAX];
+};
+
+/* Can path be that of a control socket, or ""? Returns 0, or -1 with what is wrong in error. */
+int control_check(const char *path, struct error *error);
+
+/* As root, before giving it up: makes the directory of path for that user, if there is none. */
+void control_prepare(const char *path, uid_t uid, gid_t gid);
+
+/* Serves from now on. @control has its members up to owner; path "" is no socket. What fails is
+ * logged, and is no reason not to serve mail. */
+void control_open(struct control *control, const char *path);
+
+/* At the end of the daemon; also when it is not open. */
+void control_close(struct control *control);

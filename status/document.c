@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ * Three forms of the same values. Words are written as they are but for what is no printable ASCII:
+ * nobody can forge a line, or move the cursor of a terminal. */
+#include "status/document.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	WIDTH = 79,  /* of text; longer lines go on in the next */
+	MARGIN = 13, /* of text: the group's name stands there */
+	LE_FIRST = 6,
+	LE_LAST = 25, /* powers of two of microseconds: 64 us to 34 s */
+};
+
+__attribute__((format(printf, 2, 3))) static void put(
+    struct document *document, const char *format, ...)
+{
+	size_t room = document->cap - document->n;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(document->data + document->n, room, format, args);
+	va_end(args);
+	if (n < 0 || (size_t)n >= room) {
+		document->is_full = true;
+		return;
+	}
+	document->n += (size_t)n;
+}
+
+static void put_words(struct document *document, const char *words)
+{
+	bool is_json = document->form == DOCUMENT_JSON;
+
+	for (const char *p = words; *p != '\0' && !document->is_full; p++) {
+		if (*p < 0x20 || *p >= 0x7f) {
+			put(document, "?");
+		} else if (is_json && (*p == '"' || *p == '\\')) {
+			put(document, "\\%c", *p);
+		} else {
+			put(document, "%c", *p);
+		}
+	}
+}
+
+static void put_comma(struct document *document)
+{
+	if (document->needs_comma) {
+		put(document, ",");
+	}
+	document->needs_comma = true;
+}
+
+void document_begin(struct document *document, enum document_form form, const char *prefix,
+    char *buffer, size_t cap, struct document_marks *marks, uint64_t now)
+{
+	*document = (struct document){
+		.form = form,
+		.prefix = prefix,
+		.data = buffer,
+		.cap = cap,
+		.marks = marks,
+	};
+	if (marks != NULL) {
+		if (marks->time != 0 && now > marks->time) {
+			document->seconds = (double)(now - marks->time) / 1e9;
+		}
+		marks->time = now;
+	}
+	if (form == DOCUMENT_JSON) {
+		put(document, "{");
+	}
+}
+
+static void end_group(struct document *document)
+{
+	if (document->is_in_group) {
+		if (document->form == DOCUMENT_JSON) {
+			put(document, "}");
+		} else if (document->form == DOCUMENT_TEXT) {
+			put(document, "\n");
+		}
+	}
+	document->is_in_group = false;
+}
+
+size_t document_end(struct document *document)
+{
+	end_group(document);
+	if (document->form == DOCUMENT_JSON) {
+		put(document, "}\n");
+	}
+	return document->is_full ? 0 : document->n;
+}
+
+void document_group(struct document *document, const char *name)
+{
+	bool is_first = document->n <= 1;
+
+	end_group(document);
+	document->is_in_group = true;
+	document->needs_comma = false;
+	document->line = document->n;
+	if (document->form == DOCUMENT_JSON) {
+		put(document, "%s\"%s\":{", is_first ? "" : ",", name);
+	} else if (document->form == DOCUMENT_TEXT) {
+		put(document, "%-*s", MARGIN - 1, name);
+	}
+}
+
+/* Text: puts one entry behind the others of its group, or into a line of its own. */
+static void put_entry(struct document *document, const char *name, const char *value)
+{
+	if (document->needs_comma) {
+		put(document, ",");
+	}
+	if (document->needs_comma &&
+	    document->n - document->line + strlen(name) + strlen(value) + 2 > WIDTH) {
+		put(document, "\n%*s", MARGIN - 1, "");
+		document->line = document->n - (MARGIN - 1);
+	}
+	document->needs_comma = true;
+	put(document, " %s ", name);
+	put_words(document, value);
+}
+
+static void print_size(char *out, size_t n, double bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	unsigned unit = 0;
+
+	while (bytes >= 1024 && unit < 4) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(out, n, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+}
+
+static void put_text_number(
+    struct document *document, const struct document_value *value, uint64_t number)
+{
+	char shown[96];
+	size_t at = document->n_counters;
+	int n;
+
+	if (value->is_size) {
+		print_size(shown, sizeof(shown), (double)number);
+	} else {
+		snprintf(shown, sizeof(shown), "%" PRIu64, number);
+	}
+	if (value->is_counter && document->marks != NULL && at < DOCUMENT_MARKS_MAX) {
+		if (document->seconds > 0) {
+			double rate =
+			    (double)(number - document->marks->counters[at]) / document->seconds;
+
+			n = (int)strlen(shown);
+			snprintf(shown + n, sizeof(shown) - (size_t)n, " (");
+			if (value->is_size) {
+				print_size(shown + n + 2, sizeof(shown) - (size_t)n - 2, rate);
+			} else {
+				snprintf(
+				    shown + n + 2, sizeof(shown) - (size_t)n - 2, "%.1f", rate);
+			}
+			n = (int)strlen(shown);
+			snprintf(shown + n, sizeof(shown) - (size_t)n, "/s)");
+		}
+		document->marks->counters[at] = number;
+		document->n_counters++;
+	}
+	if (number != 0 || !value->is_left_out_at_0) {
+		put_entry(document, value->name, shown);
+	}
+}
+
+/* HELP and TYPE, once for each metric. */
+static void describe(
+    struct document *document, const char *metric, const char *help, const char *type)
+{
+	if (strcmp(document->metric, metric) != 0) {
+		snprintf(document->metric, sizeof(document->metric), "%s", metric);
+		put(document, "# HELP %s_%s %s\n# TYPE %s_%s %s\n", document->prefix, metric, help,
+		    document->prefix, metric, type);
+	}
+}
+
+void document_number(struct document *document, const struct document_value *value, uint64_t number)
+{
+	if (document->form == DOCUMENT_PROMETHEUS) {
+		if (value->metric != NULL) {
+			describe(document, value->metric, value->help,
+			    value->is_counter ? "counter" : "gauge");
+			put(document, "%s_%s%s%s%s %" PRIu64 "\n", document->prefix, value->metric,
+			    value->labels == NULL ? "" : "{",
+			    value->labels == NULL ? "" : value->labels,
+			    value->labels == NULL ? "" : "}", number);
+		}
+	} else if (value->name == NULL) {
+		return;
+	} else if (document->form == DOCUMENT_JSON) {
+		put_comma(document);
+		put(document, "\"%s\":%" PRIu64, value->name, number);
+	} else {
+		put_text_number(document, value, number);
+	}
+}
+
+static void put_prometheus_histogram(struct document *document, const char *metric,
+    const char *help, const struct histogram *histogram)
+{
+	describe(document, metric, help, "histogram");
+	for (unsigned power = LE_FIRST; power <= LE_LAST; power++) {
+		put(document, "%s_%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", document->prefix, metric,
+		    (double)(UINT64_C(1) << power) / 1e6, histogram_count_up_to(histogram, power));
+	}
+	put(document, "%s_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", document->prefix, metric,
+	    histogram->n);
+	put(document, "%s_%s_sum %.9f\n%s_%s_count %" PRIu64 "\n", document->prefix, metric,
+	    (double)histogram->sum / 1e9, document->prefix, metric, histogram->n);
+}
+
+static void put_seconds(struct document *document, const char *name, uint64_t microseconds)
+{
+	double ms = (double)microseconds / 1e3;
+	char shown[48];
+
+	if (document->form == DOCUMENT_JSON) {
+		put_comma(document);
+		put(document, "\"%s\":%.6f", name, (double)microseconds / 1e6);
+		return;
+	}
+	snprintf(shown, sizeof(shown), ms < 10 ? "%.2f ms" : ms < 100 ? "%.1f ms" : "%.0f ms", ms);
+	put_entry(document, name, shown);
+}
+
+void document_histogram(struct document *document, const char *metric, const char *help,
+    const struct histogram *histogram)
+{
+	static const struct document_value count = { .name = "count", .is_counter = true };
+	static const struct {
+		const char *name;
+		unsigned percent;
+	} percentiles[] = { { "p50", 50 }, { "p95", 95 }, { "p99", 99 } };
+	const struct histogram *shown = histogram;
+	struct histogram recent;
+	size_t at = document->n_histograms;
+
+	if (document->form == DOCUMENT_PROMETHEUS) {
+		put_prometheus_histogram(document, metric, help, histogram);
+		return;
+	}
+	document_number(document, &count, histogram->n);
+	if (document->form == DOCUMENT_TEXT && document->marks != NULL &&
+	    at < DOCUMENT_HISTOGRAMS_MAX) {
+		if (document->seconds > 0) {
+			histogram_difference(&recent, histogram, &document->marks->histograms[at]);
+			shown = &recent;
+		}
+		document->marks->histograms[at] = *histogram;
+		document->n_histograms++;
+	}
+	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
+		if (shown->n > 0 || document->form == DOCUMENT_JSON) {
+			put_seconds(document, percentiles[i].name,
+			    histogram_percentile(shown, percentiles[i].percent));
+		}
+	}
+	if (histogram->n > 0 || document->form == DOCUMENT_JSON) {
+		put_seconds(document, "max", histogram->max / 1000);
+	}
+}
+
+void document_words(struct document *document, const char *name, const char *words)
+{
+	if (document->form == DOCUMENT_JSON) {
+		put_comma(document);
+		put(document, "\"%s\":%s", name, words == NULL ? "null" : "\"");
+		if (words != NULL) {
+			put_words(document, words);
+			put(document, "\"");
+		}
+	} else if (document->form == DOCUMENT_TEXT && words != NULL) {
+		put_entry(document, name, words);
+	}
+}
+
+/* In UTC, RFC 3339. */
+static const char *print_time(char *out, size_t n, time_t time)
+{
+	struct tm tm;
+
+	if (gmtime_r(&time, &tm) == NULL || strftime(out, n, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0) {
+		snprintf(out, n, "?");
+	}
+	return out;
+}
+
+void document_time(struct document *document, const char *name, time_t time)
+{
+	char shown[48];
+
+	document_words(document, name, time == 0 ? NULL : print_time(shown, sizeof(shown), time));
+}
+
+void document_duration(struct document *document, const char *name, uint64_t seconds)
+{
+	char shown[64];
+
+	if (document->form == DOCUMENT_JSON) {
+		put_comma(document);
+		put(document, "\"%s\":%" PRIu64, name, seconds);
+	} else if (document->form == DOCUMENT_TEXT) {
+		snprintf(shown, sizeof(shown), "%" PRIu64 "d %02u:%02u:%02u", seconds / 86400,
+		    (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
+		    (unsigned)(seconds % 60));
+		put_entry(document, name, shown);
+	}
+}
+
+static void put_problem(struct document *document, const struct log_problem *problem)
+{
+	const char *level = problem->level == LOG_LEVEL_ERROR ? "error" : "warning";
+	char time[48];
+
+	print_time(time, sizeof(time), problem->time);
+	if (document->form == DOCUMENT_JSON) {
+		put_comma(document);
+		put(document, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", time, level);
+		put_words(document, problem->text);
+		put(document, "\"}");
+	} else {
+		put(document, "  %s ", time);
+		put_words(document, problem->text);
+		put(document, "\n");
+	}
+}
+
+void document_problems(
+    struct document *document, const struct log_problem *problems, size_t n_problems)
+{
+	if (document->form == DOCUMENT_PROMETHEUS) {
+		return;
+	}
+	end_group(document);
+	document->needs_comma = false;
+	if (document->form == DOCUMENT_JSON) {
+		put(document, ",\"problems\":[");
+	} else {
+		put(document, "%-*s %s\n", MARGIN - 1, "problems",
+		    n_problems == 0 ? "none" : "the latest first");
+	}
+	for (size_t i = 0; i < n_problems; i++) {
+		put_problem(document, &problems[i]);
+	}
+	if (document->form == DOCUMENT_JSON) {
+		put(document, "]");
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * What the resolver's tests stand on. */
+#include "tests/unit/mail/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int source_ask(
+    void *data, enum resolver_table table, const char *key, resolver_row *on_row, void *row_data)
+{
+	struct source *source = data;
+
+	if (++source->n_asked == source->fails_at) {
+		return -ETIMEDOUT;
+	}
+	for (size_t i = 0; i < source->n_rows; i++) {
+		const struct row *row = &source->rows[i];
+		int result;
+
+		if (row->table != table || strcmp(row->key, key) != 0) {
+			continue;
+		}
+		result = on_row(row_data, row->first, row->first == NULL ? 0 : strlen(row->first),
+		    row->second, row->second == NULL ? 0 : strlen(row->second));
+		if (result != 0) {
+			return result;
+		}
+	}
+	return 0;
+}
+
+void source_trace(void *data, enum resolver_table table, const char *key, const char *found)
+{
+	static const char *const names[] = { "mailbox", "alias", "domain" };
+	struct source *source = data;
+
+	add_text(source->trace, sizeof(source->trace), "%s %s: %s\n", names[table], key,
+	    found == NULL ? "-" : found);
+}
+
+struct address source_address(const char *text)
+{
+	struct address address;
+	struct path path = { text, strlen(text) };
+
+	if (address_from_path(&address, &path) != ADDRESS_OK) {
+		fail_msg("a test's own address is bad: %s", text);
+	}
+	return address;
+}
+
+void source_check_note(const char *what, const char *note, const char *part)
+{
+	if (part == NULL) {
+		expect_text(what, note, "");
+	} else if (strstr(note, part) == NULL) {
+		fail_msg("%s: note \"%s\" lacks \"%s\"", what, note, part);
+	}
+}

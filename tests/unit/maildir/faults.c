@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ * The wrappers: __wrap_X is what the library calls, __real_X is the system's. */
+#include "tests/unit/maildir/faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+ssize_t __real_write(int fd, const void *data, size_t n);
+int __real_fsync(int fd);
+int __real_linkat(int from_fd, const char *from, int fd, const char *name, int flags);
+int __real_mkdirat(int fd, const char *name, mode_t mode);
+int __real_open64(const char *path, int flags, ...);
+int __real_openat64(int fd, const char *name, int flags, ...);
+long __real_syscall(long number, ...);
+int __real_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
+ssize_t __real_pread64(int fd, void *data, size_t n, off_t at);
+int __real_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
+int __real_fcntl64(int fd, int command, ...);
+int __real_fstat64(int fd, struct stat *status);
+int __real_syncfs(int fd);
+int __real_clock_gettime(clockid_t clock, struct timespec *now_r);
+
+/* Where the system's function takes "...", these name what the library gives: on Linux both are passed
+ * alike, and what was not given is not looked at. */
+ssize_t __wrap_write(int fd, const void *data, size_t n);
+int __wrap_fsync(int fd);
+int __wrap_linkat(int from_fd, const char *from, int fd, const char *name, int flags);
+int __wrap_mkdirat(int fd, const char *name, mode_t mode);
+int __wrap_open64(const char *path, int flags, mode_t mode);
+int __wrap_openat64(int fd, const char *name, int flags, mode_t mode);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
+ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at);
+int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
+int __wrap_fcntl64(int fd, int command, long argument);
+int __wrap_fstat64(int fd, struct stat *status);
+int __wrap_syncfs(int fd);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r);
+
+struct fault_event fault_events[FAULT_EVENTS_MAX];
+size_t n_fault_events;
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct faults now;
+static bool is_armed;
+static unsigned n_calls[FAULT_CALLS], n_failed;
+
+void faults_begin(const struct faults *faults)
+{
+	now = *faults;
+	memset(n_calls, 0, sizeof(n_calls));
+	n_failed = 0;
+	n_fault_events = 0;
+	is_armed = true;
+}
+
+unsigned faults_end(void)
+{
+	is_armed = false;
+	return n_failed;
+}
+
+unsigned fault_count(enum fault_call call)
+{
+	return n_calls[call];
+}
+
+static bool fails_with(int error)
+{
+	errno = error;
+	return true;
+}
+
+/* Is this the call that fails? */
+static bool fails(enum fault_call call)
+{
+	unsigned n;
+	bool is_hit;
+
+	if (!is_armed) {
+		return false;
+	}
+	pthread_mutex_lock(&mutex);
+	n = n_calls[call]++;
+	is_hit =
+	    now.call == call && (now.mask == UINT64_MAX || (n < 64 && (now.mask >> n & 1) != 0));
+	n_failed += is_hit;
+	pthread_mutex_unlock(&mutex);
+	return is_hit && fails_with(now.error);
+}
+
+static ino_t inode_at(int fd, const char *name, int flags)
+{
+	struct stat status;
+	int saved = errno;
+	ino_t inode = fstatat(fd, name, &status, flags | AT_EMPTY_PATH) == 0 ? status.st_ino : 0;
+
+	errno = saved;
+	return inode;
+}
+
+static void record(enum fault_call call, bool is_done, ino_t inode, ino_t source)
+{
+	if (!is_armed) {
+		return;
+	}
+	pthread_mutex_lock(&mutex);
+	if (n_fault_events < FAULT_EVENTS_MAX) {
+		fault_events[n_fault_events++] =
+		    (struct fault_event){ call, is_done, inode, source };
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t n)
+{
+	ssize_t result = -1;
+	bool is_slow = is_armed && now.writes_slowly;
+
+	if (!fails(FAULT_WRITE)) {
+		if (is_slow && n_calls[FAULT_WRITE] % 2 == 0) {
+			errno = EINTR;
+			return -1;
+		}
+		result = __real_write(fd, data, is_slow && n > 5 ? 5 : n);
+	}
+	record(FAULT_WRITE, result >= 0, inode_at(fd, "", 0), 0);
+	return result;
+}
+
+int __wrap_fsync(int fd)
+{
+	int result = -1;
+
+	if (!fails(FAULT_FSYNC)) {
+		result = is_armed && !now.syncs ? 0 : __real_fsync(fd);
+	}
+	record(FAULT_FSYNC, result == 0, inode_at(fd, "", 0), 0);
+	return result;
+}
+
+/* Names that the file has by now; a file in tmp/ has one that does not count. */
+static nlink_t count_links(int fd, const char *name, int flags)
+{
+	struct stat status;
+
+	return fstatat(fd, name, &status, flags) == 0 ? status.st_nlink : 0;
+}
+
+int __wrap_linkat(int from_fd, const char *from, int fd, const char *name, int flags)
+{
+	bool is_unnamed = (flags & AT_SYMLINK_FOLLOW) != 0;
+	int at = is_unnamed ? 0 : AT_SYMLINK_NOFOLLOW, result = -1;
+	ino_t source = inode_at(from_fd, from, at);
+
+	if (is_armed && now.has_no_links) {
+		n_calls[FAULT_LINKAT]++;
+		errno = EPERM;
+	} else if (is_armed && now.has_one_link &&
+		   count_links(from_fd, from, at) > (is_unnamed ? 0 : 1)) {
+		n_calls[FAULT_LINKAT]++;
+		errno = EMLINK;
+	} else if (!fails(FAULT_LINKAT)) {
+		result = __real_linkat(from_fd, from, fd, name, flags);
+	}
+	record(FAULT_LINKAT, result == 0, inode_at(fd, "", 0), source);
+	return result;
+}
+
+int __wrap_mkdirat(int fd, const char *name, mode_t mode)
+{
+	int result = fails(FAULT_MKDIRAT) ? -1 : __real_mkdirat(fd, name, mode);
+
+	record(FAULT_MKDIRAT, result == 0, inode_at(fd, "", 0), inode_at(fd, name, 0));
+	return result;
+}
+
+int __wrap_open64(const char *path, int flags, mode_t mode)
+{
+	return fails(FAULT_OPEN) ? -1 : __real_open64(path, flags, mode);
+}
+
+int __wrap_openat64(int fd, const char *name, int flags, mode_t mode)
+{
+	bool is_unnamed = (flags & O_TMPFILE) == O_TMPFILE;
+
+	if (is_armed && now.has_no_tmpfile && is_unnamed) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return fails(FAULT_OPENAT) ? -1 : __real_openat64(fd, name, flags, mode);
+}
+
+/* openat2, for which libc has no function. */
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	return number == SYS_openat2 && fails(FAULT_OPENAT2)
+		   ? -1
+		   : __real_syscall(number, a, b, c, d, e, f);
+}
+
+int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status)
+{
+	int result = fails(FAULT_STATX) ? -1 : __real_statx(fd, path, flags, mask, status);
+
+	if (result == 0 && is_armed) {
+		status->stx_btime.tv_sec -= now.age;
+		status->stx_dev_minor += now.has_devices ? n_calls[FAULT_STATX] : 0;
+		status->stx_mask &= now.has_no_birth ? ~STATX_BTIME : UINT32_MAX;
+	}
+	return result;
+}
+
+ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at)
+{
+	if (is_armed && now.reads_nothing) {
+		return 0;
+	}
+	return fails(FAULT_PREAD) ? -1 : __real_pread64(fd, data, n, at);
+}
+
+int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags)
+{
+	ino_t source = inode_at(from_fd, from, AT_SYMLINK_NOFOLLOW);
+	int result = fails(FAULT_RENAMEAT2) ? -1 : __real_renameat2(from_fd, from, fd, name, flags);
+
+	record(FAULT_RENAMEAT2, result == 0, inode_at(fd, "", 0), source);
+	return result;
+}
+
+int __wrap_fcntl64(int fd, int command, long argument)
+{
+	return fails(FAULT_FCNTL) ? -1 : __real_fcntl64(fd, command, argument);
+}
+
+int __wrap_fstat64(int fd, struct stat *status)
+{
+	return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+}
+
+int __wrap_syncfs(int fd)
+{
+	return fails(FAULT_SYNCFS) ? -1 : __real_syncfs(fd);
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r)
+{
+	int result = __real_clock_gettime(clock, now_r);
+
+	now_r->tv_sec += is_armed && clock == CLOCK_REALTIME ? now.ahead : 0;
+	return result;
+}

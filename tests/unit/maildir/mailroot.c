@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * What the maildir tests stand on. */
+#include "tests/unit/maildir/mailroot.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	PATH_SLOTS = 8,
+	PATH_SIZE = 2048,
+};
+
+const struct faults mailroot_plain = { .call = FAULT_CALLS };
+
+unsigned count_fds(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory) != NULL) {
+		n++;
+	}
+	closedir(directory);
+	return n;
+}
+
+static int set_up(void **state, void (*make)(char *path_r, size_t n))
+{
+	struct mailroot *mailroot = calloc(1, sizeof(*mailroot));
+
+	make(mailroot->base, sizeof(mailroot->base));
+	maildir_root_init(&mailroot->root, mailroot->base, "mx.example.com");
+	mailroot->n_fds = count_fds();
+	*state = mailroot;
+	return 0;
+}
+
+int mailroot_setup(void **state)
+{
+	return set_up(state, directory_make);
+}
+
+int mailroot_setup_in_memory(void **state)
+{
+	return set_up(state, directory_make_in_memory);
+}
+
+int mailroot_teardown(void **state)
+{
+	struct mailroot *mailroot = *state;
+	unsigned n_fds = count_fds(), n_before = mailroot->n_fds;
+
+	faults_end();
+	directory_remove(mailroot->base);
+	free(mailroot);
+	return n_fds == n_before ? 0 : -1;
+}
+
+unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults,
+    const char *const *paths, size_t n_paths, struct text message, size_t piece)
+{
+	struct maildir_delivery delivery;
+
+	assert_true(n_paths <= MAILROOT_TARGETS);
+	memset(mailroot->targets, 0xee, sizeof(mailroot->targets));
+	for (size_t i = 0; i < n_paths; i++) {
+		mailroot->targets[i].path = paths[i];
+	}
+	mailroot->n_targets = n_paths;
+	faults_begin(faults);
+	maildir_open(&delivery, &mailroot->root, mailroot->targets, n_paths);
+	for (size_t at = 0; at < message.n; at += piece) {
+		size_t n = message.n - at < piece ? message.n - at : piece;
+
+		maildir_write(&delivery, message.p + at, n);
+	}
+	maildir_commit(&delivery);
+	return faults_end();
+}
+
+struct maildir_target *mailroot_deliver_one(
+    struct mailroot *mailroot, const char *path, struct text message)
+{
+	mailroot_deliver(mailroot, &mailroot_plain, &path, 1, message, message.n + 1);
+	return &mailroot->targets[0];
+}
+
+const char *mailroot_path(const struct mailroot *mailroot, const char *path, const char *part)
+{
+	static char slots[PATH_SLOTS][PATH_SIZE];
+	static unsigned next;
+	char *out = slots[next++ % PATH_SLOTS];
+
+	snprintf(out, PATH_SIZE, "%s/%s%s", mailroot->base, path, part);
+	return out;
+}
+
+static int is_shown(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+void mailroot_list(const char *directory, char *out, size_t n)
+{
+	struct dirent **entries = NULL;
+	int n_entries = scandir(directory, &entries, is_shown, alphasort);
+
+	snprintf(out, n, "%s", n_entries < 0 ? "-" : "");
+	for (int i = 0; i < n_entries; i++) {
+		add_text(out, n, "%s%s", i > 0 ? " " : "", entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+void mailroot_make_directory(const struct mailroot *mailroot, const char *path)
+{
+	char whole[PATH_SIZE];
+
+	snprintf(whole, sizeof(whole), "%s/%s", mailroot->base, path);
+	for (char *p = whole + strlen(mailroot->base) + 1;; p++) {
+		char c = *p;
+
+		if (c == '/' || c == '\0') {
+			*p = '\0';
+			assert_true(mkdir(whole, 0700) == 0 || errno == EEXIST);
+			*p = c;
+		}
+		if (c == '\0') {
+			break;
+		}
+	}
+}
+
+void mailroot_make_file(const struct mailroot *mailroot, const char *path, const char *content)
+{
+	FILE *file = fopen(mailroot_path(mailroot, path, ""), "we");
+
+	assert_non_null(file);
+	fputs(content, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+struct text mailroot_read(const char *file)
+{
+	FILE *stream = fopen(file, "re");
+	struct stat status;
+	struct text content;
+	char *bytes;
+
+	if (stream == NULL || fstat(fileno(stream), &status) != 0) {
+		fail_msg("%s: %s", file, strerror(errno));
+		return (struct text){ NULL, 0 };
+	}
+	bytes = test_malloc((size_t)status.st_size + 1);
+	content = (struct text){ bytes, fread(bytes, 1, (size_t)status.st_size + 1, stream) };
+	fclose(stream);
+	return content;
+}
+
+static void check_saved(
+    const struct mailroot *mailroot, const struct maildir_target *target, struct text message)
+{
+	char list[1024], file[PATH_SIZE];
+	struct text content;
+
+	mailroot_list(mailroot_path(mailroot, target->path, "/new"), list, sizeof(list));
+	expect_text("new/ holds the message and nothing else", list, target->name);
+	snprintf(file, sizeof(file), "%s/new/%s", mailroot_path(mailroot, target->path, ""), list);
+	content = mailroot_read(file);
+	expect_bytes(file, content.p, content.n, message.p, message.n);
+	test_free((void *)content.p);
+}
+
+void mailroot_check(const struct mailroot *mailroot, struct text message)
+{
+	for (size_t i = 0; i < mailroot->n_targets; i++) {
+		const struct maildir_target *target = &mailroot->targets[i];
+		char list[1024];
+
+		mailroot_list(mailroot_path(mailroot, target->path, "/tmp"), list, sizeof(list));
+		if (strcmp(list, "-") != 0) {
+			expect_text("tmp/", list, "");
+		}
+		assert_non_null(target->step);
+		assert_non_null(target->part);
+		if (target->result == 0) {
+			check_saved(mailroot, target, message);
+			continue;
+		}
+		assert_true(target->result < 0 && target->step[0] != '\0');
+		mailroot_list(mailroot_path(mailroot, target->path, "/new"), list, sizeof(list));
+		if (strcmp(list, "-") != 0) {
+			expect_text("new/", list, "");
+		}
+	}
+}
+
+static ino_t inode_of(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0) {
+		fail_msg("%s: %s", path, strerror(errno));
+	}
+	return status.st_ino;
+}
+
+/* Where in the events, counted from 1, the last such call succeeded; 0: nowhere. A source of 0 stands
+ * for any. */
+static size_t find_event(enum fault_call call, ino_t inode, ino_t source)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n_fault_events; i++) {
+		const struct fault_event *event = &fault_events[i];
+
+		if (event->call == call && event->is_done && event->inode == inode &&
+		    (source == 0 || event->source == source)) {
+			at = i + 1;
+		}
+	}
+	return at;
+}
+
+static void check_parents(const struct mailroot *mailroot, const char *path)
+{
+	char directory[PATH_SIZE];
+
+	snprintf(directory, sizeof(directory), "%s/%s", mailroot->base, path);
+	while (strlen(directory) >= strlen(mailroot->base)) {
+		ino_t inode = inode_of(directory);
+		size_t synced = find_event(FAULT_FSYNC, inode, 0);
+
+		if (synced == 0 || synced < find_event(FAULT_MKDIRAT, inode, 0)) {
+			fail_msg("%s was not synced after the last change in it", directory);
+		}
+		*strrchr(directory, '/') = '\0';
+	}
+}
+
+void mailroot_check_order(const struct mailroot *mailroot, struct text message, bool has_parents)
+{
+	assert_true(n_fault_events < FAULT_EVENTS_MAX);
+	for (size_t i = 0; i < mailroot->n_targets; i++) {
+		const struct maildir_target *target = &mailroot->targets[i];
+		char file[PATH_SIZE];
+		ino_t directory, inode;
+		size_t linked, renamed, named;
+
+		if (target->result != 0) {
+			continue;
+		}
+		directory = inode_of(mailroot_path(mailroot, target->path, "/new"));
+		snprintf(
+		    file, sizeof(file), "%s/%s/new/%s", mailroot->base, target->path, target->name);
+		inode = inode_of(file);
+		linked = find_event(FAULT_LINKAT, directory, inode);
+		renamed = find_event(FAULT_RENAMEAT2, directory, inode);
+		named = linked > renamed ? linked : renamed;
+		assert_true(named > 0);
+		assert_true(message.n == 0 || find_event(FAULT_WRITE, inode, 0) > 0);
+		assert_true(find_event(FAULT_WRITE, inode, 0) < find_event(FAULT_FSYNC, inode, 0));
+		assert_true(find_event(FAULT_FSYNC, inode, 0) < named);
+		assert_true(find_event(FAULT_FSYNC, directory, 0) > named);
+		if (has_parents) {
+			check_parents(mailroot, target->path);
+		}
+	}
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ * A mail root in a temporary directory: deliveries into it, and a look at what they have left. */
+#pragma once
+
+#include "maildir/maildir.h"
+#include "tests/unit/maildir/faults.h"
+#include "tests/unit/unit.h"
+
+enum {
+	MAILROOT_TARGETS = 3
+};
+
+struct mailroot {
+	char base[256];
+	struct maildir_root root;
+	struct maildir_target targets[MAILROOT_TARGETS];
+	size_t n_targets;
+	unsigned n_fds; /* open before */
+};
+
+/* An ordinary filesystem, whose fsync costs no time. */
+extern const struct faults mailroot_plain;
+
+/* cmocka's set-up and tear-down: *state is a struct mailroot. The tear-down fails when a descriptor
+ * has leaked. */
+int mailroot_setup(void **state);
+int mailroot_setup_in_memory(void **state); /* for thousands of deliveries */
+int mailroot_teardown(void **state);
+
+/* Delivers a message in pieces to the paths; the outcomes are in targets. Returns how often the
+ * fault struck. */
+unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults,
+    const char *const *paths, size_t n_paths, struct text message, size_t piece);
+
+/* To one path, on a plain filesystem, and in one piece. */
+struct maildir_target *mailroot_deliver_one(
+    struct mailroot *mailroot, const char *path, struct text message);
+
+/* Every target either has the whole message in its new/ and nothing else in new/ or tmp/, or says
+ * what failed and has nothing there. */
+void mailroot_check(const struct mailroot *mailroot, struct text message);
+
+/* Every target that was saved was saved in the right order: the file is written, then synced, then
+ * named, then the name is synced; and with has_parents every directory on the way was synced after
+ * what was made in it. */
+void mailroot_check_order(const struct mailroot *mailroot, struct text message, bool has_parents);
+
+/* base/path/part, in a buffer that is good until some calls later. */
+const char *mailroot_path(const struct mailroot *mailroot, const char *path, const char *part);
+
+/* Names in a directory, sorted, divided by blanks; "-" when there is no such directory. */
+void mailroot_list(const char *directory, char *out, size_t n);
+
+void mailroot_make_directory(const struct mailroot *mailroot, const char *path);
+void mailroot_make_file(const struct mailroot *mailroot, const char *path, const char *content);
+
+/* Reads a whole file; test_free() it. */
+struct text mailroot_read(const char *file);
+
+unsigned count_fds(void);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ * Faults that come together, and what filesystems do rarely. */
+#include "maildir/maildir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "tests/unit/maildir/mailroot.h"
+
+static const struct text message = TEXT("Subject: x\n\nThis is the body\nof a message.\n");
+
+static const char *const three[] = { "example.com/a/Maildir", "example.com/b/Maildir",
+	"example.org/a/Maildir" };
+
+static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_targets)
+{
+	mailroot_deliver(mailroot, faults, three, n_targets, message, 7);
+	mailroot_check(mailroot, message);
+}
+
+static void expect_results(const struct mailroot *mailroot, int a, int b, int c)
+{
+	const int want[] = { a, b, c };
+
+	for (size_t i = 0; i < mailroot->n_targets && i < LENGTH(want); i++) {
+		if (mailroot->targets[i].result != want[i]) {
+			fail_msg("target %zu: %d (cannot %s %s), want %d", i,
+			    mailroot->targets[i].result, mailroot->targets[i].step,
+			    mailroot->targets[i].part, want[i]);
+		}
+	}
+}
+
+/* Kernels and filesystems that do not know O_TMPFILE say so in several ways, open(2). */
+static void test_unnamed_files_are_refused(void **state)
+{
+	static const int errors[] = { EOPNOTSUPP, EISDIR, EINVAL };
+	struct mailroot *mailroot = *state;
+
+	for (size_t i = 0; i < LENGTH(errors); i++) {
+		const struct faults faults = {
+			.call = FAULT_OPENAT, .mask = 1, .error = errors[i]
+		};
+
+		deliver(mailroot, &faults, 3);
+		expect_results(mailroot, 0, 0, 0);
+		assert_int_equal(fault_count(FAULT_OPENAT), 2);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+		directory_remove(mailroot_path(mailroot, "example.org", ""));
+	}
+}
+
+/* Somebody has every name in tmp/ that is tried: it ends. */
+static void test_names_in_tmp_are_taken(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_OPENAT, .mask = UINT64_MAX, .error = EEXIST, .has_no_tmpfile = true
+	};
+	struct mailroot *mailroot = *state;
+
+	deliver(mailroot, &faults, 1);
+	expect_results(mailroot, -EEXIST, 0, 0);
+	assert_in_range(fault_count(FAULT_OPENAT), 2, 100);
+}
+
+/* An unnamed file that can have no name: nothing is left to try. */
+static void test_no_links_for_unnamed_files(void **state)
+{
+	const struct faults faults = { .call = FAULT_CALLS, .has_no_links = true };
+
+	deliver(*state, &faults, 3);
+	expect_results(*state, -EPERM, -EPERM, -EPERM);
+}
+
+/* The first disk is full, and so is the second when what was written so far is taken there. */
+static void test_two_filesystems_are_full(void **state)
+{
+	const struct faults faults = { .call = FAULT_WRITE,
+		.mask = 1 << 1 | 1 << 2, /* a's second, and b's copy of the first */
+		.error = ENOSPC,
+		.has_devices = true };
+
+	deliver(*state, &faults, 3);
+	expect_results(*state, -ENOSPC, -ENOSPC, 0);
+}
+
+/* The first disk is full, and the second mailbox cannot take a file at all. */
+static void test_full_and_half_a_mailbox(void **state)
+{
+	static const struct faults plain = { .call = FAULT_CALLS, .has_no_tmpfile = true };
+	const struct faults faults = { .call = FAULT_WRITE,
+		.mask = 1,
+		.error = ENOSPC,
+		.has_devices = true,
+		.has_no_tmpfile = true };
+	struct mailroot *mailroot = *state;
+
+	deliver(mailroot, &plain, 3);
+	directory_remove(mailroot_path(mailroot, three[1], "/tmp"));
+	mailroot_deliver(mailroot, &faults, three, 3, message, 7);
+	expect_results(mailroot, -ENOSPC, -ENOENT, 0);
+}
+
+/* What was written cannot be read back in full for a copy: half of it is none. */
+static void test_file_is_shorter(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_CALLS, .has_devices = true, .reads_nothing = true
+	};
+
+	deliver(*state, &faults, 3);
+	expect_results(*state, 0, -EIO, -EIO);
+}
+
+/* A target that has failed before keeps its own reason. */
+static void test_bad_path_and_failed_fsync(void **state)
+{
+	const struct faults faults = { .call = FAULT_FSYNC, .mask = 1, .error = EIO };
+	const char *paths[] = { three[0], "../x", three[1] };
+	struct mailroot *mailroot = *state;
+
+	mailroot_deliver(mailroot, &faults, paths, 3, message, message.n);
+	expect_results(mailroot, -EIO, -EINVAL, -EIO);
+	expect_text("step", mailroot->targets[1].step, "accept the path");
+	mailroot_check(mailroot, message);
+}
+
+/* A large file is synced by itself. */
+static void test_large_file_and_failed_fsync(void **state)
+{
+	const struct faults faults = { .call = FAULT_FSYNC, .mask = 1, .error = EIO };
+	struct mailroot *mailroot = *state;
+	size_t n = 65537;
+	char *bytes = test_malloc(n);
+
+	memset(bytes, 'x', n);
+	mailroot_deliver(mailroot, &faults, three, 2, (struct text){ bytes, n }, n);
+	expect_results(mailroot, -EIO, -EIO, 0);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1);
+	mailroot_check(mailroot, (struct text){ bytes, n });
+	test_free(bytes);
+}
+
+static void test_empty_writes(void **state)
+{
+	struct mailroot *mailroot = *state;
+	struct maildir_target target = { .path = three[0] };
+	struct maildir_delivery delivery;
+
+	assert_int_equal(maildir_open(&delivery, &mailroot->root, &target, 1), 0);
+	assert_int_equal(maildir_write(&delivery, "\n", 1), 0);
+	assert_int_equal(maildir_write(&delivery, "", 0), 0);
+	assert_int_equal(maildir_write(&delivery, "\n", 1), 0);
+	maildir_commit(&delivery);
+	assert_int_equal(target.result, 0);
+	assert_non_null(strstr(target.name, ",S=2,W=4"));
+}
+
+/* Some kernels say ELOOP of a symbolic link where a directory must be. */
+static void test_links_by_another_name(void **state)
+{
+	/* calls: new/, then example.com, a, Maildir */
+	struct mailroot *mailroot = *state;
+
+	for (unsigned n = 1; n < 4; n++) {
+		const struct faults faults = {
+			.call = FAULT_OPENAT2, .mask = (uint64_t)1 << n, .error = ELOOP
+		};
+
+		mailroot_make_directory(mailroot, three[0]);
+		deliver(mailroot, &faults, 1);
+		expect_results(mailroot, 0, 0, 0);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+	}
+}
+
+enum {
+	MANY = 200
+};
+
+/* A delivery to many mailboxes. */
+struct crowd {
+	struct maildir_target targets[MANY];
+	char paths[MANY][40];
+	struct maildir_delivery delivery;
+	struct rlimit limit;
+};
+
+/* Opens n of them, with room for n_files open files more. */
+static struct crowd *open_crowd(
+    struct mailroot *mailroot, const struct faults *faults, unsigned n, unsigned n_files)
+{
+	struct crowd *crowd = test_calloc(1, sizeof(*crowd));
+	struct rlimit low;
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(crowd->paths[i], sizeof(crowd->paths[i]), "example.com/%u/Maildir", i);
+		crowd->targets[i].path = crowd->paths[i];
+	}
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
+	low = crowd->limit;
+	low.rlim_cur = count_fds() + n_files;
+	faults_begin(faults);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	maildir_open(&crowd->delivery, &mailroot->root, crowd->targets, n);
+	maildir_write(&crowd->delivery, message.p, message.n);
+	return crowd;
+}
+
+static void commit_crowd(struct crowd *crowd)
+{
+	maildir_commit(&crowd->delivery);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
+	faults_end();
+}
+
+static void expect_crowd(
+    struct mailroot *mailroot, const struct crowd *crowd, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++) {
+		const struct maildir_target *target = &crowd->targets[i];
+		char list[300];
+
+		if (target->result != 0) {
+			fail_msg("mailbox %u: cannot %s %s: %s", i, target->step, target->part,
+			    strerror(-target->result));
+		}
+		mailroot_list(mailroot_path(mailroot, crowd->paths[i], "/new"), list, sizeof(list));
+		expect_text(crowd->paths[i], list, target->name);
+	}
+}
+
+/* More mailboxes than the process can have files open. Of two that are taken away meanwhile one cannot
+ * be made again. */
+static void test_more_mailboxes_than_descriptors(void **state)
+{
+	enum {
+		GONE = 150,
+		REPLACED = 151
+	};
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &mailroot_plain, MANY, MAILDIR_HELD_MAX + 8);
+
+	directory_remove(mailroot_path(mailroot, crowd->paths[GONE], ""));
+	directory_remove(mailroot_path(mailroot, crowd->paths[REPLACED], ""));
+	mailroot_make_file(mailroot, crowd->paths[REPLACED], "a file");
+	commit_crowd(crowd);
+	expect_crowd(mailroot, crowd, 0, REPLACED);
+	assert_int_equal(crowd->targets[REPLACED].result, -ENOTDIR);
+	expect_crowd(mailroot, crowd, REPLACED + 1, MANY);
+	test_free(crowd);
+}
+
+/* Mailboxes that cannot take the message hold nothing that those behind them need. */
+static void test_many_that_fail(void **state)
+{
+	enum {
+		FAILING = 63,
+		ALL = 80
+	};
+	const struct faults faults = {
+		.call = FAULT_OPENAT, .mask = UINT64_MAX >> (64 - FAILING), .error = EACCES
+	};
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &faults, ALL, 40);
+
+	commit_crowd(crowd);
+	for (unsigned i = 0; i < FAILING; i++) {
+		assert_int_equal(crowd->targets[i].result, -EACCES);
+	}
+	expect_crowd(mailroot, crowd, FAILING, ALL);
+	test_free(crowd);
+}
+
+/* Nor do those that need a copy each keep it when they have it. */
+static void test_many_copies(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_CALLS, .has_no_links = true, .has_no_tmpfile = true
+	};
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &faults, MANY, 3 * MAILDIR_HELD_MAX + 8);
+
+	commit_crowd(crowd);
+	expect_crowd(mailroot, crowd, 0, MANY);
+	test_free(crowd);
+}
+
+/* What this delivery has made is synced up to the root, also where it is opened again much later. */
+static void test_young_for_long(void **state)
+{
+	enum {
+		ALL = MAILDIR_HELD_MAX + 2,
+		EACH = 5 /* new/, Maildir, the home, the domain, the root */
+	};
+	const struct faults later = { .call = FAULT_CALLS, .age = 1000 };
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &mailroot_plain, ALL, 1000);
+
+	faults_end();
+	faults_begin(&later);
+	commit_crowd(crowd);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1 + ALL * EACH);
+	expect_crowd(mailroot, crowd, 0, ALL);
+	test_free(crowd);
+}
+
+/* Those that are not on the first one's filesystem stay open, however many they are: each may need a
+ * file of its own. */
+static void test_many_filesystems(void **state)
+{
+	enum {
+		ALL = MAILDIR_HELD_MAX + 3
+	};
+	const struct faults faults = { .call = FAULT_CALLS, .has_devices = true };
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &faults, ALL, 1000);
+
+	assert_true(crowd->targets[ALL - 1].new_fd >= 0);
+	commit_crowd(crowd);
+	expect_crowd(mailroot, crowd, 0, ALL);
+	test_free(crowd);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mailroot_setup, mailroot_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_unnamed_files_are_refused),
+		TEST(test_names_in_tmp_are_taken),
+		TEST(test_no_links_for_unnamed_files),
+		TEST(test_two_filesystems_are_full),
+		TEST(test_full_and_half_a_mailbox),
+		TEST(test_file_is_shorter),
+		TEST(test_bad_path_and_failed_fsync),
+		TEST(test_large_file_and_failed_fsync),
+		TEST(test_empty_writes),
+		TEST(test_links_by_another_name),
+		TEST(test_more_mailboxes_than_descriptors),
+		TEST(test_many_that_fail),
+		TEST(test_many_copies),
+		TEST(test_young_for_long),
+		TEST(test_many_filesystems),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

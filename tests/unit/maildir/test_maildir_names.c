@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * Names of files: their form, their order, and what of the host goes into them. */
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "maildir/name.h"
+#include "tests/unit/maildir/mailroot.h"
+
+static const struct text message = TEXT("Subject: x\n\nbody\n");
+
+static void test_name_pattern(void **state)
+{
+	struct mailroot *mailroot = *state;
+	char pattern[200];
+	regex_t regex;
+	time_t before = time(NULL);
+	struct maildir_target *target =
+	    mailroot_deliver_one(mailroot, "example.com/user/Maildir", message);
+
+	snprintf(pattern, sizeof(pattern),
+	    "^[0-9]+\\.M[0-9]{6}P%ldQ[0-9]+\\.mx\\.example\\.com,S=%zu,W=%zu$", (long)getpid(),
+	    message.n, message.n + 3);
+	assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	if (regexec(&regex, target->name, 0, NULL, 0) != 0) {
+		fail_msg("%s does not match %s", target->name, pattern);
+	}
+	regfree(&regex);
+	assert_in_range(strtol(target->name, NULL, 10), before, time(NULL));
+}
+
+/* Microseconds have six digits and the counter never repeats. */
+static void test_name_make(void **state)
+{
+	char first[MAILDIR_NAME_MAX + 1], second[MAILDIR_NAME_MAX + 1], start[60];
+	const struct timespec now = { .tv_sec = 1700000000, .tv_nsec = 1999 };
+
+	name_make(first, &now, "h");
+	name_make(second, &now, "h");
+	snprintf(start, sizeof(start), "1700000000.M000001P%ldQ", (long)getpid());
+	expect_bytes("the start", first, strlen(start), start, strlen(start));
+	expect_text("the end", strrchr(first, '.'), ".h");
+	assert_string_not_equal(first, second);
+	name_add_sizes(first, UINT64_MAX, 0);
+	expect_text("sizes", strchr(first, ','), ",S=18446744073709551615,W=0");
+}
+
+static void test_hosts(void **state)
+{
+	static const struct {
+		const char *host, *escaped;
+	} rows[] = {
+		{ "mx.example.com", "mx.example.com" },
+		{ "a/b:c", "a\\057b\\072c" },
+		{ "a,S=5", "a_S=5" },
+		{ "a b\n\001\177\303\251", "a_b_____" },
+		{ "../../x", "..\\057..\\057x" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct maildir_root root;
+
+		maildir_root_init(&root, "/", rows[i].host);
+		expect_text(rows[i].host, root.host, rows[i].escaped);
+	}
+}
+
+/* Only so many bytes of it, and none behind its end. */
+static void test_part_of_a_host(void **state)
+{
+	char out[20];
+
+	name_escape_host(out, sizeof(out), "ab/cd", 3);
+	expect_text("three bytes", out, "ab\\057");
+	name_escape_host(out, sizeof(out), "ab\0cd", 5);
+	expect_text("up to the NUL", out, "ab");
+}
+
+/* Cut where no escape is torn, so that the whole name fits. */
+static void test_long_hosts(void **state)
+{
+	char host[1001], name[MAILDIR_NAME_MAX + 1];
+	const struct timespec now = { .tv_sec = INT64_MAX, .tv_nsec = 999999999 };
+	struct maildir_root root;
+
+	for (size_t n = 80; n < sizeof(host); n += n < 120 ? 1 : 300) {
+		for (unsigned i = 0; i < 2; i++) {
+			memset(host, i == 0 ? 'x' : '/', n);
+			host[n] = '\0';
+			maildir_root_init(&root, "/", host);
+			assert_in_range(strlen(root.host), 80, MAILDIR_HOST_MAX);
+			assert_int_equal(strlen(root.host) % 4, i == 0 ? strlen(root.host) % 4 : 0);
+			name_make(name, &now, root.host);
+			name_add_sizes(name, UINT64_MAX, UINT64_MAX);
+			expect_text("no part is cut off", strchr(name, ','),
+			    ",S=18446744073709551615,W=18446744073709551615");
+		}
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mailroot_setup, mailroot_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_name_pattern),
+		TEST(test_name_make),
+		TEST(test_hosts),
+		TEST(test_part_of_a_host),
+		TEST(test_long_hosts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ * What a power cut can take away hangs on the order of the calls: it is recorded and checked. */
+#include "maildir/maildir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/maildir/mailroot.h"
+
+static const struct text message = TEXT("Subject: x\n\nbody\n");
+
+static const char *const three[] = { "example.com/a/Maildir", "example.com/b/Maildir",
+	"example.org/a/Maildir" };
+
+enum {
+	PARENTS = 4 /* Maildir, a, example.com, the root */
+};
+
+static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_targets)
+{
+	mailroot_deliver(mailroot, faults, three, n_targets, message, 7);
+}
+
+static void expect_saved(struct mailroot *mailroot, bool has_parents)
+{
+	for (size_t i = 0; i < mailroot->n_targets; i++) {
+		assert_int_equal(mailroot->targets[i].result, 0);
+	}
+	mailroot_check_order(mailroot, message, has_parents);
+}
+
+static void test_new_mailboxes(void **state)
+{
+	deliver(*state, &mailroot_plain, 3);
+	expect_saved(*state, true);
+	/* the file, three new/, and the way to each of them */
+	assert_int_equal(fault_count(FAULT_FSYNC), 1 + 3 + 3 * PARENTS);
+}
+
+static void test_new_mailboxes_for_real(void **state)
+{
+	const struct faults faults = { .call = FAULT_CALLS, .syncs = true };
+
+	deliver(*state, &faults, 3);
+	expect_saved(*state, true);
+}
+
+/* What this process has synced once it need not sync again, however young it is. */
+static void test_young_and_synced(void **state)
+{
+	deliver(*state, &mailroot_plain, 3);
+	deliver(*state, &mailroot_plain, 3);
+	expect_saved(*state, false);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1 + 3);
+}
+
+/* Made by somebody else, who may not have synced it yet. */
+static void test_young_of_another(void **state)
+{
+	struct mailroot *mailroot = *state;
+
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+	deliver(mailroot, &mailroot_plain, 1);
+	expect_saved(mailroot, true);
+	assert_int_equal(fault_count(FAULT_MKDIRAT), 0);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1 + PARENTS);
+}
+
+/* The same path, but another directory: what was synced before says nothing about it. */
+static void test_mailbox_is_made_anew(void **state)
+{
+	struct mailroot *mailroot = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		deliver(mailroot, &mailroot_plain, 1);
+		expect_saved(mailroot, true);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+	}
+}
+
+/* Old directories have long been written back: two syncs for a message. */
+static void test_old_mailbox(void **state)
+{
+	const struct faults faults = { .call = FAULT_CALLS, .age = 100000 };
+	struct mailroot *mailroot = *state;
+
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+	deliver(mailroot, &faults, 1);
+	expect_saved(mailroot, false);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1);
+}
+
+/* A clock that was set back, or a filesystem that does not know: better one sync too many. */
+static void test_age_unknown(void **state)
+{
+	const struct faults faults[] = {
+		{ .call = FAULT_CALLS, .age = -100000 },
+		{ .call = FAULT_CALLS, .age = 100000, .has_no_birth = true },
+	};
+	struct mailroot *mailroot = *state;
+
+	for (size_t i = 0; i < LENGTH(faults); i++) {
+		mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
+		mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
+		mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+		deliver(mailroot, &faults[i], 1);
+		expect_saved(mailroot, true);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+	}
+}
+
+static void make_mailbox(struct mailroot *mailroot)
+{
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
+	mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
+}
+
+/* Syncs the filesystem with a fault, in a process of its own, since it is done once in each: what was
+ * there before must be synced all the same, also when it is asked for again. */
+static void check_settling_fails(
+    struct mailroot *mailroot, const char *base, const struct faults *faults)
+{
+	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
+	struct maildir_root root = mailroot->root;
+	int status = 0;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		root.base = base;
+		faults_begin(faults);
+		maildir_root_settle(&root);
+		faults_end();
+		maildir_root_settle(&mailroot->root);
+		make_mailbox(mailroot);
+		deliver(mailroot, &before, 1);
+		exit(mailroot->targets[0].result == 0 && fault_count(FAULT_FSYNC) == 1 + 1 + PARENTS
+			 ? 0
+			 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	directory_remove(mailroot_path(mailroot, "example.com", ""));
+}
+
+static void test_settling_fails(void **state)
+{
+	static const enum fault_call calls[] = { FAULT_OPEN, FAULT_FSTAT, FAULT_SYNCFS };
+	struct mailroot *mailroot = *state;
+
+	check_settling_fails(mailroot, "/nonexistent", &mailroot_plain);
+	for (size_t i = 0; i < LENGTH(calls); i++) {
+		const struct faults faults = { .call = calls[i], .mask = UINT64_MAX, .error = EIO };
+
+		check_settling_fails(mailroot, mailroot->base, &faults);
+	}
+}
+
+/* What was there when the whole filesystem was synced is durable, however young it is. The last
+ * test: it counts for the process. */
+static void test_settled(void **state)
+{
+	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
+	const struct faults elsewhere = { .call = FAULT_CALLS, .age = 20, .has_devices = true };
+	struct mailroot *mailroot = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		make_mailbox(mailroot);
+		deliver(mailroot, &before, 1);
+		expect_saved(mailroot, i == 0);
+		assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1 + (i == 0 ? PARENTS : 0));
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+		maildir_root_settle(&mailroot->root);
+	}
+	deliver(mailroot, &mailroot_plain, 1);
+	expect_saved(mailroot, true);
+	directory_remove(mailroot_path(mailroot, "example.com", ""));
+	/* Another filesystem below the root was not. */
+	make_mailbox(mailroot);
+	deliver(mailroot, &elsewhere, 1);
+	expect_saved(mailroot, true);
+	/* A clock that was set since then cannot tell, and one that ticks otherwise may. */
+	for (long ahead = -10; ahead <= 10; ahead += 10) {
+		const struct faults set = { .call = FAULT_CALLS, .age = 20, .ahead = ahead };
+
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+		make_mailbox(mailroot);
+		deliver(mailroot, &set, 1);
+		expect_saved(mailroot, ahead != 0);
+		assert_int_equal(fault_count(FAULT_FSYNC), 1 + 1 + (ahead == 0 ? 0 : PARENTS));
+	}
+}
+
+/* A sync of the way that failed was none: the next delivery does it again. */
+static void test_failed_sync_is_not_remembered(void **state)
+{
+	struct mailroot *mailroot = *state;
+
+	for (unsigned n = 2; n < 2 + PARENTS; n++) {
+		const struct faults faults = {
+			.call = FAULT_FSYNC, .mask = (uint64_t)1 << n, .error = EIO
+		};
+
+		deliver(mailroot, &faults, 1);
+		assert_int_equal(mailroot->targets[0].result, -EIO);
+		mailroot_check(mailroot, message);
+		deliver(mailroot, &mailroot_plain, 1);
+		expect_saved(mailroot, true);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+	}
+}
+
+/* After a failed fsync the file is given up: asked again, the kernel would say that all is well. */
+static void test_failed_fsync_is_not_repeated(void **state)
+{
+	const struct faults faults = { .call = FAULT_FSYNC, .mask = 1, .error = EIO };
+	struct mailroot *mailroot = *state;
+
+	deliver(mailroot, &faults, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(mailroot->targets[i].result, -EIO);
+	}
+	assert_int_equal(fault_count(FAULT_FSYNC), 1);
+	assert_int_equal(fault_count(FAULT_LINKAT), 0);
+	mailroot_check(mailroot, message);
+}
+
+/* Everything is prepared everywhere before it appears anywhere. */
+static void test_prepared_before_it_appears(void **state)
+{
+	static const struct faults kinds[] = {
+		{ .call = FAULT_CALLS },
+		{ .call = FAULT_CALLS, .has_no_tmpfile = true },
+		{ .call = FAULT_CALLS, .has_devices = true },
+	};
+	struct mailroot *mailroot = *state;
+
+	for (size_t kind = 0; kind < LENGTH(kinds); kind++) {
+		bool has_appeared = false;
+
+		deliver(mailroot, &kinds[kind], 3);
+		expect_saved(mailroot, true);
+		for (size_t i = 0; i < n_fault_events; i++) {
+			enum fault_call call = fault_events[i].call;
+
+			has_appeared = has_appeared || call == FAULT_LINKAT;
+			assert_false(
+			    has_appeared && (call == FAULT_MKDIRAT || call == FAULT_WRITE));
+		}
+		assert_true(has_appeared);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+		directory_remove(mailroot_path(mailroot, "example.org", ""));
+	}
+}
+
+/* new/ comes last, so that a mailbox that has it has all the rest. */
+static void test_new_is_made_last(void **state)
+{
+	struct mailroot *mailroot = *state;
+	char list[100];
+
+	for (unsigned n = 0; n < 6; n++) {
+		const struct faults faults = {
+			.call = FAULT_MKDIRAT, .mask = (uint64_t)1 << n, .error = EIO
+		};
+
+		deliver(mailroot, &faults, 1);
+		assert_int_equal(mailroot->targets[0].result, -EIO);
+		mailroot_list(
+		    mailroot_path(mailroot, "example.com/a/Maildir", ""), list, sizeof(list));
+		assert_null(strstr(list, "new"));
+		if (n > 0) {
+			directory_remove(mailroot_path(mailroot, "example.com", ""));
+		}
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mailroot_setup, mailroot_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_new_mailboxes),
+		TEST(test_new_mailboxes_for_real),
+		TEST(test_young_and_synced),
+		TEST(test_young_of_another),
+		TEST(test_mailbox_is_made_anew),
+		TEST(test_old_mailbox),
+		TEST(test_age_unknown),
+		TEST(test_failed_sync_is_not_remembered),
+		TEST(test_failed_fsync_is_not_repeated),
+		TEST(test_prepared_before_it_appears),
+		TEST(test_new_is_made_last),
+		TEST(test_settling_fails),
+		TEST(test_settled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

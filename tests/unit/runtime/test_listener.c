@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ * Listening sockets: what is well-formed, who may connect, and what of others is left alone. */
+#include "runtime/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+#define TEN     "xxxxxxxxxx"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
+static const struct listener_settings settings = {
+	.mode = 0640, .uid = (uid_t)-1, .gid = (gid_t)-1
+};
+
+static const struct {
+	const char *spec;
+	bool is_good;
+} specs[] = {
+	{ "unix:/run/lmtp", true },
+	{ "unix:/", true },
+	{ "unix:/" HUNDRED "xxxxxx", true }, /* 107 bytes, as sun_path holds with its NUL */
+	{ "unix:/" HUNDRED "xxxxxxx", false },
+	{ "unix:relative", false },
+	{ "unix:", false },
+	{ "inet:127.0.0.1:24", true },
+	{ "inet:localhost:65535", true },
+	{ "inet:[::1]:24", true },
+	{ "inet:[::]:24", true },
+	{ "inet:127.0.0.1", false },
+	{ "inet:127.0.0.1:", false },
+	{ "inet:127.0.0.1:smtp", false },
+	{ "inet:127.0.0.1:-1", false },
+	{ "inet:127.0.0.1: 24", false },
+	{ "inet:127.0.0.1:24x", false },
+	{ "inet:127.0.0.1:65536", false },
+	{ "inet:127.0.0.1:99999999999999999999", false },
+	{ "inet::24", false },
+	{ "inet:[]:24", false },
+	{ "inet:[::1]", false },
+	{ "inet:[::1]24", false },
+	{ "inet:[::1:24", false },
+	{ "inet:::1:24", false },
+	{ "inet:" HUNDRED HUNDRED HUNDRED ":24", false },
+	{ "", false },
+	{ "/run/lmtp", false },
+	{ "127.0.0.1:24", false },
+	{ "tcp:127.0.0.1:24", false },
+	{ "UNIX:/run/lmtp", false },
+};
+
+static void test_specs(void **state)
+{
+	for (size_t i = 0; i < LENGTH(specs); i++) {
+		struct error error = { "" };
+		int result = listener_check(specs[i].spec, &error);
+
+		if (result != (specs[i].is_good ? 0 : -1)) {
+			fail_msg("\"%s\": %d (%s)", specs[i].spec, result, error.text);
+		}
+		assert_int_equal(error.text[0] == '\0', specs[i].is_good);
+		if (!specs[i].is_good) {
+			assert_int_equal(listener_open(specs[i].spec, &settings, &error), -1);
+		}
+	}
+}
+
+struct place {
+	char directory[200];
+	char path[256];
+	char spec[300];
+};
+
+/* Of the linker's --wrap: looks at the socket's file at the moment when it appears. */
+int __real_bind(int fd, const struct sockaddr *address, socklen_t n);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t n);
+
+static mode_t mode_at_bind;
+
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t n)
+{
+	int result = __real_bind(fd, address, n);
+	struct stat status;
+
+	if (address->sa_family == AF_UNIX &&
+	    lstat(((const struct sockaddr_un *)address)->sun_path, &status) == 0) {
+		mode_at_bind = status.st_mode & 07777;
+	}
+	return result;
+}
+
+static int setup(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	directory_make(place->directory, sizeof(place->directory));
+	snprintf(place->path, sizeof(place->path), "%s/socket", place->directory);
+	snprintf(place->spec, sizeof(place->spec), "unix:%s", place->path);
+	*state = place;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct place *place = *state;
+
+	directory_remove(place->directory);
+	free(place);
+	return 0;
+}
+
+static struct sockaddr_un make_address(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	assert_true(strlen(path) < sizeof(address.sun_path)); /* else TMPDIR is too long a path */
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	return address;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = make_address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* Somebody can connect to it, and is accepted at once or in time. */
+static void check_serves(int fd, const char *path)
+{
+	int client = connect_to(path), server;
+
+	assert_true(client >= 0);
+	server = accept(fd, NULL, NULL);
+	assert_true(server >= 0);
+	close(client);
+	close(server);
+}
+
+static int open_well(const struct place *place, const struct listener_settings *how)
+{
+	struct error error = { "" };
+	int fd = listener_open(place->spec, how, &error);
+
+	if (fd < 0) {
+		fail_msg("%s: %s", place->spec, error.text);
+	}
+	return fd;
+}
+
+static void expect_refusal(const struct place *place, const char *reason)
+{
+	struct error error = { "" };
+
+	assert_int_equal(listener_open(place->spec, &settings, &error), -1);
+	if (strstr(error.text, reason) == NULL || strstr(error.text, place->path) == NULL) {
+		fail_msg("\"%s\" does not say \"%s\" of %s", error.text, reason, place->path);
+	}
+}
+
+static void test_open_unix(void **state)
+{
+	static const mode_t modes[] = { 0600, 0660, 0666, 0000 };
+	const struct place *place = *state;
+
+	for (size_t i = 0; i < LENGTH(modes); i++) {
+		struct listener_settings how = settings;
+		mode_t old = umask(0027), umask_after;
+		struct stat status;
+		int fd;
+
+		how.mode = modes[i];
+		mode_at_bind = 0777;
+		fd = open_well(place, &how);
+		umask_after = umask(old);
+		assert_int_equal(mode_at_bind, 0000); /* nobody comes in before owner and mode */
+		assert_int_equal(umask_after, 0027);
+		assert_int_equal(lstat(place->path, &status), 0);
+		assert_int_equal(status.st_mode, S_IFSOCK | modes[i]);
+		assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+		assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+		if (modes[i] != 0000) {
+			check_serves(fd, place->path);
+		}
+		listener_remove(place->spec);
+		assert_int_equal(lstat(place->path, &status), -1);
+		close(fd);
+	}
+}
+
+static void test_owner(void **state)
+{
+	const struct place *place = *state;
+	struct listener_settings how = settings;
+	struct stat status;
+	struct error error;
+	int fd;
+
+	how.uid = how.gid = geteuid() == 0 ? 65534 : geteuid();
+	fd = open_well(place, &how);
+	assert_int_equal(lstat(place->path, &status), 0);
+	assert_int_equal(status.st_uid, how.uid);
+	close(fd);
+	listener_remove(place->spec);
+	if (geteuid() != 0) {
+		how.uid = 0; /* nobody but root can give it away, and nothing is left behind */
+		assert_int_equal(listener_open(place->spec, &how, &error), -1);
+		assert_int_equal(lstat(place->path, &status), -1);
+	}
+}
+
+/* The file that a daemon leaves behind when it is killed. */
+static void test_stale_socket_is_replaced(void **state)
+{
+	const struct place *place = *state;
+	int fd = open_well(place, &settings);
+
+	close(fd);
+	assert_int_equal(connect_to(place->path), -ECONNREFUSED);
+	fd = open_well(place, &settings);
+	check_serves(fd, place->path);
+	close(fd);
+}
+
+static void test_served_socket_is_refused(void **state)
+{
+	const struct place *place = *state;
+	int fd = open_well(place, &settings);
+
+	expect_refusal(place, "listens");
+	check_serves(fd, place->path);
+	close(fd);
+}
+
+/* One whose owner is too busy to accept is served as well: its backlog is full. */
+static void test_busy_socket_is_refused(void **state)
+{
+	enum {
+		CLIENTS = 8
+	};
+	const struct place *place = *state;
+	struct sockaddr_un address = make_address(place->path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), clients[CLIENTS];
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(clients[i], (struct sockaddr *)&address, sizeof(address));
+	}
+	expect_refusal(place, "listens");
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		close(clients[i]);
+	}
+	close(fd);
+}
+
+static void test_others_are_left_alone(void **state)
+{
+	const struct place *place = *state;
+	struct stat status;
+	int fd = open(place->path, O_CREAT | O_WRONLY, 0600);
+
+	assert_int_equal(write(fd, "mine", 4), 4);
+	close(fd);
+	expect_refusal(place, "no socket");
+	assert_int_equal(lstat(place->path, &status), 0);
+	assert_int_equal(status.st_size, 4);
+	unlink(place->path);
+
+	assert_int_equal(mkdir(place->path, 0700), 0);
+	expect_refusal(place, "no socket");
+	assert_int_equal(rmdir(place->path), 0);
+
+	assert_int_equal(symlink("elsewhere", place->path), 0);
+	expect_refusal(place, "no socket");
+	assert_int_equal(unlink(place->path), 0);
+}
+
+static void test_no_directory(void **state)
+{
+	struct place place = *(struct place *)*state;
+
+	add_text(place.path, sizeof(place.path), "/x/y");
+	add_text(place.spec, sizeof(place.spec), "/x/y");
+	expect_refusal(&place, strerror(ENOENT));
+}
+
+static void test_open_inet(void **state)
+{
+	static const char *const open_specs[] = { "inet:127.0.0.1:0", "inet:[::1]:0" };
+
+	for (size_t i = 0; i < LENGTH(open_specs); i++) {
+		struct error error = { "" };
+		char again[100];
+		union {
+			struct sockaddr any;
+			struct sockaddr_in v4;
+			struct sockaddr_in6 v6;
+		} address = { .v6 = { .sin6_port = 0 } };
+		socklen_t n = sizeof(address);
+		int fd = listener_open(open_specs[i], &settings, &error), client;
+		unsigned port;
+
+		if (fd < 0 && i == 1) {
+			continue; /* a machine without IPv6 */
+		}
+		assert_true(fd >= 0);
+		assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+		assert_int_equal(getsockname(fd, &address.any, &n), 0);
+		client = socket(address.any.sa_family, SOCK_STREAM, 0);
+		assert_int_equal(connect(client, &address.any, n), 0);
+		port = ntohs(address.v4.sin_port);
+		snprintf(again, sizeof(again), "%.*s%u", (int)strlen(open_specs[i]) - 1,
+		    open_specs[i], port);
+		assert_int_equal(listener_open(again, &settings, &error), -1);
+		assert_non_null(strstr(error.text, again));
+		close(client);
+		close(fd);
+	}
+}
+
+/* Names of sockets that others have made stay. */
+static void test_remove(void **state)
+{
+	const struct place *place = *state;
+	struct stat status;
+
+	listener_remove(place->spec); /* there is none: no harm */
+	listener_remove("inet:127.0.0.1:24");
+	assert_int_equal(lstat(place->directory, &status), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_specs),
+		TEST(test_open_unix),
+		TEST(test_owner),
+		TEST(test_stale_socket_is_replaced),
+		TEST(test_served_socket_is_refused),
+		TEST(test_busy_socket_is_refused),
+		TEST(test_others_are_left_alone),
+		TEST(test_no_directory),
+		cmocka_unit_test(test_open_inet),
+		TEST(test_remove),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: MIT
+ * The control socket under clients of every kind: who may ask, what is answered, and that nobody can
+ * keep it from answering others. */
+#include "status/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/log.h"
+#include "tests/unit/unit.h"
+
+enum {
+	ANSWER = 4096,
+	SOMEBODY = 65534
+};
+
+/* A daemon: a loop that turns for a reason of its own, and a control socket. */
+struct place {
+	char directory[80], path[CONTROL_PATH_MAX];
+	uv_loop_t loop;
+	uv_timer_t turn;
+	struct control control;
+	uint64_t value;
+};
+
+static void write_document(void *owner, struct document *document)
+{
+	static const struct document_value value = {
+		.name = "value", .metric = "value", .help = "A value.", .is_counter = true
+	};
+	struct place *place = owner;
+
+	document_group(document, "group");
+	document_number(document, &value, place->value++);
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+}
+
+static void prepare(struct place *place, struct control *control)
+{
+	*control = (struct control){
+		.loop = &place->loop,
+		.prefix = "test",
+		.write = write_document,
+		.owner = place,
+	};
+}
+
+static int setup(void **state)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	directory_make(place->directory, sizeof(place->directory));
+	snprintf(place->path, sizeof(place->path), "%s/control", place->directory);
+	uv_loop_init(&place->loop);
+	uv_timer_init(&place->loop, &place->turn);
+	uv_timer_start(&place->turn, on_turn, 2, 2);
+	prepare(place, &place->control);
+	*state = place;
+	return 0;
+}
+
+/* Nothing of it keeps the loop going, and nothing is left. */
+static int teardown(void **state)
+{
+	struct place *place = *state;
+
+	control_close(&place->control);
+	uv_close((uv_handle_t *)&place->turn, NULL);
+	uv_run(&place->loop, UV_RUN_DEFAULT);
+	if (uv_loop_close(&place->loop) != 0 || access(place->path, F_OK) == 0) {
+		return -1;
+	}
+	directory_remove(place->directory);
+	free(place);
+	return 0;
+}
+
+static void turn(struct place *place, unsigned times)
+{
+	while (times-- > 0) {
+		uv_run(&place->loop, UV_RUN_ONCE);
+	}
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* Turns until the connection is closed; what it was sent, NUL-terminated. */
+static void read_answer(struct place *place, int fd, char *answer)
+{
+	size_t n = 0;
+
+	for (unsigned patience = 0; patience < 5000; patience++) {
+		ssize_t result = recv(fd, answer + n, ANSWER - 1 - n, 0);
+
+		if (result >= 0) {
+			n += (size_t)result;
+		}
+		if (result == 0 || (result < 0 && errno == ECONNRESET)) {
+			break;
+		}
+		turn(place, 1);
+	}
+	answer[n] = '\0';
+	close(fd);
+}
+
+static void ask(struct place *place, const char *request, size_t n, bool is_bytewise, char *answer)
+{
+	int fd = connect_to(place->path);
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; is_bytewise && i < n; i++) {
+		(void)!send(fd, request + i, 1, MSG_NOSIGNAL); /* it may have heard enough */
+		turn(place, 1);
+	}
+	if (!is_bytewise && n > 0) {
+		assert_int_equal(send(fd, request, n, MSG_NOSIGNAL), n);
+	}
+	shutdown(fd, SHUT_WR);
+	read_answer(place, fd, answer);
+}
+
+static void check_serves(struct place *place)
+{
+	char answer[ANSWER];
+
+	place->value = 42;
+	ask(place, "text\n", 5, false, answer);
+	expect_text("answer", answer, "group        value 42\n");
+}
+
+#define UNKNOWN    "error: ask with one line: text, json or prometheus\n"
+#define PROMETHEUS "# HELP test_value A value.\n# TYPE test_value counter\ntest_value 7\n"
+#define LONG       "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static void test_requests(void **state)
+{
+	static const struct {
+		struct text request;
+		const char *answer;
+	} rows[] = {
+		{ TEXT("text\n"), "group        value 7\n" },
+		{ TEXT("json\n"), "{\"group\":{\"value\":7}}\n" },
+		{ TEXT("prometheus\n"), PROMETHEUS },
+		{ TEXT("prometheus"),
+		    PROMETHEUS }, /* without the line's end, but with that of all */
+		{ TEXT("text\njson\n"), "group        value 7\n" },
+		{ TEXT("watch 1\n"), "group        value 7\n" },
+		{ TEXT("watch 9999999999999999999\n"), "group        value 7\n" },
+		{ TEXT(""), "" },
+		{ TEXT("\n"), UNKNOWN },
+		{ TEXT("\0"), UNKNOWN },
+		{ TEXT("text\r\n"), UNKNOWN },
+		{ TEXT(" text\n"), UNKNOWN },
+		{ TEXT("text \n"), UNKNOWN },
+		{ TEXT("TEXT\n"), UNKNOWN },
+		{ TEXT("text\0\n"), UNKNOWN },
+		{ TEXT("text\0more\n"), UNKNOWN },
+		{ TEXT("watch\n"), UNKNOWN },
+		{ TEXT("watch \n"), UNKNOWN },
+		{ TEXT("watch -1\n"), UNKNOWN },
+		{ TEXT("watch 1x\n"), UNKNOWN },
+		{ TEXT("watch 99999999999999999999\n"), UNKNOWN },
+		{ TEXT("GET /metrics HTTP/1.1\r\n\r\n"), UNKNOWN },
+		{ TEXT(LONG LONG), UNKNOWN },
+		{ TEXT(LONG LONG LONG "\ntext\n"), UNKNOWN },
+		{ TEXT("%n%s%n\n"), UNKNOWN },
+	};
+	struct place *place = *state;
+
+	control_open(&place->control, place->path);
+	for (size_t i = 0; i < 2 * LENGTH(rows); i++) {
+		const struct text *request = &rows[i / 2].request;
+		char answer[ANSWER];
+
+		place->value = 7;
+		memset(place->control.watchers, 0, sizeof(place->control.watchers[0].id));
+		for (unsigned w = 0; w < CONTROL_WATCHERS_MAX; w++) {
+			free(place->control.watchers[w].marks);
+			place->control.watchers[w].marks = NULL;
+		}
+		ask(place, request->p, request->n, i % 2 == 1, answer);
+		expect_text(shown(request->p, request->n), answer, rows[i / 2].answer);
+	}
+}
+
+static void test_random_bytes(void **state)
+{
+	struct place *place = *state;
+	uint64_t seed = 1;
+
+	control_open(&place->control, place->path);
+	for (unsigned i = 0; i < 500; i++) {
+		char request[200], answer[ANSWER];
+		size_t n = (size_t)random_below(&seed, sizeof(request));
+
+		for (size_t k = 0; k < n; k++) {
+			request[k] = (char)random_below(&seed, 256);
+		}
+		ask(place, request, n, false, answer);
+		assert_true(answer[0] == '\0' || strcmp(answer, UNKNOWN) == 0);
+	}
+	check_serves(place);
+}
+
+/* A watcher is told rates from his second look on, one at a time or among others. */
+static void test_watchers(void **state)
+{
+	struct place *place = *state;
+	char request[32], answer[ANSWER];
+
+	control_open(&place->control, place->path);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned id = 1; id <= CONTROL_WATCHERS_MAX; id++) {
+			snprintf(request, sizeof(request), "watch %u\n", id);
+			ask(place, request, strlen(request), false, answer);
+			assert_int_equal(strstr(answer, "/s)") != NULL, round > 0);
+			turn(place, 3); /* so that one looked before the other */
+		}
+	}
+	ask(place, "watch 77\n", 9, false, answer); /* in the place of the first */
+	assert_null(strstr(answer, "/s)"));
+	ask(place, "watch 77\n", 9, false, answer);
+	assert_non_null(strstr(answer, "/s)"));
+	ask(place, "watch 2\n", 8, false, answer);
+	assert_non_null(strstr(answer, "/s)"));
+	ask(place, "watch 1\n", 8, false, answer);
+	assert_null(strstr(answer, "/s)"));
+}
+
+/* They have all places, say nothing, and more of them wait; then their time is over. */
+static void test_silent_clients(void **state)
+{
+	enum {
+		CLIENTS = CONTROL_CLIENTS_MAX + 4
+	};
+	struct place *place = *state;
+	int clients[CLIENTS];
+	uint64_t begun;
+	char byte;
+
+	control_open(&place->control, place->path);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		clients[i] = connect_to(place->path);
+		assert_true(clients[i] >= 0);
+		turn(place, 2);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		close(clients[CLIENTS - 1 - i]); /* the impatient ones */
+	}
+	begun = uv_now(&place->loop);
+	check_serves(place);
+	assert_in_range(
+	    uv_now(&place->loop) - begun, CONTROL_TIMEOUT_MS / 2, CONTROL_TIMEOUT_MS * 2);
+	turn(place, 100); /* one was heard a little after the other */
+	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		assert_int_equal(recv(clients[i], &byte, 1, 0), 0);
+		close(clients[i]);
+	}
+}
+
+/* Clients that are gone before they are accepted or answered. */
+static void test_fleeting_clients(void **state)
+{
+	struct place *place = *state;
+
+	control_open(&place->control, place->path);
+	for (unsigned i = 0; i < 200; i++) {
+		int fd = connect_to(place->path);
+
+		if (fd >= 0 && i % 2 == 0) {
+			(void)!send(fd, "json\n", 5, MSG_NOSIGNAL);
+		}
+		if (i % 3 == 0) {
+			turn(place, 1);
+		}
+		close(fd);
+		turn(place, i % 5);
+	}
+	check_serves(place);
+}
+
+static void test_mode(void **state)
+{
+	static const mode_t umasks[] = { 0000, 0022, 0077 };
+	struct place *place = *state;
+
+	for (size_t i = 0; i < LENGTH(umasks); i++) {
+		mode_t old = umask(umasks[i]);
+		struct stat status;
+
+		prepare(place, &place->control);
+		control_open(&place->control, place->path);
+		umask(old);
+		assert_true(place->control.is_open);
+		assert_int_equal(lstat(place->path, &status), 0);
+		assert_int_equal(status.st_mode, S_IFSOCK | 0600);
+		check_serves(place);
+		control_close(&place->control);
+		turn(place, 3);
+		assert_int_equal(lstat(place->path, &status), -1);
+	}
+}
+
+/* Another user, though the file would let him. */
+static void test_another_user(void **state)
+{
+	struct place *place = *state;
+	char answer[ANSWER] = "";
+	int fds[2], status;
+	pid_t child;
+
+	if (geteuid() != 0) {
+		skip();
+	}
+	control_open(&place->control, place->path);
+	assert_int_equal(chmod(place->directory, 0755), 0);
+	assert_int_equal(chmod(place->path, 0666), 0);
+	assert_int_equal(pipe(fds), 0);
+	child = fork();
+	if (child == 0) {
+		int fd = setuid(SOMEBODY) == 0 ? connect_to(place->path) : -1;
+		ssize_t n;
+
+		fcntl(fd, F_SETFL, 0);
+		(void)!send(fd, "text\n", 5, MSG_NOSIGNAL);
+		n = recv(fd, answer, sizeof(answer), MSG_WAITALL);
+		(void)!write(fds[1], answer, n > 0 ? (size_t)n : 0);
+		_exit(0);
+	}
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		turn(place, 1);
+	}
+	close(fds[1]);
+	assert_true(read(fds[0], answer, sizeof(answer) - 1) >= 0);
+	close(fds[0]);
+	expect_text("answer", answer, "error: only root and the daemon's own user may ask\n");
+	check_serves(place);
+}
+
+/* Left behind by a daemon that was killed; then by one that is ending. */
+static void test_takes_the_place(void **state)
+{
+	struct place *place = *state;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int stale = socket(AF_UNIX, SOCK_STREAM, 0), asking;
+	struct control *old = calloc(1, sizeof(*old));
+	char answer[ANSWER];
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", place->path);
+	assert_int_equal(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
+	close(stale);
+	assert_int_equal(connect_to(place->path), -ECONNREFUSED);
+
+	prepare(place, old);
+	control_open(old, place->path);
+	check_serves(place);
+	asking = connect_to(place->path);
+	control_open(&place->control, place->path);
+	assert_true(place->control.is_open);
+	turn(place, 3);
+	assert_int_equal(send(asking, "json\n", 5, MSG_NOSIGNAL), 5);
+	read_answer(place, asking, answer); /* by the old one */
+	assert_int_equal(answer[0], '{');
+	control_close(old);
+	turn(place, 3);
+	check_serves(place); /* the new one's name is left alone */
+	free(old);
+}
+
+static void expect_warning(struct place *place, const char *path, const char *why)
+{
+	struct log_problem found[LOG_PROBLEMS_MAX];
+	uint64_t n_errors, n_before, n_after;
+
+	log_problems(found, &n_errors, &n_before);
+	prepare(place, &place->control);
+	control_open(&place->control, path);
+	assert_false(place->control.is_open);
+	control_close(&place->control);
+	log_problems(found, &n_errors, &n_after);
+	assert_int_equal(n_after, n_before + 1);
+	assert_non_null(strstr(found[0].text, path));
+	assert_non_null(strstr(found[0].text, why));
+}
+
+static void test_cannot_be_made(void **state)
+{
+	struct place *place = *state;
+	struct stat status;
+	char path[300];
+	int fd;
+
+	control_open(&place->control, ""); /* is not wanted: no word */
+	assert_false(place->control.is_open);
+	snprintf(path, sizeof(path), "%s/missing/control", place->directory);
+	expect_warning(place, path, strerror(ENOENT));
+	fd = open(place->path, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, "mine", 4), 4);
+	close(fd);
+	expect_warning(place, place->path, "no socket");
+	assert_int_equal(lstat(place->path, &status), 0);
+	assert_int_equal(status.st_size, 4);
+	unlink(place->path);
+	snprintf(path, sizeof(path), "%s/control", place->directory);
+	assert_int_equal(symlink("/dev/null", path), 0);
+	expect_warning(place, path, "no socket");
+	unlink(path);
+	assert_int_equal(rmdir(place->directory), 0); /* nothing of ours is left */
+	assert_int_equal(mkdir(place->directory, 0700), 0);
+}
+
+static void test_directory_for_the_user(void **state)
+{
+	struct place *place = *state;
+	char path[300], directory[280];
+	struct stat status;
+
+	snprintf(directory, sizeof(directory), "%s/run", place->directory);
+	snprintf(path, sizeof(path), "%s/control", directory);
+	control_prepare(path, SOMEBODY, SOMEBODY);
+	if (geteuid() != 0) {
+		assert_int_equal(lstat(directory, &status), -1);
+		return;
+	}
+	assert_int_equal(lstat(directory, &status), 0);
+	assert_int_equal(status.st_mode, S_IFDIR | 0755);
+	assert_int_equal(status.st_uid, SOMEBODY);
+	assert_int_equal(status.st_gid, SOMEBODY);
+	assert_int_equal(chown(directory, 0, 0), 0);
+	control_prepare(path, SOMEBODY, SOMEBODY); /* one that exists stays as it is */
+	assert_int_equal(lstat(directory, &status), 0);
+	assert_int_equal(status.st_uid, 0);
+	control_prepare("", SOMEBODY, SOMEBODY);
+}
+
+static void test_paths(void **state)
+{
+	struct error error;
+	char path[CONTROL_PATH_MAX + 2];
+
+	assert_int_equal(control_check("", &error), 0);
+	assert_int_equal(control_check("/run/lmtpd/control", &error), 0);
+	assert_int_equal(control_check("control", &error), -1);
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(control_check(path, &error), -1);
+	path[CONTROL_PATH_MAX] = '\0';
+	assert_int_equal(control_check(path, &error), 0);
+}
+
+int main(void)
+{
+#define TEST_IN_PLACE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST_IN_PLACE(test_requests),
+		TEST_IN_PLACE(test_random_bytes),
+		TEST_IN_PLACE(test_watchers),
+		TEST_IN_PLACE(test_silent_clients),
+		TEST_IN_PLACE(test_fleeting_clients),
+		TEST_IN_PLACE(test_mode),
+		TEST_IN_PLACE(test_another_user),
+		TEST_IN_PLACE(test_takes_the_place),
+		TEST_IN_PLACE(test_cannot_be_made),
+		TEST_IN_PLACE(test_directory_for_the_user),
+		cmocka_unit_test(test_paths),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
