@@ -60,9 +60,9 @@ struct census {
 	unsigned long n_users, n_unknown;
 };
 
-static int count_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int count_row(void *data, const struct row *row)
 {
+	const struct column *stored = &row->columns[1];
 	struct census *census = data;
 	char hash[PASSWORD_HASH_MAX];
 	const char *method = NULL;
@@ -70,9 +70,9 @@ static int count_row(
 	size_t i = 0;
 
 	census->n_users++;
-	if (second != NULL && n_second < sizeof(hash)) {
-		memcpy(hash, second, n_second);
-		hash[n_second] = '\0';
+	if (stored->text != NULL && stored->n < sizeof(hash)) {
+		memcpy(hash, stored->text, stored->n);
+		hash[stored->n] = '\0';
 		method = password_method(hash, &is_weak);
 		explicit_bzero(hash, sizeof(hash));
 	}
@@ -134,8 +134,7 @@ static void check_hashes(struct check *check)
 	directory_free(directory);
 }
 
-static int ignore_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int ignore_row(void *data, const struct row *row)
 {
 	return 0;
 }

@@ -13,30 +13,32 @@ struct search {
 	bool is_unusable;
 };
 
-static bool keep(char *out, size_t cap, const char *text, size_t n)
+/* As a string, if it is one and fits. */
+static bool column_copy(char *out, size_t cap, const struct column *column)
 {
-	if (text == NULL || n >= cap || memchr(text, '\0', n) != NULL) {
+	if (column->text == NULL || column->n >= cap ||
+	    memchr(column->text, '\0', column->n) != NULL) {
 		return false;
 	}
-	memcpy(out, text, n);
-	out[n] = '\0';
+	memcpy(out, column->text, column->n);
+	out[column->n] = '\0';
 	return true;
 }
 
 /* The daemon never calls setlocale(): strncasecmp() folds ASCII alone. */
-static int on_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int on_credentials_row(void *data, const struct row *row)
 {
+	const struct column *user = &row->columns[0], *hash = &row->columns[1];
 	struct search *search = data;
 	struct credentials *credentials = search->credentials;
 
-	if (first == NULL || n_first != strlen(search->user) ||
-	    strncasecmp(first, search->user, n_first) != 0 ||
-	    !keep(credentials->user, sizeof(credentials->user), first, n_first)) {
+	if (user->text == NULL || user->n != strlen(search->user) ||
+	    strncasecmp(user->text, search->user, user->n) != 0 ||
+	    !column_copy(credentials->user, sizeof(credentials->user), user)) {
 		return 0;
 	}
 	search->n_found++;
-	if (!keep(credentials->hash, sizeof(credentials->hash), second, n_second)) {
+	if (!column_copy(credentials->hash, sizeof(credentials->hash), hash)) {
 		search->is_unusable = true;
 	}
 	return 0;
@@ -57,7 +59,7 @@ int credentials_find(
 	for (size_t i = 0; i <= n; i++) {
 		key[i] = user[i] >= 'A' && user[i] <= 'Z' ? (char)(user[i] - 'A' + 'a') : user[i];
 	}
-	result = directory_ask(directory, DIRECTORY_PASSWORD, key, on_row, &search);
+	result = directory_ask(directory, DIRECTORY_PASSWORD, key, on_credentials_row, &search);
 	if (result < 0) {
 		return result;
 	}

@@ -16,7 +16,7 @@ struct source {
 };
 
 int lookup_ask(
-    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data)
+    void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data)
 {
 	static const enum directory_query queries[] = {
 		[RESOLVER_MAILBOX] = DIRECTORY_MAILBOX,
@@ -28,7 +28,7 @@ int lookup_ask(
 }
 
 static int ask(void *data_of_source, enum resolver_table table, const char *key,
-    resolver_row *on_row, void *data)
+    row_handler *on_row, void *data)
 {
 	struct source *source = data_of_source;
 
@@ -36,7 +36,11 @@ static int ask(void *data_of_source, enum resolver_table table, const char *key,
 		const struct prefetched *mailbox = source->mailbox;
 
 		source->mailbox = NULL; /* only the first question is about it */
-		return mailbox->has_row ? on_row(data, mailbox->row, mailbox->n, NULL, 0) : 0;
+		return mailbox->has_row
+			   ? on_row(data,
+				 &(struct row){
+				     &(struct column){ "email", mailbox->row, mailbox->n }, 1 })
+			   : 0;
 	}
 	return lookup_ask(source->directory, table, key, on_row, data);
 }

@@ -50,7 +50,7 @@ void lookup_run_together(struct work_queue *queue, void *context);
 
 /* A resolver_ask whose source is a struct directory. */
 int lookup_ask(
-    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data);
+    void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
 
 /* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. */
 enum reply lookup_resolve(struct directory *directory, const struct config *config,

@@ -67,6 +67,12 @@ static int add_mailbox(struct run *run, const struct address *row)
 	return 0;
 }
 
+/* A row counts only if it equals what was asked: the collations of MySQL match more than that. */
+static bool column_equals(const struct column *column, const char *key)
+{
+	return address_equal_lowered(column->text, column->n, key, strlen(key));
+}
+
 struct match {
 	const char *key;
 	struct address row;
@@ -75,12 +81,12 @@ struct match {
 };
 
 /* Postfix's own maps say SELECT 1: such a query here would make strangers of all users, for good. */
-static void keep_strange(struct match *match, const char *text, size_t n)
+static void keep_strange(struct match *match, const struct column *column)
 {
-	size_t length = n < sizeof(match->strange) ? n : sizeof(match->strange) - 1;
+	size_t n = column->n < sizeof(match->strange) ? column->n : sizeof(match->strange) - 1;
 
-	memcpy(match->strange, text, length);
-	match->strange[length] = '\0';
+	memcpy(match->strange, column->text, n);
+	match->strange[n] = '\0';
 }
 
 static int report_strange(struct run *run, const struct match *match, const char *what)
@@ -90,16 +96,18 @@ static int report_strange(struct run *run, const struct match *match, const char
 	return RESOLVER_BAD_ROW;
 }
 
-static int on_mailbox_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int on_mailbox_row(void *data, const struct row *row)
 {
+	const struct column *address = &row->columns[0];
 	struct match *match = data;
 
-	if (first != NULL && memchr(first, '@', n_first) == NULL) {
-		keep_strange(match, first, n_first);
-	} else if (!match->is_found && first != NULL &&
-		   address_equal_lowered(first, n_first, match->key, strlen(match->key)) &&
-		   address_from_text(&match->row, first, n_first) == ADDRESS_OK) {
+	if (address->text == NULL) {
+		return 0;
+	}
+	if (memchr(address->text, '@', address->n) == NULL) {
+		keep_strange(match, address);
+	} else if (!match->is_found && column_equals(address, match->key) &&
+		   address_from_text(&match->row, address->text, address->n) == ADDRESS_OK) {
 		match->is_found = true;
 	}
 	return 0;
@@ -123,23 +131,23 @@ static int find_mailbox(struct run *run, const struct address *address, bool *is
 	return match.is_found ? add_mailbox(run, &match.row) : 0;
 }
 
-static int on_domain_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int on_domain_row(void *data, const struct row *row)
 {
+	const struct column *name = &row->columns[0];
 	struct match *match = data;
 	size_t i = 0;
 
-	if (first == NULL) {
+	if (name->text == NULL) {
 		return 0;
 	}
-	if (address_equal_lowered(first, n_first, match->key, strlen(match->key))) {
+	if (column_equals(name, match->key)) {
 		match->is_found = true;
 	}
-	while (i < n_first && first[i] >= '0' && first[i] <= '9') {
+	while (i < name->n && name->text[i] >= '0' && name->text[i] <= '9') {
 		i++;
 	}
-	if (i == n_first) {
-		keep_strange(match, first, n_first);
+	if (i == name->n) {
+		keep_strange(match, name);
 	}
 	return 0;
 }
@@ -193,26 +201,26 @@ static bool is_divider(char c)
 }
 
 /* A row holds one destination or a list divided by commas or blanks; quotes keep them together. */
-static int on_alias_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int on_alias_row(void *data, const struct row *row)
 {
+	const struct column *list = &row->columns[0];
+	const struct column *source = row->n_columns > 1 ? &row->columns[1] : NULL;
 	struct destinations *destinations = data;
 	size_t i = 0;
 
-	if (first == NULL ||
-	    (second != NULL && !address_equal_lowered(second, n_second, destinations->key,
-				   strlen(destinations->key)))) {
+	if (list->text == NULL ||
+	    (source != NULL && source->text != NULL && !column_equals(source, destinations->key))) {
 		return 0;
 	}
-	while (i < n_first) {
+	while (i < list->n) {
 		size_t start = i;
 		bool is_quoted = false;
 		int result;
 
-		for (; i < n_first && (is_quoted || !is_divider(first[i])); i++) {
-			if (first[i] == '\\' && i + 1 < n_first) {
+		for (; i < list->n && (is_quoted || !is_divider(list->text[i])); i++) {
+			if (list->text[i] == '\\' && i + 1 < list->n) {
 				i++;
-			} else if (first[i] == '"') {
+			} else if (list->text[i] == '"') {
 				is_quoted = !is_quoted;
 			}
 		}
@@ -220,7 +228,7 @@ static int on_alias_row(
 			if (destinations->count > RESOLVER_RESULT_MAX) {
 				return RESOLVER_LOOP;
 			}
-			result = add_destination(destinations, first + start, i - start);
+			result = add_destination(destinations, list->text + start, i - start);
 			if (result < 0) {
 				return result;
 			}

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/row.h"
 #include "mail/address.h"
 
 enum resolver_table {
@@ -25,14 +26,11 @@ enum {
 	RESOLVER_RESULT_MAX = 1000, /* destinations looked at for one recipient */
 };
 
-/* One row of an answer; see directory_row. */
-typedef int resolver_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second);
-
-/* Asks for a key and calls on_row for every row. 0, what on_row returned if not 0, or a negative
- * accident. */
+/* Asks for a key and calls on_row for every row: its first column is the mailbox's address, an alias'
+ * destinations or the domain's name. An alias' second column, if there is one, is its source. 0, what
+ * on_row returned if not 0, or a negative accident. */
 typedef int resolver_ask(
-    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data);
+    void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
 
 /* Told of every look-up: found is the row (or the list of destinations), NULL where there is none. */
 typedef void resolver_trace(

@@ -109,9 +109,13 @@ void directory_disconnect(struct directory *directory)
 {
 	together_close(directory);
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
-		if (directory->statements[i].handle != NULL) {
-			mysql_stmt_close(directory->statements[i].handle);
-			directory->statements[i].handle = NULL;
+		struct statement *statement = &directory->statements[i];
+
+		if (statement->handle != NULL) {
+			mysql_free_result(statement->columns);
+			mysql_stmt_close(statement->handle);
+			statement->columns = NULL;
+			statement->handle = NULL;
 		}
 	}
 	if (directory->mysql != NULL) {
@@ -370,9 +374,10 @@ static int refetch(
 
 /* Returns 0, DIRECTORY_NONE behind the last row, or an accident. */
 static int fetch_row(struct directory *directory, struct statement *statement, struct value *values,
-    directory_row *on_row, void *data)
+    row_handler *on_row, void *data)
 {
-	const char *texts[COLUMNS_MAX] = { NULL, NULL };
+	struct column columns[DIRECTORY_COLUMNS_MAX];
+	const MYSQL_FIELD *fields = mysql_fetch_fields(statement->columns);
 	int result;
 
 	switch (mysql_stmt_fetch(statement->handle)) {
@@ -390,12 +395,14 @@ static int fetch_row(struct directory *directory, struct statement *statement, s
 		if (!values[i].is_null && values[i].n > sizeof(values[i].room)) {
 			result = refetch(directory, statement, &values[i], i);
 		}
+		columns[i] = (struct column){ .name = fields[i].name };
 		if (!values[i].is_null) {
-			texts[i] = values[i].more != NULL ? values[i].more : values[i].room;
+			columns[i].text = values[i].more != NULL ? values[i].more : values[i].room;
+			columns[i].n = values[i].n;
 		}
 	}
 	if (result == 0) {
-		result = on_row(data, texts[0], values[0].n, texts[1], values[1].n);
+		result = on_row(data, &(struct row){ columns, statement->n_columns });
 	}
 	for (unsigned i = 0; i < statement->n_columns; i++) {
 		free(values[i].more);
@@ -405,14 +412,14 @@ static int fetch_row(struct directory *directory, struct statement *statement, s
 }
 
 static int fetch_rows(
-    struct directory *directory, struct statement *statement, directory_row *on_row, void *data)
+    struct directory *directory, struct statement *statement, row_handler *on_row, void *data)
 {
-	struct value values[COLUMNS_MAX];
-	MYSQL_BIND binds[COLUMNS_MAX];
+	struct value values[DIRECTORY_COLUMNS_MAX];
+	MYSQL_BIND binds[DIRECTORY_COLUMNS_MAX];
 	int result;
 
 	memset(binds, 0, sizeof(binds));
-	for (unsigned i = 0; i < COLUMNS_MAX; i++) {
+	for (unsigned i = 0; i < DIRECTORY_COLUMNS_MAX; i++) {
 		values[i].more = NULL;
 		values[i].n = 0;
 		binds[i].buffer_type = MYSQL_TYPE_STRING;
@@ -421,7 +428,10 @@ static int fetch_rows(
 		binds[i].length = &values[i].n;
 		binds[i].is_null = &values[i].is_null;
 	}
-	if (mysql_stmt_bind_result(statement->handle, binds) != 0) {
+	if (statement->columns == NULL) {
+		statement->columns = mysql_stmt_result_metadata(statement->handle);
+	}
+	if (statement->columns == NULL || mysql_stmt_bind_result(statement->handle, binds) != 0) {
 		return fail_statement(directory, statement, "bind the columns of");
 	}
 	do {
@@ -462,7 +472,7 @@ static bool is_beyond_charset(unsigned code, const char *key)
 }
 
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
-    directory_row *on_row, void *data)
+    row_handler *on_row, void *data)
 {
 	struct statement *statement = &directory->statements[query];
 	struct timespec start;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/row.h"
 
 enum directory_query {
 	DIRECTORY_MAILBOX,
@@ -25,6 +26,7 @@ enum directory_query {
 
 enum {
 	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
+	DIRECTORY_COLUMNS_MAX = 8,
 	DIRECTORY_TOGETHER_MAX = 16, /* keys in one statement */
 	DIRECTORY_TOGETHER_VALUE_MAX = 512,
 };
@@ -63,16 +65,11 @@ enum directory_outcome {
  * accident. */
 int directory_connect(struct directory *directory);
 
-/* What to do with one row of an answer: values are not NUL-terminated; NULL stands for SQL's NULL
- * and for a second column that the query does not have. Returns 0 to go on. */
-typedef int directory_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second);
-
 /* Runs one query for a key (an address, "@domain" or a domain; %u, %n and %d are made of it) and
  * calls on_row for each row. Returns 0, what on_row returned when that was not 0, or an accident;
  * here a query that is refused is one of them. */
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
-    directory_row *on_row, void *data);
+    row_handler *on_row, void *data);
 
 /* One row of directory_ask_together(): of keys[key]. */
 typedef void directory_together_row(void *data, unsigned key, const char *value, size_t n);

@@ -9,7 +9,6 @@
 #include "schema/query.h"
 
 enum {
-	COLUMNS_MAX = 2,
 	TOGETHER_SIZES = 4, /* statements for 2, 4, 8 and 16 keys */
 };
 
@@ -19,6 +18,7 @@ typedef __typeof__(*((MYSQL_BIND *)0)->is_null) mysql_flag;
 struct statement {
 	struct query query;
 	MYSQL_STMT *handle;
+	MYSQL_RES *columns; /* their names; asked for with the first row */
 	unsigned n_columns;
 };
 

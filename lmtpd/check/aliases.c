@@ -41,19 +41,20 @@ void aliases_end(struct aliases *aliases)
 }
 
 /* One row, as the answer to the first question for its source. */
-struct row {
+struct alias_row {
 	struct rows *rows;
-	const char *key, *source, *destination; /* key: the source in lower case */
-	size_t n_source, n_destination;
+	const char *key; /* the source in lower case */
+	const struct column *source, *destination;
 	bool is_told, is_hidden;
 	char text[ROW_TEXT_MAX], target[ROW_TEXT_MAX]; /* source and destination as shown */
 	bool is_plain;
 };
 
 static int ask(
-    void *source, enum resolver_table table, const char *key, resolver_row *on_row, void *data)
+    void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data)
 {
-	struct row *row = source;
+	struct alias_row *row = source;
+	const struct column columns[] = { *row->destination, *row->source };
 
 	if (table == RESOLVER_MAILBOX && !row->is_hidden) {
 		row->is_hidden = true; /* Postfix asks for aliases first */
@@ -61,22 +62,21 @@ static int ask(
 	}
 	if (table == RESOLVER_ALIAS && !row->is_told && strcmp(key, row->key) == 0) {
 		row->is_told = true;
-		return on_row(
-		    data, row->destination, row->n_destination, row->source, row->n_source);
+		return on_row(data, &(struct row){ columns, 2 });
 	}
 	return lookup_ask(row->rows->directory, table, key, on_row, data);
 }
 
 /* "DELETE ... LIMIT 1", or words. */
-static void write_delete(const struct row *row, const char *limit, char *remedy_r, size_t n)
+static void write_delete(const struct alias_row *row, const char *limit, char *remedy_r, size_t n)
 {
 	rows_remedy(row->rows, row->is_plain, "correct or delete that row of virtual_aliases",
 	    remedy_r, n, "DELETE FROM virtual_aliases WHERE source = '%s' AND destination = '%s'%s",
 	    row->text, row->target, limit);
 }
 
-static void judge(
-    struct aliases *aliases, const struct row *row, int result, const struct resolution *resolution)
+static void judge(struct aliases *aliases, const struct alias_row *row, int result,
+    const struct resolution *resolution)
 {
 	const struct resolver_faults *faults = &resolution->faults;
 	char remedy[REPORT_TEXT_MAX];
@@ -103,7 +103,7 @@ static void judge(
 	aliases->n_foreign += faults->n_foreign > 0;
 }
 
-static void resolve(struct aliases *aliases, struct row *row, const struct address *address)
+static void resolve(struct aliases *aliases, struct alias_row *row, const struct address *address)
 {
 	const struct resolver resolver = {
 		.ask = ask,
@@ -122,7 +122,7 @@ static void resolve(struct aliases *aliases, struct row *row, const struct addre
 }
 
 /* The same as the row before? */
-static void check_twice(struct aliases *aliases, const struct row *row)
+static void check_twice(struct aliases *aliases, const struct alias_row *row)
 {
 	char remedy[REPORT_TEXT_MAX];
 
@@ -142,13 +142,13 @@ static bool has_upper(const char *text)
 }
 
 /* Of what lmtpd does not look up Postfix may make something. */
-static void warn_no_address(struct aliases *aliases, const struct row *row)
+static void warn_no_address(struct aliases *aliases, const struct alias_row *row)
 {
 	rows_warn(row->rows, &aliases->unseen, "write the source as an address, or as @domain",
 	    "%s -> %s: lmtpd looks up addresses and @domain, never this", row->text, row->target);
 }
 
-static void warn_capitals(struct aliases *aliases, const struct row *row)
+static void warn_capitals(struct aliases *aliases, const struct alias_row *row)
 {
 	char remedy[REPORT_TEXT_MAX];
 
@@ -160,7 +160,7 @@ static void warn_capitals(struct aliases *aliases, const struct row *row)
 	    "%s -> %s: it is looked up in lower case, and not found", row->text, row->target);
 }
 
-static void check_catch_all(struct aliases *aliases, const struct row *row)
+static void check_catch_all(struct aliases *aliases, const struct alias_row *row)
 {
 	if (++aliases->n_catch_alls <= ROWS_SHOWN) {
 		report_ok(&row->rows->check->report, "catch-all",
@@ -169,28 +169,26 @@ static void check_catch_all(struct aliases *aliases, const struct row *row)
 	}
 }
 
-int aliases_on_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+int aliases_on_row(void *data, const struct row *answer)
 {
+	const struct column *source = &answer->columns[0], *destination = &answer->columns[1];
 	struct aliases *aliases = data;
-	struct row row = { .rows = aliases->rows,
-		.source = first,
-		.destination = second,
-		.n_source = n_first,
-		.n_destination = n_second };
-	bool is_catch_all = first != NULL && n_first > 0 && first[0] == '@';
+	struct alias_row row = {
+		.rows = aliases->rows, .source = source, .destination = destination
+	};
+	bool is_catch_all = source->text != NULL && source->n > 0 && source->text[0] == '@';
 	char probe[ROW_TEXT_MAX + 32];
 	struct address address;
 
 	if (rows_count(row.rows) != 0) {
 		return ROWS_STOP;
 	}
-	row.is_plain = rows_show(first, n_first, row.text);
-	row.is_plain = rows_show(second, n_second, row.target) && row.is_plain;
+	row.is_plain = rows_show(source->text, source->n, row.text);
+	row.is_plain = rows_show(destination->text, destination->n, row.target) && row.is_plain;
 	check_twice(aliases, &row);
 	/* What comes to a catch-all is for somebody who does not exist. */
 	snprintf(probe, sizeof(probe), "%s%s", is_catch_all ? "lmtpd-check-nobody" : "", row.text);
-	if (first == NULL || second == NULL || n_first >= ROW_TEXT_MAX ||
+	if (source->text == NULL || destination->text == NULL || source->n >= ROW_TEXT_MAX ||
 	    address_from_text(&address, probe, strlen(probe)) != ADDRESS_OK) {
 		warn_no_address(aliases, &row);
 		return 0;

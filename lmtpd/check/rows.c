@@ -74,8 +74,7 @@ void rows_remedy(const struct rows *rows, bool is_plain, const char *words, char
 	}
 }
 
-static int on_any_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int on_any_row(void *data, const struct row *row)
 {
 	*(bool *)data = true;
 	return 0;
@@ -138,13 +137,13 @@ int rows_count(struct rows *rows)
 }
 
 /* A domain that is not found by its own name: blanks, or capitals in a binary collation. */
-int domains_on_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+int domains_on_row(void *data, const struct row *row)
 {
+	const struct column *name = &row->columns[0];
 	struct domains *domains = data;
 	struct rows *rows = domains->rows;
 	char text[ROW_TEXT_MAX], probe[ROW_TEXT_MAX + 2], remedy[REPORT_TEXT_MAX];
-	bool is_plain = rows_show(first, n_first, text), is_ours = false;
+	bool is_plain = rows_show(name->text, name->n, text), is_ours = false;
 	const struct resolver resolver = rows_resolver(rows);
 	struct address address;
 
@@ -167,8 +166,8 @@ int domains_on_row(
 }
 
 /* Runs one of the list queries. */
-static void read_rows(struct rows *rows, enum directory_query query, const char *key,
-    directory_row *on_row, void *data)
+static void read_rows(
+    struct rows *rows, enum directory_query query, const char *key, row_handler *on_row, void *data)
 {
 	struct directory_settings settings = rows->check->config.directory;
 	const char *text = settings_text(rows->check->config.settings, "mysql", key);

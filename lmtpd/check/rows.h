@@ -70,10 +70,10 @@ bool rows_has(struct rows *rows, enum directory_query query, const char *key);
 int rows_count(struct rows *rows);
 
 enum {
-	ROWS_STOP = 1, /* what a directory_row says when no more are wanted */
+	ROWS_STOP = 1, /* what a row_handler says when no more are wanted */
 };
 
-directory_row users_on_row, aliases_on_row, domains_on_row;
+row_handler users_on_row, aliases_on_row, domains_on_row;
 
 struct domains {
 	struct rows *rows;

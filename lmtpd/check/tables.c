@@ -99,8 +99,7 @@ static void check_each_alone(struct check *check, const char *error)
 	}
 }
 
-static int ignore_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int ignore_row(void *data, const struct row *row)
 {
 	return 0;
 }

@@ -105,29 +105,31 @@ static void check_catch_all(struct users *users, const struct address *lowered)
 	    address_domain(lowered));
 }
 
-int users_on_row(void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+int users_on_row(void *data, const struct row *row)
 {
+	const struct column *value = &row->columns[0];
 	struct users *users = data;
 	char text[ROW_TEXT_MAX];
-	bool is_plain = rows_show(first, n_first, text);
+	bool is_plain = rows_show(value->text, value->n, text);
 	const struct row_domain *domain;
-	struct address row, lowered;
+	struct address address, lowered;
 
 	if (rows_count(users->rows) != 0) {
 		return ROWS_STOP;
 	}
-	if (first == NULL || address_from_text(&row, first, n_first) != ADDRESS_OK) {
+	if (value->text == NULL ||
+	    address_from_text(&address, value->text, value->n) != ADDRESS_OK) {
 		warn_bad(users, text, is_plain);
 		return 0;
 	}
-	lowered = row;
+	lowered = address;
 	address_lower(&lowered);
 	domain = rows_domain(users->rows, address_domain(&lowered));
 	if (domain == NULL) {
 		return ROWS_STOP;
 	}
 	check_domain(users, domain, text);
-	check_found(users, &row, &lowered);
+	check_found(users, &address, &lowered);
 	if (domain->has_catch_all && users->rows->accident == 0) {
 		check_catch_all(users, &lowered);
 	}

@@ -97,8 +97,7 @@ static void consume(struct session *session, size_t n)
 	memmove(session->in, session->in + n, session->n_in);
 }
 
-static int count_row(
-    void *data, const char *first, size_t n_first, const char *second, size_t n_second)
+static int count_row(void *data, const struct row *row)
 {
 	++*(unsigned *)data;
 	return 0;

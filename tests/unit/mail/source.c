@@ -6,8 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static struct column column(const char *name, const char *text)
+{
+	return (struct column){ name, text, text == NULL ? 0 : strlen(text) };
+}
+
 int source_ask(
-    void *data, enum resolver_table table, const char *key, resolver_row *on_row, void *row_data)
+    void *data, enum resolver_table table, const char *key, row_handler *on_row, void *row_data)
 {
 	struct source *source = data;
 
@@ -15,14 +20,16 @@ int source_ask(
 		return -ETIMEDOUT;
 	}
 	for (size_t i = 0; i < source->n_rows; i++) {
-		const struct row *row = &source->rows[i];
+		const struct source_row *row = &source->rows[i];
 		int result;
 
 		if (row->table != table || strcmp(row->key, key) != 0) {
 			continue;
 		}
-		result = on_row(row_data, row->first, row->first == NULL ? 0 : strlen(row->first),
-		    row->second, row->second == NULL ? 0 : strlen(row->second));
+		result =
+		    on_row(row_data, &(struct row){ (struct column[]){ column("first", row->first),
+							column("second", row->second) },
+					 row->second == NULL ? 1 : 2 });
 		if (result != 0) {
 			return result;
 		}

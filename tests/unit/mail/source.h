@@ -12,7 +12,7 @@ enum {
 
 /* What the database answers to a key: one row each. Real ones find by collation, so key and row may
  * differ. */
-struct row {
+struct source_row {
 	enum resolver_table table;
 	const char *key;
 	const char *first, *second; /* NULL: SQL's NULL, or no such column */
@@ -35,7 +35,7 @@ struct row {
 	}
 
 struct source {
-	const struct row *rows;
+	const struct source_row *rows;
 	size_t n_rows;
 	size_t n_asked;
 	size_t fails_at; /* the ask that meets an accident; 0: none */
@@ -44,7 +44,7 @@ struct source {
 
 /* resolver_ask and resolver_trace of a struct source. */
 int source_ask(
-    void *data, enum resolver_table table, const char *key, resolver_row *on_row, void *row_data);
+    void *data, enum resolver_table table, const char *key, row_handler *on_row, void *row_data);
 void source_trace(void *data, enum resolver_table table, const char *key, const char *found);
 
 /* The address of a RCPT. */

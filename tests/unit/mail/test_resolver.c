@@ -11,7 +11,7 @@
 
 struct resolver_case {
 	const char *name;
-	struct row rows[SOURCE_ROWS_MAX];
+	struct source_row rows[SOURCE_ROWS_MAX];
 	const char *address;
 	int outcome;
 	const char *mailboxes; /* in order, divided by '|' */
@@ -26,7 +26,7 @@ static void list_mailboxes(const struct resolution *resolution, char *out, size_
 	}
 }
 
-static size_t count_rows(const struct row *rows)
+static size_t count_rows(const struct source_row *rows)
 {
 	size_t n = 0;
 

@@ -11,7 +11,7 @@
 /* l0 -> l1 -> ... -> the mailbox, `levels` aliases long. */
 static int resolve_chain(unsigned levels, struct resolution *resolution_r)
 {
-	struct row rows[RESOLVER_LEVEL_MAX + 4];
+	struct source_row rows[RESOLVER_LEVEL_MAX + 4];
 	char names[RESOLVER_LEVEL_MAX + 4][16];
 	struct source source = { rows, levels + 2, 0, 0, "" };
 	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
@@ -21,10 +21,10 @@ static int resolve_chain(unsigned levels, struct resolution *resolution_r)
 		snprintf(names[i], sizeof(names[i]), "l%u@d", i);
 	}
 	for (unsigned i = 0; i < levels; i++) {
-		rows[i] = (struct row)ALIAS(names[i], names[i + 1]);
+		rows[i] = (struct source_row)ALIAS(names[i], names[i + 1]);
 	}
-	rows[levels] = (struct row)MAILBOX(names[levels]);
-	rows[levels + 1] = (struct row)DOMAIN("d");
+	rows[levels] = (struct source_row)MAILBOX(names[levels]);
+	rows[levels + 1] = (struct source_row)DOMAIN("d");
 	return resolver_resolve(&resolver, &address, resolution_r);
 }
 
@@ -48,7 +48,7 @@ static void test_levels(void **state)
 static int resolve_list(
     size_t n, bool is_one_row, struct resolution *resolution_r, size_t *n_asked_r)
 {
-	struct row *rows = calloc(2 * n + 2, sizeof(*rows));
+	struct source_row *rows = calloc(2 * n + 2, sizeof(*rows));
 	char(*names)[16] = calloc(n, sizeof(*names)), *list = calloc(n, sizeof(*names)),
 	*end = list;
 	struct source source = { rows, 0, 0, 0, "" };
@@ -59,13 +59,13 @@ static int resolve_list(
 	for (size_t i = 0; i < n; i++) {
 		snprintf(names[i], sizeof(names[i]), "u%zu@d", i);
 		end += snprintf(end, sizeof(*names), "%s,", names[i]);
-		rows[source.n_rows++] = (struct row)MAILBOX(names[i]);
+		rows[source.n_rows++] = (struct source_row)MAILBOX(names[i]);
 		if (!is_one_row) {
-			rows[source.n_rows++] = (struct row)ALIAS("list@d", names[i]);
+			rows[source.n_rows++] = (struct source_row)ALIAS("list@d", names[i]);
 		}
 	}
 	if (is_one_row) {
-		rows[source.n_rows++] = (struct row)ALIAS("list@d", list);
+		rows[source.n_rows++] = (struct source_row)ALIAS("list@d", list);
 	}
 	outcome = resolver_resolve(&resolver, &address, resolution_r);
 	*n_asked_r = source.n_asked;
@@ -103,7 +103,7 @@ static void test_results(void **state)
 /* Each level doubles: a short table must not cost a million look-ups. */
 static void test_explosion(void **state)
 {
-	struct row rows[] = {
+	struct source_row rows[] = {
 		ALIAS("a0@d", "a1@d,b1@d"),
 		ALIAS("a1@d", "a2@d,b2@d"),
 		ALIAS("b1@d", "a2@d,b2@d"),
@@ -137,15 +137,19 @@ static void test_explosion(void **state)
 
 /* A row with a NUL in it is no address; what stands behind the NUL must not be lost in silence. */
 static int ask_with_nul(
-    void *data, enum resolver_table table, const char *key, resolver_row *on_row, void *row_data)
+    void *data, enum resolver_table table, const char *key, row_handler *on_row, void *row_data)
 {
 	static const char list[] = "a@d\0a@d,c@d";
 
 	if (table == RESOLVER_ALIAS && strcmp(key, "l@d") == 0) {
-		return on_row(row_data, list, sizeof(list) - 1, "l@d", 3);
+		return on_row(row_data,
+		    &(struct row){ (struct column[]){ { "destination", list, sizeof(list) - 1 },
+				       { "source", "l@d", 3 } },
+			2 });
 	}
 	if (table == RESOLVER_MAILBOX && (strcmp(key, "a@d") == 0 || strcmp(key, "c@d") == 0)) {
-		return on_row(row_data, key, strlen(key), NULL, 0);
+		return on_row(
+		    row_data, &(struct row){ &(struct column){ "email", key, strlen(key) }, 1 });
 	}
 	return 0;
 }
@@ -163,17 +167,17 @@ static void test_nul_in_a_row(void **state)
 /* Notes that do not fit are cut, not written beyond their room. */
 static void test_long_notes(void **state)
 {
-	struct row rows[SOURCE_ROWS_MAX];
+	struct source_row rows[SOURCE_ROWS_MAX];
 	char names[SOURCE_ROWS_MAX][200];
 	struct source source = { rows, SOURCE_ROWS_MAX, 0, 0, "" };
 	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
 	struct address address = source_address("l@d");
 	struct resolution resolution;
 
-	rows[0] = (struct row)DOMAIN("d");
+	rows[0] = (struct source_row)DOMAIN("d");
 	for (size_t i = 1; i < SOURCE_ROWS_MAX; i++) {
 		snprintf(names[i], sizeof(names[i]), "%0150zu@d", i);
-		rows[i] = (struct row)ALIAS("l@d", names[i]);
+		rows[i] = (struct source_row)ALIAS("l@d", names[i]);
 	}
 	assert_int_equal(resolver_resolve(&resolver, &address, &resolution), RESOLVER_NO_MAILBOX);
 	assert_int_equal(strlen(resolution.note), sizeof(resolution.note) - 1);
@@ -182,8 +186,8 @@ static void test_long_notes(void **state)
 
 static void test_trace(void **state)
 {
-	static const struct row rows[] = { STORED("user@d", "User@d"), ALIAS("a@d", "b@d,user@d"),
-		DOMAIN("d") };
+	static const struct source_row rows[] = { STORED("user@d", "User@d"),
+		ALIAS("a@d", "b@d,user@d"), DOMAIN("d") };
 	struct source source = { rows, LENGTH(rows), 0, 0, "" };
 	struct resolver resolver = { source_ask, &source, "+", source_trace, &source };
 	struct address address = source_address("A+x@d");
@@ -233,7 +237,7 @@ void *__wrap_realloc(void *old, size_t n)
 /* Without memory nothing is found or not found: it is an accident, which passes. */
 static void test_memory(void **state)
 {
-	static const struct row rows[] = { MAILBOX("user@d"), MAILBOX("b@d"),
+	static const struct source_row rows[] = { MAILBOX("user@d"), MAILBOX("b@d"),
 		ALIAS("a@d", "b@d,c@d"), ALIAS("c@d", "user@d"), DOMAIN("d") };
 	unsigned n_accidents = 0;
 
@@ -260,7 +264,7 @@ static void test_memory(void **state)
 /* Other delimiters, and none. */
 static void test_delimiters(void **state)
 {
-	static const struct row rows[] = { MAILBOX("user@d"), DOMAIN("d") };
+	static const struct source_row rows[] = { MAILBOX("user@d"), DOMAIN("d") };
 	static const struct {
 		const char *delimiters, *address;
 		int outcome;
