@@ -50,21 +50,13 @@ struct connection {
 static void proceed(struct connection *connection);
 static void finish(struct connection *connection);
 
-static const char *transaction_id(const struct connection *connection, char *id, size_t n)
-{
-	snprintf(id, n, "%s.%u", connection->id, connection->lmtp.n_transactions);
-	return id;
-}
-
 /* A RCPT, or a message for its size, that was refused. */
-static void on_refused(void *context, const struct lmtp_recipient *recipient)
+static void on_refused(void *context, const struct recipient *recipient)
 {
-	const struct connection *connection = context;
-	char id[80];
+	struct connection *connection = context;
 
 	status_refused(&connection->server->status, recipient->reply);
-	delivery_log_refusal(
-	    transaction_id(connection, id, sizeof(id)), connection->lmtp.sender, recipient);
+	delivery_log_refusal(lmtp_envelope(&connection->lmtp), recipient);
 }
 
 static bool has_work_out(const struct connection *connection)
@@ -85,7 +77,7 @@ static void free_if_done(struct connection *connection)
 		delivery_abandon(connection->delivery);
 	}
 	LIST_REMOVE(connection, entry);
-	server->status.n_sessions += connection->lmtp.has_lhlo;
+	server->status.n_sessions += connection_has_begun(connection);
 	lmtp_deinit(&connection->lmtp);
 	service_unref(connection->service);
 	free(connection->input);
@@ -164,21 +156,21 @@ static void flush(struct connection *connection)
 static void on_looked_up(struct lookup *lookup)
 {
 	struct connection *connection = lookup->owner;
-	struct lmtp_recipient *recipient = lookup->recipient;
+	struct recipient *recipient = lookup->recipient;
+	struct resolution *resolution = &recipient->resolution;
 
 	status_looked_up(&connection->server->status, lookup);
 	connection->n_lookups--;
 	connection->active = uv_now(&connection->server->daemon.loop);
-	recipient->data = lookup->facts;
-	lookup->facts = NULL;
+	*resolution = lookup->resolution; /* its mailboxes are the recipient's now */
+	lookup->resolution = (struct resolution){ .mailboxes = NULL };
 	if (lookup->reply == REPLY_RECIPIENT_OK) {
-		const struct recipient_facts *facts = recipient->data;
-
-		if (facts->resolution.note[0] != '\0') {
+		if (resolution->note[0] != '\0') {
 			log_event(LOG_LEVEL_WARNING, "alias", "%s: %s", recipient->text,
-			    facts->resolution.note);
+			    resolution->note);
 		}
-		if (facts->resolution.n_mailboxes > 1 && delivery_is_too_wide(&connection->lmtp)) {
+		if (resolution->n_mailboxes > 1 &&
+		    delivery_is_too_wide(lmtp_envelope(&connection->lmtp), resolution)) {
 			lookup->reply = REPLY_TOO_MANY_RECIPIENTS; /* in another transaction */
 		}
 	}
@@ -187,10 +179,9 @@ static void on_looked_up(struct lookup *lookup)
 	proceed(connection);
 }
 
-static void look_up(struct connection *connection, struct lmtp_recipient *recipient)
+static void look_up(struct connection *connection, struct recipient *recipient)
 {
-	if (lookup_start(connection->service, &recipient->address, on_looked_up, connection,
-		recipient) == NULL) {
+	if (lookup_start(connection->service, recipient, on_looked_up, connection) == NULL) {
 		lmtp_recipient_done(&connection->lmtp, recipient, REPLY_NO_MEMORY);
 		return;
 	}
@@ -200,21 +191,19 @@ static void look_up(struct connection *connection, struct lmtp_recipient *recipi
 /* Everybody's reply, from the results of the delivery; NULL: there was no memory for it. */
 static void answer_recipients(struct connection *connection, const struct delivery *delivery)
 {
-	struct lmtp *lmtp = &connection->lmtp;
-	struct lmtp_recipient *recipient;
-	char id[80];
+	struct envelope *envelope = lmtp_envelope(&connection->lmtp);
+	struct recipient *recipient;
 
-	transaction_id(connection, id, sizeof(id));
-	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
+	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		char reason[1024] = "out of memory";
 
 		recipient->reply = delivery == NULL ? REPLY_NO_MEMORY
 						    : delivery_outcome(delivery, recipient, reason,
 							  sizeof(reason));
-		delivery_log(id, lmtp->sender, recipient, delivery, reason);
+		delivery_log(envelope, recipient, delivery, reason);
 	}
-	status_delivered(&connection->server->status, lmtp, delivery);
-	lmtp_delivered(lmtp, id);
+	status_delivered(&connection->server->status, envelope, delivery);
+	lmtp_delivered(&connection->lmtp);
 }
 
 static void on_delivered(struct delivery *delivery)
@@ -232,12 +221,9 @@ static void on_delivered(struct delivery *delivery)
 
 static void begin(struct connection *connection)
 {
-	char id[80];
-
 	assert(connection->delivery == NULL);
 	/* Without memory the body is taken and dropped, and answered with 451. */
-	connection->delivery = delivery_new(
-	    connection->service, &connection->lmtp, transaction_id(connection, id, sizeof(id)));
+	connection->delivery = delivery_new(connection->service, lmtp_envelope(&connection->lmtp));
 }
 
 static void deliver(struct connection *connection)
@@ -461,11 +447,11 @@ static struct connection *new_connection(struct server *server)
 	connection->callbacks = (struct lmtp_callbacks){
 		.context = connection,
 		.refused = on_refused,
-		.release = recipient_facts_free,
 	};
 	snprintf(connection->id, sizeof(connection->id), "%s%x", server->id_prefix,
 	    ++server->n_sessions);
-	lmtp_init(&connection->lmtp, &connection->service->config.lmtp, &connection->callbacks);
+	lmtp_init(&connection->lmtp, &connection->service->config.lmtp, &connection->callbacks,
+	    connection->id);
 	connection->stream = (struct stream){
 		.owner = connection,
 		.on_read = on_read,
@@ -529,9 +515,14 @@ void connection_drop(struct connection *connection)
 	}
 }
 
-const struct lmtp *connection_lmtp(const struct connection *connection)
+bool connection_has_begun(struct connection *connection)
 {
-	return &connection->lmtp;
+	return lmtp_envelope(&connection->lmtp)->client != NULL;
+}
+
+bool connection_is_in_transaction(const struct connection *connection)
+{
+	return lmtp_is_in_transaction(&connection->lmtp);
 }
 
 struct connection *connection_next(struct connection *connection)

@@ -16,6 +16,8 @@ void connection_shut_down(struct connection *connection);
 /* Ends the session now, unless its message is past the last dot: that is finished and answered. */
 void connection_drop(struct connection *connection);
 
-const struct lmtp *connection_lmtp(const struct connection *connection);
+/* Has the client said LHLO? Is an envelope or a message on its way? */
+bool connection_has_begun(struct connection *connection);
+bool connection_is_in_transaction(const struct connection *connection);
 
 struct connection *connection_next(struct connection *connection);

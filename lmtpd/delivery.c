@@ -9,36 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lmtpd/lookup.h"
-
 enum {
 	BUFFER_FIRST = HEADER_MAX + 12288, /* most messages fit: one trip, little memory */
 	BUFFER_LAST = 131072,
 	BUFFER_SPARE = 64, /* body_decode() wants 2; less than a line is not worth a turn */
 };
 
-static const struct resolution *resolution_of(const struct lmtp_recipient *recipient)
+bool delivery_is_too_wide(const struct envelope *envelope, const struct resolution *one_more)
 {
-	const struct recipient_facts *facts = recipient->data;
-
-	return &facts->resolution;
-}
-
-static size_t count_mailboxes(const struct lmtp_recipients *list)
-{
-	const struct lmtp_recipient *recipient;
-	size_t n = 0;
-
-	STAILQ_FOREACH (recipient, list, next) {
-		n += recipient->data == NULL ? 0 : resolution_of(recipient)->n_mailboxes;
-	}
-	return n;
-}
-
-bool delivery_is_too_wide(const struct lmtp *lmtp)
-{
-	return count_mailboxes(&lmtp->recipients) + count_mailboxes(&lmtp->attempts) >
-	       DELIVERY_MAILBOXES_MAX;
+	return envelope->n_mailboxes + one_more->n_mailboxes > DELIVERY_MAILBOXES_MAX;
 }
 
 static int compare_paths(const void *a, const void *b)
@@ -68,12 +47,12 @@ static int add_path(struct delivery *delivery, const struct address *row)
 	return delivery->paths[delivery->n_targets++] == NULL ? -ENOMEM : 0;
 }
 
-static int add_paths(struct delivery *delivery, const struct lmtp *lmtp)
+static int add_paths(struct delivery *delivery, const struct envelope *envelope)
 {
-	const struct lmtp_recipient *recipient;
+	const struct recipient *recipient;
 
-	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
-		const struct resolution *resolution = resolution_of(recipient);
+	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
+		const struct resolution *resolution = &recipient->resolution;
 
 		for (size_t i = 0; i < resolution->n_mailboxes; i++) {
 			if (add_path(delivery, &resolution->mailboxes[i]) != 0) {
@@ -100,13 +79,13 @@ static void drop_duplicates(struct delivery *delivery)
 	delivery->n_targets = n;
 }
 
-static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
+static int add_targets(struct delivery *delivery, const struct envelope *envelope)
 {
-	size_t n_max = count_mailboxes(&lmtp->recipients);
+	size_t n_max = envelope->n_mailboxes;
 
 	assert(n_max > 0); /* accepted recipients have a mailbox */
 	delivery->paths = calloc(n_max, sizeof(*delivery->paths));
-	if (delivery->paths == NULL || add_paths(delivery, lmtp) != 0) {
+	if (delivery->paths == NULL || add_paths(delivery, envelope) != 0) {
 		return -ENOMEM;
 	}
 	drop_duplicates(delivery);
@@ -120,27 +99,27 @@ static int add_targets(struct delivery *delivery, const struct lmtp *lmtp)
 	return 0;
 }
 
-static void put_header(struct delivery *delivery, const struct lmtp *lmtp, const char *id)
+static void put_header(struct delivery *delivery, const struct envelope *envelope)
 {
-	const struct lmtp_recipient *first = STAILQ_FIRST(&lmtp->recipients);
+	const struct recipient *first = STAILQ_FIRST(&envelope->recipients);
 	struct header header = {
-		.sender = lmtp->sender,
-		.lhlo = lmtp->lhlo,
+		.sender = envelope->sender,
+		.lhlo = envelope->client,
 		.hostname = delivery->service->config.hostname,
-		.id = id,
+		.id = envelope->id,
 		.time = time(NULL),
 	};
 
 	if (delivery->n_targets == 1) {
-		header.delivered_to = resolution_of(first)->mailboxes[0].text;
+		header.delivered_to = first->resolution.mailboxes[0].text;
 	}
-	if (lmtp->n_recipients == 1) {
+	if (envelope->n_recipients == 1) {
 		header.recipient = first->text;
 	}
 	delivery->n = delivery->n_header = header_compose(delivery->buffer, &header);
 }
 
-struct delivery *delivery_new(struct service *service, const struct lmtp *lmtp, const char *id)
+struct delivery *delivery_new(struct service *service, const struct envelope *envelope)
 {
 	struct delivery *delivery = calloc(1, sizeof(*delivery));
 
@@ -150,11 +129,11 @@ struct delivery *delivery_new(struct service *service, const struct lmtp *lmtp, 
 	delivery->service = service_ref(service);
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
-	if (delivery->buffer == NULL || add_targets(delivery, lmtp) != 0) {
+	if (delivery->buffer == NULL || add_targets(delivery, envelope) != 0) {
 		delivery_free(delivery);
 		return NULL;
 	}
-	put_header(delivery, lmtp, id);
+	put_header(delivery, envelope);
 	return delivery;
 }
 
@@ -269,10 +248,10 @@ static enum reply reply_to(int result)
 	}
 }
 
-enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_recipient *recipient,
-    char *reason_r, size_t n)
+enum reply delivery_outcome(
+    const struct delivery *delivery, const struct recipient *recipient, char *reason_r, size_t n)
 {
-	const struct resolution *resolution = resolution_of(recipient);
+	const struct resolution *resolution = &recipient->resolution;
 	const char *base = delivery->service->config.base;
 
 	reason_r[0] = '\0';

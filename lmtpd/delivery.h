@@ -7,10 +7,11 @@
 
 #include <stdbool.h>
 
-#include "mail/header.h"
-#include "protocol/lmtp.h"
 #include "lmtpd/service.h"
+#include "mail/envelope.h"
+#include "mail/header.h"
 #include "maildir/maildir.h"
+#include "protocol/reply.h"
 
 enum {
 	/* Of one transaction, counted for each recipient: what lists among them may cost. */
@@ -39,13 +40,11 @@ struct delivery {
 	uint64_t finished;   /* and of its durability */
 };
 
-/* Do the recipients of lmtp lead to more mailboxes than one delivery may have? Those that are looked up
- * count as well. */
-bool delivery_is_too_wide(const struct lmtp *lmtp);
+/* With one more recipient, would the envelope lead to more mailboxes than one delivery may have? */
+bool delivery_is_too_wide(const struct envelope *envelope, const struct resolution *one_more);
 
-/* For the accepted recipients of lmtp, whose data are recipient_facts. @id names the transaction.
- * NULL when out of memory. */
-struct delivery *delivery_new(struct service *service, const struct lmtp *lmtp, const char *id);
+/* Of an envelope that is complete. NULL when out of memory. */
+struct delivery *delivery_new(struct service *service, const struct envelope *envelope);
 
 /* Is there room for the next bytes (buffer + n, cap - n)? A small buffer grows first; false: it must
  * be written. */
@@ -63,5 +62,5 @@ void delivery_free(struct delivery *delivery);
 
 /* The reply for one recipient: saved when it is durable in every one of its mailboxes. reason_r[n]
  * says why not. */
-enum reply delivery_outcome(const struct delivery *delivery, const struct lmtp_recipient *recipient,
-    char *reason_r, size_t n);
+enum reply delivery_outcome(
+    const struct delivery *delivery, const struct recipient *recipient, char *reason_r, size_t n);

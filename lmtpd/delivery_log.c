@@ -4,19 +4,18 @@
 
 #include <stdio.h>
 
-#include "lmtpd/lookup.h"
+#include "protocol/reply.h"
 #include "runtime/log.h"
 
 /* The mailboxes that a recipient leads to, divided by commas; cut where the room ends. */
-static void list_mailboxes(const struct lmtp_recipient *recipient, char *out, size_t n_out)
+static void list_mailboxes(const struct resolution *resolution, char *out, size_t n_out)
 {
-	const struct recipient_facts *facts = recipient->data;
 	size_t n = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; facts != NULL && i < facts->resolution.n_mailboxes && n < n_out; i++) {
-		n += (size_t)snprintf(out + n, n_out - n, "%s%s", i > 0 ? "," : "",
-		    facts->resolution.mailboxes[i].text);
+	for (size_t i = 0; i < resolution->n_mailboxes && n < n_out; i++) {
+		n += (size_t)snprintf(
+		    out + n, n_out - n, "%s%s", i > 0 ? "," : "", resolution->mailboxes[i].text);
 	}
 }
 
@@ -28,21 +27,21 @@ static const char *status_of(enum reply reply)
 	return reply_is_permanent(reply) ? "rejected" : "deferred";
 }
 
-void delivery_log(const char *session, const char *sender, const struct lmtp_recipient *recipient,
+void delivery_log(const struct envelope *envelope, const struct recipient *recipient,
     const struct delivery *delivery, const char *reason)
 {
 	enum reply reply = recipient->reply;
 	struct log_line line;
 	char mailboxes[1024];
 
-	list_mailboxes(recipient, mailboxes, sizeof(mailboxes));
+	list_mailboxes(&recipient->resolution, mailboxes, sizeof(mailboxes));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
 	if (reply != REPLY_SAVED && reply_is_permanent(reply)) {
 		log_routine(&line); /* the sender's, not ours */
 	}
-	log_text(&line, "session", session);
+	log_text(&line, "session", envelope->id);
 	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
-	log_address(&line, "from", sender);
+	log_address(&line, "from", envelope->sender);
 	log_address(&line, "to", recipient->text);
 	log_address(&line, "mailbox", mailboxes);
 	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
@@ -56,18 +55,13 @@ void delivery_log(const char *session, const char *sender, const struct lmtp_rec
 	log_end(&line);
 }
 
-void delivery_log_refusal(
-    const char *session, const char *sender, const struct lmtp_recipient *recipient)
+void delivery_log_refusal(const struct envelope *envelope, const struct recipient *recipient)
 {
-	const struct recipient_facts *facts = recipient->data;
 	const char *reason = reply_text(recipient->reply);
 
-	if (facts != NULL && recipient->reply != REPLY_TOO_BIG) {
-		if (facts->error[0] != '\0') {
-			reason = facts->error;
-		} else if (facts->resolution.note[0] != '\0') {
-			reason = facts->resolution.note;
-		}
+	/* That a message is too big has nothing to do with what was found for its recipients. */
+	if (recipient->reply != REPLY_TOO_BIG && recipient->resolution.note[0] != '\0') {
+		reason = recipient->resolution.note;
 	}
-	delivery_log(session, sender, recipient, NULL, reason);
+	delivery_log(envelope, recipient, NULL, reason);
 }

@@ -68,7 +68,7 @@ static enum reply reply_to(int result)
 
 enum reply lookup_resolve(struct directory *directory, const struct config *config,
     const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
-    void *trace_data, struct recipient_facts *facts)
+    void *trace_data, struct resolution *resolution_r)
 {
 	struct source source = { .directory = directory, .mailbox = mailbox };
 	const struct resolver resolver = {
@@ -78,10 +78,10 @@ enum reply lookup_resolve(struct directory *directory, const struct config *conf
 		.trace = trace,
 		.trace_data = trace_data,
 	};
-	int result = resolver_resolve(&resolver, address, &facts->resolution);
+	int result = resolver_resolve(&resolver, address, resolution_r);
 
 	if (result < 0) {
-		snprintf(facts->error, sizeof(facts->error), "%s",
+		snprintf(resolution_r->note, sizeof(resolution_r->note), "%s",
 		    result == -ENOMEM ? "out of memory" : directory_error(directory));
 	}
 	return reply_to(result);
@@ -106,7 +106,7 @@ static void run_lookup(struct work *work, void *context)
 		return;
 	}
 	if (is_late(lookup)) {
-		snprintf(lookup->facts->error, sizeof(lookup->facts->error),
+		snprintf(lookup->resolution.note, sizeof(lookup->resolution.note),
 		    "no connection became free within mysql.timeout; the last error was: %s",
 		    directory_error(directory));
 		lookup->reply = REPLY_NO_DATABASE;
@@ -114,7 +114,7 @@ static void run_lookup(struct work *work, void *context)
 	}
 	lookup->is_asked = true;
 	lookup->reply = lookup_resolve(directory, &lookup->service->config, &lookup->address,
-	    &lookup->mailbox, NULL, NULL, lookup->facts);
+	    &lookup->mailbox, NULL, NULL, &lookup->resolution);
 }
 
 /* Look-ups whose first question goes out together, and the keys of that. */
@@ -202,8 +202,8 @@ static void done_lookup(struct work *work)
 	lookup->done(lookup);
 }
 
-struct lookup *lookup_start(struct service *service, const struct address *address,
-    void (*done)(struct lookup *lookup), void *owner, void *recipient)
+struct lookup *lookup_start(struct service *service, struct recipient *recipient,
+    void (*done)(struct lookup *lookup), void *owner)
 {
 	struct lookup *lookup = malloc(sizeof(*lookup));
 
@@ -213,33 +213,18 @@ struct lookup *lookup_start(struct service *service, const struct address *addre
 	*lookup = (struct lookup){
 		.work = { .run = run_lookup, .done = done_lookup },
 		.service = service,
-		.address = *address,
+		.address = recipient->address,
 		.submitted = uv_hrtime(),
-		.facts = calloc(1, sizeof(*lookup->facts)),
 		.done = done,
 		.owner = owner,
 		.recipient = recipient,
 	};
-	if (lookup->facts == NULL) {
-		free(lookup);
-		return NULL;
-	}
 	lane_submit(&service->lanes.lanes[SERVICE_LOOKUPS], &lookup->work);
 	return lookup;
 }
 
 void lookup_free(struct lookup *lookup)
 {
-	recipient_facts_free(lookup->facts);
+	resolution_deinit(&lookup->resolution);
 	free(lookup);
-}
-
-void recipient_facts_free(void *data)
-{
-	struct recipient_facts *facts = data;
-
-	if (facts != NULL) {
-		resolution_deinit(&facts->resolution);
-		free(facts);
-	}
 }

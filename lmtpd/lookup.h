@@ -5,15 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "protocol/reply.h"
-#include "mail/resolver.h"
 #include "lmtpd/service.h"
-
-/* What became of one recipient; hangs on lmtp_recipient.data. */
-struct recipient_facts {
-	struct resolution resolution;
-	char error[512]; /* why the database gave no answer */
-};
+#include "mail/envelope.h"
+#include "protocol/reply.h"
 
 /* The answer to a recipient's first question, when it was asked together with those of others. */
 struct prefetched {
@@ -32,18 +26,17 @@ struct lookup {
 	bool is_asked;      /* the database was, which took so many nanoseconds */
 	uint64_t took;
 	enum reply reply; /* the outcome */
-	struct recipient_facts *facts;
+	struct resolution resolution;
 	void (*done)(struct lookup *lookup);
-	void *owner, *recipient; /* the submitter's */
+	void *owner;                 /* the submitter's */
+	struct recipient *recipient; /* as well: the thread works on a copy of its address */
 };
 
-/* Submits the look-up. done() gets it back on the loop and frees it with lookup_free().
- * NULL when out of memory. */
-struct lookup *lookup_start(struct service *service, const struct address *address,
-    void (*done)(struct lookup *lookup), void *owner, void *recipient);
+/* Submits the look-up. done() gets it back on the loop, takes what it wants of the resolution, and
+ * frees it with lookup_free(). NULL when out of memory. */
+struct lookup *lookup_start(struct service *service, struct recipient *recipient,
+    void (*done)(struct lookup *lookup), void *owner);
 void lookup_free(struct lookup *lookup);
-
-void recipient_facts_free(void *facts);
 
 /* For the lane: look-ups that wait side by side. */
 void lookup_run_together(struct work_queue *queue, void *context);
@@ -52,7 +45,8 @@ void lookup_run_together(struct work_queue *queue, void *context);
 int lookup_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
 
-/* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. */
+/* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. When
+ * the database gave no answer, the resolution's note says why. */
 enum reply lookup_resolve(struct directory *directory, const struct config *config,
     const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
-    void *trace_data, struct recipient_facts *facts);
+    void *trace_data, struct resolution *resolution_r);

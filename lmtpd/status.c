@@ -7,7 +7,7 @@
 #include "lmtpd/connection.h"
 #include "lmtpd/delivery.h"
 #include "lmtpd/lookup.h"
-#include "protocol/lmtp.h"
+#include "mail/envelope.h"
 #include "lmtpd/server.h"
 
 void status_refused(struct status *status, enum reply reply)
@@ -21,21 +21,19 @@ void status_looked_up(struct status *status, const struct lookup *lookup)
 		histogram_add(&status->lookups, lookup->took);
 	}
 	if (lookup->reply == REPLY_NO_DATABASE) {
-		vitals_unanswered(&status->vitals, lookup->facts->error[0] != '\0'
-						       ? lookup->facts->error
-						       : lookup->facts->resolution.note);
+		vitals_unanswered(&status->vitals, lookup->resolution.note);
 	} else if (lookup->reply != REPLY_NO_MEMORY) {
 		vitals_answered(&status->vitals);
 	}
 }
 
 void status_delivered(
-    struct status *status, const struct lmtp *lmtp, const struct delivery *delivery)
+    struct status *status, const struct envelope *envelope, const struct delivery *delivery)
 {
-	const struct lmtp_recipient *recipient;
+	const struct recipient *recipient;
 	bool is_saved = false;
 
-	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
+	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		status->recipients[recipient->reply]++;
 		is_saved = is_saved || recipient->reply == REPLY_SAVED;
 	}
@@ -61,10 +59,8 @@ static void write_sessions(const struct server *server, struct document *documen
 	struct connection *connection = LIST_FIRST(&server->connections);
 
 	for (; connection != NULL; connection = connection_next(connection)) {
-		const struct lmtp *lmtp = connection_lmtp(connection);
-
-		n_total += lmtp->has_lhlo;
-		n_busy += lmtp_is_in_transaction(lmtp);
+		n_total += connection_has_begun(connection);
+		n_busy += connection_is_in_transaction(connection);
 	}
 	document_group(document, "sessions");
 	document_number(document, &total, n_total);

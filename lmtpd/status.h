@@ -11,7 +11,7 @@
 #include "status/vitals.h"
 
 struct delivery;
-struct lmtp;
+struct envelope;
 struct lookup;
 
 struct status {
@@ -26,12 +26,12 @@ struct status {
 /* A recipient was refused before the data. */
 void status_refused(struct status *status, enum reply reply);
 
-/* A look-up is back, its facts still with it. */
+/* A look-up is back, its resolution still with it. */
 void status_looked_up(struct status *status, const struct lookup *lookup);
 
 /* A transaction has its end and each of its recipients its reply. delivery may be NULL. */
 void status_delivered(
-    struct status *status, const struct lmtp *lmtp, const struct delivery *delivery);
+    struct status *status, const struct envelope *envelope, const struct delivery *delivery);
 
 /* The whole document; owner is the struct server. */
 void status_write(void *owner, struct document *document);

@@ -38,21 +38,20 @@ void lmtp_answer(struct lmtp *lmtp, enum reply reply)
 	}
 }
 
-void lmtp_init(
-    struct lmtp *lmtp, const struct lmtp_settings *settings, const struct lmtp_callbacks *callbacks)
+void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings,
+    const struct lmtp_callbacks *callbacks, const char *id)
 {
-	*lmtp = (struct lmtp){ .settings = settings, .callbacks = callbacks };
+	*lmtp = (struct lmtp){ .settings = settings, .callbacks = callbacks, .id = id };
 	STAILQ_INIT(&lmtp->attempts);
-	STAILQ_INIT(&lmtp->recipients);
+	envelope_init(&lmtp->envelope);
 	output_reply(&lmtp->output, REPLY_GREETING, NULL, settings->hostname);
 }
 
 void lmtp_deinit(struct lmtp *lmtp)
 {
-	lmtp_end_transaction(lmtp);
-	lmtp_free_recipients(lmtp, &lmtp->attempts);
+	envelope_deinit(&lmtp->envelope);
+	recipients_free(&lmtp->attempts);
 	line_done(&lmtp->line);
-	free(lmtp->lhlo);
 	free(lmtp->output.bytes);
 	*lmtp = (struct lmtp){ .phase = LMTP_PHASE_CLOSED };
 }
@@ -105,11 +104,11 @@ static void end_message(struct lmtp *lmtp)
 
 static void refuse_too_big(struct lmtp *lmtp)
 {
-	struct lmtp_recipient *recipient;
+	struct recipient *recipient;
 
-	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
+	STAILQ_FOREACH (recipient, &lmtp->envelope.recipients, next) {
 		recipient->reply = REPLY_TOO_BIG;
-		output_reply(&lmtp->output, recipient->reply, recipient->text, NULL);
+		output_reply(&lmtp->output, REPLY_TOO_BIG, recipient->text, NULL);
 		lmtp->callbacks->refused(lmtp->callbacks->context, recipient);
 	}
 	end_message(lmtp);
@@ -208,18 +207,23 @@ size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t
 	return taken;
 }
 
-void lmtp_delivered(struct lmtp *lmtp, const char *id)
+struct envelope *lmtp_envelope(struct lmtp *lmtp)
 {
-	struct lmtp_recipient *recipient;
+	return &lmtp->envelope;
+}
+
+void lmtp_delivered(struct lmtp *lmtp)
+{
+	struct recipient *recipient;
 
 	assert(lmtp->phase == LMTP_PHASE_DELIVERING);
-	STAILQ_FOREACH (recipient, &lmtp->recipients, next) {
+	STAILQ_FOREACH (recipient, &lmtp->envelope.recipients, next) {
 		/* Still the reply of RCPT: nobody has said that it was saved. */
 		if (recipient->reply == REPLY_RECIPIENT_OK) {
 			recipient->reply = REPLY_NOT_WRITTEN;
 		}
 		output_reply(&lmtp->output, recipient->reply, recipient->text,
-		    recipient->reply == REPLY_SAVED ? id : NULL);
+		    recipient->reply == REPLY_SAVED ? lmtp->envelope.id : NULL);
 	}
 	end_message(lmtp);
 }
@@ -254,5 +258,5 @@ bool lmtp_is_in_body(const struct lmtp *lmtp)
 
 bool lmtp_is_in_transaction(const struct lmtp *lmtp)
 {
-	return lmtp->sender != NULL || lmtp->phase != LMTP_PHASE_COMMAND;
+	return lmtp->envelope.sender != NULL || lmtp->phase != LMTP_PHASE_COMMAND;
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "mail/address.h"
+#include "mail/envelope.h"
 #include "protocol/body.h"
 #include "protocol/line.h"
 #include "protocol/output.h"
@@ -29,34 +29,24 @@ struct lmtp_settings {
 	size_t recipient_limit;
 };
 
-/* One RCPT. The machine owns it, from LMTP_RECIPIENT until the transaction ends; the edge may hang
- * its own data on it, and gets it back by the release function. */
-struct lmtp_recipient {
-	STAILQ_ENTRY(lmtp_recipient) next;
-	struct address address; /* unquoted, in the client's case */
-	enum reply reply; /* REPLY_NONE while it is looked up; then of RCPT; then of the data */
-	void *data;       /* the edge's */
-	char text[];      /* as the client wrote it, for replies */
-};
-STAILQ_HEAD(lmtp_recipients, lmtp_recipient);
-
 /* What the edge hears of recipients outside of the steps. */
 struct lmtp_callbacks {
 	void *context;
 	/* A RCPT, or the data for an accepted one, was refused by the machine or by an outcome;
 	 * recipient->reply says with what. */
-	void (*refused)(void *context, const struct lmtp_recipient *recipient);
-	void (*release)(void *data); /* frees a recipient's data */
+	void (*refused)(void *context, const struct recipient *recipient);
 };
 
 /* What the machine wants next. */
 enum lmtp_want {
 	LMTP_INPUT, /* all input is used up: feed more */
 	LMTP_FLUSH, /* send the output before feeding more: the client does not read its replies */
-	LMTP_RECIPIENT, /* look up step.recipient, feed on at once; outcome: lmtp_recipient_done() */
-	LMTP_WAIT,      /* nothing can go on before an outcome that is still owed */
-	LMTP_BEGIN,     /* the recipients are final, the body comes next */
-	LMTP_BODY,      /* step.n_body bytes of the message lie in the body buffer */
+	/* Look up step.recipient and feed on at once. The outcome goes into its resolution, then
+	 * lmtp_recipient_done(). */
+	LMTP_RECIPIENT,
+	LMTP_WAIT,  /* nothing can go on before an outcome that is still owed */
+	LMTP_BEGIN, /* the recipients are final, the body comes next */
+	LMTP_BODY,  /* step.n_body bytes of the message lie in the body buffer */
 	LMTP_DELIVER, /* the body is complete (step.n_body more bytes lie in the buffer): set the reply
 	                 * of every accepted recipient, then call lmtp_delivered() */
 	LMTP_ABANDON, /* a transaction that had begun its body ends without delivery: drop it */
@@ -65,7 +55,7 @@ enum lmtp_want {
 
 struct lmtp_step {
 	enum lmtp_want want;
-	struct lmtp_recipient *recipient;
+	struct recipient *recipient;
 	size_t n_body;
 };
 
@@ -81,19 +71,17 @@ struct lmtp {
 	const struct lmtp_settings *settings;
 	const struct lmtp_callbacks *callbacks;
 	enum lmtp_phase phase;
-	bool has_lhlo;
 	bool is_shutting_down;
 	bool is_out_of_memory;
 	struct line line; /* the command that is coming in */
 	unsigned n_errors;
 
 	/* the transaction: from MAIL to the replies after the data */
-	char *lhlo;
-	char *sender; /* NULL: no transaction */
+	const char *id; /* of the session */
 	unsigned n_transactions;
-	struct lmtp_recipients attempts;   /* RCPTs whose reply has not been put out, in order */
-	struct lmtp_recipients recipients; /* accepted ones, in order */
-	size_t n_attempts, n_recipients;
+	struct envelope envelope;
+	struct recipients attempts; /* RCPTs whose reply has not been put out, in order */
+	size_t n_attempts;
 
 	/* its body */
 	struct body body;
@@ -105,9 +93,10 @@ struct lmtp {
 	struct output output;
 };
 
-/* Puts the greeting out. settings and callbacks must outlive the machine. */
+/* Puts the greeting out. settings, callbacks and id must outlive the machine; @id names the session,
+ * its transactions are ID.1, ID.2, ... */
 void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings,
-    const struct lmtp_callbacks *callbacks);
+    const struct lmtp_callbacks *callbacks, const char *id);
 void lmtp_deinit(struct lmtp *lmtp);
 
 /* Feeds in[0..n) and returns how much of it was taken; feed the rest again after the step is dealt
@@ -117,15 +106,19 @@ size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t
     struct lmtp_step *step_r);
 
 /* The outcome of a look-up: REPLY_RECIPIENT_OK or a reply that refuses. */
-void lmtp_recipient_done(struct lmtp *lmtp, struct lmtp_recipient *recipient, enum reply reply);
+void lmtp_recipient_done(struct lmtp *lmtp, struct recipient *recipient, enum reply reply);
 
-/* All replies of the data are set; a recipient whose reply was forgotten is answered with 451.
- * @id stands in the reply of those that were saved. */
-void lmtp_delivered(struct lmtp *lmtp, const char *id);
+/* All replies of the data are set; a recipient whose reply was forgotten is answered with 451. */
+void lmtp_delivered(struct lmtp *lmtp);
 
-/* What RCPT for a path is answered without a look-up: REPLY_NONE when it needs one. */
-enum reply lmtp_check_path(
-    const struct lmtp_settings *settings, const struct path *path, struct address *address_r);
+/* Of the transaction that is under way, or of none. The edge may change its recipients' replies
+ * between LMTP_DELIVER and lmtp_delivered(). */
+struct envelope *lmtp_envelope(struct lmtp *lmtp);
+
+/* What RCPT for a path is answered without a look-up: REPLY_NONE when it needs one. n_detail_r: see
+ * struct recipient. */
+enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct path *path,
+    struct address *address_r, size_t *n_detail_r);
 
 /* From now on the session ends between transactions (421): with the end of the one under way, or of
  * one that begins yet, or with any other command. */

@@ -22,9 +22,8 @@ static void on_lhlo(struct lmtp *lmtp, const struct command *command, struct lmt
 		return;
 	}
 	lmtp_end_transaction(lmtp); /* RFC 5321 4.1.4: as if RSET had been given */
-	free(lmtp->lhlo);
-	lmtp->lhlo = name;
-	lmtp->has_lhlo = true;
+	free(lmtp->envelope.client);
+	lmtp->envelope.client = name;
 	lmtp->n_errors = 0;
 	/* Not DSN: Postfix would leave the notices of success to us. */
 	lmtp->output.n += (size_t)snprintf(out, REPLY_LINE_MAX,
@@ -39,8 +38,9 @@ static void on_lhlo(struct lmtp *lmtp, const struct command *command, struct lmt
 static void on_mail(struct lmtp *lmtp, const struct command *command)
 {
 	uint64_t limit = lmtp->settings->message_size_limit;
+	struct envelope *envelope = &lmtp->envelope;
 
-	if (!lmtp->has_lhlo || lmtp->sender != NULL) {
+	if (envelope->client == NULL || envelope->sender != NULL) {
 		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 		return;
 	}
@@ -48,68 +48,63 @@ static void on_mail(struct lmtp *lmtp, const struct command *command)
 		lmtp_answer(lmtp, REPLY_TOO_BIG);
 		return;
 	}
-	lmtp->sender = strndup(command->path.text, command->path.n);
-	if (lmtp->sender == NULL) {
+	envelope->sender = strndup(command->path.text, command->path.n);
+	if (envelope->sender == NULL) {
 		lmtp->is_out_of_memory = true;
 		return;
 	}
-	lmtp->n_transactions++;
+	snprintf(envelope->id, sizeof(envelope->id), "%s.%u", lmtp->id, ++lmtp->n_transactions);
 	lmtp_answer(lmtp, REPLY_SENDER_OK);
 }
 
-enum reply lmtp_check_path(
-    const struct lmtp_settings *settings, const struct path *path, struct address *address_r)
+enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct path *path,
+    struct address *address_r, size_t *n_detail_r)
 {
 	struct address base;
-	size_t n_detail, n_local;
 
 	if (address_from_path(address_r, path) != ADDRESS_OK) {
 		return REPLY_BAD_MAILBOX;
 	}
-	n_local = address_r->n_local;
-	if (address_split(address_r, settings->recipient_delimiter, &base, &n_detail) != NULL) {
-		n_local = base.n_local;
+	if (address_split(address_r, settings->recipient_delimiter, &base, n_detail_r) == NULL) {
+		*n_detail_r = 0;
 	}
-	return n_local > ADDRESS_LOCAL_MAX ? REPLY_BAD_MAILBOX : REPLY_NONE;
+	return address_r->n_local - *n_detail_r > ADDRESS_LOCAL_MAX ? REPLY_BAD_MAILBOX
+								    : REPLY_NONE;
 }
 
 static void on_rcpt(
-    struct lmtp *lmtp, const struct command *command, enum reply parsed, struct lmtp_step *step)
+    struct lmtp *lmtp, const struct command *command, enum reply reply, struct lmtp_step *step)
 {
-	struct lmtp_recipient *recipient;
-	size_t n_text = command->path.n;
+	const struct envelope *envelope = &lmtp->envelope;
+	struct recipient *recipient;
 
-	if (lmtp->sender == NULL || lmtp->has_begun) {
+	if (envelope->sender == NULL || lmtp->has_begun) {
 		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 		return;
 	}
 	/* Whether the limit is met depends on outcomes that are still out. */
 	if (lmtp->n_attempts >= LMTP_LOOKUP_MAX ||
 	    (lmtp->n_attempts > 0 &&
-		lmtp->n_recipients + lmtp->n_attempts >= lmtp->settings->recipient_limit)) {
+		envelope->n_recipients + lmtp->n_attempts >= lmtp->settings->recipient_limit)) {
 		step->want = LMTP_WAIT;
 		return;
 	}
-	recipient = calloc(1, sizeof(*recipient) + n_text + 1);
+	recipient = recipient_new(command->path.text, command->path.n);
 	if (recipient == NULL) {
 		lmtp->is_out_of_memory = true;
 		return;
 	}
-	if (n_text > 0) {
-		memcpy(recipient->text, command->path.text, n_text);
+	if (reply == REPLY_NONE) {
+		reply = lmtp_check_path(
+		    lmtp->settings, &command->path, &recipient->address, &recipient->n_detail);
 	}
-	recipient->reply = parsed;
-	if (recipient->reply == REPLY_NONE) {
-		recipient->reply =
-		    lmtp_check_path(lmtp->settings, &command->path, &recipient->address);
+	if (reply == REPLY_NONE && envelope->n_recipients >= lmtp->settings->recipient_limit) {
+		reply = REPLY_TOO_MANY_RECIPIENTS;
 	}
-	if (recipient->reply == REPLY_NONE &&
-	    lmtp->n_recipients >= lmtp->settings->recipient_limit) {
-		recipient->reply = REPLY_TOO_MANY_RECIPIENTS;
-	}
+	recipient->reply = reply;
 	STAILQ_INSERT_TAIL(&lmtp->attempts, recipient, next);
 	lmtp->n_attempts++;
-	if (recipient->reply == REPLY_NONE) {
+	if (reply == REPLY_NONE) {
 		step->want = LMTP_RECIPIENT;
 		step->recipient = recipient;
 		return;
@@ -132,7 +127,7 @@ static void begin_body(struct lmtp *lmtp, struct lmtp_step *step)
 static void on_data(struct lmtp *lmtp, struct lmtp_step *step)
 {
 	/* RFC 2033 4.2: without a valid recipient DATA must be refused. */
-	if (lmtp->n_recipients == 0 || lmtp->has_begun) {
+	if (lmtp->envelope.n_recipients == 0 || lmtp->has_begun) {
 		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 		return;
 	}
@@ -143,7 +138,7 @@ static void on_data(struct lmtp *lmtp, struct lmtp_step *step)
 static void on_bdat(struct lmtp *lmtp, const struct command *command, struct lmtp_step *step)
 {
 	lmtp->n_chunk = command->size;
-	if (lmtp->n_recipients == 0) {
+	if (lmtp->envelope.n_recipients == 0) {
 		/* RFC 3030 2: the chunk comes in any case and must be skipped. */
 		lmtp->phase = LMTP_PHASE_DISCARD;
 		return;
@@ -168,7 +163,8 @@ static void on_rset(struct lmtp *lmtp, struct lmtp_step *step)
  * Postfix would put that message off for minutes. */
 static bool may_go_on(const struct lmtp *lmtp, enum verb verb)
 {
-	return lmtp->sender != NULL || verb == VERB_LHLO || verb == VERB_MAIL || verb == VERB_QUIT;
+	return lmtp->envelope.sender != NULL || verb == VERB_LHLO || verb == VERB_MAIL ||
+	       verb == VERB_QUIT;
 }
 
 /* text is NULL for a line that is no command at all. */

@@ -13,5 +13,4 @@ void lmtp_close_with(struct lmtp *lmtp, enum reply reply);
 
 /* transaction.c: puts out the replies of the RCPTs at the head of the queue that have one. */
 void lmtp_answer_attempts(struct lmtp *lmtp);
-void lmtp_free_recipients(struct lmtp *lmtp, struct lmtp_recipients *list);
 void lmtp_end_transaction(struct lmtp *lmtp);

@@ -66,11 +66,12 @@ static int exit_code_of(enum reply reply)
 static int check_address(struct check *check, struct directory *directory,
     const struct maildir_root *root, const char *text)
 {
-	struct recipient_facts facts = { .error = "" };
+	struct resolution resolution = { .mailboxes = NULL };
 	struct path path = { .text = text, .n = strlen(text) };
 	struct address address;
 	enum reply reply;
 	char line[REPLY_LINE_MAX + 1];
+	size_t n_detail;
 	int exit_code;
 
 	if (path.n >= 2 && text[0] == '<' && text[path.n - 1] == '>') {
@@ -78,15 +79,15 @@ static int check_address(struct check *check, struct directory *directory,
 		path.n -= 2;
 	}
 	report_address(&check->report, text);
-	reply = lmtp_check_path(&check->config.lmtp, &path, &address);
+	reply = lmtp_check_path(&check->config.lmtp, &path, &address, &n_detail);
 	if (reply == REPLY_NONE) {
-		reply = lookup_resolve(
-		    directory, &check->config, &address, NULL, on_trace, &check->report, &facts);
+		reply = lookup_resolve(directory, &check->config, &address, NULL, on_trace,
+		    &check->report, &resolution);
 	}
 	exit_code = exit_code_of(reply);
 	report_mailboxes(&check->report);
-	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < facts.resolution.n_mailboxes; i++) {
-		show_mailbox(check, root, &facts.resolution.mailboxes[i], &exit_code);
+	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < resolution.n_mailboxes; i++) {
+		show_mailbox(check, root, &resolution.mailboxes[i], &exit_code);
 	}
 	{
 		char plain[512];
@@ -94,11 +95,8 @@ static int check_address(struct check *check, struct directory *directory,
 		snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
 		line[reply_format(line, reply, plain, NULL) - 2] = '\0';
 	}
-	report_reply(&check->report, line,
-	    facts.error[0] != '\0'             ? facts.error
-	    : facts.resolution.note[0] != '\0' ? facts.resolution.note
-					       : NULL);
-	resolution_deinit(&facts.resolution);
+	report_reply(&check->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
+	resolution_deinit(&resolution);
 	return exit_code;
 }
 

@@ -39,7 +39,7 @@ struct edge {
 	uint64_t seed;
 
 	struct buffer input; /* not taken by the machine yet */
-	struct lmtp_recipient *pending[LMTP_LOOKUP_MAX + 1];
+	struct recipient *pending[LMTP_LOOKUP_MAX + 1];
 	size_t n_pending;
 	struct buffer output; /* everything sent */
 	struct buffer body;   /* of the transaction */
@@ -47,7 +47,6 @@ struct edge {
 	    stored; /* every message that was delivered: its size, as a size_t, and bytes */
 	struct buffer events; /* one line each: begin, deliver, body, abandon, refused */
 	bool has_begun, is_delivering, is_closed;
-	size_t n_data; /* given to recipients and not released */
 };
 
 /* What each call of the machine is wrapped in, so that a test can let memory fail there and only

@@ -16,7 +16,7 @@ struct model {
 	bool is_closed, is_over; /* over: the input ends within a line or a message */
 
 	bool has_lhlo, has_sender;
-	unsigned n_errors;
+	unsigned n_errors, n_transactions;
 	char *recipients[MODEL_RECIPIENTS_MAX]; /* accepted */
 	size_t n_recipients;
 	bool has_chunks;
@@ -91,11 +91,13 @@ static void finish_message(struct model *model, const struct buffer *message, si
 {
 	uint64_t limit = model->session->settings->message_size_limit;
 	bool is_too_big = limit > 0 && n_wire > limit;
+	char id[32];
 
 	if (!is_too_big) {
 		buffer_put(model->stored, &message->n, sizeof(message->n));
 		buffer_put(model->stored, message->p, message->n);
 	}
+	snprintf(id, sizeof(id), "S1.%u", model->n_transactions);
 	for (size_t i = 0; i < model->n_recipients; i++) {
 		const char *text = model->recipients[i];
 		enum reply reply = is_too_big ? REPLY_TOO_BIG : edge_data_reply(text);
@@ -103,7 +105,7 @@ static void finish_message(struct model *model, const struct buffer *message, si
 		/* The edge forgot to say. */
 		reply = reply == REPLY_RECIPIENT_OK ? REPLY_NOT_WRITTEN : reply;
 		put_reply(model, is_too_big ? reply : fate_of(reply, text), text,
-		    reply == REPLY_SAVED ? "S1.T1" : NULL);
+		    reply == REPLY_SAVED ? id : NULL);
 	}
 	end_transaction(model);
 	if (is_ending(model)) {
@@ -186,6 +188,7 @@ static void on_rcpt(struct model *model, const struct command *command, enum rep
 {
 	const struct lmtp_settings *settings = model->session->settings;
 	struct address address;
+	size_t n_detail;
 	char *text;
 
 	if (!model->has_sender || model->has_chunks) {
@@ -195,7 +198,7 @@ static void on_rcpt(struct model *model, const struct command *command, enum rep
 	text = command->path.n == 0 ? fuzz_string("", 0)
 				    : fuzz_string(command->path.text, command->path.n);
 	if (reply == REPLY_NONE) {
-		reply = lmtp_check_path(settings, &command->path, &address);
+		reply = lmtp_check_path(settings, &command->path, &address, &n_detail);
 	}
 	if (reply == REPLY_NONE && model->n_recipients == settings->recipient_limit) {
 		reply = REPLY_TOO_MANY_RECIPIENTS;
@@ -221,6 +224,7 @@ static void on_mail(struct model *model, const struct command *command)
 		answer(model, REPLY_TOO_BIG);
 	} else {
 		model->has_sender = true;
+		model->n_transactions++;
 		answer(model, REPLY_SENDER_OK);
 	}
 }

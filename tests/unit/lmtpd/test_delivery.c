@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lmtpd/lookup.h"
 #include "tests/unit/unit.h"
 
 enum {
@@ -51,43 +50,40 @@ int config_mailbox_path(
 static char base[] = "/mail";
 static struct service service = { .config = { .hostname = "mx", .base = base } };
 
-/* An accepted envelope. */
-struct envelope {
-	struct lmtp lmtp;
-	struct lmtp_recipient *recipients[RECIPIENTS_MAX];
-	struct recipient_facts facts[RECIPIENTS_MAX];
-	size_t n;
-};
+static struct envelope envelope;
+static struct recipient *recipients[RECIPIENTS_MAX]; /* of the envelope */
 
-static struct envelope *envelope_make(void)
+static int begin_envelope(void **state)
 {
-	struct envelope *envelope = calloc(1, sizeof(*envelope));
+	envelope_init(&envelope);
+	envelope.sender = strdup("");
+	envelope.client = strdup("client");
+	return 0;
+}
 
-	envelope->lmtp.sender = strdup("");
-	envelope->lmtp.lhlo = strdup("client");
-	STAILQ_INIT(&envelope->lmtp.recipients);
-	STAILQ_INIT(&envelope->lmtp.attempts);
-	return envelope;
+static int end_envelope(void **state)
+{
+	envelope_deinit(&envelope);
+	return 0;
 }
 
 /* A recipient whose mailboxes are still to be filled in. */
-static struct address *add_recipient(struct envelope *envelope, size_t n_mailboxes)
+static struct address *add_recipient(size_t n_mailboxes)
 {
-	struct lmtp_recipient *recipient = calloc(1, sizeof(*recipient) + 16);
-	struct resolution *resolution = &envelope->facts[envelope->n].resolution;
+	struct recipient *recipient = recipient_new("", 0);
+	struct resolution *resolution = &recipient->resolution;
 
-	assert_true(envelope->n < RECIPIENTS_MAX);
+	assert_true(envelope.n_recipients < RECIPIENTS_MAX);
 	resolution->mailboxes = calloc(n_mailboxes, sizeof(*resolution->mailboxes));
 	resolution->n_mailboxes = n_mailboxes;
-	recipient->data = &envelope->facts[envelope->n];
-	STAILQ_INSERT_TAIL(&envelope->lmtp.recipients, recipient, next);
-	envelope->recipients[envelope->n++] = recipient;
-	envelope->lmtp.n_recipients++;
+	recipients[envelope.n_recipients] = recipient;
+	envelope_add(&envelope, recipient);
+	envelope.n_mailboxes += n_mailboxes;
 	return resolution->mailboxes;
 }
 
 /* Mailboxes divided by blanks. */
-static void add_named(struct envelope *envelope, const char *names)
+static void add_named(const char *names)
 {
 	char copy[200];
 	size_t n = 0;
@@ -96,22 +92,11 @@ static void add_named(struct envelope *envelope, const char *names)
 	for (const char *p = names; p != NULL; p = strchr(p + 1, ' ')) {
 		n++;
 	}
-	mailboxes = add_recipient(envelope, n);
+	mailboxes = add_recipient(n);
 	snprintf(copy, sizeof(copy), "%s", names);
 	for (char *name = strtok(copy, " "); name != NULL; name = strtok(NULL, " ")) {
 		snprintf((mailboxes++)->text, ADDRESS_MAX, "%s", name);
 	}
-}
-
-static void envelope_free(struct envelope *envelope)
-{
-	for (size_t i = 0; i < envelope->n; i++) {
-		free(envelope->facts[i].resolution.mailboxes);
-		free(envelope->recipients[i]);
-	}
-	free(envelope->lmtp.sender);
-	free(envelope->lmtp.lhlo);
-	free(envelope);
 }
 
 static struct maildir_target *target_of(struct delivery *delivery, const char *path)
@@ -128,7 +113,7 @@ static struct maildir_target *target_of(struct delivery *delivery, const char *p
 	return found;
 }
 
-static void expect_outcome(const struct delivery *delivery, const struct lmtp_recipient *recipient,
+static void expect_outcome(const struct delivery *delivery, const struct recipient *recipient,
     enum reply reply, const char *reason)
 {
 	char got[200];
@@ -139,16 +124,15 @@ static void expect_outcome(const struct delivery *delivery, const struct lmtp_re
 
 static void test_outcomes(void **state)
 {
-	struct envelope *envelope = envelope_make();
 	struct delivery *delivery;
 	struct maildir_target *target;
 
-	add_named(envelope, "c@d");
-	add_named(envelope, "b@d a@d c@d");
-	add_named(envelope, "e@d !long@d");
-	add_named(envelope, "f@d");
-	add_named(envelope, "c@d");
-	delivery = delivery_new(&service, &envelope->lmtp, "S1.T1");
+	add_named("c@d");
+	add_named("b@d a@d c@d");
+	add_named("e@d !long@d");
+	add_named("f@d");
+	add_named("c@d");
+	delivery = delivery_new(&service, &envelope);
 	assert_non_null(delivery);
 	assert_int_equal(delivery->n_targets, 5);
 	target = target_of(delivery, "a@d");
@@ -159,44 +143,40 @@ static void test_outcomes(void **state)
 	target->result = -ENOSPC;
 	target->step = "make";
 	target->part = "";
-	expect_outcome(delivery, envelope->recipients[0], REPLY_SAVED, "");
-	expect_outcome(delivery, envelope->recipients[1], REPLY_NOT_WRITTEN,
+	expect_outcome(delivery, recipients[0], REPLY_SAVED, "");
+	expect_outcome(delivery, recipients[1], REPLY_NOT_WRITTEN,
 	    "cannot sync /mail/a@d/new: Input/output error");
-	expect_outcome(delivery, envelope->recipients[2], REPLY_NOT_WRITTEN,
-	    "the path of !long@d is too long");
-	expect_outcome(delivery, envelope->recipients[3], REPLY_DISK_FULL,
+	expect_outcome(
+	    delivery, recipients[2], REPLY_NOT_WRITTEN, "the path of !long@d is too long");
+	expect_outcome(delivery, recipients[3], REPLY_DISK_FULL,
 	    "cannot make /mail/f@d: No space left on device");
-	expect_outcome(delivery, envelope->recipients[4], REPLY_SAVED, "");
+	expect_outcome(delivery, recipients[4], REPLY_SAVED, "");
 	delivery_free(delivery);
-	envelope_free(envelope);
 }
 
 /* No path at all: the transaction ends with a reply all the same. */
 static void test_no_target(void **state)
 {
-	struct envelope *envelope = envelope_make();
 	struct delivery *delivery;
 
-	add_named(envelope, "!long@d !longer@d");
-	delivery = delivery_new(&service, &envelope->lmtp, "S1.T1");
+	add_named("!long@d !longer@d");
+	delivery = delivery_new(&service, &envelope);
 	assert_non_null(delivery);
 	assert_int_equal(delivery->n_targets, 0);
-	expect_outcome(delivery, envelope->recipients[0], REPLY_NOT_WRITTEN,
-	    "the path of !long@d is too long");
+	expect_outcome(
+	    delivery, recipients[0], REPLY_NOT_WRITTEN, "the path of !long@d is too long");
 	delivery_free(delivery);
-	envelope_free(envelope);
 }
 
 /* Eleven lists with a thousand mailboxes each, of which some are in every list: about 14 comparisons
  * find one among ten thousand. */
 static void test_cost_of_lists(void **state)
 {
-	struct envelope *envelope = envelope_make();
 	struct delivery *delivery;
 	char reason[100];
 
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
-		struct address *mailboxes = add_recipient(envelope, WIDE);
+		struct address *mailboxes = add_recipient(WIDE);
 
 		for (unsigned k = 0; k < WIDE; k++) {
 			snprintf(mailboxes[k].text, ADDRESS_MAX, "user%u@example.com",
@@ -204,25 +184,23 @@ static void test_cost_of_lists(void **state)
 		}
 	}
 	n_compared = 0;
-	delivery = delivery_new(&service, &envelope->lmtp, "S1.T1");
+	delivery = delivery_new(&service, &envelope);
 	assert_non_null(delivery);
 	assert_int_equal(delivery->n_targets, RECIPIENTS_MAX * (WIDE - 100) + 100);
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
 		assert_int_equal(
-		    delivery_outcome(delivery, envelope->recipients[i], reason, sizeof(reason)),
-		    REPLY_SAVED);
+		    delivery_outcome(delivery, recipients[i], reason, sizeof(reason)), REPLY_SAVED);
 	}
 	assert_in_range(n_compared, 1, 2 * 15 * RECIPIENTS_MAX * WIDE);
 	delivery_free(delivery);
-	envelope_free(envelope);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),
-		cmocka_unit_test(test_no_target),
-		cmocka_unit_test(test_cost_of_lists),
+		cmocka_unit_test_setup_teardown(test_outcomes, begin_envelope, end_envelope),
+		cmocka_unit_test_setup_teardown(test_no_target, begin_envelope, end_envelope),
+		cmocka_unit_test_setup_teardown(test_cost_of_lists, begin_envelope, end_envelope),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

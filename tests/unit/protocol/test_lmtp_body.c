@@ -55,8 +55,8 @@ static const struct conversation data[] = {
 	{ .name = "two transactions",
 	    .input =
 		TEXT(OPEN "DATA\r\n1\r\n.\r\n" MAIL RCPT("later") "DATA\r\n2\r\n.\r\nDATA\r\n"),
-	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("later") START SAVED("later")
-		BAD_ORDER,
+	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("later")
+		START SAVED_AS("2", "later") BAD_ORDER,
 	    .events = DELIVERED("1\\n") "begin\ndeliver later@example.com\nbody 2\\n\n" },
 	{ .name = "bytes in the transaction's own order",
 	    .input = TEXT(OPEN "DATA\r\nx\r\n.\r\n.\r\nNOOP\r\n"),
@@ -70,7 +70,7 @@ static const struct conversation data[] = {
 		TEXT(LHLO "MAIL FROM:<\303\244@d> SMTPUTF8\r\nRCPT TO:<\303\244@\303\244.d>\r\n"
 			  "DATA\r\nx\r\n.\r\n"),
 	    .output = HELLO SENDER_OK "250 2.1.5 <\303\244@\303\244.d> OK\r\n" START
-				      "250 2.0.0 <\303\244@\303\244.d> S1.T1 Saved\r\n" },
+				      "250 2.0.0 <\303\244@\303\244.d> S1.1 Saved\r\n" },
 };
 
 static void test_data(void **state)
@@ -223,12 +223,12 @@ static const struct conversation chunks[] = {
 	    .events = "begin\nabandon\n" },
 	{ .name = "a new transaction starts from nothing",
 	    .input = TEXT(OPEN "BDAT 2\r\na\rRSET\r\n" MAIL RCPT("user") "DATA\r\n..b\r\n.\r\n"),
-	    .output = OPENED CHUNK_OK OK SENDER_OK RCPT_OK("user") START SAVED("user"),
+	    .output = OPENED CHUNK_OK OK SENDER_OK RCPT_OK("user") START SAVED_AS("2", "user"),
 	    .events = "begin\nabandon\n" DELIVERED(".b\\n") },
 	{ .name = "DATA, then chunks",
 	    .input =
 		TEXT(OPEN "DATA\r\na\r\n.\r\n" MAIL RCPT("user") "BDAT 4 LAST\r\n..b\rNOOP\r\n"),
-	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("user") SAVED("user") OK,
+	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("user") SAVED_AS("2", "user") OK,
 	    .events = DELIVERED("a\\n") DELIVERED("..b\\r") },
 	{ .name = "syntax",
 	    .input = TEXT(OPEN "BDAT\r\nBDAT x\r\nBDAT -1\r\nBDAT 0x1\r\nBDAT 1k LAST\r\n"
@@ -247,7 +247,7 @@ static void test_chunks(void **state)
 }
 
 #define AGAIN    MAIL RCPT("user") "DATA\r\n1234567\r\n.\r\n"
-#define AGAIN_OK SENDER_OK RCPT_OK("user") START SAVED("user")
+#define AGAIN_OK SENDER_OK RCPT_OK("user") START SAVED_AS("2", "user")
 /* Drained to the true end, answered once for each recipient; then all goes on as ever. */
 static const struct conversation sizes[] = {
 	{ .name = "exactly",
@@ -305,7 +305,8 @@ static const struct conversation sizes[] = {
 	    .settings = &conversation_ten_bytes,
 	    .input = TEXT(LHLO "MAIL FROM:<s@d> SIZE=11\r\n" RCPT("user") "DATA\r\n" AGAIN),
 	    .output = GREETING CAPABILITIES(
-		"10") "552 5.3.4 Message too big\r\n" BAD_ORDER BAD_ORDER AGAIN_OK },
+		"10") "552 5.3.4 Message too big\r\n" BAD_ORDER BAD_ORDER SENDER_OK RCPT_OK("user")
+		START SAVED("user") },
 	{ .name = "SIZE= lies",
 	    .settings = &conversation_ten_bytes,
 	    .input =

@@ -18,8 +18,8 @@ static const struct conversation shut_downs[] = {
 	    .input = TEXT(OPEN "DATA\r\nx\r\n.\r\n"),
 	    .event = CONVERSATION_SHUT_DOWN,
 	    .more = TEXT(MAIL RCPT("user") "DATA\r\ny\r\n.\r\n" MAIL),
-	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("user") START SAVED("user")
-		SHUTTING_DOWN,
+	    .output = OPENED START SAVED("user") SENDER_OK RCPT_OK("user")
+		START SAVED_AS("2", "user") SHUTTING_DOWN,
 	    .events = DELIVERED("x\\n") DELIVERED("y\\n") },
 	{ .name = "between transactions, RSET",
 	    .input = TEXT(LHLO),
@@ -206,7 +206,7 @@ static void test_flush(void **state)
 	for (size_t i = 0; i < MANY; i++) {
 		memcpy(input + 6 * i, "NOOP\r\n", 6);
 	}
-	lmtp_init(&lmtp, &edge_settings, &callbacks);
+	lmtp_init(&lmtp, &edge_settings, &callbacks, "S1");
 	while (step.want == LMTP_FLUSH) {
 		taken += lmtp_feed(
 		    &lmtp, input + taken, (size_t)6 * MANY - taken, body, sizeof(body), &step);
@@ -235,7 +235,7 @@ static void test_sent_in_parts(void **state)
 	char body[64], got[sizeof(want)];
 	size_t n, n_got = 0;
 
-	lmtp_init(&lmtp, &edge_settings, &callbacks);
+	lmtp_init(&lmtp, &edge_settings, &callbacks, "S1");
 	for (unsigned i = 0; i < 40; i++) {
 		if (i < 3) {
 			lmtp_feed(&lmtp, input, strlen(input), body, sizeof(body), &step);
@@ -284,7 +284,7 @@ static void test_nothing_taken_while_delivering(void **state)
 	static const char input[] = OPEN "DATA\r\nx\r\n.\r\n", behind[] = "QUIT\r\n";
 	struct edge edge;
 	struct lmtp_step step;
-	struct lmtp_recipient *recipient;
+	struct recipient *recipient;
 	char body[64];
 
 	edge_init(&edge, &edge_settings, EDGE_AT_ONCE, 64);
@@ -298,11 +298,11 @@ static void test_nothing_taken_while_delivering(void **state)
 		    lmtp_feed(&edge.lmtp, behind, strlen(behind), body, sizeof(body), &step), 0);
 		assert_int_equal(step.want, LMTP_WAIT);
 	}
-	STAILQ_FOREACH (recipient, &edge.lmtp.recipients, next) {
+	STAILQ_FOREACH (recipient, &lmtp_envelope(&edge.lmtp)->recipients, next) {
 		recipient->reply = REPLY_SAVED;
 	}
 	edge_shut_down(&edge); /* past its last dot it is finished and answered */
-	lmtp_delivered(&edge.lmtp, "S1.T1");
+	lmtp_delivered(&edge.lmtp);
 	assert_false(lmtp_is_in_body(&edge.lmtp));
 	edge_feed(&edge, behind, strlen(behind));
 	expect_text("behind", edge.output.p, OPENED START SAVED("user") SHUTTING_DOWN);

@@ -200,22 +200,29 @@ static void test_check_path(void **state)
 	static const struct {
 		const char *path;
 		enum reply reply;
+		size_t n_detail;
 	} rows[] = {
-		{ "user@d", REPLY_NONE },
-		{ "\"a b\"@d", REPLY_NONE },
-		{ OCTETS_64 "@d", REPLY_NONE },
-		{ OCTETS_64 "+" OCTETS_128 "@d", REPLY_NONE },
-		{ OCTETS_64 "x@d", REPLY_BAD_MAILBOX },
-		{ "..@d", REPLY_BAD_MAILBOX },
-		{ "postmaster", REPLY_BAD_MAILBOX },
-		{ "", REPLY_BAD_MAILBOX },
+		{ "user@d", REPLY_NONE, 0 },
+		{ "user+@d", REPLY_NONE, 1 },
+		{ "user+lists@d", REPLY_NONE, 6 },
+		{ "\"user+a b\"@d", REPLY_NONE, 4 },
+		{ "\"a b\"@d", REPLY_NONE, 0 },
+		{ OCTETS_64 "@d", REPLY_NONE, 0 },
+		{ OCTETS_64 "+" OCTETS_128 "@d", REPLY_NONE, 129 },
+		{ OCTETS_64 "x@d", REPLY_BAD_MAILBOX, 0 },
+		{ "..@d", REPLY_BAD_MAILBOX, 0 },
+		{ "postmaster", REPLY_BAD_MAILBOX, 0 },
+		{ "", REPLY_BAD_MAILBOX, 0 },
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		struct path path = { rows[i].path, strlen(rows[i].path) };
 		struct address address;
+		size_t n_detail;
+		enum reply reply = lmtp_check_path(&edge_settings, &path, &address, &n_detail);
 
-		if (lmtp_check_path(&edge_settings, &path, &address) != rows[i].reply) {
+		if (reply != rows[i].reply ||
+		    (reply == REPLY_NONE && n_detail != rows[i].n_detail)) {
 			fail_msg("%s", rows[i].path);
 		}
 	}
