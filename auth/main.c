@@ -10,7 +10,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "auth/check.h"
+#include "auth/checkup.h"
+#include "auth/commands.h"
 #include "auth/server.h"
 #include "status/ask.h"
 #include "runtime/log.h"
@@ -205,16 +206,16 @@ int main(int argc, char **argv)
 	/* Passwords in memory must not end up in a core file. */
 	prctl(PR_SET_DUMPABLE, 0);
 	if (options.mode == MODE_HASH) {
-		return check_hash(options.argument);
+		return commands_hash(options.argument);
 	}
 	if (directory_library_init() != 0) {
 		return fail("the MySQL client library cannot be initialised");
 	}
 	switch (options.mode) {
 	case MODE_CHECK:
-		return check_setup(options.config_file, options.is_json);
+		return checkup_run(options.config_file, options.is_json);
 	case MODE_VERIFY:
-		return check_password(options.config_file, options.argument);
+		return commands_verify(options.config_file, options.argument);
 	default:
 		return serve(options.config_file);
 	}

@@ -24,47 +24,41 @@ struct reading {
 	bool is_off;
 };
 
-struct wanted {
-	struct report *report;
-	const char *service;
-	const char *const *listen;
-	size_t n_listen;
-};
-
-static bool is_listed(const struct wanted *wanted, const struct reading *reading, size_t *which_r)
+/* The one of our sockets that the listener would be, or NULL. */
+static const char *find_listed(const struct sockets *sockets, const struct reading *reading)
 {
-	for (size_t i = 0; i < wanted->n_listen; i++) {
-		const char *ours = wanted->listen[i];
+	for (size_t i = 0; i < sockets->n_listen; i++) {
+		const char *ours = sockets->listen[i];
 		const char *port = strrchr(ours, ':');
 		bool is_inet = strncmp(ours, "inet:", 5) == 0;
 
-		*which_r = i;
 		if (is_inet == reading->is_inet &&
 		    strcmp(is_inet ? port + 1 : ours + 5,
 			is_inet ? reading->port : reading->name) == 0) {
-			return true;
+			return ours;
 		}
 	}
-	return false;
+	return NULL;
 }
 
-static void end_listener(const struct wanted *wanted, struct reading *reading)
+static void end_listener(
+    const struct sockets *sockets, struct reading *reading, struct report *report)
 {
+	const char *ours = reading->is_off ? NULL : find_listed(sockets, reading);
 	char remedy[512];
-	size_t which;
 
 	reading->is_open = false;
-	if (reading->is_off || !is_listed(wanted, reading, &which)) {
+	if (ours == NULL) {
 		return;
 	}
 	snprintf(remedy, sizeof(remedy),
 	    "take it from service %s: cp /usr/share/doc/lmtpd/examples/dovecot/99-lmtpd.conf "
 	    "/etc/dovecot/conf.d/ && doveadm reload",
-	    wanted->service);
-	report_warn(wanted->report, "dovecot", remedy,
+	    sockets->section);
+	report_warn(report, "dovecot", remedy,
 	    "%s: Dovecot is configured to serve it too; while another program does, it will not "
 	    "start",
-	    wanted->listen[which]);
+	    ours);
 }
 
 static void begin_block(struct reading *reading, const char *line)
@@ -97,7 +91,8 @@ static void read_value(struct reading *reading, const char *line)
 	}
 }
 
-static void read_line(const struct wanted *wanted, struct reading *reading, const char *line)
+static void read_line(
+    const struct sockets *sockets, struct reading *reading, const char *line, struct report *report)
 {
 	size_t n;
 
@@ -107,7 +102,7 @@ static void read_line(const struct wanted *wanted, struct reading *reading, cons
 		begin_block(reading, line);
 	} else if (strcmp(line, "}") == 0) {
 		if (reading->is_open) {
-			end_listener(wanted, reading);
+			end_listener(sockets, reading, report);
 		}
 	} else {
 		read_value(reading, line);
@@ -129,18 +124,16 @@ static char *ask(const char *const *arguments, struct report *report)
 	return text;
 }
 
-void doveconf_check(
-    struct report *report, const char *service, const char *const *listen, size_t n_listen)
+void doveconf_check(const struct sockets *sockets, struct report *report)
 {
 	char block[64];
 	const char *const protocols[] = { "protocols", NULL };
 	const char *const services[] = { block, NULL };
-	const struct wanted wanted = { report, service, listen, n_listen };
 	struct reading reading = { .is_open = false };
 	char *text, *rest = NULL;
 
-	snprintf(block, sizeof(block), "service/%s", service);
-	if (strcmp(service, "lmtp") == 0) {
+	snprintf(block, sizeof(block), "service/%s", sockets->section);
+	if (strcmp(sockets->section, "lmtp") == 0) {
 		text = ask(protocols, report);
 		if (text != NULL) {
 			read_value(&reading, text);
@@ -153,7 +146,7 @@ void doveconf_check(
 	text = ask(services, report);
 	for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
-		read_line(&wanted, &reading, line);
+		read_line(sockets, &reading, line, report);
 	}
 	free(text);
 }

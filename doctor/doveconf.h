@@ -3,11 +3,9 @@
  * alone. */
 #pragma once
 
-#include <stddef.h>
-
 #include "doctor/report.h"
+#include "doctor/sockets.h"
 
-/* Reports each of the sockets that a service of Dovecot ("lmtp" or "auth") is configured for too.
+/* Reports each of the sockets that Dovecot's service of the section's name is configured for too.
  * doveconf is asked as the caller; that there is none is nothing to report. */
-void doveconf_check(
-    struct report *report, const char *service, const char *const *listen, size_t n_listen);
+void doveconf_check(const struct sockets *sockets, struct report *report);

@@ -11,9 +11,14 @@
 
 #include "doctor/command.h"
 
-enum {
-	NAMES_MAX = 20,
-};
+/* What postconf is asked: the parameters of main.cf that some check reads. */
+static const char *const list_parameters[] = { "-x", "queue_directory", "mail_owner",
+	"compatibility_level", "virtual_transport", "virtual_mailbox_domains",
+	"virtual_mailbox_maps", "virtual_alias_maps", "virtual_alias_domains", "mydestination",
+	"message_size_limit", "lmtp_destination_recipient_limit", "recipient_delimiter",
+	"smtpd_sasl_auth_enable", "smtpd_sasl_type", "smtpd_sasl_path", NULL };
+static const char *const list_services[] = { "-M", NULL };
+static const char *const list_overrides[] = { "-x", "-P", NULL };
 
 /* The line behind a line; NULL behind the last. The text ends in two NULs. */
 static const char *next_line(const char *line)
@@ -136,6 +141,16 @@ void postconf_resolve(
 		snprintf(path_r, n_path, "%s%s%s", postfix->queue_directory,
 		    path[0] == '/' ? "" : "/", path);
 	}
+}
+
+const char *postconf_below_queue(const struct postconf *postfix, const char *spec)
+{
+	size_t n = strlen(postfix->queue_directory);
+
+	return strncmp(spec, "unix:", 5) == 0 &&
+		       strncmp(spec + 5, postfix->queue_directory, n) == 0 && spec[5 + n] == '/'
+		   ? spec + 5 + n + 1
+		   : NULL;
 }
 
 /* With the directory as it is really called, if we may see it. */
@@ -270,26 +285,20 @@ static bool is_configured(struct report *report)
 	return false;
 }
 
-bool postconf_load(struct postconf *postfix, const char *const *names, struct report *report)
+void postconf_load(struct postconf *postfix, struct report *report)
 {
-	static const char *const list_services[] = { "-M", NULL };
-	static const char *const list_overrides[] = { "-x", "-P", NULL };
-	const char *list[NAMES_MAX + 5] = { "-x", "queue_directory", "mail_owner",
-		"compatibility_level" };
-
-	*postfix = (struct postconf){ .parameters = NULL };
-	for (size_t i = 0; i < NAMES_MAX && names[i] != NULL; i++) {
-		list[i + 4] = names[i];
-	}
-	if (!is_configured(report) || !ask(list, &postfix->parameters, report) ||
+	*postfix = (struct postconf){ .is_there = false };
+	if (!is_configured(report) || !ask(list_parameters, &postfix->parameters, report) ||
 	    !ask(list_services, &postfix->services, report) ||
 	    !ask(list_overrides, &postfix->overrides, report)) {
 		postconf_free(postfix);
-		return false;
+		return;
 	}
+	postfix->is_there = true;
 	postfix->queue_directory = postconf_get(postfix, "queue_directory");
 	postfix->mail_owner = postconf_get(postfix, "mail_owner");
-	return true;
+	report_ok(report, "postfix", "queue in %s, runs as %s", postfix->queue_directory,
+	    postfix->mail_owner);
 }
 
 void postconf_free(struct postconf *postfix)
@@ -297,5 +306,5 @@ void postconf_free(struct postconf *postfix)
 	free(postfix->parameters);
 	free(postfix->services);
 	free(postfix->overrides);
-	*postfix = (struct postconf){ .parameters = NULL };
+	*postfix = (struct postconf){ .is_there = false };
 }

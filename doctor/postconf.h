@@ -12,6 +12,7 @@ enum {
 };
 
 struct postconf {
+	bool is_there;
 	char *parameters; /* lines of "name = value" of main.cf, expanded */
 	char *services;   /* lines of master.cf */
 	char *overrides;  /* lines of "service/type/name = value" of master.cf, expanded */
@@ -24,10 +25,10 @@ struct postconf_service {
 	bool is_chrooted;
 };
 
-/* Asks postconf for these parameters, NULL at their end. It is asked as the caller, and MAIL_CONFIG
- * tells it another directory than /etc/postfix, as always. Returns true; or false if there is no
- * Postfix here or it cannot be asked, which it has reported then. */
-bool postconf_load(struct postconf *postfix, const char *const *names, struct report *report);
+/* Asks postconf for all that some check wants to know. It is asked as the caller, and MAIL_CONFIG tells it
+ * another directory than /etc/postfix, as always. Reports whom it found; or that there is no Postfix here,
+ * or that it cannot be asked: then is_there is false, and all that can be got is "". */
+void postconf_load(struct postconf *postfix, struct report *report);
 void postconf_free(struct postconf *postfix);
 
 /* A parameter of main.cf; "" if it is not set. It lives as long as postfix. */
@@ -45,6 +46,10 @@ bool postconf_next_service(
  * service lives in there (chroot). */
 void postconf_resolve(const struct postconf *postfix, const char *path, bool is_chrooted,
     char *path_r, size_t n_path);
+
+/* How main.cf calls a socket of ours that lies below the queue directory, where services with and without
+ * a chroot find it: "private/auth". NULL for one that lies elsewhere, or is none of the file system. */
+const char *postconf_below_queue(const struct postconf *postfix, const char *spec);
 
 /* Is the socket that Postfix means, "unix:path", "path" or "inet:host:port", one of these? */
 bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool is_chrooted,

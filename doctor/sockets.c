@@ -27,47 +27,54 @@ enum {
 	MAY_CONNECT = 2, /* write(2) permission, unix(7) */
 };
 
-/* The user that Postfix, or whoever is configured, connects as. */
-struct client {
+/* The user that Postfix, or whoever owns the sockets, connects as. */
+struct visitor {
 	const char *name; /* NULL: nobody is known */
+	/* The directory that a service of Postfix starts out from: it need not walk there, as root has
+	 * brought it. NULL for /. */
+	const char *inside;
 	uid_t uid;
 	gid_t groups[GROUPS_MAX];
 	int n_groups;
 };
 
-static void find_client(const struct socket_check *check, struct client *client_r)
+static void find_visitor(
+    const struct sockets *sockets, const struct postconf *postfix, struct visitor *visitor_r)
 {
 	const struct passwd *passwd;
 	struct error ignored;
 	gid_t gid;
 
-	*client_r = (struct client){ .name = check->client != NULL ? check->client : check->user };
-	client_r->n_groups = GROUPS_MAX;
-	if (client_r->name[0] == '\0' ||
-	    privilege_find(client_r->name, "", &client_r->uid, &gid, &ignored) != 0) {
-		client_r->name = NULL;
+	*visitor_r = (struct visitor){
+		.name = postfix != NULL ? postfix->mail_owner : sockets->user,
+		.inside = postfix != NULL ? postfix->queue_directory : NULL,
+		.n_groups = GROUPS_MAX,
+	};
+	if (visitor_r->name[0] == '\0' ||
+	    privilege_find(visitor_r->name, "", &visitor_r->uid, &gid, &ignored) != 0) {
+		visitor_r->name = NULL;
 		return;
 	}
-	passwd = getpwuid(client_r->uid);
-	if (passwd == NULL || getgrouplist(passwd->pw_name, passwd->pw_gid, client_r->groups,
-				  &client_r->n_groups) < 0) {
-		client_r->n_groups = 0;
+	passwd = getpwuid(visitor_r->uid);
+	if (passwd == NULL || getgrouplist(passwd->pw_name, passwd->pw_gid, visitor_r->groups,
+				  &visitor_r->n_groups) < 0) {
+		visitor_r->n_groups = 0;
 	}
 }
 
-static bool may(const struct client *client, const struct stat *status, unsigned what)
+static bool may(const struct visitor *visitor, const struct stat *status, unsigned what)
 {
 	unsigned shift = 0;
 
-	if (client->uid == 0) {
+	if (visitor->uid == 0) {
 		return true;
 	}
-	for (int i = 0; i < client->n_groups; i++) {
-		if (client->groups[i] == status->st_gid) {
+	for (int i = 0; i < visitor->n_groups; i++) {
+		if (visitor->groups[i] == status->st_gid) {
 			shift = 3;
 		}
 	}
-	if (client->uid == status->st_uid) {
+	if (visitor->uid == status->st_uid) {
 		shift = 6;
 	}
 	return (status->st_mode >> shift & what) != 0;
@@ -78,18 +85,17 @@ static bool has_list(const char *path)
 	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 }
 
-/* Does the path lead to the directory that the client starts out from, or up from there? */
-static bool is_above_start(const struct socket_check *check, const char *spec, size_t n_path)
+/* Does the path lead to the directory that the visitor starts out from, or up from there? */
+static bool is_above_start(const struct visitor *visitor, const char *spec, size_t n_path)
 {
-	size_t n = check->inside == NULL ? 0 : strlen(check->inside);
+	size_t n = visitor->inside == NULL ? 0 : strlen(visitor->inside);
 
-	return n > 0 && strncmp(spec + 5, check->inside, n) == 0 && spec[5 + n] == '/' &&
+	return n > 0 && strncmp(spec + 5, visitor->inside, n) == 0 && spec[5 + n] == '/' &&
 	       n_path < n;
 }
 
-/* Can the client walk down to the socket? Reports what stops it. */
-static bool check_way(const struct socket_check *check, const struct client *client,
-    const char *spec, struct report *report)
+/* Can the visitor walk down to the socket? Reports what stops it. */
+static bool check_way(const struct visitor *visitor, const char *spec, struct report *report)
 {
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)], remedy[REPORT_TEXT_MAX];
 	struct stat status;
@@ -99,25 +105,25 @@ static bool check_way(const struct socket_check *check, const struct client *cli
 		bool is_private;
 
 		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - (spec + 5)), spec + 5);
-		if (is_above_start(check, spec, strlen(directory))) {
+		if (is_above_start(visitor, spec, strlen(directory))) {
 			continue;
 		}
 		if (stat(directory, &status) != 0) {
 			return true; /* said elsewhere */
 		}
-		if (may(client, &status, MAY_PASS) || has_list(directory)) {
+		if (may(visitor, &status, MAY_PASS) || has_list(directory)) {
 			continue;
 		}
 		is_private = (status.st_mode & S_IRWXO) == 0 && slash == strrchr(spec, '/');
 		if (is_private) {
 			snprintf(remedy, sizeof(remedy), "chown %s %s && chmod u=rwx %s",
-			    client->name, directory, directory);
+			    visitor->name, directory, directory);
 		} else {
 			snprintf(remedy, sizeof(remedy), "chmod o+x %s", directory);
 		}
 		report_fail(report, EX_CONFIG, "socket", remedy,
-		    "%s: user %s cannot pass %s (uid %u, mode %04o)", spec, client->name, directory,
-		    status.st_uid, (unsigned)(status.st_mode & 07777));
+		    "%s: user %s cannot pass %s (uid %u, mode %04o)", spec, visitor->name,
+		    directory, status.st_uid, (unsigned)(status.st_mode & 07777));
 		return false;
 	}
 	return true;
@@ -125,34 +131,34 @@ static bool check_way(const struct socket_check *check, const struct client *cli
 
 /* Owner and mode: of the socket that is there, or of the one that would be made, also in the place of
  * one that nobody listens on. */
-static void check_entry(const struct socket_check *check, const struct client *client,
+static void check_entry(const struct sockets *sockets, const struct visitor *visitor,
     const char *spec, bool is_stale, struct report *report)
 {
 	struct error ignored;
 	char remedy[REPORT_TEXT_MAX];
-	struct stat status = { .st_mode = check->mode };
+	struct stat status = { .st_mode = sockets->mode };
 	bool is_there = !is_stale && stat(spec + 5, &status) == 0;
 
 	if (!is_there) {
 		if ((!is_stale && errno != ENOENT) ||
-		    privilege_find(
-			check->user, check->group, &status.st_uid, &status.st_gid, &ignored) != 0) {
+		    privilege_find(sockets->user, sockets->group, &status.st_uid, &status.st_gid,
+			&ignored) != 0) {
 			return;
 		}
-		status.st_mode = check->mode;
+		status.st_mode = sockets->mode;
 		status.st_uid = status.st_uid == (uid_t)-1 ? geteuid() : status.st_uid;
 		status.st_gid = status.st_gid == (gid_t)-1 ? getegid() : status.st_gid;
 	}
-	if (may(client, &status, MAY_CONNECT) || (is_there && has_list(spec + 5))) {
+	if (may(visitor, &status, MAY_CONNECT) || (is_there && has_list(spec + 5))) {
 		return;
 	}
 	snprintf(remedy, sizeof(remedy),
 	    "set %s.socket_user = \"%s\" and %s.socket_mode = 0600 and restart %s; if systemd "
 	    "makes the socket, SocketUser=%s and SocketMode=0600 by: systemctl edit %s.socket",
-	    check->section, client->name, check->section, check->daemon, client->name,
-	    check->daemon);
+	    sockets->section, visitor->name, sockets->section, sockets->daemon, visitor->name,
+	    sockets->daemon);
 	report_fail(report, EX_CONFIG, "socket", remedy,
-	    "%s: user %s cannot connect: it %s uid %u, gid %u and mode %04o", spec, client->name,
+	    "%s: user %s cannot connect: it %s uid %u, gid %u and mode %04o", spec, visitor->name,
 	    is_there ? "has" : "would have", status.st_uid, status.st_gid,
 	    (unsigned)(status.st_mode & 07777));
 }
@@ -164,9 +170,9 @@ struct listening {
 	char said[SAID_MAX];
 };
 
-/* Listens to what somebody there says first, up to check->end. */
+/* Listens to what somebody there says first, up to sockets->end. */
 static void listen_to(
-    const struct socket_check *check, const char *path, struct listening *listening_r)
+    const struct sockets *sockets, const char *path, struct listening *listening_r)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct timeval patience = { .tv_sec = PATIENCE };
@@ -189,7 +195,7 @@ static void listen_to(
 		listening_r->is_systemd =
 		    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_peer) == 0 && peer.pid == 1;
 	}
-	while (listening_r->is_served && at < SAID_MAX - 1 && strstr(said, check->end) == NULL &&
+	while (listening_r->is_served && at < SAID_MAX - 1 && strstr(said, sockets->end) == NULL &&
 	       time(NULL) <= end) {
 		ssize_t got = recv(fd, said + at, SAID_MAX - 1 - at, 0);
 
@@ -204,7 +210,7 @@ static void listen_to(
 	}
 }
 
-static void say_server(const struct socket_check *check, const char *spec,
+static void say_server(const struct sockets *sockets, const char *spec,
     const struct listening *listening, struct report *report)
 {
 	char who[512] = "it says nothing", remedy[256];
@@ -212,23 +218,23 @@ static void say_server(const struct socket_check *check, const char *spec,
 	if (!listening->is_served) {
 		report_ok(report, "socket", "%s", spec);
 	} else if (listening->said[0] != '\0' &&
-		   check->is_ours(listening->said, who, sizeof(who))) {
-		report_ok(report, "socket", "%s, %s serves it now", spec, check->daemon);
+		   sockets->is_ours(listening->said, who, sizeof(who))) {
+		report_ok(report, "socket", "%s, %s serves it now", spec, sockets->daemon);
 	} else if (listening->said[0] == '\0' && listening->is_systemd) {
 		/* Our connection has started the service, or has tried to. */
-		snprintf(remedy, sizeof(remedy), "systemctl status %s", check->daemon);
+		snprintf(remedy, sizeof(remedy), "systemctl status %s", sockets->daemon);
 		report_warn(report, "socket", remedy,
 		    "%s: systemd holds it, but %s has not answered within %d seconds", spec,
-		    check->daemon, PATIENCE);
+		    sockets->daemon, PATIENCE);
 	} else {
-		report_fail(report, EX_CONFIG, "socket", check->remedy,
+		report_fail(report, EX_CONFIG, "socket", sockets->remedy,
 		    "%s: another program serves it: %s", spec, who);
 	}
 }
 
 /* Reports why it cannot be judged whether a socket may be there. */
 static void check_absence(
-    const struct socket_check *check, const char *spec, const char *path, struct report *report)
+    const struct sockets *sockets, const char *spec, const char *path, struct report *report)
 {
 	int error = errno;
 	char remedy[256];
@@ -240,11 +246,11 @@ static void check_absence(
 		return;
 	}
 	snprintf(remedy, sizeof(remedy),
-	    "install Postfix, or set %s.listen to a directory that exists", check->section);
+	    "install Postfix, or set %s.listen to a directory that exists", sockets->section);
 	report_fail(report, EX_CONFIG, "socket", remedy, "%s: %s: %s", spec, path, strerror(error));
 }
 
-static void check_socket(const struct socket_check *check, const struct client *client,
+static void check_socket(const struct sockets *sockets, const struct visitor *visitor,
     const char *spec, struct report *report)
 {
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -260,7 +266,7 @@ static void check_socket(const struct socket_check *check, const struct client *
 	slash = strrchr(directory, '/');
 	slash[slash == directory] = '\0';
 	if (stat(directory, &status) != 0) {
-		check_absence(check, spec, directory, report);
+		check_absence(sockets, spec, directory, report);
 		return;
 	}
 	if (stat(spec + 5, &status) == 0) {
@@ -270,41 +276,42 @@ static void check_socket(const struct socket_check *check, const struct client *
 			return;
 		}
 	} else if (errno == EACCES) {
-		check_absence(check, spec, spec + 5, report);
+		check_absence(sockets, spec, spec + 5, report);
 		return;
 	}
-	listen_to(check, spec + 5, &listening);
-	if (client->name != NULL && check_way(check, client, spec, report)) {
-		check_entry(check, client, spec, listening.is_stale, report);
+	listen_to(sockets, spec + 5, &listening);
+	if (visitor->name != NULL && check_way(visitor, spec, report)) {
+		check_entry(sockets, visitor, spec, listening.is_stale, report);
 	}
-	say_server(check, spec, &listening, report);
+	say_server(sockets, spec, &listening, report);
 }
 
-static void check_owner(const struct socket_check *check, struct report *report)
+static void check_owner(const struct sockets *sockets, struct report *report)
 {
 	struct error error;
 	char remedy[256];
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(check->user, check->group, &uid, &gid, &error) != 0) {
+	if (privilege_find(sockets->user, sockets->group, &uid, &gid, &error) != 0) {
 		snprintf(remedy, sizeof(remedy),
 		    "set %s.socket_user and %s.socket_group to the ones that Postfix runs as",
-		    check->section, check->section);
+		    sockets->section, sockets->section);
 		report_fail(report, EX_CONFIG, "socket owner", remedy, "%s", error.text);
 		return;
 	}
-	report_ok(report, "socket owner", "%s:%s mode %04o", check->user, check->group,
-	    (unsigned)check->mode);
+	report_ok(report, "socket owner", "%s:%s mode %04o", sockets->user, sockets->group,
+	    (unsigned)sockets->mode);
 }
 
-void socket_check_run(const struct socket_check *check, struct report *report)
+void sockets_check(
+    const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
-	struct client client;
+	struct visitor visitor;
 
-	find_client(check, &client);
-	for (size_t i = 0; i < check->n_listen; i++) {
-		check_socket(check, &client, check->listen[i], report);
+	find_visitor(sockets, postfix, &visitor);
+	for (size_t i = 0; i < sockets->n_listen; i++) {
+		check_socket(sockets, &visitor, sockets->listen[i], report);
 	}
-	check_owner(check, report);
+	check_owner(sockets, report);
 }

@@ -10,7 +10,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "lmtpd/check.h"
+#include "lmtpd/checkup.h"
+#include "lmtpd/dry_run.h"
 #include "lmtpd/server.h"
 #include "status/ask.h"
 #include "runtime/log.h"
@@ -188,11 +189,11 @@ int main(int argc, char **argv)
 		return fail("the MySQL client library cannot be initialised");
 	}
 	if (options.is_check && optind < argc) {
-		return check_addresses(
+		return dry_run(
 		    options.config_file, options.is_json, argv + optind, (size_t)(argc - optind));
 	}
 	if (options.is_check) {
-		return check_setup(options.config_file, options.is_json);
+		return checkup_run(options.config_file, options.is_json);
 	}
 	return serve(&options);
 }

@@ -1,44 +1,28 @@
 /* SPDX-License-Identifier: MIT
  * Aliases that lead nowhere, or in circles. Each row is judged by the daemon's resolver, which is
  * told of this row alone when it asks for the row's source: so it is known which row is at fault. */
+#include "doctor/aliases.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "lmtpd/check/rows.h"
-#include "lmtpd/lookup.h"
+enum {
+	BAD,
+	UNSEEN,
+	TWICE,
+	LOOP,
+	MISSING,
+	ITSELF,
+	N_FINDINGS,
+};
 
-void aliases_begin(struct aliases *aliases, struct rows *rows)
-{
-	*aliases = (struct aliases){
-		.rows = rows,
-		.bad = { "alias", "that lead to what is no mail address" },
-		.unseen = { "alias", "that are never looked up or found" },
-		.twice = { "alias", "that stand there twice" },
-		.loop = { "alias", "that loop" },
-		.missing = { "alias", "that lead to missing mailboxes" },
-		.itself = { "alias", "that lead to themselves and are no mailbox" },
-	};
-}
-
-void aliases_end(struct aliases *aliases)
-{
-	rows_end(aliases->rows, &aliases->bad);
-	rows_end(aliases->rows, &aliases->unseen);
-	rows_end(aliases->rows, &aliases->twice);
-	rows_end(aliases->rows, &aliases->loop);
-	rows_end(aliases->rows, &aliases->missing);
-	rows_end(aliases->rows, &aliases->itself);
-	if (aliases->n_catch_alls > ROWS_SHOWN) {
-		report_ok(&aliases->rows->check->report, "catch-all", "and %u more",
-		    aliases->n_catch_alls - ROWS_SHOWN);
-	}
-	if (aliases->n_foreign > 0) {
-		report_ok(&aliases->rows->check->report, "alias",
-		    "%u lead to other servers: Postfix sends such mail on, lmtpd does not see it",
-		    aliases->n_foreign);
-	}
-}
+struct aliases {
+	struct rows *rows;
+	struct finding findings[N_FINDINGS];
+	unsigned n_foreign, n_catch_alls;
+	char source[ROW_TEXT_MAX], destination[ROW_TEXT_MAX]; /* of the row before */
+};
 
 /* One row, as the answer to the first question for its source. */
 struct alias_row {
@@ -50,7 +34,8 @@ struct alias_row {
 	bool is_plain;
 };
 
-static int ask(
+/* The daemon's own question, but for this row: Postfix has been here before it. */
+static int alias_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data)
 {
 	struct alias_row *row = source;
@@ -64,7 +49,7 @@ static int ask(
 		row->is_told = true;
 		return on_row(data, &(struct row){ columns, 2 });
 	}
-	return lookup_ask(row->rows->directory, table, key, on_row, data);
+	return row->rows->resolver.ask(row->rows->resolver.source, table, key, on_row, data);
 }
 
 /* "DELETE ... LIMIT 1", or words. */
@@ -83,21 +68,21 @@ static void judge(struct aliases *aliases, const struct alias_row *row, int resu
 
 	write_delete(row, "", remedy, sizeof(remedy));
 	if (result == RESOLVER_LOOP) {
-		rows_warn(row->rows, &aliases->loop, remedy, "%s -> %s: %s", row->text, row->target,
-		    resolution->note);
+		rows_warn(row->rows, &aliases->findings[LOOP], remedy, "%s -> %s: %s", row->text,
+		    row->target, resolution->note);
 		return;
 	}
 	if (faults->n_bad > 0) {
-		rows_warn(row->rows, &aliases->bad, remedy, "%s -> %s: %s", row->text, row->target,
-		    resolution->note);
-	}
-	if (faults->n_missing > 0) {
-		rows_warn(row->rows, &aliases->missing, remedy, "%s -> %s: %s", row->text,
+		rows_warn(row->rows, &aliases->findings[BAD], remedy, "%s -> %s: %s", row->text,
 		    row->target, resolution->note);
 	}
-	if (faults->n_itself > 0 && !rows_has(row->rows, DIRECTORY_MAILBOX, row->key) &&
+	if (faults->n_missing > 0) {
+		rows_warn(row->rows, &aliases->findings[MISSING], remedy, "%s -> %s: %s", row->text,
+		    row->target, resolution->note);
+	}
+	if (faults->n_itself > 0 && !rows_has(row->rows, RESOLVER_MAILBOX, row->key) &&
 	    row->rows->accident == 0) {
-		rows_warn(row->rows, &aliases->itself, remedy, "%s -> %s: %s", row->text,
+		rows_warn(row->rows, &aliases->findings[ITSELF], remedy, "%s -> %s: %s", row->text,
 		    row->target, resolution->note);
 	}
 	aliases->n_foreign += faults->n_foreign > 0;
@@ -105,14 +90,13 @@ static void judge(struct aliases *aliases, const struct alias_row *row, int resu
 
 static void resolve(struct aliases *aliases, struct alias_row *row, const struct address *address)
 {
-	const struct resolver resolver = {
-		.ask = ask,
-		.source = row,
-		.delimiters = row->rows->check->config.lmtp.recipient_delimiter,
-	};
+	struct resolver resolver = row->rows->resolver;
 	struct resolution resolution;
-	int result = resolver_resolve(&resolver, address, &resolution);
+	int result;
 
+	resolver.ask = alias_ask;
+	resolver.source = row;
+	result = resolver_resolve(&resolver, address, &resolution);
 	if (result < 0 || result == RESOLVER_BAD_ROW) {
 		row->rows->accident = result;
 	} else {
@@ -129,8 +113,8 @@ static void check_twice(struct aliases *aliases, const struct alias_row *row)
 	if (strcasecmp(aliases->source, row->text) == 0 &&
 	    strcasecmp(aliases->destination, row->target) == 0) {
 		write_delete(row, " LIMIT 1", remedy, sizeof(remedy));
-		rows_warn(row->rows, &aliases->twice, remedy, "%s -> %s stands there twice",
-		    row->text, row->target);
+		rows_warn(row->rows, &aliases->findings[TWICE], remedy,
+		    "%s -> %s stands there twice", row->text, row->target);
 	}
 	memcpy(aliases->source, row->text, sizeof(aliases->source));
 	memcpy(aliases->destination, row->target, sizeof(aliases->destination));
@@ -144,7 +128,8 @@ static bool has_upper(const char *text)
 /* Of what lmtpd does not look up Postfix may make something. */
 static void warn_no_address(struct aliases *aliases, const struct alias_row *row)
 {
-	rows_warn(row->rows, &aliases->unseen, "write the source as an address, or as @domain",
+	rows_warn(row->rows, &aliases->findings[UNSEEN],
+	    "write the source as an address, or as @domain",
 	    "%s -> %s: lmtpd looks up addresses and @domain, never this", row->text, row->target);
 }
 
@@ -156,49 +141,46 @@ static void warn_capitals(struct aliases *aliases, const struct alias_row *row)
 	    sizeof(remedy),
 	    "UPDATE virtual_aliases SET source = LOWER(source) WHERE BINARY source = '%s'",
 	    row->text);
-	rows_warn(row->rows, &aliases->unseen, remedy,
+	rows_warn(row->rows, &aliases->findings[UNSEEN], remedy,
 	    "%s -> %s: it is looked up in lower case, and not found", row->text, row->target);
 }
 
 static void check_catch_all(struct aliases *aliases, const struct alias_row *row)
 {
 	if (++aliases->n_catch_alls <= ROWS_SHOWN) {
-		report_ok(&row->rows->check->report, "catch-all",
+		report_ok(row->rows->report, "catch-all",
 		    "%s -> %s takes all mail for addresses of the domain that do not exist",
 		    row->text, row->target);
 	}
 }
 
-int aliases_on_row(void *data, const struct row *answer)
+static void judge_alias(void *data, const struct row *answer)
 {
 	const struct column *source = &answer->columns[0], *destination = &answer->columns[1];
 	struct aliases *aliases = data;
 	struct alias_row row = {
 		.rows = aliases->rows, .source = source, .destination = destination
 	};
-	bool is_catch_all = source->text != NULL && source->n > 0 && source->text[0] == '@';
+	bool is_catch_all = source->n > 0 && source->text[0] == '@';
 	char probe[ROW_TEXT_MAX + 32];
 	struct address address;
 
-	if (rows_count(row.rows) != 0) {
-		return ROWS_STOP;
-	}
-	row.is_plain = rows_show(source->text, source->n, row.text);
-	row.is_plain = rows_show(destination->text, destination->n, row.target) && row.is_plain;
+	row.is_plain = rows_show(source, row.text);
+	row.is_plain = rows_show(destination, row.target) && row.is_plain;
 	check_twice(aliases, &row);
 	/* What comes to a catch-all is for somebody who does not exist. */
 	snprintf(probe, sizeof(probe), "%s%s", is_catch_all ? "lmtpd-check-nobody" : "", row.text);
 	if (source->text == NULL || destination->text == NULL || source->n >= ROW_TEXT_MAX ||
 	    address_from_text(&address, probe, strlen(probe)) != ADDRESS_OK) {
 		warn_no_address(aliases, &row);
-		return 0;
+		return;
 	}
 	address_lower(&address);
 	row.key = is_catch_all ? strchr(address.text, '@') : address.text;
-	if (has_upper(row.text) && !rows_has(row.rows, DIRECTORY_ALIAS, row.key) &&
+	if (has_upper(row.text) && !rows_has(row.rows, RESOLVER_ALIAS, row.key) &&
 	    row.rows->accident == 0) {
 		warn_capitals(aliases, &row);
-		return 0;
+		return;
 	}
 	if (is_catch_all) {
 		check_catch_all(aliases, &row);
@@ -206,5 +188,32 @@ int aliases_on_row(void *data, const struct row *answer)
 	if (row.rows->accident == 0) {
 		resolve(aliases, &row, &address);
 	}
-	return row.rows->accident != 0 ? ROWS_STOP : 0;
+}
+
+unsigned long aliases_check(struct rows *rows, const char *query)
+{
+	struct aliases aliases = {
+		.rows = rows,
+		.findings = {
+			[BAD] = { "alias", "that lead to what is no mail address" },
+			[UNSEEN] = { "alias", "that are never looked up or found" },
+			[TWICE] = { "alias", "that stand there twice" },
+			[LOOP] = { "alias", "that loop" },
+			[MISSING] = { "alias", "that lead to missing mailboxes" },
+			[ITSELF] = { "alias", "that lead to themselves and are no mailbox" },
+		},
+	};
+	unsigned long n = rows_read(rows, DIRECTORY_ALIASES, query, judge_alias, &aliases);
+
+	rows_warn_more(rows, aliases.findings, N_FINDINGS);
+	if (aliases.n_catch_alls > ROWS_SHOWN) {
+		report_ok(
+		    rows->report, "catch-all", "and %u more", aliases.n_catch_alls - ROWS_SHOWN);
+	}
+	if (aliases.n_foreign > 0) {
+		report_ok(rows->report, "alias",
+		    "%u lead to other servers: Postfix sends such mail on, lmtpd does not see it",
+		    aliases.n_foreign);
+	}
+	return n;
 }

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * What Postfix must be told so that mail reaches lmtpd, and does not come back. Postfix may be told
  * otherwise for a reason, so most of it is a warning. */
-#include "doctor/postconf.h"
+#include "doctor/route.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "lmtpd/check/check.h"
-#include "lmtpd/lookup.h"
-
 enum {
 	DOMAINS_MAX = 200, /* of a parameter, that are looked up */
 };
 
-/* virtual_transport = transport:nexthop */
+/* virtual_transport = transport:nexthop, transport(5): a service of master.cf, and where it goes. */
 struct route {
 	char transport[64];
 	const char *nexthop;
@@ -59,65 +56,71 @@ static void read_route(const char *value, struct route *route_r)
 	read_destination(route_r);
 }
 
-/* How our first socket is called in main.cf. */
-static void write_remedy(const struct check *check, char *remedy_r, size_t n)
+/* Leads virtual_transport to our first socket. */
+static void write_remedy(
+    const struct sockets *sockets, const struct postconf *postfix, char *remedy_r, size_t n)
 {
-	const char *ours = check->config.listen[0], *queue = check->postfix.queue_directory;
-	size_t n_queue = strlen(queue);
+	const char *below = postconf_below_queue(postfix, sockets->listen[0]);
 
-	if (strncmp(ours, "unix:", 5) == 0 && strncmp(ours + 5, queue, n_queue) == 0 &&
-	    ours[5 + n_queue] == '/') {
-		snprintf(remedy_r, n,
-		    "postconf -e 'virtual_transport = lmtp:unix:%s' && postfix reload",
-		    ours + 5 + n_queue + 1);
+	snprintf(remedy_r, n, "postconf -e 'virtual_transport = lmtp:%s%s' && postfix reload",
+	    below != NULL ? "unix:" : "", below != NULL ? below : sockets->listen[0]);
+}
+
+/* The path that a socket's destination has on this machine, for people. */
+static void show_destination(
+    const struct postconf *postfix, const struct route *route, char *path_r, size_t n)
+{
+	bool is_chrooted = route->service.is_chrooted;
+
+	if (strncmp(route->destination, "unix:", 5) == 0) {
+		postconf_resolve(postfix, route->destination + 5, is_chrooted, path_r, n);
 	} else {
-		snprintf(remedy_r, n, "postconf -e 'virtual_transport = lmtp:%s' && postfix reload",
-		    ours);
+		snprintf(path_r, n, "%s", route->destination + 5);
 	}
 }
 
-static void check_route(struct check *check)
+/* True if it leads to us. */
+static bool check_transport(
+    const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
-	const char *value = postconf_get(&check->postfix, "virtual_transport");
+	const char *value = postconf_get(postfix, "virtual_transport");
 	char remedy[REPORT_TEXT_MAX], path[POSTCONF_PATH_MAX];
 	struct route route;
 
 	read_route(value, &route);
-	write_remedy(check, remedy, sizeof(remedy));
-	if (!find_service(&check->postfix, &route)) {
-		report_warn(&check->report, "virtual_transport", remedy,
+	write_remedy(sockets, postfix, remedy, sizeof(remedy));
+	if (!find_service(postfix, &route)) {
+		report_warn(report, "virtual_transport", remedy,
 		    "%s: there is no service \"%s\" in master.cf", value, route.transport);
 	} else if (strcmp(route.service.command, "lmtp") != 0) {
-		report_warn(&check->report, "virtual_transport", remedy,
+		report_warn(report, "virtual_transport", remedy,
 		    "%s: that is Postfix's %s, not LMTP: no mail comes here by it", value,
 		    route.service.command);
-	} else if (!postconf_is_listed(&check->postfix, route.destination,
-		       route.service.is_chrooted, check->config.listen, check->config.n_listen)) {
-		snprintf(path, sizeof(path), "%s", route.destination + 5);
-		if (strncmp(route.destination, "unix:", 5) == 0) {
-			postconf_resolve(&check->postfix, route.destination + 5,
-			    route.service.is_chrooted, path, sizeof(path));
-		}
-		report_warn(&check->report, "virtual_transport", remedy,
+	} else if (!postconf_is_listed(postfix, route.destination, route.service.is_chrooted,
+		       sockets->listen, sockets->n_listen)) {
+		show_destination(postfix, &route, path, sizeof(path));
+		report_warn(report, "virtual_transport", remedy,
 		    "%s leads to %s%s, which is none of lmtp.listen", value, path,
 		    route.service.is_chrooted && route.destination[5] == '/'
 			? " (the service lives in a chroot)"
 			: "");
 	} else {
-		check->is_fed = true;
-		report_ok(&check->report, "virtual_transport", "%s", value);
+		report_ok(report, "virtual_transport", "%s", value);
+		return true;
 	}
+	return false;
 }
 
-static void check_maps(struct check *check)
+/* What Postfix lets in: it should know domains and mailboxes by itself, before it says 250. */
+static void check_maps(const struct postconf *postfix, struct report *report)
 {
-	if (postconf_get(&check->postfix, "virtual_mailbox_domains")[0] == '\0') {
-		report_warn(&check->report, "virtual_mailbox_domains",
+	if (postconf_get(postfix, "virtual_mailbox_domains")[0] == '\0') {
+		report_warn(report, "virtual_mailbox_domains",
 		    "postconf -e 'virtual_mailbox_domains = "
 		    "mysql:/etc/postfix/mysql-virtual-mailbox-domains.cf' && postfix reload",
 		    "it is empty: Postfix takes no domain for one whose mail goes to lmtpd");
-	} else if (postconf_get(&check->postfix, "virtual_mailbox_maps")[0] == '\0') {
-		report_warn(&check->report, "virtual_mailbox_maps",
+	} else if (postconf_get(postfix, "virtual_mailbox_maps")[0] == '\0') {
+		report_warn(report, "virtual_mailbox_maps",
 		    "postconf -e 'virtual_mailbox_maps = "
 		    "mysql:/etc/postfix/mysql-virtual-mailbox-maps.cf' && postfix reload",
 		    "it is empty: Postfix accepts mail for every address of the domains, and must "
@@ -125,25 +128,26 @@ static void check_maps(struct check *check)
 	}
 }
 
-static void check_limits(struct check *check)
+/* Zero is "no limit" on both sides. */
+static void check_limits(
+    const struct lmtp_settings *ours, const struct postconf *postfix, struct report *report)
 {
-	const struct lmtp_settings *ours = &check->config.lmtp;
-	const char *text = postconf_get(&check->postfix, "message_size_limit");
+	const char *text = postconf_get(postfix, "message_size_limit");
 	unsigned long long theirs = strtoull(text, NULL, 10);
 
 	if (ours->message_size_limit != 0 && text[0] != '\0' &&
 	    (theirs == 0 || theirs > ours->message_size_limit)) {
-		report_warn(&check->report, "message_size_limit",
+		report_warn(report, "message_size_limit",
 		    "set lmtp.message_size_limit = 0 in lmtpd.conf, or lower Postfix's",
 		    "Postfix accepts %s bytes, lmtpd %llu: what is larger is returned to the "
 		    "sender",
 		    theirs == 0 ? "any number of" : text,
 		    (unsigned long long)ours->message_size_limit);
 	}
-	text = postconf_get(&check->postfix, "lmtp_destination_recipient_limit");
+	text = postconf_get(postfix, "lmtp_destination_recipient_limit");
 	theirs = strtoull(text, NULL, 10);
 	if (text[0] != '\0' && (theirs == 0 || theirs > ours->recipient_limit)) {
-		report_warn(&check->report, "recipient_limit",
+		report_warn(report, "recipient_limit",
 		    "set lmtp.recipient_limit in lmtpd.conf to no less",
 		    "lmtp_destination_recipient_limit of Postfix is %s, lmtpd takes %zu: the rest "
 		    "of a message's recipients waits for the next try",
@@ -152,13 +156,12 @@ static void check_limits(struct check *check)
 }
 
 /* user+detail that Postfix lets in and lmtpd does not know would be returned. */
-static void check_delimiter(struct check *check)
+static void check_delimiter(const char *ours, const struct postconf *postfix, struct report *report)
 {
-	const char *theirs = postconf_get(&check->postfix, "recipient_delimiter");
-	const char *ours = check->config.lmtp.recipient_delimiter;
+	const char *theirs = postconf_get(postfix, "recipient_delimiter");
 
 	if (strspn(theirs, ours) != strlen(theirs)) {
-		report_warn(&check->report, "recipient_delimiter",
+		report_warn(report, "recipient_delimiter",
 		    "set lmtp.recipient_delimiter in lmtpd.conf to the same",
 		    "\"%s\" in Postfix, \"%s\" in lmtpd: mail for user%.1sdetail is taken and then "
 		    "returned",
@@ -166,22 +169,19 @@ static void check_delimiter(struct check *check)
 	}
 }
 
-void check_postfix(struct check *check)
+bool route_check(const struct sockets *sockets, const struct lmtp_settings *lmtp,
+    const struct postconf *postfix, struct report *report)
 {
-	static const char *const names[] = { "virtual_transport", "virtual_mailbox_domains",
-		"virtual_mailbox_maps", "virtual_alias_maps", "virtual_alias_domains",
-		"mydestination", "message_size_limit", "lmtp_destination_recipient_limit",
-		"recipient_delimiter", NULL };
+	bool is_fed;
 
-	check->has_postfix = postconf_load(&check->postfix, names, &check->report);
-	if (check->has_postfix) {
-		report_ok(&check->report, "postfix", "queue in %s, runs as %s",
-		    check->postfix.queue_directory, check->postfix.mail_owner);
-		check_route(check);
-		check_maps(check);
-		check_limits(check);
-		check_delimiter(check);
+	if (!postfix->is_there) {
+		return false;
 	}
+	is_fed = check_transport(sockets, postfix, report);
+	check_maps(postfix, report);
+	check_limits(lmtp, postfix, report);
+	check_delimiter(lmtp->recipient_delimiter, postfix, report);
+	return is_fed;
 }
 
 /* The list without one of its entries. */
@@ -200,9 +200,10 @@ static void leave_out(const char *list, const char *without, char *rest_r, size_
 	}
 }
 
-static void check_list(struct check *check, const struct resolver *resolver, const char *name)
+static void check_list(const struct resolver *resolver, const struct postconf *postfix,
+    const char *name, struct report *report)
 {
-	const char *list = postconf_get(&check->postfix, name);
+	const char *list = postconf_get(postfix, name);
 	char domain[ADDRESS_PART_MAX + 1], rest[1024], remedy[REPORT_TEXT_MAX];
 	unsigned n_looked_up = 0;
 	size_t n;
@@ -229,7 +230,7 @@ static void check_list(struct check *check, const struct resolver *resolver, con
 			leave_out(list, domain, rest, sizeof(rest));
 			snprintf(remedy, sizeof(remedy), "postconf -e '%s = %s' && postfix reload",
 			    name, rest);
-			report_fail(&check->report, EX_CONFIG, name, remedy,
+			report_fail(report, EX_CONFIG, name, remedy,
 			    "%s is in the table of domains too: Postfix does not hand its mail to "
 			    "lmtpd",
 			    domain);
@@ -237,16 +238,15 @@ static void check_list(struct check *check, const struct resolver *resolver, con
 	}
 }
 
-void check_postfix_domains(struct check *check, struct directory *directory)
+void route_check_domains(
+    const struct resolver *resolver, const struct postconf *postfix, struct report *report)
 {
-	const struct resolver resolver = {
-		.ask = lookup_ask,
-		.source = directory,
-		.delimiters = check->config.lmtp.recipient_delimiter,
-	};
+	check_list(resolver, postfix, "mydestination", report);
+	check_list(resolver, postfix, "virtual_alias_domains", report);
+}
 
-	if (check->has_postfix) {
-		check_list(check, &resolver, "mydestination");
-		check_list(check, &resolver, "virtual_alias_domains");
-	}
+bool route_is_ours(const char *said, char *who_r, size_t n_who)
+{
+	snprintf(who_r, n_who, "\"%.*s\"", (int)strcspn(said, "\r\n"), said);
+	return strstr(who_r, "lmtpd") != NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * --check ADDRESS: the resolver with its look-ups shown, and the Maildirs as a delivery would find
  * them. */
-#include "lmtpd/check.h"
+#include "lmtpd/dry_run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "runtime/privilege.h"
 #include "doctor/report.h"
 
-struct check {
+struct dry_run {
 	struct report report;
 	struct config config;
 };
@@ -31,15 +31,15 @@ static void on_trace(void *data, enum resolver_table table, const char *key, con
 }
 
 static void show_mailbox(
-    struct check *check, const struct maildir_root *root, const struct address *row, int *exit_r)
+    struct dry_run *run, const struct maildir_root *root, const struct address *row, int *exit_r)
 {
 	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[256];
 	const char *part = "";
-	int result = config_mailbox_path(&check->config, row, path, sizeof(path)) != 0
+	int result = config_mailbox_path(&run->config, row, path, sizeof(path)) != 0
 			 ? -ENAMETOOLONG
 			 : maildir_probe(root, path, &part);
 
-	snprintf(whole, sizeof(whole), "%s/%s", check->config.base, path);
+	snprintf(whole, sizeof(whole), "%s/%s", run->config.base, path);
 	if (result < 0) {
 		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
 		    part[0] != '\0' ? ": " : "", maildir_strerror(result));
@@ -48,7 +48,7 @@ static void show_mailbox(
 		snprintf(state, sizeof(state), "%s",
 		    result == MAILDIR_EXISTS ? "exists" : "made at the first delivery");
 	}
-	report_mailbox(&check->report, row->text, whole, state);
+	report_mailbox(&run->report, row->text, whole, state);
 }
 
 static int exit_code_of(enum reply reply)
@@ -63,7 +63,7 @@ static int exit_code_of(enum reply reply)
 }
 
 /* The address as it would stand between the angle brackets of RCPT. */
-static int check_address(struct check *check, struct directory *directory,
+static int check_address(struct dry_run *run, struct directory *directory,
     const struct maildir_root *root, const char *text)
 {
 	struct resolution resolution = { .mailboxes = NULL };
@@ -78,16 +78,16 @@ static int check_address(struct check *check, struct directory *directory,
 		path.text++;
 		path.n -= 2;
 	}
-	report_address(&check->report, text);
-	reply = lmtp_check_path(&check->config.lmtp, &path, &address, &n_detail);
+	report_address(&run->report, text);
+	reply = lmtp_check_path(&run->config.lmtp, &path, &address, &n_detail);
 	if (reply == REPLY_NONE) {
-		reply = lookup_resolve(directory, &check->config, &address, NULL, on_trace,
-		    &check->report, &resolution);
+		reply = lookup_resolve(
+		    directory, &run->config, &address, NULL, on_trace, &run->report, &resolution);
 	}
 	exit_code = exit_code_of(reply);
-	report_mailboxes(&check->report);
+	report_mailboxes(&run->report);
 	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < resolution.n_mailboxes; i++) {
-		show_mailbox(check, root, &resolution.mailboxes[i], &exit_code);
+		show_mailbox(run, root, &resolution.mailboxes[i], &exit_code);
 	}
 	{
 		char plain[512];
@@ -95,7 +95,7 @@ static int check_address(struct check *check, struct directory *directory,
 		snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
 		line[reply_format(line, reply, plain, NULL) - 2] = '\0';
 	}
-	report_reply(&check->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
+	report_reply(&run->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
 	resolution_deinit(&resolution);
 	return exit_code;
 }
@@ -113,9 +113,9 @@ static int graver(int a, int b)
 	return EX_OK;
 }
 
-int check_addresses(const char *config_file, bool is_json, char *const *addresses, size_t n)
+int dry_run(const char *config_file, bool is_json, char *const *addresses, size_t n)
 {
-	struct check check = { .report = { .is_json = is_json } };
+	struct dry_run run = { .report = { .is_json = is_json } };
 	struct directory *directory;
 	int exit_code = EX_OK;
 	struct maildir_root root;
@@ -123,30 +123,29 @@ int check_addresses(const char *config_file, bool is_json, char *const *addresse
 	uid_t uid;
 	gid_t gid;
 
-	if (config_load(&check.config, config_file, &error) != 0) {
+	if (config_load(&run.config, config_file, &error) != 0) {
 		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
 	if (geteuid() == 0 &&
-	    (privilege_find(check.config.user, check.config.group, &uid, &gid, &error) != 0 ||
+	    (privilege_find(run.config.user, run.config.group, &uid, &gid, &error) != 0 ||
 		privilege_become(uid, gid, &error) != 0)) {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
-		config_free(&check.config);
+		config_free(&run.config);
 		return EX_CONFIG;
 	}
-	maildir_root_init(&root, check.config.base, check.config.hostname);
-	directory = directory_new(&check.config.directory);
+	maildir_root_init(&root, run.config.base, run.config.hostname);
+	directory = directory_new(&run.config.directory);
 	if (directory == NULL) {
-		config_free(&check.config);
+		config_free(&run.config);
 		return EX_OSERR;
 	}
-	report_begin(&check.report, "addresses");
+	report_begin(&run.report, "addresses");
 	for (size_t i = 0; i < n; i++) {
-		exit_code =
-		    graver(exit_code, check_address(&check, directory, &root, addresses[i]));
+		exit_code = graver(exit_code, check_address(&run, directory, &root, addresses[i]));
 	}
-	report_end(&check.report, exit_code);
+	report_end(&run.report, exit_code);
 	directory_free(directory);
-	config_free(&check.config);
+	config_free(&run.config);
 	return exit_code;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The mail root: may its owner write there, what kind of filesystem is it, how full? Nothing is
  * written, so what a filesystem can do is known by its kind. */
+#include "doctor/storage.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,8 +10,6 @@
 #include <sys/statvfs.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#include "lmtpd/check/check.h"
 
 enum {
 	LOW_PERCENT = 2,
@@ -39,9 +39,8 @@ static const struct {
 	    "use ext4 or XFS, or make sure that it does" },
 };
 
-static void check_kind(struct check *check)
+static void check_kind(const char *base, struct report *report)
 {
-	const char *base = check->config.base;
 	struct statfs status;
 
 	if (statfs(base, &status) != 0) {
@@ -49,15 +48,14 @@ static void check_kind(struct check *check)
 	}
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (((unsigned long)status.f_type & 0xffffffffUL) == kinds[i].type) {
-			report_warn(&check->report, "filesystem", kinds[i].remedy,
-			    "%s lies on %s: %s", base, kinds[i].name, kinds[i].trouble);
+			report_warn(report, "filesystem", kinds[i].remedy, "%s lies on %s: %s",
+			    base, kinds[i].name, kinds[i].trouble);
 		}
 	}
 }
 
-static void check_room(struct check *check)
+static void check_room(const char *base, struct report *report)
 {
-	const char *base = check->config.base;
 	unsigned long long left, whole;
 	struct statvfs status;
 
@@ -67,10 +65,10 @@ static void check_room(struct check *check)
 	left = (unsigned long long)status.f_bavail * status.f_frsize >> 20;
 	whole = (unsigned long long)status.f_blocks * status.f_frsize >> 20;
 	if (status.f_bavail == 0) {
-		report_fail(&check->report, EX_TEMPFAIL, "filesystem",
+		report_fail(report, EX_TEMPFAIL, "filesystem",
 		    "make room: all mail is put off (452 4.3.1)", "%s: no space left", base);
 	} else if (left < LOW_MEGABYTES && left * 100 < whole * LOW_PERCENT) {
-		report_warn(&check->report, "filesystem",
+		report_warn(report, "filesystem",
 		    "make room before it is full: all mail is put off then",
 		    "%s: %llu of %llu MiB left", base, left, whole);
 	}
@@ -78,27 +76,26 @@ static void check_room(struct check *check)
 		return; /* it makes them as they are needed */
 	}
 	if (status.f_favail == 0) {
-		report_fail(&check->report, EX_TEMPFAIL, "filesystem",
+		report_fail(report, EX_TEMPFAIL, "filesystem",
 		    "remove files: all mail is put off (452 4.3.1)",
 		    "%s: no inodes left, each file takes one", base);
 	} else if (status.f_favail < LOW_INODES &&
 		   status.f_favail * 100 < status.f_files * LOW_PERCENT) {
-		report_warn(&check->report, "filesystem",
+		report_warn(report, "filesystem",
 		    "remove files, or make the filesystem anew with more: df -i shows them",
 		    "%s: %llu of %llu inodes left", base, (unsigned long long)status.f_favail,
 		    (unsigned long long)status.f_files);
 	}
 }
 
-void check_storage(struct check *check)
+void storage_check(const char *base, const char *rest, struct report *report)
 {
-	const char *base = check->config.base;
 	struct stat status;
 
 	if (stat(base, &status) != 0 || access(base, R_OK | W_OK | X_OK) != 0) {
 		int error = errno;
 
-		report_fail(&check->report, EX_CONFIG, "mail root",
+		report_fail(report, EX_CONFIG, "mail root",
 		    error == EROFS
 			? "mount it for writing: mount -o remount,rw"
 			: "make it, and give it to the user and group of section maildir",
@@ -106,12 +103,10 @@ void check_storage(struct check *check)
 		return;
 	}
 	if (!S_ISDIR(status.st_mode)) {
-		report_fail(
-		    &check->report, EX_CONFIG, "mail root", "it must be a directory", "%s", base);
+		report_fail(report, EX_CONFIG, "mail root", "it must be a directory", "%s", base);
 		return;
 	}
-	report_ok(
-	    &check->report, "mail root", "%s, homes at %s/%s", base, base, check->config.home_rest);
-	check_kind(check);
-	check_room(check);
+	report_ok(report, "mail root", "%s, homes at %s/%s", base, base, rest);
+	check_kind(base, report);
+	check_room(base, report);
 }

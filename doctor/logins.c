@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Whether Postfix asks lmtpd-auth, and nobody else serves or wants the sockets. */
-#include "auth/check_logins.h"
+ * Whether Postfix asks lmtpd-auth who may log in. Each service may have its own answer in master.cf, which
+ * comes before that of main.cf. */
+#include "doctor/logins.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "doctor/doveconf.h"
-#include "doctor/postconf.h"
-#include "doctor/sockets.h"
-
 /* Both speak Dovecot's protocol, and Dovecot's own process is called "auth": the number of the
  * process stands behind SPID. */
-static bool is_ours(const char *said, char *who_r, size_t n_who)
+bool logins_is_ours(const char *said, char *who_r, size_t n_who)
 {
 	const char *spid = strstr(said, "\nSPID\t");
 	char path[64], name[64] = "";
@@ -49,15 +46,12 @@ static const char *get(
 	return override != NULL ? override : postconf_get(postfix, name);
 }
 
-/* How our first socket is called in main.cf. */
-static void write_remedy(const struct config *config, const struct postconf *postfix,
+/* Leads a service to our first socket: there where its parameters are set now. */
+static void write_remedy(const struct sockets *sockets, const struct postconf *postfix,
     const struct postconf_service *service, char *remedy_r, size_t n)
 {
-	const char *ours = config->listen[0], *queue = postfix->queue_directory;
-	size_t n_queue = strlen(queue);
-	bool is_below = strncmp(ours, "unix:", 5) == 0 && strncmp(ours + 5, queue, n_queue) == 0 &&
-			ours[5 + n_queue] == '/';
-	const char *path = is_below ? ours + 5 + n_queue + 1 : ours;
+	const char *below = postconf_below_queue(postfix, sockets->listen[0]);
+	const char *path = below != NULL ? below : sockets->listen[0];
 
 	if (postconf_get_override(postfix, service, "smtpd_sasl_path") != NULL ||
 	    postconf_get_override(postfix, service, "smtpd_sasl_type") != NULL) {
@@ -80,20 +74,20 @@ static bool offers_logins(const struct postconf *postfix, const struct postconf_
 }
 
 /* True if the service asks us. */
-static bool check_service(const struct config *config, const struct postconf *postfix,
+static bool check_service(const struct sockets *sockets, const struct postconf *postfix,
     const struct postconf_service *service, struct report *report)
 {
 	const char *type = get(postfix, service, "smtpd_sasl_type");
 	const char *path = get(postfix, service, "smtpd_sasl_path");
 	char remedy[REPORT_TEXT_MAX];
 
-	write_remedy(config, postfix, service, remedy, sizeof(remedy));
+	write_remedy(sockets, postfix, service, remedy, sizeof(remedy));
 	if (strcmp(type, "dovecot") != 0) {
 		report_warn(report, "smtpd_sasl_type", remedy,
 		    "service %s: \"%s\": logins there do not come to lmtpd-auth", service->name,
 		    type);
 	} else if (!postconf_is_listed(
-		       postfix, path, service->is_chrooted, config->listen, config->n_listen)) {
+		       postfix, path, service->is_chrooted, sockets->listen, sockets->n_listen)) {
 		report_warn(report, "smtpd_sasl_path", remedy,
 		    "service %s: \"%s\" is none of auth.listen%s", service->name, path,
 		    path[0] == '/' && service->is_chrooted ? " (the service lives in a chroot)"
@@ -105,9 +99,8 @@ static bool check_service(const struct config *config, const struct postconf *po
 	return false;
 }
 
-/* True if any does. */
-static bool check_services(
-    const struct config *config, const struct postconf *postfix, struct report *report)
+bool logins_check(
+    const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
 	struct postconf_service service;
 	const char *at = NULL;
@@ -116,45 +109,13 @@ static bool check_services(
 	while (postconf_next_service(postfix, &at, &service)) {
 		if (offers_logins(postfix, &service)) {
 			is_offered = true;
-			is_asked = check_service(config, postfix, &service, report) || is_asked;
+			is_asked = check_service(sockets, postfix, &service, report) || is_asked;
 		}
 	}
-	if (!is_offered) {
+	if (postfix->is_there && !is_offered) {
 		report_warn(report, "smtpd_sasl_auth_enable",
 		    "postconf -P 'submission/inet/smtpd_sasl_auth_enable = yes' && postfix reload",
 		    "no service of master.cf offers logins: nobody asks lmtpd-auth");
 	}
 	return is_asked;
-}
-
-void check_logins(const struct config *config, struct report *report)
-{
-	static const char *const names[] = { "smtpd_sasl_auth_enable", "smtpd_sasl_type",
-		"smtpd_sasl_path", NULL };
-	struct postconf postfix;
-	struct socket_check sockets = {
-		.section = "auth",
-		.daemon = "lmtpd-auth",
-		.listen = config->listen,
-		.n_listen = config->n_listen,
-		.mode = config->socket_mode,
-		.user = config->socket_user,
-		.group = config->socket_group,
-		.is_ours = is_ours,
-		.end = "\nDONE\n",
-		.remedy = "before lmtpd-auth starts, take it from that program: from Dovecot, the "
-			  "listener in its service auth",
-	};
-
-	if (postconf_load(&postfix, names, report)) {
-		report_ok(report, "postfix", "queue in %s, runs as %s", postfix.queue_directory,
-		    postfix.mail_owner);
-		if (check_services(config, &postfix, report)) {
-			sockets.client = postfix.mail_owner;
-			sockets.inside = postfix.queue_directory;
-		}
-	}
-	socket_check_run(&sockets, report);
-	doveconf_check(report, "auth", config->listen, config->n_listen);
-	postconf_free(&postfix);
 }

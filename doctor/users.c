@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT
- * Users whose mail cannot reach them. */
+ * A user is a row that the daemon finds by its address, in a domain that Postfix accepts mail for, and
+ * before any alias takes the mail. What of this is not so is said. */
+#include "doctor/users.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "lmtpd/check/rows.h"
+enum {
+	BAD,
+	HOMELESS,
+	HIDDEN,
+	EATEN, /* the mail: a catch-all gets it */
+	N_FINDINGS,
+};
 
-void users_begin(struct users *users, struct rows *rows)
-{
-	*users = (struct users){
-		.rows = rows,
-		.bad = { "user", "that can be no mailbox" },
-		.homeless = { "user", "whose domain is not in virtual_domains" },
-		.hidden = { "user", "whose row is not found by their address" },
-		.eaten = { "user", "whose mail goes to a catch-all" },
-	};
-}
+struct users {
+	struct rows *rows;
+	struct finding findings[N_FINDINGS];
+};
 
-void users_end(struct users *users)
+static bool show(const char *text, char shown_r[ROW_TEXT_MAX])
 {
-	rows_end(users->rows, &users->bad);
-	rows_end(users->rows, &users->homeless);
-	rows_end(users->rows, &users->hidden);
-	rows_end(users->rows, &users->eaten);
+	return rows_show(&(struct column){ .text = text, .n = strlen(text) }, shown_r);
 }
 
 static void warn_bad(struct users *users, const char *text, bool is_plain)
@@ -30,7 +30,7 @@ static void warn_bad(struct users *users, const char *text, bool is_plain)
 
 	rows_remedy(users->rows, is_plain, "correct or delete that row of virtual_users", remedy,
 	    sizeof(remedy), "DELETE FROM virtual_users WHERE email = '%s'", text);
-	rows_warn(users->rows, &users->bad, remedy,
+	rows_warn(users->rows, &users->findings[BAD], remedy,
 	    "\"%s\" can be no mailbox: see WHO GETS THE MAIL in lmtpd(8)", text);
 }
 
@@ -39,10 +39,10 @@ static void check_domain(struct users *users, const struct row_domain *domain, c
 	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
 
 	if (!domain->is_ours) {
-		rows_remedy(users->rows, rows_show(domain->name, strlen(domain->name), shown),
+		rows_remedy(users->rows, show(domain->name, shown),
 		    "put the domain into virtual_domains", remedy, sizeof(remedy),
 		    "INSERT INTO virtual_domains (name) VALUES ('%s')", shown);
-		rows_warn(users->rows, &users->homeless, remedy,
+		rows_warn(users->rows, &users->findings[HOMELESS], remedy,
 		    "%s: domain %s is not in the table of domains, so Postfix refuses its mail",
 		    text, shown);
 	}
@@ -52,12 +52,11 @@ static void check_domain(struct users *users, const struct row_domain *domain, c
 static void check_found(
     struct users *users, const struct address *row, const struct address *lowered)
 {
-	const struct resolver resolver = rows_resolver(users->rows);
 	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
-	bool is_plain = rows_show(row->text, strlen(row->text), shown);
+	bool is_plain = show(row->text, shown);
 	const struct address *found = NULL;
 	struct resolution resolution;
-	int result = resolver_resolve(&resolver, lowered, &resolution);
+	int result = resolver_resolve(&users->rows->resolver, lowered, &resolution);
 
 	if (result < 0 || result == RESOLVER_BAD_ROW) {
 		users->rows->accident = result;
@@ -73,14 +72,14 @@ static void check_found(
 		rows_remedy(users->rows, is_plain,
 		    "delete that row, and move its mail to the other", remedy, sizeof(remedy),
 		    "DELETE FROM virtual_users WHERE BINARY email = '%s'", shown);
-		rows_warn(users->rows, &users->hidden, remedy,
+		rows_warn(users->rows, &users->findings[HIDDEN], remedy,
 		    "%s differs from %s only in case: all mail goes to the latter", shown,
 		    found->text);
 	} else {
 		rows_remedy(users->rows, is_plain, "store it in lower case", remedy, sizeof(remedy),
 		    "UPDATE virtual_users SET email = LOWER(email) WHERE BINARY email = '%s'",
 		    shown);
-		rows_warn(users->rows, &users->hidden, remedy,
+		rows_warn(users->rows, &users->findings[HIDDEN], remedy,
 		    "\"%s\" is not found when the address is looked up, in lower case", shown);
 	}
 	resolution_deinit(&resolution);
@@ -90,9 +89,9 @@ static void check_found(
 static void check_catch_all(struct users *users, const struct address *lowered)
 {
 	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
-	bool is_plain = rows_show(lowered->text, strlen(lowered->text), shown);
+	bool is_plain = show(lowered->text, shown);
 
-	if (rows_has(users->rows, DIRECTORY_ALIAS, lowered->text) || users->rows->accident != 0) {
+	if (rows_has(users->rows, RESOLVER_ALIAS, lowered->text) || users->rows->accident != 0) {
 		return;
 	}
 	rows_remedy(users->rows, is_plain, "give the user an alias that leads to itself", remedy,
@@ -100,38 +99,50 @@ static void check_catch_all(struct users *users, const struct address *lowered)
 	    "INSERT INTO virtual_aliases (domain_id, source, destination) SELECT domain_id, email, "
 	    "email FROM virtual_users WHERE email = '%s'",
 	    shown);
-	rows_warn(users->rows, &users->eaten, remedy,
+	rows_warn(users->rows, &users->findings[EATEN], remedy,
 	    "%s: Postfix gives its mail to the catch-all @%s, since aliases come first", shown,
 	    address_domain(lowered));
 }
 
-int users_on_row(void *data, const struct row *row)
+static void judge_user(void *data, const struct row *row)
 {
 	const struct column *value = &row->columns[0];
 	struct users *users = data;
 	char text[ROW_TEXT_MAX];
-	bool is_plain = rows_show(value->text, value->n, text);
+	bool is_plain = rows_show(value, text);
 	const struct row_domain *domain;
 	struct address address, lowered;
 
-	if (rows_count(users->rows) != 0) {
-		return ROWS_STOP;
-	}
 	if (value->text == NULL ||
 	    address_from_text(&address, value->text, value->n) != ADDRESS_OK) {
 		warn_bad(users, text, is_plain);
-		return 0;
+		return;
 	}
 	lowered = address;
 	address_lower(&lowered);
 	domain = rows_domain(users->rows, address_domain(&lowered));
 	if (domain == NULL) {
-		return ROWS_STOP;
+		return;
 	}
 	check_domain(users, domain, text);
 	check_found(users, &address, &lowered);
 	if (domain->has_catch_all && users->rows->accident == 0) {
 		check_catch_all(users, &lowered);
 	}
-	return users->rows->accident != 0 ? ROWS_STOP : 0;
+}
+
+void users_check(struct rows *rows, const char *query)
+{
+	struct users users = {
+		.rows = rows,
+		.findings = {
+			[BAD] = { "user", "that can be no mailbox" },
+			[HOMELESS] = { "user", "whose domain is not in virtual_domains" },
+			[HIDDEN] = { "user", "whose row is not found by their address" },
+			[EATEN] = { "user", "whose mail goes to a catch-all" },
+		},
+	};
+
+	rows_read(rows, DIRECTORY_MAILBOXES, query, judge_user, &users);
+	rows_warn_more(rows, users.findings, N_FINDINGS);
 }

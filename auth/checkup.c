@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ * The facts for the doctor are lmtpd-auth's configuration. As root, --check becomes the daemon's user in the
+ * middle; what only root may see comes before. */
+#include "auth/checkup.h"
+
+#include <sysexits.h>
+
+#include "auth/config.h"
+#include "auth/password.h"
+#include "doctor/database.h"
+#include "doctor/doveconf.h"
+#include "doctor/hashes.h"
+#include "doctor/logins.h"
+#include "doctor/owner.h"
+#include "doctor/postconf.h"
+#include "doctor/sockets.h"
+
+static void check_database(const struct config *config, struct report *report)
+{
+	static const struct database_need needs[] = {
+		{ .query = DIRECTORY_PASSWORD, .occasion = "for each login" },
+	};
+	struct directory *directory = database_check(&config->directory, needs, 1, report);
+
+	if (directory != NULL) {
+		hashes_check(&config->directory,
+		    settings_text(config->settings, "mysql", "users_query"), password_method,
+		    report);
+	}
+	directory_free(directory);
+}
+
+static void check_all(const struct config *config, const char *file, struct report *report)
+{
+	const struct owner owner = {
+		.what = "daemon's user",
+		.section = "auth",
+		.user = config->user,
+		.group = config->group,
+		.remedy_absent = "adduser --system --group --no-create-home lmtpd-auth",
+		.remedy_root = "it needs no rights at all: give it a user of its own",
+	};
+	const struct sockets sockets = {
+		.daemon = "lmtpd-auth",
+		.section = "auth",
+		.listen = config->listen,
+		.n_listen = config->n_listen,
+		.mode = config->socket_mode,
+		.user = config->socket_user,
+		.group = config->socket_group,
+		.is_ours = logins_is_ours,
+		.end = "\nDONE\n",
+		.remedy = "before lmtpd-auth starts, take it from that program: from Dovecot, the "
+			  "listener in its service auth",
+	};
+	struct postconf postfix;
+	bool is_asked;
+
+	report_ok(report, "configuration", "%s", file);
+	postconf_load(&postfix, report);
+	is_asked = logins_check(&sockets, &postfix, report);
+	sockets_check(&sockets, is_asked ? &postfix : NULL, report);
+	doveconf_check(&sockets, report);
+	owner_become(&owner, report);
+	check_database(config, report);
+	postconf_free(&postfix);
+}
+
+int checkup_run(const char *config_file, bool is_json)
+{
+	struct report report = { .is_json = is_json };
+	struct config config;
+	struct error error;
+
+	report_begin(&report, "checks");
+	if (config_load(&config, config_file, &error) != 0) {
+		report_fail(
+		    &report, EX_CONFIG, "configuration", "correct it there", "%s", error.text);
+	} else {
+		check_all(&config, config_file, &report);
+		config_free(&config);
+	}
+	report_end(&report, report.exit_code);
+	return report.exit_code;
+}

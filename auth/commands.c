@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * --verify and --hash. As root --verify becomes the daemon's user first, so that it meets the same
+ * permissions. */
+#include "auth/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "auth/config.h"
+#include "auth/credentials.h"
+#include "auth/terminal.h"
+#include "runtime/privilege.h"
+
+enum {
+	EX_WRONG_PASSWORD = EX_NOPERM,
+};
+
+static int complain(int exit_code, const char *message)
+{
+	fprintf(stderr, "lmtpd-auth: %s\n", message);
+	return exit_code;
+}
+
+static int verify(struct directory *directory, const char *user, const char *password)
+{
+	struct credentials credentials;
+	int exit_code = EX_TEMPFAIL, result;
+
+	switch (credentials_find(directory, user, &credentials)) {
+	case CREDENTIALS_FOUND:
+		break;
+	case CREDENTIALS_NONE:
+		return complain(EX_NOUSER, "no such user");
+	case CREDENTIALS_UNUSABLE:
+		return complain(EX_TEMPFAIL, "the user has more than one row, or no hash");
+	default:
+		return complain(EX_UNAVAILABLE, directory_error(directory));
+	}
+	result = password_check(password, credentials.hash);
+	if (result == PASSWORD_RIGHT) {
+		printf("%s: right\n", credentials.user);
+		exit_code = EX_OK;
+	} else if (result == PASSWORD_WRONG) {
+		exit_code = complain(EX_WRONG_PASSWORD, "wrong password");
+	} else {
+		complain(EX_TEMPFAIL, "the stored hash cannot be checked here");
+	}
+	explicit_bzero(&credentials, sizeof(credentials));
+	return exit_code;
+}
+
+int commands_verify(const char *config_file, const char *user)
+{
+	struct error error;
+	char password[SASL_PASSWORD_MAX + 1];
+	struct directory *directory;
+	struct config config;
+	int exit_code;
+	uid_t uid;
+	gid_t gid;
+
+	if (config_load(&config, config_file, &error) != 0) {
+		return complain(EX_CONFIG, error.text);
+	}
+	if (geteuid() == 0 && (privilege_find(config.user, config.group, &uid, &gid, &error) != 0 ||
+				  privilege_become(uid, gid, &error) != 0)) {
+		config_free(&config);
+		return complain(EX_CONFIG, error.text);
+	}
+	if (terminal_read_password(password, sizeof(password), false, &error) != 0) {
+		config_free(&config);
+		return complain(EX_USAGE, error.text);
+	}
+	directory = directory_new(&config.directory);
+	exit_code = directory == NULL ? complain(EX_OSERR, "out of memory")
+				      : verify(directory, user, password);
+	explicit_bzero(password, sizeof(password));
+	directory_free(directory);
+	config_free(&config);
+	return exit_code;
+}
+
+int commands_hash(const char *method)
+{
+	struct error error;
+	char password[SASL_PASSWORD_MAX + 1], hash[PASSWORD_HASH_MAX];
+	int result;
+
+	if (strcmp(method, "sha512crypt") != 0 && strcmp(method, "yescrypt") != 0 &&
+	    strcmp(method, "bcrypt") != 0) {
+		return complain(EX_USAGE, "methods are sha512crypt, yescrypt and bcrypt");
+	}
+	if (terminal_read_password(password, sizeof(password), true, &error) != 0) {
+		return complain(EX_USAGE, error.text);
+	}
+	result = password_hash(hash, password, method);
+	explicit_bzero(password, sizeof(password));
+	if (result < 0) {
+		return complain(
+		    EX_USAGE, result == -ERANGE ? "the password is too long" : strerror(-result));
+	}
+	puts(hash);
+	return EX_OK;
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ * The daemon's own code, for people who have a password at hand. Each returns an exit code of sysexits. */
+#pragma once
+
+/* Verifies the password from the terminal or stdin, as a login would. */
+int commands_verify(const char *config_file, const char *user);
+
+/* Prints the hash of a password from the terminal or stdin. */
+int commands_hash(const char *method);

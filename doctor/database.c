@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ * The server is asked, not guessed at: a statement that it prepares is one that the account may run, and
+ * EXPLAIN tells whether there is an index. */
+#include "doctor/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "schema/inspection.h"
+
+enum {
+	GRANTS_SHOWN = 5,
+};
+
+/* What all parts of the examination need. */
+struct examination {
+	const struct directory_settings *settings;
+	struct directory *directory;
+	struct report *report;
+};
+
+struct directory *database_open_alone(const struct directory_settings *settings,
+    enum directory_query query, const char *text, struct directory_settings *settings_r)
+{
+	*settings_r = *settings;
+	memset(settings_r->queries, 0, sizeof(settings_r->queries));
+	settings_r->queries[query] = text;
+	return directory_new(settings_r);
+}
+
+/* By a connection that prepares nothing: the account may be refused all queries. */
+static void get_account(const struct directory_settings *settings, char *account_r, size_t n)
+{
+	struct directory_settings bare;
+	struct directory *directory = database_open_alone(settings, DIRECTORY_MAILBOX, NULL, &bare);
+
+	if (directory == NULL || inspection_account(directory, account_r, n) != 0) {
+		snprintf(account_r, n, "'%s'@'localhost'", settings->user);
+	}
+	directory_free(directory);
+}
+
+static void write_remedy(const struct examination *examination, const struct database_need *need,
+    enum inspection_fault fault, char *remedy_r, size_t n)
+{
+	const char *dbname = examination->settings->dbname;
+	const char *name = directory_query_name(need->query);
+	char account[INSPECTION_ACCOUNT_MAX];
+
+	if (need->table == NULL) {
+		snprintf(remedy_r, n, "correct the query in section mysql");
+		return;
+	}
+	switch (fault) {
+	case INSPECTION_NO_TABLE:
+		snprintf(remedy_r, n,
+		    "make the tables: mariadb %s </usr/share/doc/lmtpd/examples/schema.sql; or let "
+		    "mysql.%s ask yours",
+		    dbname, name);
+		break;
+	case INSPECTION_NO_COLUMN:
+		snprintf(remedy_r, n,
+		    "see what it has: mariadb %s -e \"DESCRIBE %s\"; then let mysql.%s ask "
+		    "for that",
+		    dbname, need->table, name);
+		break;
+	case INSPECTION_NO_GRANT:
+		get_account(examination->settings, account, sizeof(account));
+		snprintf(remedy_r, n, "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"",
+		    need->columns, dbname, need->table, account);
+		break;
+	default:
+		snprintf(remedy_r, n, "correct mysql.%s, or grant the account what it reads", name);
+	}
+}
+
+/* Reports that the server refuses a query, in the words of the directory that asked. */
+static void fail_query(const struct examination *examination, const struct database_need *need,
+    const struct directory *asked)
+{
+	char remedy[REPORT_TEXT_MAX];
+
+	write_remedy(examination, need, inspection_fault(asked), remedy, sizeof(remedy));
+	report_fail(examination->report, EX_CONFIG, directory_query_name(need->query), remedy, "%s",
+	    directory_error(asked));
+}
+
+/* The first query that the server refuses hides the others: ask for each alone. Without a table's name
+ * there is no more to say of a query than of all. */
+static void check_each_alone(
+    const struct examination *examination, const struct database_need *needs, size_t n_needs)
+{
+	const struct directory_settings *settings = examination->settings;
+	bool is_found = false;
+
+	for (size_t i = 0; i < n_needs; i++) {
+		struct directory_settings alone;
+		struct directory *directory = database_open_alone(
+		    settings, needs[i].query, settings->queries[needs[i].query], &alone);
+
+		if (needs[i].table != NULL && directory != NULL &&
+		    directory_connect(directory) == DIRECTORY_BAD_QUERY) {
+			fail_query(examination, &needs[i], directory);
+			is_found = true;
+		}
+		directory_free(directory);
+	}
+	if (!is_found) {
+		report_fail(examination->report, EX_CONFIG, "database",
+		    "correct the query in section mysql, or grant the account what it reads", "%s",
+		    directory_error(examination->directory));
+	}
+}
+
+static int ignore_row(void *data, const struct row *row)
+{
+	return 0;
+}
+
+static void check_plan(const struct examination *examination, const struct database_need *need)
+{
+	const char *name = directory_query_name(need->query);
+	char remedy[REPORT_TEXT_MAX];
+	struct inspection_scan scan;
+
+	if (inspection_plan(examination->directory, need->query, &scan) != 0 || !scan.is_full) {
+		return;
+	}
+	if (need->table != NULL && strcmp(scan.table, need->table) == 0) {
+		snprintf(remedy, sizeof(remedy), "mariadb %s -e \"%s %s ON %s (%s)\"",
+		    examination->settings->dbname, need->index, need->compared, need->table,
+		    need->compared);
+	} else {
+		snprintf(remedy, sizeof(remedy), "make an index of what mysql.%s compares", name);
+	}
+	report_warn(examination->report, "index", remedy, "%s reads every row of %s (about %s), %s",
+	    name, scan.table, scan.rows, need->occasion);
+}
+
+static void check_query(const struct examination *examination, const struct database_need *need)
+{
+	/* Reserved names, RFC 2606: nobody can have this address. */
+	if (directory_ask(examination->directory, need->query, "nobody@lmtpd-check.invalid",
+		ignore_row, NULL) != 0) {
+		fail_query(examination, need, examination->directory);
+		return;
+	}
+	report_ok(examination->report, directory_query_name(need->query), "%s",
+	    examination->settings->queries[need->query]);
+	check_plan(examination, need);
+}
+
+/* What the account may do beyond reading; the first few are shown. */
+struct surplus {
+	struct report *report;
+	unsigned n;
+};
+
+static void on_grant(void *data, const char *privileges, const char *object, const char *revoke)
+{
+	struct surplus *surplus = data;
+	char remedy[REPORT_TEXT_MAX];
+
+	if (++surplus->n <= GRANTS_SHOWN) {
+		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
+		    revoke);
+		report_warn(surplus->report, "account", remedy,
+		    "it may do more than read: %s on %s", privileges, object);
+	}
+}
+
+struct directory *database_check(const struct directory_settings *settings,
+    const struct database_need *needs, size_t n_needs, struct report *report)
+{
+	const struct examination examination = { settings, directory_new(settings), report };
+	struct directory *directory = examination.directory;
+	struct surplus surplus = { .report = report };
+	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
+
+	if (result == 0) {
+		report_ok(report, "database", "%s", directory_host(directory));
+		for (size_t i = 0; i < n_needs; i++) {
+			check_query(&examination, &needs[i]);
+		}
+		inspection_grants(directory, on_grant, &surplus);
+		return directory;
+	}
+	if (result == DIRECTORY_BAD_QUERY) {
+		check_each_alone(&examination, needs, n_needs);
+	} else {
+		report_fail(report, EX_UNAVAILABLE, "database",
+		    "see that it runs, and that hosts, user, password and dbname are right", "%s",
+		    directory == NULL ? "out of memory" : directory_error(directory));
+	}
+	directory_free(directory);
+	return NULL;
+}
+
+void database_check_passwords(
+    struct directory *directory, const char *dbname, struct report *report)
+{
+	char account[INSPECTION_ACCOUNT_MAX], remedy[REPORT_TEXT_MAX];
+
+	if (inspection_may(directory, "SELECT password FROM virtual_users LIMIT 0") !=
+	    INSPECTION_YES) {
+		return;
+	}
+	inspection_account(directory, account, sizeof(account));
+	snprintf(remedy, sizeof(remedy),
+	    "give lmtpd-auth and Dovecot an account of their own, as in grants.sql and move.md; "
+	    "then mariadb -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
+	    "GRANT SELECT (name) ON %s.virtual_domains TO %s; "
+	    "GRANT SELECT (email) ON %s.virtual_users TO %s; "
+	    "GRANT SELECT (source, destination) ON %s.virtual_aliases TO %s\"",
+	    account, dbname, account, dbname, account, dbname, account);
+	report_warn(report, "account", remedy,
+	    "%s can read password hashes; with one account for all that is so, but lmtpd "
+	    "needs none",
+	    account);
+}

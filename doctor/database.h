@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * What --check of both daemons says of the database: that it answers each query, by an index, and that the
+ * account may do no more than the daemon needs. */
+#pragma once
+
+#include <stddef.h>
+
+#include "doctor/report.h"
+#include "schema/directory.h"
+
+/* A query that a daemon asks, and what of the guide's tables it reads. */
+struct database_need {
+	enum directory_query query;
+	const char *occasion; /* when it is asked: "for each recipient" */
+	const char *table;    /* NULL: remedies name no table, and none of the next three */
+	const char *columns, *compared; /* that it reads; the one that is compared with the key */
+	const char *index;              /* "CREATE INDEX", for that one */
+};
+
+/* Returns a directory that answers, to be freed before settings; NULL after it has said why not. */
+struct directory *database_check(const struct directory_settings *settings,
+    const struct database_need *needs, size_t n_needs, struct report *report);
+
+/* For a daemon that needs no passwords: may it read them? */
+void database_check_passwords(
+    struct directory *directory, const char *dbname, struct report *report);
+
+/* A directory of the same settings with one query alone; or with none, if text is NULL. settings_r must
+ * live as long. NULL when out of memory, or if the query is none. */
+struct directory *database_open_alone(const struct directory_settings *settings,
+    enum directory_query query, const char *text, struct directory_settings *settings_r);

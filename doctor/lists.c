@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ * Which lists are read, in which order: what is wrong with a domain explains what is wrong with its users,
+ * and these explain the aliases. */
+#include "doctor/lists.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor/aliases.h"
+#include "doctor/rows.h"
+#include "doctor/users.h"
+
+struct domains {
+	struct rows *rows;
+	struct finding unseen;
+};
+
+/* A domain that is not found by its own name: blanks, or capitals in a binary collation. */
+static void judge_domain(void *data, const struct row *row)
+{
+	struct domains *domains = data;
+	struct rows *rows = domains->rows;
+	char text[ROW_TEXT_MAX], probe[ROW_TEXT_MAX + 2], remedy[REPORT_TEXT_MAX];
+	bool is_plain = rows_show(&row->columns[0], text), is_ours = false;
+	struct address address;
+
+	snprintf(probe, sizeof(probe), "x@%s", text);
+	if (address_from_text(&address, probe, strlen(probe)) == ADDRESS_OK) {
+		address_lower(&address);
+		rows->accident = resolver_owns(&rows->resolver, address_domain(&address), &is_ours);
+	}
+	if (rows->accident == 0 && !is_ours) {
+		rows_remedy(rows, is_plain, "correct that row of virtual_domains", remedy,
+		    sizeof(remedy),
+		    "UPDATE virtual_domains SET name = LOWER(name) WHERE name = '%s'", text);
+		rows_warn(rows, &domains->unseen, remedy,
+		    "\"%s\" is not found when the domain is looked up", text);
+	}
+}
+
+static void check_domains(struct rows *rows, const char *query)
+{
+	struct domains domains = {
+		.rows = rows,
+		.unseen = { "domain", "that are not found when they are looked up" },
+	};
+
+	rows_read(rows, DIRECTORY_DOMAINS, query, judge_domain, &domains);
+	rows_warn_more(rows, &domains.unseen, 1);
+}
+
+static unsigned count_maps(const char *maps)
+{
+	unsigned n = 0;
+
+	while (*(maps += strspn(maps, ", \t")) != '\0') {
+		maps += strcspn(maps, ", \t");
+		n++;
+	}
+	return n;
+}
+
+void lists_check(const struct lists *lists, const struct postconf *postfix, struct report *report)
+{
+	unsigned n_maps = count_maps(postconf_get(postfix, "virtual_alias_maps"));
+	struct rows rows = {
+		.settings = lists->settings,
+		.resolver = lists->resolver,
+		.directory = lists->directory,
+		/* A map before ours may save users from a catch-all that ours has. */
+		.asks_aliases_first = !postfix->is_there || n_maps == 1,
+		.report = report,
+	};
+
+	rows_begin(&rows);
+	check_domains(&rows, lists->domains_query);
+	users_check(&rows, lists->users_query);
+	if (aliases_check(&rows, lists->aliases_query) > 0 && postfix->is_there && n_maps == 0) {
+		/* Postfix would refuse addresses that are aliases alone. */
+		report_warn(report, "virtual_alias_maps",
+		    "postconf -e 'virtual_alias_maps = "
+		    "mysql:/etc/postfix/mysql-virtual-alias-maps.cf' && postfix reload",
+		    "it is empty: Postfix refuses the addresses of aliases");
+	}
+}

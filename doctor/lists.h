@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * What --check says of each domain, user and alias: those that mail cannot reach, or that lead nowhere. */
+#pragma once
+
+#include "doctor/postconf.h"
+#include "doctor/report.h"
+#include "mail/resolver.h"
+#include "schema/directory.h"
+
+struct lists {
+	const struct directory_settings *settings;
+	const char *domains_query, *users_query, *aliases_query; /* "" leaves one out */
+	struct resolver resolver;                                /* the daemon's */
+	struct directory *directory;                             /* that answers it */
+};
+
+/* postfix: as it asks for these rows too. */
+void lists_check(const struct lists *lists, const struct postconf *postfix, struct report *report);

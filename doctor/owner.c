@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * A daemon binds its sockets as root and is somebody else for the rest of its life. What root may see of
+ * a machine says little about what that somebody may, so the checks change sides in the middle. */
+#include "doctor/owner.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "runtime/privilege.h"
+
+void owner_check_file(
+    const struct owner *owner, const char *file, bool holds_password, struct report *report)
+{
+	char remedy[1024];
+	struct stat status;
+
+	if (holds_password && stat(file, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+		snprintf(remedy, sizeof(remedy),
+		    "chgrp %s %s && chmod o-r %s; or put the password into a password_file",
+		    owner->group, file, file);
+		report_warn(report, "configuration", remedy,
+		    "%s holds the database password, and everybody can read it", file);
+		return;
+	}
+	report_ok(report, "configuration", "%s", file);
+}
+
+void owner_become(const struct owner *owner, struct report *report)
+{
+	struct error error;
+	uid_t uid;
+	gid_t gid;
+
+	if (privilege_find(owner->user, owner->group, &uid, &gid, &error) != 0) {
+		report_fail(report, EX_CONFIG, owner->what, owner->remedy_absent, "%s", error.text);
+	} else if (privilege_become(uid, gid, &error) != 0) {
+		/* Not root, and not the user: what follows is what the caller may see. */
+		report_warn(report, owner->what, "run --check as root to see what the daemon would",
+		    "%s", error.text);
+	} else if (uid == 0) {
+		report_warn(report, owner->what, owner->remedy_root, "%s:%s (%u:%u)", owner->user,
+		    owner->group, uid, gid);
+	} else {
+		report_ok(
+		    report, owner->what, "%s:%s (%u:%u)", owner->user, owner->group, uid, gid);
+	}
+}
+
+void owner_check_reload(const struct owner *owner, const char *file, struct report *report)
+{
+	char remedy[256];
+
+	if (access(file, R_OK) != 0) {
+		int error = errno;
+
+		snprintf(remedy, sizeof(remedy),
+		    "SIGHUP reads the configuration as the %s: chgrp it to %s.group, mode 0640",
+		    owner->what, owner->section);
+		report_warn(report, "reload", remedy, "%s: %s", file, strerror(error));
+	}
+}

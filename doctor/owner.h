@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * What --check says of the user that a daemon is, and of the configuration that this user reads. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "doctor/report.h"
+
+struct owner {
+	const char *what;    /* the user is: "mail owner" */
+	const char *section; /* of the configuration, where user and group are set: "maildir" */
+	const char *user, *group;
+	const char *remedy_absent; /* what makes user and group */
+	const char *remedy_root;   /* why it should not be root */
+};
+
+/* As the caller, who may be root: may others read the file, though it holds a password? */
+void owner_check_file(
+    const struct owner *owner, const char *file, bool holds_password, struct report *report);
+
+/* Root becomes the user for good: from here on the checks see the machine with the daemon's eyes. */
+void owner_become(const struct owner *owner, struct report *report);
+
+/* As the user: root owns the file, since a password lies in it, but a reload must be able to read it. */
+void owner_check_reload(const struct owner *owner, const char *file, struct report *report);

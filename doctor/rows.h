@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * Reading all rows of a list, and saying what is found in them, in bounded memory, time and output. Rows
+ * are read as they come, by a connection of their own, and judged by what the daemon would make of them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "doctor/report.h"
+#include "mail/resolver.h"
+#include "schema/directory.h"
+
+enum {
+	ROWS_MAX = 100000,     /* of one query */
+	ROWS_SECONDS_MAX = 10, /* for all of them */
+	ROWS_SHOWN = 10,       /* of one kind of finding */
+	ROWS_DOMAINS = 256,    /* that are remembered */
+	ROW_TEXT_MAX = 256,    /* of a value that is shown */
+};
+
+/* What a domain was found to be. */
+struct row_domain {
+	char name[ADDRESS_PART_MAX + 1];
+	bool is_ours, has_catch_all;
+};
+
+struct rows {
+	const struct directory_settings *settings;
+	struct resolver resolver;    /* the daemon's, asked about a row */
+	struct directory *directory; /* that answers it, and says why it cannot */
+	bool asks_aliases_first;     /* Postfix, with no map before that of the aliases */
+	struct report *report;
+
+	/* private */
+	struct timespec deadline;
+	int accident; /* of a question about a row; ends it all */
+	struct row_domain domains[ROWS_DOMAINS];
+};
+
+/* Starts the time for all lists. The facts must be set, the rest zero. */
+void rows_begin(struct rows *rows);
+
+/* Looks at one row. A question about it that failed is in rows->accident then, and no more rows follow. */
+typedef void rows_judge(void *data, const struct row *row);
+
+/* Runs a query that lists all rows, "" for none, and calls judge for each. Reports how many they were, or why
+ * they are not all. Returns how many were looked at. */
+unsigned long rows_read(
+    struct rows *rows, enum directory_query query, const char *text, rows_judge *judge, void *data);
+
+/* One kind of finding: shown up to a limit, and counted. */
+struct finding {
+	const char *what, *summary; /* of more: "that loop" */
+	unsigned n;
+};
+
+/* Reports a finding, or just counts it. */
+void rows_warn(struct rows *rows, struct finding *finding, const char *remedy, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+
+/* "and 7 more ...", for each kind. */
+void rows_warn_more(const struct rows *rows, const struct finding *findings, size_t n);
+
+/* A value as it is shown, and whether it may stand within quotes in a command that is typed. */
+bool rows_show(const struct column *value, char text_r[ROW_TEXT_MAX]);
+
+/* mariadb DBNAME -e "STATEMENT", or words where the values cannot stand in a statement. */
+void rows_remedy(const struct rows *rows, bool is_plain, const char *words, char *remedy_r,
+    size_t n_remedy, const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* What a domain is: remembered, or asked. NULL after an accident. */
+const struct row_domain *rows_domain(struct rows *rows, const char *domain);
+
+/* Is there a row for a key? */
+bool rows_has(struct rows *rows, enum resolver_table table, const char *key);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ * What --check says of the directory that mail lies in, and of the filesystem below it. Asked as the owner
+ * of the mail. */
+#pragma once
+
+#include "doctor/report.h"
+
+/* base: the directory; rest: what the path of a home has behind it, with placeholders, for people. */
+void storage_check(const char *base, const char *rest, struct report *report);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ * The facts for the doctor are lmtpd's configuration. As root, --check becomes the mail's owner in the
+ * middle, as the daemon does, so that it meets the same permissions; what only root may see comes before. */
+#include "lmtpd/checkup.h"
+
+#include <sysexits.h>
+
+#include "doctor/database.h"
+#include "doctor/doveconf.h"
+#include "doctor/lists.h"
+#include "doctor/owner.h"
+#include "doctor/postconf.h"
+#include "doctor/route.h"
+#include "doctor/sockets.h"
+#include "doctor/storage.h"
+#include "lmtpd/config.h"
+#include "lmtpd/lookup.h"
+
+/* What of the guide's tables each query reads. */
+static const struct database_need needs[] = {
+	{ DIRECTORY_MAILBOX, "for each recipient", "virtual_users", "email", "email",
+	    "CREATE UNIQUE INDEX" },
+	{ DIRECTORY_ALIAS, "for each recipient", "virtual_aliases", "source, destination", "source",
+	    "CREATE INDEX" },
+	{ DIRECTORY_DOMAIN, "for each recipient", "virtual_domains", "name", "name",
+	    "CREATE INDEX" },
+};
+
+/* Can the database be worked with, and does mail reach those who are in it? */
+static void check_rows(
+    const struct config *config, const struct postconf *postfix, struct report *report)
+{
+	struct directory *directory =
+	    database_check(&config->directory, needs, sizeof(needs) / sizeof(needs[0]), report);
+	const struct lists lists = {
+		.settings = &config->directory,
+		.domains_query = settings_text(config->settings, "mysql", "domains_query"),
+		.users_query = settings_text(config->settings, "mysql", "users_query"),
+		.aliases_query = settings_text(config->settings, "mysql", "aliases_query"),
+		.resolver = {
+			.ask = lookup_ask,
+			.source = directory,
+			.delimiters = config->lmtp.recipient_delimiter,
+		},
+		.directory = directory,
+	};
+
+	if (directory != NULL) {
+		database_check_passwords(directory, config->directory.dbname, report);
+		route_check_domains(&lists.resolver, postfix, report);
+		lists_check(&lists, postfix, report);
+	}
+	directory_free(directory);
+}
+
+static void check_all(const struct config *config, const char *file, struct report *report)
+{
+	const struct owner owner = {
+		.what = "mail owner",
+		.section = "maildir",
+		.user = config->user,
+		.group = config->group,
+		.remedy_absent =
+		    "groupadd -g 5000 vmail; useradd -g vmail -u 5000 vmail -d /var/mail",
+		.remedy_root = "mail should belong to a user of its own, not to root",
+	};
+	const struct sockets sockets = {
+		.daemon = "lmtpd",
+		.section = "lmtp",
+		.listen = config->listen,
+		.n_listen = config->n_listen,
+		.mode = config->socket_mode,
+		.user = config->socket_user,
+		.group = config->socket_group,
+		.is_ours = route_is_ours,
+		.end = "\n",
+		.remedy =
+		    "before lmtpd starts, take it from that program: from Dovecot, its service "
+		    "lmtp",
+	};
+	struct postconf postfix;
+	bool is_fed;
+
+	owner_check_file(
+	    &owner, file, settings_text(config->settings, "mysql", "password")[0] != '\0', report);
+	report_ok(report, "hostname", "%s", config->hostname);
+	postconf_load(&postfix, report);
+	is_fed = route_check(&sockets, &config->lmtp, &postfix, report);
+	sockets_check(&sockets, is_fed ? &postfix : NULL, report);
+	doveconf_check(&sockets, report);
+	owner_become(&owner, report);
+	owner_check_reload(&owner, file, report);
+	storage_check(config->base, config->home_rest, report);
+	check_rows(config, &postfix, report);
+	postconf_free(&postfix);
+}
+
+int checkup_run(const char *config_file, bool is_json)
+{
+	struct report report = { .is_json = is_json };
+	struct config config;
+	struct error error;
+
+	report_begin(&report, "checks");
+	if (config_load(&config, config_file, &error) != 0) {
+		report_fail(
+		    &report, EX_CONFIG, "configuration", "correct it there", "%s", error.text);
+	} else {
+		check_all(&config, config_file, &report);
+		config_free(&config);
+	}
+	report_end(&report, report.exit_code);
+	return report.exit_code;
+}
