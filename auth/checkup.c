@@ -35,19 +35,19 @@ static void check_all(const struct config *config, const char *file, struct repo
 	const struct owner owner = {
 		.what = "daemon's user",
 		.section = "auth",
-		.user = config->user,
-		.group = config->group,
+		.user = config->daemon.user,
+		.group = config->daemon.group,
 		.remedy_absent = "adduser --system --group --no-create-home lmtpd-auth",
 		.remedy_root = "it needs no rights at all: give it a user of its own",
 	};
 	const struct sockets sockets = {
 		.daemon = "lmtpd-auth",
 		.section = "auth",
-		.listen = config->listen,
-		.n_listen = config->n_listen,
-		.mode = config->socket_mode,
-		.user = config->socket_user,
-		.group = config->socket_group,
+		.listen = config->daemon.specs,
+		.n_listen = config->daemon.n_specs,
+		.mode = config->daemon.mode,
+		.user = config->daemon.socket_user,
+		.group = config->daemon.socket_group,
 		.is_ours = logins_is_ours,
 		.end = "\nDONE\n",
 		.remedy = "before lmtpd-auth starts, take it from that program: from Dovecot, the "

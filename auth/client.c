@@ -4,7 +4,6 @@
  * us from telling a right password from a wrong one closes the connection. Loop's thread. */
 #include "auth/client.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +22,9 @@ struct client {
 	struct dovecot dovecot;
 	char *input; /* that the machine could not take yet: the client does not read */
 	size_t n_input;
-	unsigned n_verifications; /* on the lanes, or waiting to be answered */
-	bool is_closing;          /* once nothing is being verified */
-	bool is_stream_closed;
-	atomic_bool is_closed; /* also looked at on the lanes */
+	struct verifications verifications; /* on the lanes, or waiting to be answered */
+	bool is_closing;                    /* once nothing is being verified */
+	bool is_closed;
 };
 
 static void finish(struct client *client);
@@ -41,13 +39,11 @@ static void free_input(struct client *client)
 	client->n_input = 0;
 }
 
-static void free_if_done(struct client *client)
+static void on_stream_closed(void *owner)
 {
+	struct client *client = owner;
 	struct server *server = client->server;
 
-	if (!client->is_stream_closed || client->n_verifications > 0) {
-		return;
-	}
 	LIST_REMOVE(client, entry);
 	dovecot_deinit(&client->dovecot);
 	free_input(client);
@@ -55,39 +51,62 @@ static void free_if_done(struct client *client)
 	daemon_closed(&server->daemon);
 }
 
-static void on_stream_closed(void *owner)
+static void on_timer_closed(uv_handle_t *handle)
 {
-	struct client *client = owner;
+	struct verification *verification = handle->data;
+	struct client *client = verification->owner;
 
-	client->is_stream_closed = true;
-	free_if_done(client);
+	if (client != NULL) {
+		dovecot_fail(&client->dovecot, verification->request);
+		LIST_REMOVE(verification, entry);
+		finish(client);
+	}
+	verification_free(verification);
 }
 
 static void close_client(struct client *client)
 {
-	if (!client->is_closed) {
-		client->is_closed = true;
-		stream_close(&client->stream);
+	struct verification *verification;
+
+	if (client->is_closed) {
+		return;
 	}
+	client->is_closed = true;
+	while ((verification = LIST_FIRST(&client->verifications)) != NULL) {
+		bool is_delayed = verification->is_delayed;
+
+		verification_abandon(verification);
+		if (is_delayed && !uv_is_closing((uv_handle_t *)&verification->timer)) {
+			uv_close((uv_handle_t *)&verification->timer, on_timer_closed);
+		}
+	}
+	stream_close(&client->stream);
 }
 
 /* Counts and logs it. */
-static void tell_result(struct client *client, const struct dovecot_request *request,
-    enum log_level level, enum status_result result, const char *reason)
+static void tell_result(struct server *server, enum log_level level, enum status_result result,
+    enum sasl_mechanism mechanism, const char *user, const char *rip, const char *reason)
 {
 	struct log_line line;
 
-	status_login(&client->server->status, request->sasl.mechanism, result);
+	status_login(&server->status, mechanism, result);
 	log_begin(&line, level, "auth");
 	if (result == STATUS_FAIL) {
 		log_routine(&line); /* somebody's wrong password */
 	}
-	log_text(&line, "user", request->sasl.user != NULL ? request->sasl.user : "");
-	log_text(&line, "mech", sasl_name(request->sasl.mechanism));
-	log_text(&line, "rip", request->rip);
+	log_text(&line, "user", user != NULL ? user : "");
+	log_text(&line, "mech", sasl_name(mechanism));
+	log_text(&line, "rip", rip);
 	log_text(&line, "result", status_name(result));
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
+}
+
+static void tell_verdict(const struct verification *verification, enum log_level level,
+    enum status_result result, const char *reason)
+{
+	tell_result((struct server *)verification->service->daemon, level, result,
+	    verification->mechanism, verification->user, verification->rip, reason);
 }
 
 static void flush(struct client *client)
@@ -106,80 +125,94 @@ static void flush(struct client *client)
 	}
 }
 
-static void end_verification(struct verification *verification)
-{
-	struct client *client = verification->owner;
-
-	verification_free(verification);
-	client->n_verifications--;
-	finish(client);
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-	struct verification *verification = handle->data;
-	struct client *client = verification->owner;
-
-	dovecot_fail(&client->dovecot, verification->request);
-	end_verification(verification);
-}
-
 static void on_delayed(uv_timer_t *timer)
 {
 	uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
-/* Tells the client after a while: longer for who fails often, counted from the request, so that the
- * delay also hides how long the work took. */
-static void fail_later(struct client *client, struct verification *verification)
+/* Counts a failure, and tells the client after a while: longer for who fails often, counted from the
+ * request, so that the delay also hides how long the work took. */
+static void fail_later(struct server *server, struct verification *verification)
 {
-	uv_loop_t *loop = &client->server->daemon.loop;
-	uint64_t now, wait, delay = (uint64_t)verification->service->config.failure_delay * 1000;
+	uv_loop_t *loop = &server->daemon.loop;
+	uint64_t now, wait,
+	    delay = (uint64_t)config_of(verification->service)->failure_delay * 1000;
 	uint64_t age = verification_age(verification);
 
 	/* A timer counts from the loop's time, which lags where there is much to do. */
 	uv_update_time(loop);
 	now = uv_now(loop);
-	wait = failures_add(&client->server->failures, verification->request->rip, now, delay);
+	wait = failures_add(&server->failures, verification->rip, now, delay);
+	if (verification->owner == NULL) {
+		verification_free(verification);
+		return;
+	}
 	uv_timer_init(loop, &verification->timer);
 	verification->timer.data = verification;
+	verification->is_delayed = true;
 	uv_timer_start(&verification->timer, on_delayed, age < wait ? wait - age : 0, 0);
 }
 
+static void on_right(struct client *client, struct verification *verification)
+{
+	tell_verdict(verification, LOG_LEVEL_INFO, STATUS_OK, "");
+	if (client != NULL) {
+		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
+		LIST_REMOVE(verification, entry);
+		finish(client);
+	}
+	verification_free(verification);
+}
+
+/* Of a client that has left nothing is left but what its login came to. */
 static void on_verified(struct verification *verification)
 {
+	struct server *server = (struct server *)verification->service->daemon;
 	struct client *client = verification->owner;
-	struct dovecot_request *request = verification->request;
 
-	status_verified(&client->server->status, verification);
+	status_verified(&server->status, verification);
 	switch (verification->result) {
 	case VERIFICATION_RIGHT:
-		tell_result(client, request, LOG_LEVEL_INFO, STATUS_OK, "");
-		dovecot_ok(&client->dovecot, request, verification->credentials.user);
-		end_verification(verification);
+		on_right(client, verification);
 		break;
 	case VERIFICATION_WRONG:
-		tell_result(client, request, LOG_LEVEL_WARNING, STATUS_FAIL, verification->reason);
-		fail_later(client, verification);
+		tell_verdict(verification, LOG_LEVEL_WARNING, STATUS_FAIL, verification->reason);
+		fail_later(server, verification);
 		break;
 	case VERIFICATION_ERROR:
-		tell_result(client, request, client->is_closed ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+		tell_verdict(verification, client == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
 		    STATUS_ERROR, verification->reason);
-		close_client(client);
-		end_verification(verification);
+		if (client != NULL) {
+			close_client(client);
+		}
+		verification_free(verification);
 		break;
 	}
+}
+
+/* The thread may be within the database's library for long; nobody waits for it. */
+static void on_late(struct verification *verification)
+{
+	struct client *client = verification->owner;
+	static const char reason[] = "the database has not answered in time";
+
+	vitals_unanswered(&client->server->status.vitals, reason);
+	tell_verdict(verification, LOG_LEVEL_ERROR, STATUS_ERROR, reason);
+	close_client(client);
 }
 
 static void verify(struct client *client, struct dovecot_request *request)
 {
-	if (verification_start(client->server->service, request, &client->is_closed, on_verified,
-		client) == NULL) {
-		tell_result(client, request, LOG_LEVEL_ERROR, STATUS_ERROR, "out of memory");
+	struct verification *verification = verification_start(
+	    client->server->daemon.service, request, on_verified, on_late, client);
+
+	if (verification == NULL) {
+		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, request->sasl.mechanism,
+		    request->sasl.user, request->rip, "out of memory");
 		close_client(client);
 		return;
 	}
-	client->n_verifications++;
+	LIST_INSERT_HEAD(&client->verifications, verification, entry);
 }
 
 static size_t feed(struct client *client, const char *data, size_t n)
@@ -198,8 +231,9 @@ static size_t feed(struct client *client, const char *data, size_t n)
 			verify(client, step.request);
 			break;
 		case DOVECOT_REFUSED:
-			tell_result(
-			    client, step.request, LOG_LEVEL_WARNING, STATUS_FAIL, step.reason);
+			tell_result(client->server, LOG_LEVEL_WARNING, STATUS_FAIL,
+			    step.request->sasl.mechanism, step.request->sasl.user,
+			    step.request->rip, step.reason);
 			break;
 		case DOVECOT_FLUSH:
 			flush(client);
@@ -232,10 +266,10 @@ static void finish(struct client *client)
 {
 	flush(client);
 	if (client->is_closed) {
-		free_if_done(client);
 		return;
 	}
-	if (client->is_closing && client->n_verifications == 0 && !client->stream.is_writing) {
+	if (client->is_closing && LIST_EMPTY(&client->verifications) &&
+	    !client->stream.is_writing) {
 		close_client(client);
 		return;
 	}
@@ -289,6 +323,7 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 		return false;
 	}
 	client->server = server;
+	LIST_INIT(&client->verifications);
 	client->stream = (struct stream){
 		.owner = client,
 		.on_read = on_read,
@@ -297,7 +332,7 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 		.read_buffer = server->daemon.read_buffer,
 		.n_read_buffer = sizeof(server->daemon.read_buffer),
 	};
-	memcpy(client->settings.mechanisms, server->service->config.mechanisms,
+	memcpy(client->settings.mechanisms, config_of(server->daemon.service)->mechanisms,
 	    sizeof(client->settings.mechanisms));
 	client->settings.pid = (unsigned long)getpid();
 	client->settings.connection = ++server->n_clients;

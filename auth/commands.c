@@ -66,8 +66,9 @@ int commands_verify(const char *config_file, const char *user)
 	if (config_load(&config, config_file, &error) != 0) {
 		return complain(EX_CONFIG, error.text);
 	}
-	if (geteuid() == 0 && (privilege_find(config.user, config.group, &uid, &gid, &error) != 0 ||
-				  privilege_become(uid, gid, &error) != 0)) {
+	if (geteuid() == 0 &&
+	    (privilege_find(config.daemon.user, config.daemon.group, &uid, &gid, &error) != 0 ||
+		privilege_become(uid, gid, &error) != 0)) {
 		config_free(&config);
 		return complain(EX_CONFIG, error.text);
 	}

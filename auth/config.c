@@ -3,6 +3,7 @@
 #include "auth/config.h"
 
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,13 +68,13 @@ static int load_values(struct config *config, struct error *error)
 	size_t n_mechanisms;
 	const char **mechanisms = settings_list(settings, "auth", "mechanisms", &n_mechanisms);
 
-	config->listen = settings_list(settings, "auth", "listen", &config->n_listen);
-	config->socket_mode = (mode_t)settings_number(settings, "auth", "socket_mode");
-	config->socket_user = settings_text(settings, "auth", "socket_user");
-	config->socket_group = settings_text(settings, "auth", "socket_group");
-	config->control = settings_text(settings, "auth", "control");
-	config->user = settings_text(settings, "auth", "user");
-	config->group = settings_text(settings, "auth", "group");
+	config->daemon.specs = settings_list(settings, "auth", "listen", &config->daemon.n_specs);
+	config->daemon.mode = (mode_t)settings_number(settings, "auth", "socket_mode");
+	config->daemon.socket_user = settings_text(settings, "auth", "socket_user");
+	config->daemon.socket_group = settings_text(settings, "auth", "socket_group");
+	config->daemon.control = settings_text(settings, "auth", "control");
+	config->daemon.user = settings_text(settings, "auth", "user");
+	config->daemon.group = settings_text(settings, "auth", "group");
 	config->failure_delay = (unsigned)settings_number(settings, "auth", "failure_delay");
 	for (size_t i = 0; mechanisms != NULL && i < n_mechanisms; i++) {
 		config->mechanisms[sasl_find(mechanisms[i], strlen(mechanisms[i]))] = true;
@@ -83,10 +84,10 @@ static int load_values(struct config *config, struct error *error)
 		/* Postfix's smtpd ends itself when it is offered none. */
 		return error_set(error, "auth.mechanisms is empty; allowed are PLAIN and LOGIN");
 	}
-	if (config->n_listen == 0) {
+	if (config->daemon.n_specs == 0) {
 		return error_set(error, "auth.listen is empty: no socket to serve");
 	}
-	if (config->user[0] == '\0' || config->group[0] == '\0') {
+	if (config->daemon.user[0] == '\0' || config->daemon.group[0] == '\0') {
 		return error_set(
 		    error, "auth.user and auth.group must name who the daemon runs as");
 	}
@@ -133,7 +134,35 @@ int config_load(struct config *config, const char *file, struct error *error)
 void config_free(struct config *config)
 {
 	mysql_settings_free(&config->mysql);
-	free(config->listen);
+	free((void *)(uintptr_t)config->daemon.specs);
 	settings_free(config->settings);
 	*config = (struct config){ .settings = NULL };
+}
+
+void *auth_load(const char *file, struct error *error)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	if (config == NULL) {
+		error_set(error, "out of memory");
+	} else if (config_load(config, file, error) != 0) {
+		free(config);
+		config = NULL;
+	}
+	return config;
+}
+
+void auth_unload(void *data)
+{
+	struct config *config = data;
+
+	config_free(config);
+	free(config);
+}
+
+const struct daemon_settings *auth_settings(const void *data)
+{
+	const struct config *config = data;
+
+	return &config->daemon;
 }

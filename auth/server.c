@@ -1,164 +1,199 @@
 /* SPDX-License-Identifier: MIT
- * The service that logins are verified with, its renewal on SIGHUP, and the end of it all. */
+ * The table that lmtpd-auth is, and how its clients come and go. */
 #include "auth/server.h"
 
-#include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
-#include <sysexits.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include "auth/checkup.h"
 #include "auth/client.h"
+#include "auth/commands.h"
 #include "runtime/log.h"
-#include "runtime/reload.h"
+#include "schema/directory.h"
+#include "status/ask.h"
 #include "version.h"
 
-static bool on_accept(struct daemon *daemon, uv_stream_t *listener)
+/* Hashing gives way to everything else on the machine that wants to run: the loop that answers, and
+ * the delivery of mail. */
+enum {
+	CRYPT_NICE = 5,
+	PATIENCE = 8, /* seconds; Postfix waits for 10 */
+};
+
+static const char usage[] =
+    "usage: lmtpd-auth [-c FILE]                  serve\n"
+    "       lmtpd-auth [-c FILE] --check [--json] check the set-up\n"
+    "       lmtpd-auth [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
+    "                                             ask the running lmtpd-auth how it does\n"
+    "       lmtpd-auth [-c FILE] --verify USER    verify a password from the terminal or stdin\n"
+    "       lmtpd-auth --hash [METHOD]            hash a password from the terminal or stdin:\n"
+    "                                             sha512crypt (default), yescrypt or bcrypt\n"
+    "       lmtpd-auth --help | --version\n"
+    "\n"
+    "FILE is " LMTPD_SYSCONFDIR "/auth.conf if not given; see lmtpd-auth(8) and auth.conf(5).\n";
+
+/* It lives as long as the process; it holds the read buffer, so it is not on a stack. */
+static struct server server;
+
+static int auth_init(struct error *error)
 {
-	return client_accept((struct server *)daemon, listener);
+	/* Passwords in memory must not end up in a core file. */
+	prctl(PR_SET_DUMPABLE, 0);
+	return directory_library_init(error);
+}
+
+static void *start_crypt(void *data)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), CRYPT_NICE); /* of this thread, on Linux */
+	return data;
+}
+
+static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
+{
+	struct config *config = data;
+	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	settings_r[SERVICE_LOOKUPS] = (struct lane_settings){
+		.name = "lookup",
+		.n_threads = config->mysql.connections,
+		.n_descriptors = 1,
+		.patience =
+		    (config->mysql.timeout < PATIENCE ? config->mysql.timeout : PATIENCE) * 1000,
+		.is_dispensable = true,
+		.start = directory_thread_begin,
+		.stop = directory_thread_end,
+		.data = &config->directory,
+	};
+	settings_r[SERVICE_WORKERS] = (struct lane_settings){
+		.name = "crypt",
+		.n_threads = n_cores > 0 ? (unsigned)n_cores : 1,
+		.is_dispensable = true,
+		.start = start_crypt,
+	};
+}
+
+static void auth_tried(struct daemon *daemon, int result, const char *error)
+{
+	if (result == 0) {
+		vitals_answered(&server.status.vitals);
+	} else {
+		vitals_unanswered(&server.status.vitals, error);
+	}
+}
+
+static int auth_begin(struct daemon *daemon)
+{
+	LIST_INIT(&server.clients);
+	if (getrandom(&server.failures.seed, sizeof(server.failures.seed), 0) < 0) {
+		server.failures.seed = 0;
+	}
+	if (password_hash(server.dummy, "", "sha512crypt") < 0) {
+		log_event(LOG_LEVEL_ERROR, "start", "cannot hash with sha512crypt");
+		return -1;
+	}
+	vitals_begin(&server.status.vitals);
+	server.control = (struct control){
+		.loop = &daemon->loop,
+		.prefix = "lmtpd_auth",
+		.write = status_write,
+		.owner = &server,
+	};
+	control_open(&server.control, config_of(daemon->service)->daemon.control);
+	log_event(LOG_LEVEL_INFO, "start", "lmtpd-auth %s serves %zu sockets", LMTPD_VERSION,
+	    daemon->n_listeners);
+	return 0;
+}
+
+static bool auth_accept(struct daemon *daemon, uv_stream_t *listener)
+{
+	return client_accept(&server, listener);
+}
+
+/* The next login is verified by the new configuration, also on the connections that stand: Postfix
+ * keeps them for long. What they were offered at their beginning they keep. */
+static void auth_renew(struct daemon *daemon)
+{
 }
 
 /* For every client; it may end on the way. */
-static void for_each_client(struct server *server, void (*f)(struct client *client))
+static void for_each_client(void (*f)(struct client *client))
 {
 	struct client *client, *next;
 
-	for (client = LIST_FIRST(&server->clients); client != NULL; client = next) {
+	for (client = LIST_FIRST(&server.clients); client != NULL; client = next) {
 		next = client_next(client);
 		f(client);
 	}
 }
 
-static void on_stop(struct daemon *daemon)
+static void auth_stop(struct daemon *daemon)
 {
-	for_each_client((struct server *)daemon, client_shut_down);
+	for_each_client(client_shut_down);
 }
 
-static void on_drained(struct daemon *daemon)
+static void auth_drop(struct daemon *daemon)
 {
-	for_each_client((struct server *)daemon, client_drop);
+	for_each_client(client_drop);
 }
 
-static void on_ended(struct daemon *daemon)
+static void auth_end(struct daemon *daemon)
 {
-	struct server *server = (struct server *)daemon;
-
-	control_close(&server->control);
-	service_unref(server->service);
-	server->service = NULL;
+	control_close(&server.control);
 }
 
-/* A database that is away now may come back: logins get 454 until then. A query that it refuses will not
- * mend. context is a struct directory, NULL when out of memory. */
-static enum reload_outcome try_directory(void *context, struct error *error)
+static int run_check(const struct program_call *call)
 {
-	int result = context == NULL ? -ENOMEM : directory_connect(context);
-
-	error_set(error, "%s", context == NULL ? "out of memory" : directory_error(context));
-	switch (result) {
-	case DIRECTORY_OK:
-		return RELOAD_OK;
-	case DIRECTORY_REFUSED:
-		return RELOAD_REFUSED;
-	case DIRECTORY_BAD_QUERY:
-		return RELOAD_BAD;
-	default:
-		return RELOAD_DOUBTFUL;
-	}
+	return checkup_run(call->config_file, (call->forms & PROGRAM_JSON) != 0);
 }
 
-static void adopt(struct daemon *daemon, struct lanes *lanes)
+static int run_verify(const struct program_call *call)
 {
-	struct server *server = (struct server *)daemon;
-
-	service_unref(server->service);
-	server->service = (struct service *)lanes;
+	return commands_verify(call->config_file, call->argument);
 }
 
-/* The next login is verified by the new configuration, also on the connections that stand: Postfix
- * keeps them for long. What they were offered at their beginning they keep. */
-static void on_reload(struct daemon *daemon)
+static int run_hash(const struct program_call *call)
 {
-	struct server *server = (struct server *)daemon;
-	struct service *service;
-	struct config config;
-	struct error error;
-
-	if (config_load(&config, server->config_file, &error) != 0) {
-		reload_refuse(error.text);
-		return;
-	}
-	service = service_new(&daemon->loop, &config, &error);
-	if (service == NULL) {
-		reload_refuse(error.text);
-		return;
-	}
-	reload_start(daemon, &service->lanes, SERVICE_LOOKUPS, try_directory, adopt);
+	return commands_hash(call->n_arguments == 0 ? "sha512crypt" : call->arguments[0]);
 }
 
-static int check_directory(const struct config *config, struct vitals *vitals)
+static const struct program_command commands[] = {
+	{ "check", no_argument, 0, PROGRAM_JSON, run_check },
+	{ "status", no_argument, 0, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH, ask_run },
+	{ "verify", required_argument, 0, PROGRAM_TEXT, run_verify },
+	{ "hash", no_argument, 1, PROGRAM_TEXT, run_hash },
+	{ NULL, 0, 0, PROGRAM_TEXT, NULL },
+};
+
+const struct program auth_program = {
+	.name = "lmtpd-auth",
+	.usage = usage,
+	.config_file = LMTPD_SYSCONFDIR "/auth.conf",
+	.commands = commands,
+	.daemon = &server.daemon,
+	.init = auth_init,
+	.load = auth_load,
+	.unload = auth_unload,
+	.load_control = config_load_control,
+	.settings = auth_settings,
+	.fixed_keys = "auth.listen, socket_*, control, user and group",
+	.root_warning = "auth.user says so; it needs no rights at all: give it a user of its own",
+	.lanes = auth_lanes,
+	.try = directory_try,
+	.tried = auth_tried,
+	.prepare = control_prepare,
+	.begin = auth_begin,
+	.accept = auth_accept,
+	.renew = auth_renew,
+	.stop = auth_stop,
+	.drop = auth_drop,
+	.end = auth_end,
+};
+
+int main(int argc, char **argv)
 {
-	struct directory *directory = directory_new(&config->directory);
-	struct error error;
-	enum reload_outcome outcome = try_directory(directory, &error);
-
-	if (outcome == RELOAD_BAD) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
-	} else if (outcome != RELOAD_OK) {
-		log_event(
-		    LOG_LEVEL_WARNING, "start", "the database cannot be asked yet: %s", error.text);
-		vitals_unanswered(vitals, error.text);
-	} else {
-		vitals_answered(vitals);
-	}
-	directory_free(directory);
-	return outcome == RELOAD_BAD ? -1 : 0;
-}
-
-int server_run(struct server *server, const char *config_file, struct config *config)
-{
-	static const struct daemon_callbacks callbacks = {
-		.accept = on_accept,
-		.stop = on_stop,
-		.drained = on_drained,
-		.reload = on_reload,
-		.ended = on_ended,
-	};
-	enum {
-		RESERVED = 64
-	}; /* descriptors that are not connections */
-	struct error error;
-
-	server->config_file = config_file;
-	LIST_INIT(&server->clients);
-	if (getrandom(&server->failures.seed, sizeof(server->failures.seed), 0) < 0) {
-		server->failures.seed = 0;
-	}
-	vitals_begin(&server->status.vitals);
-	if (check_directory(config, &server->status.vitals) != 0) {
-		config_free(config);
-		return EX_CONFIG;
-	}
-	daemon_init(&server->daemon, &callbacks, RESERVED + config->mysql.connections);
-	server->service = service_new(&server->daemon.loop, config, &error);
-	if (server->service == NULL) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
-		return EX_OSERR;
-	}
-	if (daemon_start(&server->daemon, &error) != 0) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
-		daemon_stop(&server->daemon);
-		daemon_run(&server->daemon);
-		return EX_OSERR;
-	}
-	server->control = (struct control){
-		.loop = &server->daemon.loop,
-		.prefix = "lmtpd_auth",
-		.write = status_write,
-		.owner = server,
-	};
-	control_open(&server->control, server->service->config.control);
-	log_event(LOG_LEVEL_INFO, "start", "lmtpd-auth %s serves %zu sockets", LMTPD_VERSION,
-	    server->daemon.n_listeners);
-	daemon_run(&server->daemon);
-	return EX_OK;
+	return program_main(&auth_program, argc, argv);
 }

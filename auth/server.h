@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: MIT
- * The auth daemon: its service, its clients, and how both are renewed and ended. */
+ * The login daemon: a table for runtime/program.h, and what it has of its own: its clients, who failed
+ * lately, and what it counts. Loop's thread. */
 #pragma once
 
 #include <sys/queue.h>
 
+#include "auth/config.h"
 #include "auth/failures.h"
-#include "protocol/dovecot.h"
-#include "auth/service.h"
+#include "auth/password.h"
 #include "auth/status.h"
-#include "status/control.h"
+#include "protocol/dovecot.h"
 #include "runtime/daemon.h"
+#include "status/control.h"
 
 struct client;
 LIST_HEAD(clients, client);
 
 struct server {
-	struct daemon daemon; /* first: its callbacks get back to the server */
-	const char *config_file;
-	struct service *service;
+	struct daemon daemon; /* first: its program's functions get back to the server */
 	struct clients clients;
 	struct failures failures;
 	struct status status;
 	struct control control;
 	unsigned long n_clients; /* so far */
+	/* A hash of the method that users have, of nobody's account: an unknown user costs as much. */
+	char dummy[PASSWORD_HASH_MAX];
 };
 
-/* Serves until SIGTERM or SIGINT, on the sockets of daemon_listen(). Takes over config. Returns an
- * exit code of sysexits. */
-int server_run(struct server *server, const char *config_file, struct config *config);
+extern const struct program auth_program;

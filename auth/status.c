@@ -84,7 +84,7 @@ void status_write(void *owner, struct document *document)
 {
 	struct server *server = owner;
 	const struct status *status = &server->status;
-	struct lane *lanes = server->service->lanes.lanes;
+	struct lane *lanes = server->daemon.service->lanes;
 
 	vitals_write_process(&status->vitals, document, "lmtpd-auth", &server->daemon);
 	vitals_write_connections(document, &server->daemon, server->n_clients);
@@ -100,7 +100,7 @@ void status_write(void *owner, struct document *document)
 	document_group(document, "hashings");
 	document_histogram(document, "hashing_duration_seconds",
 	    "How long the hash of one password took.", &status->hashings);
-	vitals_write_lane(document, &lanes[SERVICE_CRYPT], "hashing");
+	vitals_write_lane(document, &lanes[SERVICE_WORKERS], "hashing");
 	vitals_write_database(&status->vitals, document);
 	vitals_write_problems(document);
 }

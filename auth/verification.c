@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/server.h"
+
 /* Postfix waits 10 s for an answer (its AUTH_TIMEOUT) and then takes the service for dead. */
 enum {
 	PATIENCE_MS = 8000
@@ -28,7 +30,7 @@ static void fail(struct verification *verification, const char *reason)
 /* Is the work not worth it any more? Then nothing can be said. */
 static bool is_void(struct verification *verification)
 {
-	if (atomic_load_explicit(verification->is_abandoned, memory_order_relaxed)) {
+	if (atomic_load_explicit(&verification->is_abandoned, memory_order_relaxed)) {
 		fail(verification, "the client went away before its turn");
 		return true;
 	}
@@ -54,8 +56,7 @@ static void run_find(struct work *work, void *context)
 		fail(verification, "out of memory");
 		return;
 	}
-	result = credentials_find(
-	    directory, verification->request->sasl.user, &verification->credentials);
+	result = credentials_find(directory, verification->user, &verification->credentials);
 	verification->is_asked = true;
 	verification->is_database_error = result < 0;
 	verification->lookup_took = uv_hrtime() - began;
@@ -77,14 +78,13 @@ static void run_find(struct work *work, void *context)
 static void run_check(struct work *work, void *context)
 {
 	struct verification *verification = (struct verification *)work;
-	const char *password = verification->request->sasl.password;
 	uint64_t began = uv_hrtime();
 	int result;
 
 	if (is_void(verification)) {
 		return;
 	}
-	result = password_check(password, verification->credentials.hash);
+	result = password_check(verification->password, verification->credentials.hash);
 	verification->is_hashed = true;
 	verification->hashing_took = uv_hrtime() - began;
 	switch (result) {
@@ -109,14 +109,18 @@ static void run_check(struct work *work, void *context)
 	}
 }
 
+static char *dummy_of(const struct verification *verification)
+{
+	return ((struct server *)verification->service->daemon)->dummy;
+}
+
 static void done_check(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
 
 	/* An unknown user costs what the last known one did. */
 	if (verification->is_known && verification->result != VERIFICATION_ERROR) {
-		memcpy(verification->service->dummy, verification->credentials.hash,
-		    sizeof(verification->service->dummy));
+		memcpy(dummy_of(verification), verification->credentials.hash, PASSWORD_HASH_MAX);
 	}
 	explicit_bzero(verification->credentials.hash, sizeof(verification->credentials.hash));
 	verification->done(verification);
@@ -125,45 +129,86 @@ static void done_check(struct work *work)
 static void done_find(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
-	struct service *service = verification->service;
 
+	if (verification->is_late) { /* the owner has been told so */
+		verification_free(verification);
+		return;
+	}
 	if (verification->result == VERIFICATION_ERROR) {
 		verification->done(verification);
 		return;
 	}
 	if (!verification->is_known) {
-		memcpy(verification->credentials.hash, service->dummy, sizeof(service->dummy));
+		memcpy(verification->credentials.hash, dummy_of(verification), PASSWORD_HASH_MAX);
 	}
 	verification->work.run = run_check;
 	verification->work.done = done_check;
-	lane_submit(&service->lanes.lanes[SERVICE_CRYPT], work);
+	verification->work.late =
+	    NULL; /* hashing does not hang; who waits too long for it is void */
+	lane_submit(&verification->service->lanes[SERVICE_WORKERS], work);
+}
+
+static void late_find(struct work *work)
+{
+	struct verification *verification = (struct verification *)work;
+
+	if (verification->owner != NULL) {
+		verification->is_late = true;
+		verification->late(verification);
+	}
 }
 
 struct verification *verification_start(struct service *service, struct dovecot_request *request,
-    const atomic_bool *is_abandoned, void (*done)(struct verification *verification), void *owner)
+    void (*done)(struct verification *verification),
+    void (*late)(struct verification *verification), void *owner)
 {
 	struct verification *verification = calloc(1, sizeof(*verification));
 
 	if (verification == NULL) {
 		return NULL;
 	}
-	verification->work.run = run_find;
-	verification->work.done = done_find;
+	verification->work = (struct work){ .run = run_find, .done = done_find, .late = late_find };
 	verification->service = service_ref(service);
 	verification->done = done;
+	verification->late = late;
 	verification->owner = owner;
 	verification->request = request;
-	verification->is_abandoned = is_abandoned;
 	verification->began = uv_hrtime();
-	lane_submit(&service->lanes.lanes[SERVICE_LOOKUPS], &verification->work);
+	verification->mechanism = request->sasl.mechanism;
+	memcpy(verification->rip, request->rip, sizeof(verification->rip));
+	verification->user = strdup(request->sasl.user);
+	verification->password = strdup(request->sasl.password);
+	if (verification->user == NULL || verification->password == NULL) {
+		verification_free(verification);
+		return NULL;
+	}
+	lane_submit(&service->lanes[SERVICE_LOOKUPS], &verification->work);
 	return verification;
+}
+
+static void free_secret(char *text)
+{
+	if (text != NULL) {
+		explicit_bzero(text, strlen(text));
+		free(text);
+	}
 }
 
 void verification_free(struct verification *verification)
 {
 	struct service *service = verification->service;
 
+	free_secret(verification->user);
+	free_secret(verification->password);
 	explicit_bzero(&verification->credentials, sizeof(verification->credentials));
 	free(verification);
 	service_unref(service);
+}
+
+void verification_abandon(struct verification *verification)
+{
+	LIST_REMOVE(verification, entry);
+	verification->owner = NULL;
+	verification->request = NULL;
+	atomic_store_explicit(&verification->is_abandoned, true, memory_order_relaxed);
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "auth/credentials.h"
 #include "protocol/dovecot.h"
-#include "auth/service.h"
+#include "auth/config.h"
 
 enum verification_result {
 	VERIFICATION_RIGHT,
@@ -17,12 +19,22 @@ enum verification_result {
 
 struct verification {
 	struct work work;
+	LIST_ENTRY(verification) entry; /* of its owner's */
 	struct service *service;
+	/* On the loop: there is a verdict. Frees the verification. */
 	void (*done)(struct verification *verification);
-	void *owner;
-	struct dovecot_request *request; /* its user and password are read on the lanes */
-	const atomic_bool *is_abandoned; /* the client is gone: no work is worth it any more */
+	/* On the loop: the database has not answered in time; done() is not called any more. */
+	void (*late)(struct verification *verification);
+	void *owner;                     /* NULL: it has left */
+	struct dovecot_request *request; /* the owner's, while there is one */
 	uint64_t began;                  /* uv_hrtime() */
+	bool is_late;
+
+	/* Copies, since the owner may leave while a thread reads them. */
+	enum sasl_mechanism mechanism;
+	char rip[DOVECOT_RIP_MAX + 1];
+	char *user, *password;
+	atomic_bool is_abandoned; /* no work is worth it any more */
 
 	/* What was done, and how many nanoseconds it took. */
 	bool is_asked, is_database_error, is_hashed;
@@ -32,14 +44,21 @@ struct verification {
 	struct credentials credentials; /* of an unknown user: a hash that costs the same */
 	enum verification_result result;
 	char reason[512]; /* for the log */
+
 	uv_timer_t timer; /* the owner's, to delay a failure */
+	bool is_delayed;
 };
 
-/* Begins; done() is called on the loop, also when *is_abandoned is set on the way.
- * NULL when out of memory. */
+LIST_HEAD(verifications, verification);
+
+/* Begins. NULL when out of memory. */
 struct verification *verification_start(struct service *service, struct dovecot_request *request,
-    const atomic_bool *is_abandoned, void (*done)(struct verification *verification), void *owner);
+    void (*done)(struct verification *verification),
+    void (*late)(struct verification *verification), void *owner);
 void verification_free(struct verification *verification);
+
+/* The owner leaves: what has not begun is not begun. done() is still due, unless it was late. */
+void verification_abandon(struct verification *verification);
 
 /* Milliseconds since it began. */
 uint64_t verification_age(const struct verification *verification);

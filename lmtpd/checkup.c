@@ -58,8 +58,8 @@ static void check_all(const struct config *config, const char *file, struct repo
 	const struct owner owner = {
 		.what = "mail owner",
 		.section = "maildir",
-		.user = config->user,
-		.group = config->group,
+		.user = config->daemon.user,
+		.group = config->daemon.group,
 		.remedy_absent =
 		    "groupadd -g 5000 vmail; useradd -g vmail -u 5000 vmail -d /var/mail",
 		.remedy_root = "mail should belong to a user of its own, not to root",
@@ -67,11 +67,11 @@ static void check_all(const struct config *config, const char *file, struct repo
 	const struct sockets sockets = {
 		.daemon = "lmtpd",
 		.section = "lmtp",
-		.listen = config->listen,
-		.n_listen = config->n_listen,
-		.mode = config->socket_mode,
-		.user = config->socket_user,
-		.group = config->socket_group,
+		.listen = config->daemon.specs,
+		.n_listen = config->daemon.n_specs,
+		.mode = config->daemon.mode,
+		.user = config->daemon.socket_user,
+		.group = config->daemon.socket_group,
 		.is_ours = route_is_ours,
 		.end = "\n",
 		.remedy =

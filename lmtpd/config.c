@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,11 +175,11 @@ static int load_values(struct config *config, struct error *error)
 	} else {
 		snprintf(config->hostname, sizeof(config->hostname), "%s", hostname);
 	}
-	config->listen = settings_list(settings, "lmtp", "listen", &config->n_listen);
-	config->socket_mode = (mode_t)settings_number(settings, "lmtp", "socket_mode");
-	config->socket_user = settings_text(settings, "lmtp", "socket_user");
-	config->socket_group = settings_text(settings, "lmtp", "socket_group");
-	config->control = settings_text(settings, "lmtp", "control");
+	config->daemon.specs = settings_list(settings, "lmtp", "listen", &config->daemon.n_specs);
+	config->daemon.mode = (mode_t)settings_number(settings, "lmtp", "socket_mode");
+	config->daemon.socket_user = settings_text(settings, "lmtp", "socket_user");
+	config->daemon.socket_group = settings_text(settings, "lmtp", "socket_group");
+	config->daemon.control = settings_text(settings, "lmtp", "control");
 	config->idle_timeout = (unsigned)settings_number(settings, "lmtp", "idle_timeout");
 	config->lmtp = (struct lmtp_settings){
 		.hostname = config->hostname,
@@ -188,17 +189,17 @@ static int load_values(struct config *config, struct error *error)
 		.recipient_limit = (size_t)settings_number(settings, "lmtp", "recipient_limit"),
 	};
 	config->path = settings_text(settings, "maildir", "path");
-	config->user = settings_text(settings, "maildir", "user");
-	config->group = settings_text(settings, "maildir", "group");
+	config->daemon.user = settings_text(settings, "maildir", "user");
+	config->daemon.group = settings_text(settings, "maildir", "group");
 	config->writers = (unsigned)settings_number(settings, "maildir", "writers");
-	if (config->listen == NULL ||
+	if (config->daemon.specs == NULL ||
 	    split_home(config, settings_text(settings, "maildir", "home")) != 0) {
 		return error_set(error, "out of memory");
 	}
-	if (config->n_listen == 0) {
+	if (config->daemon.n_specs == 0) {
 		return error_set(error, "lmtp.listen is empty: no socket to serve");
 	}
-	if (config->user[0] == '\0' || config->group[0] == '\0') {
+	if (config->daemon.user[0] == '\0' || config->daemon.group[0] == '\0') {
 		return error_set(
 		    error, "maildir.user and maildir.group must name who owns the mail");
 	}
@@ -245,7 +246,7 @@ int config_load(struct config *config, const char *file, struct error *error)
 void config_free(struct config *config)
 {
 	mysql_settings_free(&config->mysql);
-	free(config->listen);
+	free((void *)(uintptr_t)config->daemon.specs);
 	free(config->base);
 	settings_free(config->settings);
 	*config = (struct config){ .settings = NULL };
@@ -297,4 +298,35 @@ int config_mailbox_path(
 		       put(path_r, n_path, &at, config->path, strlen(config->path));
 	}
 	return fits ? 0 : -1;
+}
+
+void *lmtpd_load(const char *file, struct error *error)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	if (config == NULL) {
+		error_set(error, "out of memory");
+	} else if (config_load(config, file, error) != 0) {
+		free(config);
+		config = NULL;
+	} else {
+		config->lmtp.hostname = config->hostname;
+		maildir_root_init(&config->root, config->base, config->hostname);
+	}
+	return config;
+}
+
+void lmtpd_unload(void *data)
+{
+	struct config *config = data;
+
+	config_free(config);
+	free(config);
+}
+
+const struct daemon_settings *lmtpd_settings(const void *data)
+{
+	const struct config *config = data;
+
+	return &config->daemon;
 }

@@ -6,7 +6,9 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "maildir/maildir.h"
 #include "protocol/lmtp.h"
+#include "runtime/daemon.h"
 #include "runtime/mysql_settings.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
@@ -16,17 +18,14 @@ struct config {
 	char hostname[256];
 	struct lmtp_settings lmtp;
 
-	const char **listen;
-	size_t n_listen;
-	mode_t socket_mode;
-	const char *socket_user, *socket_group, *control;
+	struct daemon_settings daemon;
 	unsigned idle_timeout; /* seconds */
 
 	char *base;            /* of maildir.home: its directories before the first placeholder */
 	const char *home_rest; /* of maildir.home: the rest, with placeholders */
 	const char *path;      /* below home */
-	const char *user, *group;
 	unsigned writers;
+	struct maildir_root root;
 
 	struct mysql_settings mysql;
 	struct directory_settings directory; /* the same for the directory, with the queries */
@@ -35,6 +34,16 @@ struct config {
 /* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
 int config_load(struct config *config, const char *file, struct error *error);
 void config_free(struct config *config);
+
+static inline const struct config *config_of(const struct service *service)
+{
+	return service->config;
+}
+
+/* For the daemon's table. */
+void *lmtpd_load(const char *file, struct error *error);
+void lmtpd_unload(void *config);
+const struct daemon_settings *lmtpd_settings(const void *config);
 
 /* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
 int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error);

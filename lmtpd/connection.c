@@ -406,7 +406,7 @@ static uint64_t silence_max(const struct connection *connection)
 {
 	return connection->lmtp.is_shutting_down && !lmtp_is_in_transaction(&connection->lmtp)
 		   ? LAST_SILENCE
-		   : (uint64_t)connection->service->config.idle_timeout * 1000;
+		   : (uint64_t)config_of(connection->service)->idle_timeout * 1000;
 }
 
 /* The timer is not moved with each byte; it looks at the last sign of life when it fires. */
@@ -442,7 +442,7 @@ static struct connection *new_connection(struct server *server)
 		return NULL;
 	}
 	connection->server = server;
-	connection->service = service_ref(server->service);
+	connection->service = service_ref(server->daemon.service);
 	connection->active = uv_now(&server->daemon.loop);
 	connection->callbacks = (struct lmtp_callbacks){
 		.context = connection,
@@ -450,7 +450,7 @@ static struct connection *new_connection(struct server *server)
 	};
 	snprintf(connection->id, sizeof(connection->id), "%s%x", server->id_prefix,
 	    ++server->n_sessions);
-	lmtp_init(&connection->lmtp, &connection->service->config.lmtp, &connection->callbacks,
+	lmtp_init(&connection->lmtp, &config_of(connection->service)->lmtp, &connection->callbacks,
 	    connection->id);
 	connection->stream = (struct stream){
 		.owner = connection,
@@ -463,7 +463,7 @@ static struct connection *new_connection(struct server *server)
 	uv_timer_init(&server->daemon.loop, &connection->timer);
 	connection->timer.data = connection;
 	uv_timer_start(&connection->timer, on_timer,
-	    (uint64_t)connection->service->config.idle_timeout * 1000, 0);
+	    (uint64_t)config_of(connection->service)->idle_timeout * 1000, 0);
 	LIST_INSERT_HEAD(&server->connections, connection, entry);
 	daemon_opened(&server->daemon);
 	return connection;

@@ -40,7 +40,7 @@ static int add_path(struct delivery *delivery, const struct address *row)
 	char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 
 	/* A path that is too long is no target; delivery_outcome() says so to its recipient. */
-	if (config_mailbox_path(&delivery->service->config, row, path, sizeof(path)) != 0) {
+	if (config_mailbox_path(config_of(delivery->service), row, path, sizeof(path)) != 0) {
 		return 0;
 	}
 	delivery->paths[delivery->n_targets] = strdup(path);
@@ -105,7 +105,7 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 	struct header header = {
 		.sender = envelope->sender,
 		.lhlo = envelope->client,
-		.hostname = delivery->service->config.hostname,
+		.hostname = config_of(delivery->service)->hostname,
 		.id = envelope->id,
 		.time = time(NULL),
 	};
@@ -158,8 +158,8 @@ static void run_write(struct work *work, void *context)
 	if (!delivery->is_open) {
 		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
 		    delivery->n - delivery->n_header);
-		maildir_open(&delivery->maildir, &delivery->service->root, delivery->targets,
-		    delivery->n_targets);
+		maildir_open(&delivery->maildir, &config_of(delivery->service)->root,
+		    delivery->targets, delivery->n_targets);
 		delivery->is_open = true;
 	}
 	/* An error stands in the targets' results; the rest of the message is taken and dropped. */
@@ -209,7 +209,7 @@ void delivery_write(
 	if (is_last) {
 		delivery->ended = uv_hrtime();
 	}
-	lane_submit(&delivery->service->lanes.lanes[SERVICE_WRITERS], &delivery->work);
+	lane_submit(&delivery->service->lanes[SERVICE_WORKERS], &delivery->work);
 }
 
 static void run_abandon(struct work *work, void *context)
@@ -232,7 +232,7 @@ void delivery_abandon(struct delivery *delivery)
 	}
 	delivery->work.run = run_abandon;
 	delivery->work.done = done_abandon;
-	lane_submit(&delivery->service->lanes.lanes[SERVICE_WRITERS], &delivery->work);
+	lane_submit(&delivery->service->lanes[SERVICE_WORKERS], &delivery->work);
 }
 
 static enum reply reply_to(int result)
@@ -252,15 +252,15 @@ enum reply delivery_outcome(
     const struct delivery *delivery, const struct recipient *recipient, char *reason_r, size_t n)
 {
 	const struct resolution *resolution = &recipient->resolution;
-	const char *base = delivery->service->config.base;
+	const char *base = config_of(delivery->service)->base;
 
 	reason_r[0] = '\0';
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
 		char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 		const struct maildir_target *target;
 
-		if (config_mailbox_path(&delivery->service->config, &resolution->mailboxes[i], path,
-			sizeof(path)) != 0) {
+		if (config_mailbox_path(config_of(delivery->service), &resolution->mailboxes[i],
+			path, sizeof(path)) != 0) {
 			snprintf(reason_r, n, "the path of %s is too long",
 			    resolution->mailboxes[i].text);
 			return REPLY_NOT_WRITTEN;

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "lmtpd/service.h"
+#include "lmtpd/config.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "maildir/maildir.h"

@@ -127,9 +127,9 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
-	if (geteuid() == 0 &&
-	    (privilege_find(run.config.user, run.config.group, &uid, &gid, &error) != 0 ||
-		privilege_become(uid, gid, &error) != 0)) {
+	if (geteuid() == 0 && (privilege_find(run.config.daemon.user, run.config.daemon.group, &uid,
+				   &gid, &error) != 0 ||
+				  privilege_become(uid, gid, &error) != 0)) {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
 		config_free(&run.config);
 		return EX_CONFIG;

@@ -91,7 +91,7 @@ enum reply lookup_resolve(struct directory *directory, const struct config *conf
  * stays bounded however many sessions there are. */
 static bool is_late(const struct lookup *lookup)
 {
-	uint64_t patience = (uint64_t)lookup->service->config.directory.timeout * 1000000000u;
+	uint64_t patience = (uint64_t)config_of(lookup->service)->directory.timeout * 1000000000u;
 
 	return uv_hrtime() - lookup->submitted > patience;
 }
@@ -113,7 +113,7 @@ static void run_lookup(struct work *work, void *context)
 		return;
 	}
 	lookup->is_asked = true;
-	lookup->reply = lookup_resolve(directory, &lookup->service->config, &lookup->address,
+	lookup->reply = lookup_resolve(directory, config_of(lookup->service), &lookup->address,
 	    &lookup->mailbox, NULL, NULL, &lookup->resolution);
 }
 
@@ -219,7 +219,7 @@ struct lookup *lookup_start(struct service *service, struct recipient *recipient
 		.owner = owner,
 		.recipient = recipient,
 	};
-	lane_submit(&service->lanes.lanes[SERVICE_LOOKUPS], &lookup->work);
+	lane_submit(&service->lanes[SERVICE_LOOKUPS], &lookup->work);
 	return lookup;
 }
 

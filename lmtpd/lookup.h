@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lmtpd/service.h"
+#include "lmtpd/config.h"
 #include "mail/envelope.h"
 #include "protocol/reply.h"
 

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * The LMTP daemon: its service, its sessions, and how both are renewed and ended. */
+ * The mail daemon: a table for runtime/program.h, and what it has of its own: its sessions, and what it
+ * counts. Loop's thread. */
 #pragma once
 
 #include <sys/queue.h>
 
-#include "lmtpd/service.h"
+#include "lmtpd/config.h"
 #include "lmtpd/status.h"
-#include "status/control.h"
 #include "runtime/daemon.h"
+#include "status/control.h"
 
 struct connection;
 LIST_HEAD(connections, connection);
 
 struct server {
-	struct daemon daemon; /* first: its callbacks get back to the server */
-	const char *config_file;
-	struct service *service;
+	struct daemon daemon; /* first: its program's functions get back to the server */
 	struct connections connections;
 	struct status status;
 	struct control control;
@@ -23,6 +22,4 @@ struct server {
 	char id_prefix[40];
 };
 
-/* Serves until SIGTERM or SIGINT, or one session on stdin and stdout if daemon_listen() was not
- * called. Takes over config. Returns an exit code of sysexits. */
-int server_run(struct server *server, const char *config_file, struct config *config);
+extern const struct program lmtpd_program;

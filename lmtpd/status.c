@@ -144,7 +144,7 @@ void status_write(void *owner, struct document *document)
 {
 	struct server *server = owner;
 	const struct status *status = &server->status;
-	struct lane *lanes = server->service->lanes.lanes;
+	struct lane *lanes = server->daemon.service->lanes;
 
 	vitals_write_process(&status->vitals, document, "lmtpd", &server->daemon);
 	vitals_write_connections(document, &server->daemon, server->n_sessions);
@@ -159,7 +159,7 @@ void status_write(void *owner, struct document *document)
 	document_group(document, "commits");
 	document_histogram(document, "commit_duration_seconds",
 	    "How long the disk took to make one message durable.", &status->commits);
-	vitals_write_lane(document, &lanes[SERVICE_WRITERS], "writer");
+	vitals_write_lane(document, &lanes[SERVICE_WORKERS], "writer");
 	vitals_write_database(&status->vitals, document);
 	vitals_write_problems(document);
 }

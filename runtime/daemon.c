@@ -4,22 +4,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/listener.h"
 #include "runtime/log.h"
 #include "runtime/privilege.h"
+#include "runtime/reload.h"
 #include "runtime/systemd.h"
 
 enum {
-	RETRY_MS = 1000
+	RETRY_MS = 1000,
+	/* From SIGTERM on nobody waits longer for the database, */
+	LAST_PATIENCE_MS = 1000,
+	/* and from the last connection's end on nothing waits longer for what hangs. */
+	LAST_MS = 500,
+	RESERVED = 64, /* descriptors that are neither connections nor the lanes' */
 };
 
 static void on_retry(uv_timer_t *timer);
@@ -43,11 +51,11 @@ static void forget_sockets(struct daemon *daemon)
 	}
 }
 
-int daemon_listen(struct daemon *daemon, const struct daemon_sockets *sockets, struct error *error)
+int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, struct error *error)
 {
-	struct listener_settings settings = { .mode = sockets->mode };
+	struct listener_settings settings = { .mode = from->mode };
 	int n_passed = systemd_listen_fds();
-	size_t n = n_passed > 0 ? (size_t)n_passed : sockets->n_specs;
+	size_t n = n_passed > 0 ? (size_t)n_passed : from->n_specs;
 
 	if (n == 0 || n > DAEMON_LISTENERS_MAX) {
 		return error_set(
@@ -57,22 +65,36 @@ int daemon_listen(struct daemon *daemon, const struct daemon_sockets *sockets, s
 		take_sockets(daemon, n);
 		return 0;
 	}
-	if (privilege_find(sockets->user, sockets->group, &settings.uid, &settings.gid, error) !=
-	    0) {
+	if (privilege_find(
+		from->socket_user, from->socket_group, &settings.uid, &settings.gid, error) != 0) {
 		return error_prefix(error, "socket_user and socket_group: ");
 	}
 	for (size_t i = 0; i < n; i++) {
-		int fd = listener_open(sockets->specs[i], &settings, error);
+		int fd = listener_open(from->specs[i], &settings, error);
 
 		if (fd < 0) {
 			forget_sockets(daemon);
 			return -1;
 		}
 		daemon->listeners[i].fd = fd;
-		daemon->listeners[i].spec = strdup(sockets->specs[i]);
+		daemon->listeners[i].spec = strdup(from->specs[i]);
 		daemon->n_listeners++;
 	}
 	return 0;
+}
+
+bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon_settings *b)
+{
+	bool is_changed = a->n_specs != b->n_specs || a->mode != b->mode ||
+			  strcmp(a->socket_user, b->socket_user) != 0 ||
+			  strcmp(a->socket_group, b->socket_group) != 0 ||
+			  strcmp(a->control, b->control) != 0 || strcmp(a->user, b->user) != 0 ||
+			  strcmp(a->group, b->group) != 0;
+
+	for (size_t i = 0; i < a->n_specs && !is_changed; i++) {
+		is_changed = strcmp(a->specs[i], b->specs[i]) != 0;
+	}
+	return is_changed;
 }
 
 static void on_paused(uv_handle_t *handle)
@@ -105,7 +127,7 @@ static void on_connection(uv_stream_t *stream, int status)
 	}
 	/* Not accepted, it keeps libuv from taking more off the backlog: clients wait there. */
 	listener->has_waiting = daemon->n_connections >= daemon->connections_max ||
-				!daemon->callbacks->accept(daemon, stream);
+				!daemon->program->accept(daemon, stream);
 	if (listener->has_waiting && daemon->n_connections == 0) {
 		pause_listener(listener, "out of memory"); /* no end of another one will come */
 	}
@@ -156,6 +178,21 @@ static void close_handle(uv_handle_t *handle)
 	}
 }
 
+/* What still hangs now is a thread within a library or the kernel; only a message that is being written is
+ * waited for. */
+static void on_last(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+	struct service *service;
+
+	LIST_FOREACH (service, &daemon->services, entry) {
+		if (service_is_needed(service)) {
+			return;
+		}
+	}
+	uv_stop(&daemon->loop);
+}
+
 /* Lets go of all that keeps the loop alive. */
 static void end(struct daemon *daemon)
 {
@@ -170,9 +207,12 @@ static void end(struct daemon *daemon)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	close_handle((uv_handle_t *)&daemon->drain);
 	close_handle((uv_handle_t *)&daemon->watchdog);
-	daemon->callbacks->ended(daemon);
+	daemon->program->end(daemon);
+	service_unref(daemon->service);
+	daemon->service = NULL;
+	uv_timer_start(&daemon->drain, on_last, LAST_MS, LAST_MS);
+	uv_unref((uv_handle_t *)&daemon->drain);
 }
 
 void daemon_opened(struct daemon *daemon)
@@ -199,11 +239,13 @@ static void on_drained(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
 
-	daemon->callbacks->drained(daemon);
+	daemon->program->drop(daemon);
 }
 
 void daemon_stop(struct daemon *daemon)
 {
+	struct service *service;
+
 	if (daemon->is_stopping || daemon->has_ended) {
 		return;
 	}
@@ -221,7 +263,10 @@ void daemon_stop(struct daemon *daemon)
 		return;
 	}
 	uv_timer_start(&daemon->drain, on_drained, (uint64_t)DAEMON_DRAIN_SECONDS * 1000, 0);
-	daemon->callbacks->stop(daemon);
+	LIST_FOREACH (service, &daemon->services, entry) {
+		service_hurry(service, LAST_PATIENCE_MS);
+	}
+	daemon->program->stop(daemon);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)
@@ -242,7 +287,7 @@ static void on_hangup(uv_signal_t *signal, int number)
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	systemd_notify(state);
-	daemon->callbacks->reload(daemon);
+	reload_start(daemon);
 }
 
 void daemon_reloaded(void)
@@ -250,14 +295,21 @@ void daemon_reloaded(void)
 	systemd_notify("READY=1");
 }
 
-static void set_limits(struct daemon *daemon, size_t n_reserved)
+/* As many connections are allowed as there are descriptors, less those that the lanes may need. */
+static void set_limits(struct daemon *daemon)
 {
 	enum {
 		LEAST = 16,
 		MOST = 100000
 	};
+	size_t n_reserved = RESERVED;
 	struct rlimit limit;
 
+	for (size_t i = 0; i < SERVICE_LANES; i++) {
+		const struct lane_settings *settings = &daemon->service->lanes[i].settings;
+
+		n_reserved += (size_t)settings->n_threads * settings->n_descriptors;
+	}
 	daemon->connections_max = LEAST;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
 		return;
@@ -281,11 +333,10 @@ static void init_signal(
 	uv_unref((uv_handle_t *)signal);
 }
 
-void daemon_init(struct daemon *daemon, const struct daemon_callbacks *callbacks, size_t n_reserved)
+static void init_daemon(struct daemon *daemon)
 {
-	daemon->callbacks = callbacks;
 	uv_loop_init(&daemon->loop);
-	set_limits(daemon, n_reserved);
+	LIST_INIT(&daemon->services);
 	init_signal(daemon, &daemon->terminate, on_stop_signal, SIGTERM);
 	init_signal(daemon, &daemon->interrupt, on_stop_signal, SIGINT);
 	init_signal(daemon, &daemon->hangup, on_hangup, SIGHUP);
@@ -293,6 +344,20 @@ void daemon_init(struct daemon *daemon, const struct daemon_callbacks *callbacks
 	daemon->drain.data = daemon;
 	uv_timer_init(&daemon->loop, &daemon->watchdog);
 	uv_unref((uv_handle_t *)&daemon->watchdog);
+}
+
+static void hold_signal(int how, int number)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	pthread_sigmask(how, &set, NULL);
+}
+
+void daemon_hold_reload(void)
+{
+	hold_signal(SIG_BLOCK, SIGHUP);
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -312,7 +377,8 @@ static void start_watchdog(struct daemon *daemon)
 	}
 }
 
-int daemon_start(struct daemon *daemon, struct error *error)
+/* Accepts from now on, and tells systemd. */
+static int start_listening(struct daemon *daemon, struct error *error)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
 		struct daemon_listener *listener = &daemon->listeners[i];
@@ -323,10 +389,9 @@ int daemon_start(struct daemon *daemon, struct error *error)
 		listener->retry.data = listener;
 		result = open_listener(listener);
 		if (result != 0) {
-			error_set(error, "cannot listen on descriptor %d: %s", listener->fd,
-			    uv_strerror(result));
 			daemon->n_listeners = i + 1; /* those that daemon_stop() must close */
-			return -1;
+			return error_set(error, "cannot listen on descriptor %d: %s", listener->fd,
+			    uv_strerror(result));
 		}
 	}
 	systemd_notify("READY=1");
@@ -334,8 +399,45 @@ int daemon_start(struct daemon *daemon, struct error *error)
 	return 0;
 }
 
-void daemon_run(struct daemon *daemon)
+static int begin(struct daemon *daemon)
 {
+	struct error error;
+
+	if (daemon->n_listeners > 0 && start_listening(daemon, &error) != 0) {
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
+		return -1;
+	}
+	return daemon->program->begin(daemon);
+}
+
+int daemon_serve(
+    struct daemon *daemon, const struct program *program, const char *config_file, void *config)
+{
+	struct error error;
+	int result;
+
+	daemon->program = program;
+	daemon->config_file = config_file;
+	init_daemon(daemon);
+	daemon->service = service_new(daemon, config, &error);
+	if (daemon->service == NULL) {
+		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
+		return EX_OSERR;
+	}
+	set_limits(daemon);
+	result = begin(daemon) == 0 ? EX_OK : EX_OSERR;
+	if (result == EX_OK) {
+		reload_first(daemon);
+	} else if (daemon->n_connections == 0) {
+		daemon_stop(daemon);
+	}
+	hold_signal(SIG_UNBLOCK, SIGHUP);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&daemon->loop);
+	close_handle((uv_handle_t *)&daemon->drain);
+	uv_run(&daemon->loop, UV_RUN_NOWAIT);
+	if (uv_loop_close(&daemon->loop) != 0) {
+		/* A thread hangs within a library that exit(3) would tidy up. */
+		_exit(result);
+	}
+	return result;
 }

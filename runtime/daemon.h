@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What every daemon here has: a loop, listening sockets, a limit on connections, signals, and an
- * orderly end. The daemon itself says what a connection is. Loop's thread. */
+ * A running daemon: its loop, its listening sockets, a limit on connections, signals, and an orderly end.
+ * Its program says what a connection is. Loop's thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,24 +9,13 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "runtime/program.h"
+#include "runtime/service.h"
 
 enum {
 	DAEMON_LISTENERS_MAX = 16,
 	DAEMON_READ_SIZE = 65536,
 	DAEMON_DRAIN_SECONDS = 30,
-};
-
-struct daemon;
-
-struct daemon_callbacks {
-	/* A client waits: uv_accept() it and call daemon_opened(). Returns false when that cannot be
-	 * now; the client then waits until another connection ends. */
-	bool (*accept)(struct daemon *daemon, uv_stream_t *listener);
-	void (*stop)(struct daemon *daemon);    /* SIGTERM, SIGINT: end what can be ended now */
-	void (*drained)(struct daemon *daemon); /* after DAEMON_DRAIN_SECONDS: end the rest */
-	void (*reload)(struct daemon *daemon);  /* SIGHUP */
-	void (*ended)(
-	    struct daemon *daemon); /* the last connection is gone: let go of everything */
 };
 
 struct daemon_listener {
@@ -44,7 +33,11 @@ struct daemon_listener {
 };
 
 struct daemon {
-	const struct daemon_callbacks *callbacks;
+	const struct program *program;
+	const char *config_file;
+	struct service *service;  /* in force: new clients get it; NULL at the end */
+	struct services services; /* all that are not closed */
+	unsigned n_reloads;       /* that were tried */
 	uv_loop_t loop;
 	struct daemon_listener listeners[DAEMON_LISTENERS_MAX];
 	size_t n_listeners; /* none: one session on stdin and stdout */
@@ -55,27 +48,28 @@ struct daemon {
 	char read_buffer[DAEMON_READ_SIZE]; /* of whichever connection reads now */
 };
 
-struct daemon_sockets {
+/* The keys that every daemon has. */
+struct daemon_settings {
 	const char *const *specs; /* see listener.h */
 	size_t n_specs;
 	mode_t mode;
-	const char *user, *group;
+	const char *socket_user, *socket_group, *control, *user, *group;
 };
+
+/* Do two configurations differ in what is settled before root is given up? */
+bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon_settings *b);
 
 /* Binds the sockets, or takes what systemd hands over. As root, before giving it up.
  * Returns 0, or -1 with a message in error. */
-int daemon_listen(struct daemon *daemon, const struct daemon_sockets *sockets, struct error *error);
+int daemon_listen(
+    struct daemon *daemon, const struct daemon_settings *settings, struct error *error);
 
-/* Starts the loop, accepting nothing yet. As many connections are allowed as there are descriptors,
- * less n_reserved. */
-void daemon_init(
-    struct daemon *daemon, const struct daemon_callbacks *callbacks, size_t n_reserved);
+/* SIGHUP is held back until the loop takes it. */
+void daemon_hold_reload(void);
 
-/* Accepts from now on and tells systemd. Returns 0, or -1 with a message in error. */
-int daemon_start(struct daemon *daemon, struct error *error);
-
-/* Runs until the end. */
-void daemon_run(struct daemon *daemon);
+/* Serves until the end. Takes over config. Returns an exit code of sysexits. */
+int daemon_serve(
+    struct daemon *daemon, const struct program *program, const char *config_file, void *config);
 
 /* As SIGTERM does. */
 void daemon_stop(struct daemon *daemon);
@@ -84,5 +78,5 @@ void daemon_stop(struct daemon *daemon);
 void daemon_opened(struct daemon *daemon);
 void daemon_closed(struct daemon *daemon);
 
-/* A reload that callbacks->reload() began is over, well or not. */
+/* A reload is over, well or not. */
 void daemon_reloaded(void);

@@ -104,7 +104,44 @@ static void *run_thread(void *data)
 	if (lane->settings.stop != NULL) {
 		lane->settings.stop(context);
 	}
+	pthread_mutex_lock(&lane->mutex);
+	lane->n_ended++;
+	/* With the mutex, since the last one's word closes the handle. */
+	uv_async_send(&lane->wake);
+	pthread_mutex_unlock(&lane->mutex);
 	return NULL;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct lane *lane = handle->data;
+
+	if (--lane->n_handles > 0) {
+		return;
+	}
+	pthread_mutex_destroy(&lane->mutex);
+	free(lane->threads);
+	lane->on_closed(lane);
+}
+
+/* All threads have said that they end: joining them takes no time. */
+static void join_threads(struct lane *lane)
+{
+	for (unsigned i = 0; i < lane->n_started; i++) {
+		pthread_join(lane->threads[i].id, NULL);
+		pthread_cond_destroy(&lane->threads[i].wake);
+	}
+	uv_close((uv_handle_t *)&lane->wake, on_handle_closed);
+	uv_close((uv_handle_t *)&lane->turn, on_handle_closed);
+	uv_close((uv_handle_t *)&lane->timer, on_handle_closed);
+}
+
+static void stop_awaiting(struct lane *lane, struct work *work)
+{
+	if (work->is_awaited) {
+		TAILQ_REMOVE(&lane->awaited, work, awaited);
+		work->is_awaited = false;
+	}
 }
 
 static void on_wake(uv_async_t *wake)
@@ -112,13 +149,37 @@ static void on_wake(uv_async_t *wake)
 	struct lane *lane = wake->data;
 	struct work_queue finished = STAILQ_HEAD_INITIALIZER(finished);
 	struct work *work;
+	bool is_over;
 
 	pthread_mutex_lock(&lane->mutex);
 	STAILQ_CONCAT(&finished, &lane->finished);
+	is_over = lane->is_closing && lane->n_ended == lane->n_started;
 	pthread_mutex_unlock(&lane->mutex);
 	while ((work = STAILQ_FIRST(&finished)) != NULL) {
 		STAILQ_REMOVE_HEAD(&finished, next);
+		lane->n_out--;
+		stop_awaiting(lane, work);
 		work->done(work);
+	}
+	if (is_over && !uv_is_closing((uv_handle_t *)wake)) {
+		join_threads(lane);
+	}
+}
+
+/* Tells those that are late, and comes again for the next. */
+static void on_timer(uv_timer_t *timer)
+{
+	struct lane *lane = timer->data;
+	uint64_t now = uv_now(timer->loop);
+	struct work *work;
+
+	while ((work = TAILQ_FIRST(&lane->awaited)) != NULL &&
+	       now - work->submitted >= lane->patience) {
+		stop_awaiting(lane, work);
+		work->late(work);
+	}
+	if (work != NULL) {
+		uv_timer_start(timer, on_timer, lane->patience - (now - work->submitted), 0);
 	}
 }
 
@@ -148,23 +209,6 @@ static void on_turn(uv_prepare_t *turn)
 	pthread_mutex_unlock(&lane->mutex);
 }
 
-static void join_threads(struct lane *lane)
-{
-	struct lane_thread *thread;
-
-	pthread_mutex_lock(&lane->mutex);
-	lane->is_closing = true;
-	while ((thread = take_idle(lane)) != NULL) {
-		pthread_cond_signal(&thread->wake);
-	}
-	pthread_mutex_unlock(&lane->mutex);
-	for (unsigned i = 0; i < lane->n_started; i++) {
-		pthread_join(lane->threads[i].id, NULL);
-		pthread_cond_destroy(&lane->threads[i].wake);
-	}
-	lane->n_started = 0;
-}
-
 /* Signals belong to the loop's thread: workers block them all. */
 static int start_threads(struct lane *lane)
 {
@@ -192,24 +236,17 @@ static int start_threads(struct lane *lane)
 	return -error;
 }
 
-static void on_handle_closed(uv_handle_t *handle)
-{
-	struct lane *lane = handle->data;
-
-	if (--lane->n_handles > 0) {
-		return;
-	}
-	pthread_mutex_destroy(&lane->mutex);
-	free(lane->threads);
-	lane->on_closed(lane);
-}
-
 int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *settings,
     void (*on_closed)(struct lane *lane))
 {
 	int result;
 
-	*lane = (struct lane){ .settings = *settings, .on_closed = on_closed };
+	*lane = (struct lane){
+		.settings = *settings,
+		.patience = settings->patience,
+		.on_closed = on_closed,
+	};
+	TAILQ_INIT(&lane->awaited);
 	STAILQ_INIT(&lane->waiting);
 	STAILQ_INIT(&lane->finished);
 	pthread_mutex_init(&lane->mutex, NULL);
@@ -220,9 +257,12 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 	assert(result == 0); /* the loop has had its eventfd since it began */
 	uv_prepare_init(loop, &lane->turn);
 	lane->turn.data = lane;
-	lane->n_handles = 2;
 	uv_prepare_start(&lane->turn, on_turn);
 	uv_unref((uv_handle_t *)&lane->turn);
+	uv_timer_init(loop, &lane->timer);
+	lane->timer.data = lane;
+	uv_unref((uv_handle_t *)&lane->timer);
+	lane->n_handles = 3;
 	result = lane->threads == NULL ? -ENOMEM : start_threads(lane);
 	if (result < 0) {
 		lane_close(lane);
@@ -232,11 +272,28 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 
 void lane_submit(struct lane *lane, struct work *work)
 {
+	lane->n_out++;
+	work->is_awaited = work->late != NULL && lane->patience > 0;
+	if (work->is_awaited) {
+		work->submitted = uv_now(lane->timer.loop);
+		TAILQ_INSERT_TAIL(&lane->awaited, work, awaited);
+		if (!uv_is_active((uv_handle_t *)&lane->timer)) {
+			uv_timer_start(&lane->timer, on_timer, lane->patience, 0);
+		}
+	}
 	pthread_mutex_lock(&lane->mutex);
 	STAILQ_INSERT_TAIL(&lane->waiting, work, next);
 	lane->n_waiting++;
 	pthread_mutex_unlock(&lane->mutex);
 	lane->has_submitted = true;
+}
+
+void lane_hurry(struct lane *lane, unsigned patience)
+{
+	if (lane->patience == 0 || patience < lane->patience) {
+		lane->patience = patience;
+		on_timer(&lane->timer);
+	}
 }
 
 void lane_get_load(struct lane *lane, struct lane_load *load_r)
@@ -250,8 +307,14 @@ void lane_get_load(struct lane *lane, struct lane_load *load_r)
 
 void lane_close(struct lane *lane)
 {
-	assert(STAILQ_EMPTY(&lane->waiting));
-	join_threads(lane);
-	uv_close((uv_handle_t *)&lane->wake, on_handle_closed);
-	uv_close((uv_handle_t *)&lane->turn, on_handle_closed);
+	struct lane_thread *thread;
+
+	assert(lane->n_out == 0);
+	pthread_mutex_lock(&lane->mutex);
+	lane->is_closing = true;
+	while ((thread = take_idle(lane)) != NULL) {
+		pthread_cond_signal(&thread->wake);
+	}
+	uv_async_send(&lane->wake); /* there may be no thread to say it */
+	pthread_mutex_unlock(&lane->mutex);
 }

@@ -5,7 +5,10 @@
  * on it on one of the lane's threads and touches nothing else; done() gets it back on the loop.
  *
  * Threads are woken at the end of the loop's turn, so that what came together can go together: see
- * run_together. */
+ * run_together.
+ *
+ * A library that blocks cannot be called back, but nobody need wait for it: work that has not come back
+ * within the lane's patience is told to be late, and its owner answers without it. */
 #pragma once
 
 #include <pthread.h>
@@ -16,13 +19,25 @@
 struct work {
 	void (*run)(struct work *work, void *context); /* on a thread of the lane */
 	void (*done)(struct work *work);               /* on the loop; may free or reuse it */
+	/* On the loop, once at most: it takes longer than the lane's patience. The work is still the
+	 * lane's, and done() is still due. NULL: it may take its time. */
+	void (*late)(struct work *work);
+
+	/* the lane's */
 	STAILQ_ENTRY(work) next;
+	TAILQ_ENTRY(work) awaited;
+	bool is_awaited;
+	uint64_t submitted; /* uv_now() */
 };
 STAILQ_HEAD(work_queue, work);
 
 struct lane_settings {
 	const char *name; /* of its threads, 15 characters at most */
 	unsigned n_threads;
+	unsigned n_descriptors; /* that a thread may have open */
+	unsigned patience;      /* milliseconds; 0: without end */
+	/* The process may end without what still hangs here: nothing of it is promised to anybody. */
+	bool is_dispensable;
 	/* Run by a thread on all the work it takes at once, up to n_together, instead of each one's
 	 * run(). NULL: one by one. */
 	void (*run_together)(struct work_queue *queue, void *context);
@@ -54,11 +69,17 @@ struct lane {
 	unsigned n_called; /* threads that were woken and have not come yet */
 	bool is_closing;
 	struct lane_thread *threads;
-	unsigned n_started;
-	bool has_submitted; /* in this turn of the loop: its thread only */
+	unsigned n_started, n_ended; /* threads */
+
+	/* the loop's */
+	bool has_submitted;         /* in this turn */
+	unsigned n_out;             /* works that are not done */
+	TAILQ_HEAD(, work) awaited; /* those that can be late, the oldest first */
+	unsigned patience;
 	unsigned n_handles;
 	uv_async_t wake;
 	uv_prepare_t turn; /* its end */
+	uv_timer_t timer;  /* of the oldest */
 	void (*on_closed)(struct lane *lane);
 	void *owner; /* the submitter's */
 };
@@ -79,6 +100,9 @@ struct lane_load {
 /* From the loop's thread. */
 void lane_get_load(struct lane *lane, struct lane_load *load_r);
 
-/* Ends the threads; no work may be out. on_closed() is called on the loop when the lane's memory
- * may be reused. */
+/* From now on work is late after so many milliseconds, if that is less than before. */
+void lane_hurry(struct lane *lane, unsigned patience);
+
+/* Ends the threads; no work may be out. Does not wait for them: on_closed() is called on the loop when
+ * all have ended and the lane's memory may be reused. */
 void lane_close(struct lane *lane);

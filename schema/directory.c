@@ -34,13 +34,21 @@ static const struct {
 	[DIRECTORY_DOMAINS] = { "domains_query", 1, 1, false },
 };
 
-int directory_library_init(void)
+int directory_library_init(struct error *error)
 {
-	return mysql_library_init(0, NULL, NULL) == 0 ? 0 : -1;
+	return mysql_library_init(0, NULL, NULL) == 0
+		   ? 0
+		   : error_set(error, "the MySQL client library cannot be initialised");
 }
 
-void directory_thread_end(void)
+void *directory_thread_begin(void *settings)
 {
+	return directory_new(settings);
+}
+
+void directory_thread_end(void *directory)
+{
+	directory_free(directory);
 	mysql_thread_end();
 }
 
@@ -287,6 +295,14 @@ int directory_connect(struct directory *directory)
 			break;
 		}
 	}
+	return result;
+}
+
+int directory_try(void *directory, struct error *error)
+{
+	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
+
+	error_set(error, "%s", directory == NULL ? "out of memory" : directory_error(directory));
 	return result;
 }
 

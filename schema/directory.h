@@ -44,9 +44,13 @@ struct directory_settings {
 
 struct directory;
 
-/* Before the first directory, and by each thread that is done with its directories. */
-int directory_library_init(void);
-void directory_thread_end(void);
+/* Before the first directory. Returns 0, or -1 with a message in error. */
+int directory_library_init(struct error *error);
+
+/* For threads that have a directory of their own: @settings are a struct directory_settings; what the
+ * first returns (NULL when out of memory) is freed by the second, at the end of the thread. */
+void *directory_thread_begin(void *settings);
+void directory_thread_end(void *directory);
 
 /* Checks hosts and templates without connecting. Returns 0, or -1 with key and fault in error. */
 int directory_check_settings(const struct directory_settings *settings, struct error *error);
@@ -64,6 +68,9 @@ enum directory_outcome {
 /* Connects and prepares every query, in their order, if that is not done yet. Returns a directory_outcome or an
  * accident. */
 int directory_connect(struct directory *directory);
+
+/* The same for a directory that may be NULL for want of memory, and with the reason in error. */
+int directory_try(void *directory, struct error *error);
 
 /* Runs one query for a key (an address, "@domain" or a domain; %u, %n and %d are made of it) and
  * calls on_row for each row. Returns 0, what on_row returned when that was not 0, or an accident;

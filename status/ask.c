@@ -16,9 +16,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "status/control.h"
+
 enum {
 	ANSWER_MAX = 1 << 20,
 	PATIENCE = 10, /* seconds, to send, for each piece of the answer, and about that for all */
+	WATCH_SECONDS = 2, /* between two looks */
+	WATCH_SECONDS_MAX = 3600,
+};
+
+/* Whom to ask. */
+struct ask {
+	const char *program;
+	const char *config; /* the file with the path of the control socket */
+	char path[CONTROL_PATH_MAX + 1];
+	unsigned seconds; /* between two looks */
 };
 
 static volatile sig_atomic_t has_to_end;
@@ -28,22 +40,20 @@ static void on_signal(int number)
 	has_to_end = 1;
 }
 
-unsigned ask_take_seconds(const char *text, int argc, char **argv)
+/* The seconds of --watch; 0 if the text is no number of them. */
+static unsigned parse_seconds(const char *text)
 {
 	char *end;
 	unsigned long seconds;
 
-	if (text == NULL && optind < argc) {
-		text = argv[optind++];
-	}
 	if (text == NULL) {
-		return ASK_SECONDS;
+		return WATCH_SECONDS;
 	}
 	if (text[0] < '1' || text[0] > '9') {
 		return 0;
 	}
 	seconds = strtoul(text, &end, 10);
-	return *end != '\0' || seconds > ASK_SECONDS_MAX ? 0 : (unsigned)seconds;
+	return *end != '\0' || seconds > WATCH_SECONDS_MAX ? 0 : (unsigned)seconds;
 }
 
 static int connect_to(const char *path)
@@ -183,37 +193,42 @@ static int watch(const struct ask *ask, char *answer)
 	return result == EX_IOERR ? EX_IOERR : EX_OK;
 }
 
-int ask_show(struct ask *ask)
+int ask_run(const struct program_call *call)
 {
-	static const char *const requests[] = {
-		[DOCUMENT_TEXT] = "text\n",
-		[DOCUMENT_JSON] = "json\n",
-		[DOCUMENT_PROMETHEUS] = "prometheus\n",
-	};
+	struct ask ask = { .program = call->program->name, .config = call->config_file };
 	struct error error;
 	char *answer;
 	ssize_t n;
 	int result;
 
-	if (ask->load_path(ask->path, sizeof(ask->path), ask->config, &error) != 0) {
-		fprintf(stderr, "%s: %s\n", ask->program, error.text);
+	signal(SIGPIPE, SIG_DFL); /* of a pager that is left */
+	ask.seconds = parse_seconds(call->seconds);
+	if (ask.seconds == 0) {
+		return program_misused(call->program);
+	}
+	if (call->program->load_control(ask.path, sizeof(ask.path), ask.config, &error) != 0) {
+		fprintf(stderr, "%s: %s\n", ask.program, error.text);
 		return EX_CONFIG;
 	}
-	if (ask->path[0] == '\0') {
+	if (ask.path[0] == '\0') {
 		fprintf(stderr, "%s: %s has control = \"\": there is no socket to ask\n",
-		    ask->program, ask->config);
+		    ask.program, ask.config);
 		return EX_CONFIG;
 	}
 	answer = malloc(ANSWER_MAX);
 	if (answer == NULL) {
-		fprintf(stderr, "%s: out of memory\n", ask->program);
+		fprintf(stderr, "%s: out of memory\n", ask.program);
 		return EX_OSERR;
 	}
-	if (ask->seconds > 0) {
-		result = watch(ask, answer);
+	if ((call->forms & PROGRAM_WATCH) != 0) {
+		result = watch(&ask, answer);
 	} else {
-		n = ask_once(ask->path, requests[ask->form], answer);
-		result = n < 0 ? explain(ask, (int)n) : print(ask, answer, (size_t)n);
+		n = ask_once(ask.path,
+		    call->forms == PROGRAM_JSON         ? "json\n"
+		    : call->forms == PROGRAM_PROMETHEUS ? "prometheus\n"
+							: "text\n",
+		    answer);
+		result = n < 0 ? explain(&ask, (int)n) : print(&ask, answer, (size_t)n);
 	}
 	free(answer);
 	return result;

@@ -66,8 +66,8 @@ static void check_config(const struct config *config)
 {
 	fuzz_require(config->hostname[0] != '\0', "there is a name");
 	fuzz_require(
-	    config->n_listen > 0 && config->mysql.n_hosts > 0, "there is somebody to talk to");
-	fuzz_require(config->socket_mode <= 0777, "a mode is one");
+	    config->daemon.n_specs > 0 && config->mysql.n_hosts > 0, "there is somebody to talk to");
+	fuzz_require(config->daemon.mode <= 0777, "a mode is one");
 	fuzz_require(config->idle_timeout >= 1 && config->idle_timeout <= 86400 &&
 			 config->writers >= 1 && config->writers <= 512 &&
 			 config->lmtp.recipient_limit >= 1 &&
@@ -79,7 +79,7 @@ static void check_config(const struct config *config)
 	fuzz_require(
 	    config->base[0] == '/' && strpbrk(config->lmtp.recipient_delimiter, "@/ ") == NULL,
 	    "texts keep to their form");
-	fuzz_require(config->user[0] != '\0' && config->group[0] != '\0', "somebody owns the mail");
+	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0', "somebody owns the mail");
 	check_mailbox_path(config);
 }
 
@@ -100,7 +100,7 @@ static void load(const void *bytes, size_t n, char *meaning_r, size_t n_meaning)
 	check_config(&config);
 	snprintf(meaning_r, n_meaning, "%.200s|%.200s|%.200s|%.200s|%zu",
 	    config.lmtp.recipient_delimiter, config.base, config.home_rest, config.mysql.dbname,
-	    config.n_listen);
+	    config.daemon.n_specs);
 	config_free(&config);
 }
 

@@ -373,10 +373,21 @@ def test_check_with_a_wrong_password(configured):
     "SELECT email, password FROM virtual_userz WHERE email = '%u'",
     "SELECT email, password, 1 FROM virtual_users WHERE email = '%u'",
     "SELECT id, password FROM virtual_users WHERE email = '%u'",
-    "SELEC",
 ])
 def test_check_with_a_wrong_query(configured, query):
+    """The daemon starts, since that may be mended in the database, and says it in its log."""
     configured.configure(mysql={"password_query": query})
+    done = configured.run("--check")
+    assert done.returncode == 78
+    assert "password_query" in done.stdout
+    configured.start()
+    [line] = configured.wait_for_log(event="start", level="error")
+    assert "password_query" in line["reason"]
+
+
+def test_check_with_a_template_that_is_none(configured):
+    """That needs no database to be known, and no daemon starts with it."""
+    configured.configure(mysql={"password_query": "SELEC"})
     done = configured.run("--check")
     assert done.returncode == 78
     assert "password_query" in done.stdout

@@ -48,7 +48,8 @@ int config_mailbox_path(
 }
 
 static char base[] = "/mail";
-static struct service service = { .config = { .hostname = "mx", .base = base } };
+static struct config config = { .hostname = "mx", .base = base };
+static struct service service = { .config = &config };
 
 static struct envelope envelope;
 static struct recipient *recipients[RECIPIENTS_MAX]; /* of the envelope */

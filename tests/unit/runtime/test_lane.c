@@ -200,7 +200,7 @@ static void test_order(void **state)
 
 	start_lane(fixture, 1);
 	for (unsigned i = 0; i < LENGTH(sequences); i++) {
-		sequences[i] = (struct sequence){ { run_in_order, done_in_order, { NULL } }, i,
+		sequences[i] = (struct sequence){ { .run = run_in_order, .done = done_in_order }, i,
 			&next, &fixture->lane };
 		lane_submit(&fixture->lane, &sequences[i].work);
 	}
@@ -344,12 +344,13 @@ static void run_until_told(struct work *work, void *context)
 
 static void done_until_told(struct work *work)
 {
+	((struct job *)work)->fixture->n_done++;
 }
 
 static void test_load(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct job jobs[2] = { { .n_times = 1 }, { .n_times = 1 } };
+	struct job jobs[2] = { { .fixture = fixture }, { .fixture = fixture } };
 	struct lane_load load = { .n_waiting = 0 };
 
 	start_lane(fixture, 1);
@@ -366,11 +367,154 @@ static void test_load(void **state)
 	assert_int_equal(load.n_threads, 1);
 	atomic_store(&jobs[0].n_run, 1);
 	atomic_store(&jobs[1].n_run, 1);
-	while (load.n_waiting + load.n_busy > 0) {
+	while (fixture->n_done < 2 || load.n_waiting + load.n_busy > 0) {
 		uv_run(&fixture->loop, UV_RUN_NOWAIT);
 		lane_get_load(&fixture->lane, &load);
 	}
 	lane_close(&fixture->lane);
+	run_loop(fixture);
+	free(fixture);
+}
+
+/* Work that hangs until it is told, on a lane with patience. */
+struct hanging {
+	struct job job; /* first */
+	unsigned n_late, n_late_before_done;
+	uint64_t late_at; /* uv_now() */
+};
+
+static void late_hanging(struct work *work)
+{
+	struct hanging *hanging = (struct hanging *)work;
+	struct fixture *fixture = hanging->job.fixture;
+
+	assert_true(pthread_equal(pthread_self(), fixture->loop_thread));
+	hanging->n_late++;
+	hanging->late_at = uv_now(&fixture->loop);
+	atomic_store(&hanging->job.n_run, 1); /* now it comes back */
+}
+
+static void done_hanging(struct work *work)
+{
+	struct hanging *hanging = (struct hanging *)work;
+	struct fixture *fixture = hanging->job.fixture;
+
+	hanging->n_late_before_done = hanging->n_late;
+	if (++fixture->n_done == fixture->n_to_go) {
+		lane_close(&fixture->lane);
+	}
+}
+
+static void start_patient_lane(struct fixture *fixture, unsigned n_threads, unsigned patience)
+{
+	const struct lane_settings settings = {
+		.name = "unit", .n_threads = n_threads, .patience = patience, .data = fixture
+	};
+
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	fixture->loop_thread = pthread_self();
+	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
+}
+
+static void submit_hanging(struct fixture *fixture, struct hanging *hanging, bool is_quick)
+{
+	*hanging = (struct hanging){ .job = { .fixture = fixture } };
+	hanging->job.work =
+	    (struct work){ .run = run_until_told, .done = done_hanging, .late = late_hanging };
+	atomic_store(&hanging->job.n_run, is_quick);
+	fixture->n_to_go++;
+	lane_submit(&fixture->lane, &hanging->job.work);
+}
+
+/* What hangs is told to be late, once and before it is done; so is what waits behind it. What comes back in
+ * time is not. */
+static void test_late(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct hanging hanging[3], quick;
+	uint64_t began;
+
+	start_patient_lane(fixture, 2, 100);
+	began = uv_now(&fixture->loop);
+	submit_hanging(fixture, &quick, true);
+	for (unsigned i = 0; i < LENGTH(hanging); i++) {
+		submit_hanging(fixture, &hanging[i], false);
+	}
+	run_loop(fixture);
+	assert_int_equal(quick.n_late, 0);
+	for (unsigned i = 0; i < LENGTH(hanging); i++) {
+		assert_int_equal(hanging[i].n_late, 1);
+		assert_int_equal(hanging[i].n_late_before_done, 1);
+		assert_true(hanging[i].late_at - began >= 100);
+	}
+	free(fixture);
+}
+
+/* Work without late() may take its time. */
+static void test_never_late(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct hanging hanging, patient;
+
+	start_patient_lane(fixture, 2, 50);
+	patient = (struct hanging){ .job = { .fixture = fixture } };
+	patient.job.work = (struct work){ .run = run_until_told, .done = done_hanging };
+	fixture->n_to_go++;
+	lane_submit(&fixture->lane, &patient.job.work);
+	submit_hanging(fixture, &hanging, false);
+	while (hanging.n_late == 0) {
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	}
+	atomic_store(&patient.job.n_run, 1);
+	run_loop(fixture);
+	assert_int_equal(hanging.n_late, 1);
+	assert_int_equal(patient.n_late, 0);
+	free(fixture);
+}
+
+/* In a hurry what has waited long enough is late at once, and the rest sooner. */
+static void test_hurry(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct hanging hanging;
+	uint64_t began;
+
+	start_patient_lane(fixture, 1, 60000);
+	began = uv_now(&fixture->loop);
+	submit_hanging(fixture, &hanging, false);
+	lane_hurry(&fixture->lane, 90000); /* less patience only */
+	lane_hurry(&fixture->lane, 80);
+	assert_int_equal(hanging.n_late, 0);
+	run_loop(fixture);
+	assert_int_equal(hanging.n_late, 1);
+	assert_in_range(hanging.late_at - began, 80, 20000);
+	free(fixture);
+}
+
+static void *start_slowly(void *data)
+{
+	usleep(300000);
+	return NULL;
+}
+
+/* Closing does not wait for threads: the loop turns on while they end. */
+static void test_close_does_not_wait(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	const struct lane_settings settings = {
+		.name = "unit", .n_threads = 2, .start = start_slowly, .data = fixture
+	};
+	unsigned n_turns = 0;
+
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
+	lane_close(&fixture->lane);
+	while (fixture->n_closed == 0) {
+		uv_run(&fixture->loop, UV_RUN_NOWAIT);
+		usleep(1000);
+		n_turns++;
+	}
+	assert_true(n_turns > 10);
 	run_loop(fixture);
 	free(fixture);
 }
@@ -388,6 +532,10 @@ int main(void)
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_without_context),
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_never_late),
+		cmocka_unit_test(test_hurry),
+		cmocka_unit_test(test_close_does_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * A daemon is a table: what it is called, what it can be asked to do, and what it does when clients come
+ * and go. All that daemons have in common stands here once: the order of a start, options, reload, end.
+ *
+ * A start goes like this. As root: the configuration is read, the sockets are bound, prepare() is called.
+ * Then root is given up for good, the loop and the first service come to life, clients are accepted. Only
+ * what needs no server can refuse a start: the database is asked when all this is done. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <uv.h>
+
+#include "base/error.h"
+#include "runtime/lane.h"
+#include "runtime/service.h"
+
+struct daemon;
+struct daemon_settings;
+struct program;
+
+/* What a program was called with. */
+struct program_call {
+	const struct program *program;
+	const struct program_command *command; /* NULL: serve */
+	const char *config_file;
+	const char *argument;   /* of the command's option; NULL for none */
+	char *const *arguments; /* those that belong to no option */
+	size_t n_arguments;
+	unsigned forms;      /* PROGRAM_JSON and so on */
+	const char *seconds; /* of --watch; NULL for none */
+};
+
+enum program_form {
+	PROGRAM_TEXT = 0,
+	PROGRAM_JSON = 1,
+	PROGRAM_PROMETHEUS = 2,
+	PROGRAM_WATCH = 4,
+};
+
+/* Something else than to serve: the option --NAME. */
+struct program_command {
+	const char *name; /* NULL ends the list */
+	int has_argument; /* as getopt_long(3) has it */
+	size_t arguments_max;
+	unsigned forms; /* options --json, --prometheus and --watch that it knows */
+	/* Returns an exit code of sysexits. */
+	int (*run)(const struct program_call *call);
+};
+
+struct program {
+	const char *name;
+	const char *usage;
+	const char *config_file; /* unless -c says otherwise */
+	const struct program_command *commands;
+	struct daemon *daemon; /* there is one in a process */
+
+	/* First of all, whatever is to be done: 0, or -1 with a message in error. */
+	int (*init)(struct error *error);
+
+	/* Its configuration. load() returns it checked, on the heap, or NULL with a message in error;
+	 * unload() frees it. settings(): the part that all daemons have. */
+	void *(*load)(const char *file, struct error *error);
+	void (*unload)(void *config);
+	/* The path of the control socket alone, "" for none: not all who ask may read the rest. */
+	int (*load_control)(char *path_r, size_t n_path, const char *file, struct error *error);
+	const struct daemon_settings *(*settings)(const void *config);
+	const char *fixed_keys;   /* in words: those that change with a restart only */
+	const char *root_warning; /* why its user should not be root */
+
+	/* Its lanes: how they are set for a configuration. try(), on a thread of SERVICE_LOOKUPS with its
+	 * context: can the database be worked with? 0; a positive outcome if it refuses; or a negative
+	 * errno if it is merely away. error says why. tried(): the outcome at the start. */
+	void (*lanes)(void *config, struct lane_settings settings_r[SERVICE_LANES]);
+	int (*try)(void *context, struct error *error);
+	void (*tried)(struct daemon *daemon, int result, const char *error);
+
+	/* Its life. prepare(): as root, before it is given up. begin(): everything is there, and sockets
+	 * are served unless it was started without; -1 ends it again. accept(): a client waits: uv_accept()
+	 * it and call daemon_opened(); false when that cannot be now: it then waits until another
+	 * connection ends. renew(): a new configuration is in force. stop(): end what can be ended now.
+	 * drop(): the time for an orderly end is over. end(): the last connection is gone. */
+	void (*prepare)(const char *control, uid_t uid, gid_t gid);
+	int (*begin)(struct daemon *daemon);
+	bool (*accept)(struct daemon *daemon, uv_stream_t *listener);
+	void (*renew)(struct daemon *daemon);
+	void (*stop)(struct daemon *daemon);
+	void (*drop)(struct daemon *daemon);
+	void (*end)(struct daemon *daemon);
+};
+
+/* The whole of main(). Returns an exit code of sysexits. */
+int program_main(const struct program *program, int argc, char **argv);
+
+/* Serves until SIGTERM or SIGINT; without listening, as long as what begin() opens. Returns an exit code
+ * of sysexits. */
+int program_serve(const struct program_call *call, bool is_listening);
+
+/* Prints the usage on standard error, and returns the exit code for it. */
+int program_misused(const struct program *program);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * How long a configuration and its lanes live. */
+#include "runtime/service.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/daemon.h"
+
+static void service_closed(struct lane *lane)
+{
+	struct service *service = lane->owner;
+
+	if (--service->n_open > 0) {
+		return;
+	}
+	LIST_REMOVE(service, entry);
+	service->daemon->program->unload(service->config);
+	free(service);
+}
+
+struct service *service_new(struct daemon *daemon, void *config, struct error *error)
+{
+	const struct program *program = daemon->program;
+	struct lane_settings settings[SERVICE_LANES];
+	struct service *service = calloc(1, sizeof(*service));
+	int result = 0;
+
+	if (service == NULL) {
+		program->unload(config);
+		error_set(error, "out of memory");
+		return NULL;
+	}
+	service->daemon = daemon;
+	service->config = config;
+	service->n_refs = 1;
+	LIST_INSERT_HEAD(&daemon->services, service, entry);
+	memset(settings, 0, sizeof(settings));
+	program->lanes(config, settings);
+	for (size_t i = 0; i < SERVICE_LANES; i++) {
+		struct lane *lane = &service->lanes[i];
+		int failed = lane_init(lane, &daemon->loop, &settings[i], service_closed);
+
+		/* A lane that could not start its threads closes on its own. */
+		lane->owner = service;
+		service->n_open++;
+		if (failed < 0) {
+			result = failed;
+			break;
+		}
+	}
+	if (result < 0) {
+		error_set(error, "cannot start threads: %s", strerror(-result));
+		service_unref(service);
+		return NULL;
+	}
+	return service;
+}
+
+struct service *service_ref(struct service *service)
+{
+	service->n_refs++;
+	return service;
+}
+
+void service_unref(struct service *service)
+{
+	assert(service->n_refs > 0);
+	if (--service->n_refs > 0) {
+		return;
+	}
+	for (size_t i = 0, n = service->n_open; i < n; i++) {
+		if (!service->lanes[i].is_closing) {
+			lane_close(&service->lanes[i]);
+		}
+	}
+}
+
+void service_hurry(struct service *service, unsigned patience)
+{
+	lane_hurry(&service->lanes[SERVICE_LOOKUPS], patience);
+}
+
+bool service_is_needed(const struct service *service)
+{
+	bool is_needed = false;
+
+	for (size_t i = 0; i < SERVICE_LANES; i++) {
+		const struct lane *lane = &service->lanes[i];
+
+		is_needed = is_needed || (lane->n_out > 0 && !lane->settings.is_dispensable);
+	}
+	return is_needed;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * What clients are served with: one configuration, and the lanes that work by it. A reload makes a new
+ * service. Who works with the old one holds a reference, and the last to leave ends it. Loop's thread. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "base/error.h"
+#include "runtime/lane.h"
+
+struct daemon;
+
+enum service_lane {
+	SERVICE_LOOKUPS, /* each thread's context is a connection to the database */
+	SERVICE_WORKERS, /* what is to be done with the answers: the program says what */
+	SERVICE_LANES
+};
+
+struct service {
+	LIST_ENTRY(service) entry; /* of the daemon's */
+	struct daemon *daemon;
+	void *config; /* the program's; constant while the service lives */
+	struct lane lanes[SERVICE_LANES];
+	size_t n_open; /* lanes that are not closed */
+	unsigned n_refs;
+};
+LIST_HEAD(services, service);
+
+/* Takes over config, also when it fails. Returns NULL with a message in error. */
+struct service *service_new(struct daemon *daemon, void *config, struct error *error);
+
+struct service *service_ref(struct service *service);
+
+/* The last reference must be dropped when none of the lanes' work is out. */
+void service_unref(struct service *service);
+
+/* Nobody waits for the look-ups for longer than so many milliseconds. */
+void service_hurry(struct service *service, unsigned patience);
+
+/* Is there work out that must be finished before the process ends? */
+bool service_is_needed(const struct service *service);

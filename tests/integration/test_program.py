@@ -1,0 +1,214 @@
+"""What both daemons have in common: they come to life without the database, a reload that is late does no
+harm, and nothing that hangs keeps them from ending."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from harness.auth import EMAIL1, PASSWORD1
+from harness.impostor import Impostor
+from harness.process import IS_ROOT, wait_until
+
+pytest_plugins = ["harness.auth_fixtures"]
+
+TIMEOUT = 3  # seconds; mysql.timeout
+SOON = 2     # seconds; of what needs no database
+
+
+class Mail:
+    """lmtpd, asked for a recipient."""
+
+    section, user_section, query = "lmtp", "maildir", "user_query"
+    wrong_query = "SELECT nothing FROM virtual_users WHERE email = '%u'"
+    root_words = "maildir.user says so"
+
+    def __init__(self, make):
+        self.make = make
+
+    def client(self, daemon):
+        client = daemon.session()
+        client.mail()
+        return client
+
+    def greets(self, daemon):
+        with daemon.connect() as client:
+            return client.reply().code == 220
+
+    def send(self, client):
+        client.send(f"RCPT TO:<{EMAIL1}>\r\n")
+
+    def outcome(self, client):
+        """True: found; None: put off. Never a word that there is no such user."""
+        return {"250 2.1.5": True, "451 4.4.3": None}[client.reply().status]
+
+    def is_asked_without_database(self, client):
+        return client.command("NOOP").code == 250
+
+
+class Logins:
+    """lmtpd-auth, asked for a login."""
+
+    section, user_section, query = "auth", "auth", "password_query"
+    wrong_query = "SELECT email, nothing FROM virtual_users WHERE email = '%u'"
+    root_words = "auth.user says so"
+
+    def __init__(self, make):
+        self.make = make
+
+    def client(self, daemon):
+        return daemon.client()
+
+    def greets(self, daemon):
+        with daemon.client():
+            return True
+
+    def send(self, client):
+        client.send_plain(EMAIL1, PASSWORD1)
+
+    def outcome(self, client):
+        """A connection that closes is 454."""
+        try:
+            return {"OK": True}[client.answer().verb]
+        except (EOFError, ConnectionResetError):
+            return None
+
+
+@pytest.fixture(params=[Mail, Logins], ids=["lmtpd", "lmtpd-auth"])
+def kind(request, make_lmtpd, make_auth):
+    return request.param({Mail: make_lmtpd, Logins: make_auth}[request.param])
+
+
+@pytest.fixture
+def silent(database):
+    """Where connections are taken and nothing is said."""
+    impostor = Impostor(database.port)
+    impostor.become("silent")
+    yield impostor
+    impostor.close()
+
+
+def host_of(impostor):
+    return f"127.0.0.1:{impostor.port}"
+
+
+def outcome(kind, daemon):
+    with kind.client(daemon) as client:
+        kind.send(client)
+        return kind.outcome(client)
+
+
+def timed(function, *arguments):
+    began = time.monotonic()
+    return function(*arguments), time.monotonic() - began
+
+
+# --- start ------------------------------------------------------------------
+
+@pytest.mark.parametrize("n_hosts", [1, 2])
+def test_greets_without_the_database(kind, silent, n_hosts):
+    """Postfix's smtpd ends itself when there is no handshake within 10 s, and port 25 with it."""
+    daemon = kind.make(mysql={"hosts": [host_of(silent)] * n_hosts, "timeout": 5})
+    began = time.monotonic()
+    daemon.launch()
+    wait_until(daemon.socket.exists, 10, "socket")
+    greeted, seconds = timed(kind.greets, daemon)
+    assert greeted and seconds < SOON
+    assert time.monotonic() - began < 5
+
+
+def test_starts_without_a_table(kind, database):
+    """As in a restore: a daemon that is running goes on, so one that starts must too."""
+    database.sql("RENAME TABLE virtual_users TO away")
+    try:
+        daemon = kind.make().start()
+        assert outcome(kind, daemon) is None
+        [line] = daemon.wait_for_log(event="start", level="error")
+        assert kind.query in line["reason"] and "virtual_users" in line["reason"]
+    finally:
+        database.sql("RENAME TABLE away TO virtual_users")
+    assert outcome(kind, daemon) is True
+
+
+def test_hangup_during_the_start(kind, directory):
+    """It reloads then, and does not kill."""
+    fifo = directory / "password"
+    os.mkfifo(fifo)
+    fifo.chmod(0o644)
+    daemon = kind.make()
+    password = daemon.config["mysql"].pop("password")
+    daemon.configure(mysql={"password_file": str(fifo)})
+    daemon.launch()
+    with open(fifo, "w") as writer:  # the daemon has come as far as its password
+        daemon.signal(signal.SIGHUP)
+        time.sleep(0.2)
+        fifo.unlink()
+        fifo.write_text(password)  # for the reload
+        fifo.chmod(0o644)
+        writer.write(password)
+    daemon.wait_until_answers(daemon.is_answering)
+    [line] = daemon.wait_for_log(event="reload")
+    assert line["reason"] == "the new configuration is in force"
+    assert outcome(kind, daemon) is True
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="NOT ROOT: run it with sudo to test this too")
+def test_runs_as_root_and_says_so(kind):
+    daemon = kind.make(starts_as_root=True, **{kind.user_section: {"user": "0", "group": "0"}})
+    daemon.start()
+    assert [line for line in daemon.log(event="start", level="warning")
+            if kind.root_words in line["reason"]]
+
+
+# --- reload -----------------------------------------------------------------
+
+def test_newest_of_two_reloads_counts(kind, database, silent):
+    """The first asks a host that says nothing; until that is known the mended file is in force."""
+    daemon = kind.make(mysql={"timeout": 2}).start()
+    good = daemon.config_path.read_text()
+    daemon.configure(mysql={"hosts": [host_of(silent)], kind.query: kind.wrong_query})
+    daemon.signal(signal.SIGHUP)
+    time.sleep(0.5)
+    daemon.config_path.write_text(good)
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log(event="reload", reason="the new configuration is in force")
+    time.sleep(3)
+    assert outcome(kind, daemon) is True
+    assert len(daemon.log(event="reload")) == 1
+
+
+def test_refused_file_does_not_undo_the_one_before(kind, database):
+    """A typo is refused at once; what was asked for before it still comes."""
+    daemon = kind.make().start()
+    good = daemon.config_path.read_text()
+    daemon.config_path.write_text(good + "nonsense = 1\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log(event="reload", level="error")
+    daemon.config_path.write_text(good)
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log(event="reload", reason="the new configuration is in force")
+    assert outcome(kind, daemon) is True
+
+
+@pytest.mark.parametrize("key, value", [
+    ("listen", "unix:/nowhere/socket"), ("socket_mode", 0o640), ("socket_user", "0"),
+    ("control", "/nowhere/control"), ("user", "1"),
+])
+def test_keys_that_need_a_restart(kind, key, value):
+    daemon = kind.make().start()
+    section = kind.user_section if key == "user" else kind.section
+    daemon.configure(**{section: {key: [value] if key == "listen" else value}})
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log(event="reload", reason="the new configuration is in force")
+    [line] = daemon.log(event="reload", level="warning")
+    assert "with a restart only" in line["reason"] and key in line["reason"].replace("_*", "_mode "
+                                                                                   "socket_user")
+
+
+# --- end --------------------------------------------------------------------
+
+def test_ends_soon_after_its_start(kind, silent):
+    daemon = kind.make(mysql={"hosts": [host_of(silent)], "timeout": 30}).start()
+    code, seconds = timed(daemon.stop)
+    assert code == 0 and seconds < 3
