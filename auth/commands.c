@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "auth/config.h"
 #include "auth/credentials.h"
@@ -60,15 +59,11 @@ int commands_verify(const char *config_file, const char *user)
 	struct directory *directory;
 	struct config config;
 	int exit_code;
-	uid_t uid;
-	gid_t gid;
 
 	if (config_load(&config, config_file, &error) != 0) {
 		return complain(EX_CONFIG, error.text);
 	}
-	if (geteuid() == 0 &&
-	    (privilege_find(config.daemon.user, config.daemon.group, &uid, &gid, &error) != 0 ||
-		privilege_become(uid, gid, &error) != 0)) {
+	if (privilege_leave_root(config.daemon.user, config.daemon.group, &error) != 0) {
 		config_free(&config);
 		return complain(EX_CONFIG, error.text);
 	}

@@ -10,33 +10,9 @@
 
 #include "base/utf8.h"
 
-enum {
-	GRANTS_SHOWN = 5,
-};
-
-/* What is no UTF-8 becomes U+FFFD, the replacement character: JSON holds nothing else (RFC 8259 8.1). */
-static void print_json(const char *text)
+static void put_json(void *data, const char *text, size_t n)
 {
-	const unsigned char *p = (const unsigned char *)text;
-
-	putchar('"');
-	while (*p != '\0') {
-		size_t n = utf8_length((const char *)p, strnlen((const char *)p, 4));
-
-		if (n == 0) {
-			printf("\\ufffd");
-			p++;
-		} else if (*p < 0x20 || *p == 0x7f) {
-			printf("\\u%04x", *p++);
-		} else {
-			if (*p == '"' || *p == '\\') {
-				putchar('\\');
-			}
-			fwrite(p, 1, n, stdout);
-			p += n;
-		}
-	}
-	putchar('"');
+	fwrite(text, 1, n, data);
 }
 
 /* A terminal would obey control characters, those of ISO 8859 among them. */
@@ -57,24 +33,6 @@ static void print_text(const char *text)
 	}
 }
 
-static void print_member(const char *name, const char *value)
-{
-	printf("\"%s\":", name);
-	if (value == NULL) {
-		printf("null");
-	} else {
-		print_json(value);
-	}
-}
-
-static void print_comma(struct report *report)
-{
-	if (report->needs_comma) {
-		putchar(',');
-	}
-	report->needs_comma = true;
-}
-
 /* https://no-color.org, and terminals that can do nothing. */
 static bool wants_colour(void)
 {
@@ -86,11 +44,12 @@ static bool wants_colour(void)
 
 void report_begin(struct report *report, const char *name)
 {
-	report->needs_comma = false;
+	report->json = (struct json){ .put = put_json, .data = stdout };
 	report->is_terminal = !report->is_json && isatty(STDOUT_FILENO) == 1;
 	report->has_colour = report->is_terminal && wants_colour();
 	if (report->is_json) {
-		printf("{\"%s\":[", name);
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_open(&report->json, name, JSON_ARRAY);
 	}
 }
 
@@ -104,26 +63,14 @@ void report_end(struct report *report, int exit_code)
 	const unsigned *n = report->n_checks;
 
 	if (report->is_json) {
-		printf("],\"exit\":%d}\n", exit_code);
+		json_close(&report->json);
+		json_number(&report->json, "exit", (unsigned)exit_code);
+		json_close(&report->json);
+		putchar('\n');
 	} else if (report->is_terminal && n[REPORT_OK] + n[REPORT_WARN] + n[REPORT_FAIL] > 0) {
 		printf("%u ok, %u warning%s, %u failure%s\n", n[REPORT_OK], n[REPORT_WARN],
 		    plural(n[REPORT_WARN]), n[REPORT_FAIL], plural(n[REPORT_FAIL]));
 	}
-}
-
-static void print_check_json(struct report *report, const char *word, const char *what,
-    const char *detail, const char *remedy)
-{
-	print_comma(report);
-	putchar('{');
-	print_member("status", word);
-	putchar(',');
-	print_member("what", what);
-	putchar(',');
-	print_member("detail", detail);
-	putchar(',');
-	print_member("remedy", remedy);
-	putchar('}');
 }
 
 void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
@@ -137,7 +84,12 @@ void report_check(struct report *report, enum report_status status, int exit_cod
 		report->exit_code = exit_code;
 	}
 	if (report->is_json) {
-		print_check_json(report, words[status], what, detail, remedy);
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "status", words[status]);
+		json_text(&report->json, "what", what);
+		json_text(&report->json, "detail", detail);
+		json_text(&report->json, "remedy", remedy);
+		json_close(&report->json);
 		return;
 	}
 	if (report->has_colour) {
@@ -194,44 +146,40 @@ void report_fail(struct report *report, int exit_code, const char *what, const c
 	va_end(arguments);
 }
 
-void report_grant(void *data, const char *privileges, const char *object, const char *revoke)
-{
-	struct report_grants *grants = data;
-	char remedy[REPORT_TEXT_MAX];
-
-	if (++grants->n <= GRANTS_SHOWN) {
-		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
-		    revoke);
-		report_warn(grants->report, "account", remedy, "it may do more than read: %s on %s",
-		    privileges, object);
-	}
-}
-
 void report_address(struct report *report, const char *address)
 {
 	if (report->is_json) {
-		print_comma(report);
-		putchar('{');
-		print_member("address", address);
-		printf(",\"lookups\":[");
-		report->needs_comma = false;
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "address", address);
 		return;
 	}
 	print_text(address);
 	putchar('\n');
 }
 
+/* People see by the lines themselves what they are a list of. */
+void report_list(struct report *report, const char *name)
+{
+	if (report->is_json) {
+		json_open(&report->json, name, JSON_ARRAY);
+	}
+}
+
+void report_list_end(struct report *report)
+{
+	if (report->is_json) {
+		json_close(&report->json);
+	}
+}
+
 void report_lookup(struct report *report, const char *table, const char *key, const char *found)
 {
 	if (report->is_json) {
-		print_comma(report);
-		putchar('{');
-		print_member("table", table);
-		putchar(',');
-		print_member("key", key);
-		putchar(',');
-		print_member("found", found);
-		putchar('}');
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "table", table);
+		json_text(&report->json, "key", key);
+		json_text(&report->json, "found", found);
+		json_close(&report->json);
 		return;
 	}
 	printf("  %-8s ", table);
@@ -241,25 +189,14 @@ void report_lookup(struct report *report, const char *table, const char *key, co
 	putchar('\n');
 }
 
-void report_mailboxes(struct report *report)
-{
-	if (report->is_json) {
-		printf("],\"mailboxes\":[");
-		report->needs_comma = false;
-	}
-}
-
 void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state)
 {
 	if (report->is_json) {
-		print_comma(report);
-		putchar('{');
-		print_member("mailbox", mailbox);
-		putchar(',');
-		print_member("path", path);
-		putchar(',');
-		print_member("state", state);
-		putchar('}');
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "mailbox", mailbox);
+		json_text(&report->json, "path", path);
+		json_text(&report->json, "state", state);
+		json_close(&report->json);
 		return;
 	}
 	printf("  delivers to ");
@@ -269,15 +206,12 @@ void report_mailbox(struct report *report, const char *mailbox, const char *path
 	printf(")\n");
 }
 
-void report_reply(struct report *report, const char *reply, const char *note)
+void report_address_end(struct report *report, const char *reply, const char *note)
 {
 	if (report->is_json) {
-		printf("],");
-		print_member("reply", reply);
-		putchar(',');
-		print_member("note", note);
-		putchar('}');
-		report->needs_comma = true;
+		json_text(&report->json, "reply", reply);
+		json_text(&report->json, "note", note);
+		json_close(&report->json);
 		return;
 	}
 	if (note != NULL) {

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/json.h"
+
 enum report_status {
 	REPORT_OK,
 	REPORT_WARN,
@@ -15,13 +17,12 @@ enum {
 	REPORT_TEXT_MAX = 2048, /* bytes of a detail or a remedy; longer ones are cut */
 };
 
-/* One object or array after the other, on stdout. */
 struct report {
 	bool is_json;
 	int exit_code; /* of the first check that failed */
 
 	/* private */
-	bool needs_comma;
+	struct json json;
 	bool is_terminal, has_colour;
 	unsigned n_checks[REPORT_FAIL + 1];
 };
@@ -43,18 +44,12 @@ void report_warn(struct report *report, const char *what, const char *remedy, co
 void report_fail(struct report *report, int exit_code, const char *what, const char *remedy,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* What an account of the database may do beyond reading; data is a struct report_grants. Has the form
- * of schema's inspection_grant. revoke may be NULL. The first few are shown. */
-struct report_grants {
-	struct report *report;
-	unsigned n;
-};
-void report_grant(void *data, const char *privileges, const char *object, const char *revoke);
-
-/* The dry run of one address: what was looked up, where the mail would lie, what RCPT would get. */
+/* The dry run of one address: what is looked up, a list of "lookups" or "mailboxes" after the other, and what
+ * RCPT would get. found and note may be NULL. */
 void report_address(struct report *report, const char *address);
+void report_list(struct report *report, const char *name);
 void report_lookup(struct report *report, const char *table, const char *key, const char *found);
-void report_mailboxes(struct report *report);
 void report_mailbox(
     struct report *report, const char *mailbox, const char *path, const char *state);
-void report_reply(struct report *report, const char *reply, const char *note);
+void report_list_end(struct report *report);
+void report_address_end(struct report *report, const char *reply, const char *note);

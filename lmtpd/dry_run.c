@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "lmtpd/config.h"
 #include "lmtpd/lookup.h"
@@ -62,16 +61,44 @@ static int exit_code_of(enum reply reply)
 	return reply_is_permanent(reply) ? EX_NOUSER : EX_TEMPFAIL;
 }
 
-/* The address as it would stand between the angle brackets of RCPT. */
-static int check_address(struct dry_run *run, struct directory *directory,
+/* Resolves the address as it would stand between the angle brackets of RCPT. */
+static enum reply show_lookups(struct dry_run *run, struct directory *directory,
+    const struct path *path, struct resolution *resolution_r)
+{
+	struct address address;
+	enum reply reply;
+	size_t n_detail;
+
+	report_list(&run->report, "lookups");
+	reply = lmtp_check_path(&run->config.lmtp, path, &address, &n_detail);
+	if (reply == REPLY_NONE) {
+		reply = lookup_resolve(
+		    directory, &run->config, &address, NULL, on_trace, &run->report, resolution_r);
+	}
+	report_list_end(&run->report);
+	return reply;
+}
+
+static int show_mailboxes(struct dry_run *run, const struct maildir_root *root,
+    const struct resolution *resolution, enum reply reply)
+{
+	int exit_code = exit_code_of(reply);
+
+	report_list(&run->report, "mailboxes");
+	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < resolution->n_mailboxes; i++) {
+		show_mailbox(run, root, &resolution->mailboxes[i], &exit_code);
+	}
+	report_list_end(&run->report);
+	return exit_code;
+}
+
+static int show_address(struct dry_run *run, struct directory *directory,
     const struct maildir_root *root, const char *text)
 {
 	struct resolution resolution = { .mailboxes = NULL };
 	struct path path = { .text = text, .n = strlen(text) };
-	struct address address;
+	char plain[512], line[REPLY_LINE_MAX + 1];
 	enum reply reply;
-	char line[REPLY_LINE_MAX + 1];
-	size_t n_detail;
 	int exit_code;
 
 	if (path.n >= 2 && text[0] == '<' && text[path.n - 1] == '>') {
@@ -79,23 +106,11 @@ static int check_address(struct dry_run *run, struct directory *directory,
 		path.n -= 2;
 	}
 	report_address(&run->report, text);
-	reply = lmtp_check_path(&run->config.lmtp, &path, &address, &n_detail);
-	if (reply == REPLY_NONE) {
-		reply = lookup_resolve(
-		    directory, &run->config, &address, NULL, on_trace, &run->report, &resolution);
-	}
-	exit_code = exit_code_of(reply);
-	report_mailboxes(&run->report);
-	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < resolution.n_mailboxes; i++) {
-		show_mailbox(run, root, &resolution.mailboxes[i], &exit_code);
-	}
-	{
-		char plain[512];
-
-		snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
-		line[reply_format(line, reply, plain, NULL) - 2] = '\0';
-	}
-	report_reply(&run->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
+	reply = show_lookups(run, directory, &path, &resolution);
+	exit_code = show_mailboxes(run, root, &resolution, reply);
+	snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
+	line[reply_format(line, reply, plain, NULL) - 2] = '\0'; /* without its CR LF */
+	report_address_end(&run->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
 	resolution_deinit(&resolution);
 	return exit_code;
 }
@@ -120,16 +135,12 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	int exit_code = EX_OK;
 	struct maildir_root root;
 	struct error error;
-	uid_t uid;
-	gid_t gid;
 
 	if (config_load(&run.config, config_file, &error) != 0) {
 		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
-	if (geteuid() == 0 && (privilege_find(run.config.daemon.user, run.config.daemon.group, &uid,
-				   &gid, &error) != 0 ||
-				  privilege_become(uid, gid, &error) != 0)) {
+	if (privilege_leave_root(run.config.daemon.user, run.config.daemon.group, &error) != 0) {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
 		config_free(&run.config);
 		return EX_CONFIG;
@@ -142,7 +153,7 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	}
 	report_begin(&run.report, "addresses");
 	for (size_t i = 0; i < n; i++) {
-		exit_code = graver(exit_code, check_address(&run, directory, &root, addresses[i]));
+		exit_code = graver(exit_code, show_address(&run, directory, &root, addresses[i]));
 	}
 	report_end(&run.report, exit_code);
 	directory_free(directory);

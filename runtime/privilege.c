@@ -87,3 +87,14 @@ int privilege_become(uid_t uid, gid_t gid, struct error *error)
 	}
 	return 0;
 }
+
+int privilege_leave_root(const char *user, const char *group, struct error *error)
+{
+	uid_t uid;
+	gid_t gid;
+
+	return geteuid() != 0 || (privilege_find(user, group, &uid, &gid, error) == 0 &&
+				     privilege_become(uid, gid, error) == 0)
+		   ? 0
+		   : -1;
+}

@@ -15,3 +15,7 @@ int privilege_find(
 /* Root becomes uid and gid, with no other group and no way back, and checks that there is none.
  * Whoever is not root must already be uid. Returns 0, or -1 with a message in error. */
 int privilege_become(uid_t uid, gid_t gid, struct error *error);
+
+/* For a command that anybody may give: root becomes user and group, and whoever else stays. Returns 0, or -1
+ * with a message in error. */
+int privilege_leave_root(const char *user, const char *group, struct error *error);

@@ -15,6 +15,7 @@ enum {
 	LE_LAST = 25, /* powers of two of microseconds: 64 us to 34 s */
 };
 
+/* All bytes of a document pass here. What does not fit as a whole is left out as a whole. */
 __attribute__((format(printf, 2, 3))) static void put(
     struct document *document, const char *format, ...)
 {
@@ -32,27 +33,17 @@ __attribute__((format(printf, 2, 3))) static void put(
 	document->n += (size_t)n;
 }
 
-static void put_words(struct document *document, const char *words)
+static void put_json(void *data, const char *text, size_t n)
 {
-	bool is_json = document->form == DOCUMENT_JSON;
-
-	for (const char *p = words; *p != '\0' && !document->is_full; p++) {
-		if (*p < 0x20 || *p >= 0x7f) {
-			put(document, "?");
-		} else if (is_json && (*p == '"' || *p == '\\')) {
-			put(document, "\\%c", *p);
-		} else {
-			put(document, "%c", *p);
-		}
-	}
+	put(data, "%.*s", (int)n, text);
 }
 
-static void put_comma(struct document *document)
+/* Text. */
+static void put_words(struct document *document, const char *words)
 {
-	if (document->needs_comma) {
-		put(document, ",");
+	for (const char *p = words; *p != '\0'; p++) {
+		put(document, "%c", *p < 0x20 || *p >= 0x7f ? '?' : *p);
 	}
-	document->needs_comma = true;
 }
 
 void document_begin(struct document *document, enum document_form form, const char *prefix,
@@ -72,7 +63,9 @@ void document_begin(struct document *document, enum document_form form, const ch
 		marks->time = now;
 	}
 	if (form == DOCUMENT_JSON) {
-		put(document, "{");
+		document->json =
+		    (struct json){ .put = put_json, .data = document, .is_ascii = true };
+		json_open(&document->json, NULL, JSON_OBJECT);
 	}
 }
 
@@ -80,7 +73,7 @@ static void end_group(struct document *document)
 {
 	if (document->is_in_group) {
 		if (document->form == DOCUMENT_JSON) {
-			put(document, "}");
+			json_close(&document->json);
 		} else if (document->form == DOCUMENT_TEXT) {
 			put(document, "\n");
 		}
@@ -92,21 +85,20 @@ size_t document_end(struct document *document)
 {
 	end_group(document);
 	if (document->form == DOCUMENT_JSON) {
-		put(document, "}\n");
+		json_close(&document->json);
+		put(document, "\n");
 	}
 	return document->is_full ? 0 : document->n;
 }
 
 void document_group(struct document *document, const char *name)
 {
-	bool is_first = document->n <= 1;
-
 	end_group(document);
 	document->is_in_group = true;
 	document->needs_comma = false;
 	document->line = document->n;
 	if (document->form == DOCUMENT_JSON) {
-		put(document, "%s\"%s\":{", is_first ? "" : ",", name);
+		json_open(&document->json, name, JSON_OBJECT);
 	} else if (document->form == DOCUMENT_TEXT) {
 		put(document, "%-*s", MARGIN - 1, name);
 	}
@@ -201,8 +193,7 @@ void document_number(struct document *document, const struct document_value *val
 	} else if (value->name == NULL) {
 		return;
 	} else if (document->form == DOCUMENT_JSON) {
-		put_comma(document);
-		put(document, "\"%s\":%" PRIu64, value->name, number);
+		json_number(&document->json, value->name, number);
 	} else {
 		put_text_number(document, value, number);
 	}
@@ -228,8 +219,7 @@ static void put_seconds(struct document *document, const char *name, uint64_t mi
 	char shown[48];
 
 	if (document->form == DOCUMENT_JSON) {
-		put_comma(document);
-		put(document, "\"%s\":%.6f", name, (double)microseconds / 1e6);
+		json_seconds(&document->json, name, microseconds);
 		return;
 	}
 	snprintf(shown, sizeof(shown), ms < 10 ? "%.2f ms" : ms < 100 ? "%.1f ms" : "%.0f ms", ms);
@@ -276,12 +266,7 @@ void document_histogram(struct document *document, const char *metric, const cha
 void document_words(struct document *document, const char *name, const char *words)
 {
 	if (document->form == DOCUMENT_JSON) {
-		put_comma(document);
-		put(document, "\"%s\":%s", name, words == NULL ? "null" : "\"");
-		if (words != NULL) {
-			put_words(document, words);
-			put(document, "\"");
-		}
+		json_text(&document->json, name, words);
 	} else if (document->form == DOCUMENT_TEXT && words != NULL) {
 		put_entry(document, name, words);
 	}
@@ -310,8 +295,7 @@ void document_duration(struct document *document, const char *name, uint64_t sec
 	char shown[64];
 
 	if (document->form == DOCUMENT_JSON) {
-		put_comma(document);
-		put(document, "\"%s\":%" PRIu64, name, seconds);
+		json_number(&document->json, name, seconds);
 	} else if (document->form == DOCUMENT_TEXT) {
 		snprintf(shown, sizeof(shown), "%" PRIu64 "d %02u:%02u:%02u", seconds / 86400,
 		    (unsigned)(seconds / 3600 % 24), (unsigned)(seconds / 60 % 60),
@@ -327,10 +311,11 @@ static void put_problem(struct document *document, const struct log_problem *pro
 
 	print_time(time, sizeof(time), problem->time);
 	if (document->form == DOCUMENT_JSON) {
-		put_comma(document);
-		put(document, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"", time, level);
-		put_words(document, problem->text);
-		put(document, "\"}");
+		json_open(&document->json, NULL, JSON_OBJECT);
+		json_text(&document->json, "time", time);
+		json_text(&document->json, "level", level);
+		json_text(&document->json, "message", problem->text);
+		json_close(&document->json);
 	} else {
 		put(document, "  %s ", time);
 		put_words(document, problem->text);
@@ -345,9 +330,8 @@ void document_problems(
 		return;
 	}
 	end_group(document);
-	document->needs_comma = false;
 	if (document->form == DOCUMENT_JSON) {
-		put(document, ",\"problems\":[");
+		json_open(&document->json, "problems", JSON_ARRAY);
 	} else {
 		put(document, "%-*s %s\n", MARGIN - 1, "problems",
 		    n_problems == 0 ? "none" : "the latest first");
@@ -356,6 +340,6 @@ void document_problems(
 		put_problem(document, &problems[i]);
 	}
 	if (document->form == DOCUMENT_JSON) {
-		put(document, "]");
+		json_close(&document->json);
 	}
 }

@@ -11,8 +11,9 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "status/histogram.h"
+#include "base/json.h"
 #include "runtime/log.h"
+#include "status/histogram.h"
 
 enum document_form {
 	DOCUMENT_TEXT,
@@ -42,8 +43,10 @@ struct document {
 	struct document_marks *marks; /* NULL: nobody watches */
 	double seconds;               /* since the marks; 0: nothing to compare with */
 	size_t n_counters, n_histograms;
+	bool is_in_group;
+	struct json json;
 	size_t line; /* text: where the line begins */
-	bool needs_comma, is_in_group;
+	bool needs_comma;
 	char metric[96]; /* Prometheus: the one that was described last */
 };
 
