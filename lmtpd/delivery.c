@@ -26,7 +26,7 @@ static int compare_paths(const void *a, const void *b)
 }
 
 /* The paths are in order: lists are long, and this runs on the loop. */
-static const struct maildir_target *find_target(const struct delivery *delivery, const char *path)
+static const struct maildir_place *find_target(const struct delivery *delivery, const char *path)
 {
 	char *const *found = bsearch(
 	    &path, delivery->paths, delivery->n_targets, sizeof(*delivery->paths), compare_paths);
@@ -94,7 +94,7 @@ static int add_targets(struct delivery *delivery, const struct envelope *envelop
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < delivery->n_targets; i++) {
-		delivery->targets[i].path = delivery->paths[i];
+		delivery->targets[i].mailbox = delivery->paths[i];
 	}
 	return 0;
 }
@@ -158,7 +158,7 @@ static void run_write(struct work *work, void *context)
 	if (!delivery->is_open) {
 		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
 		    delivery->n - delivery->n_header);
-		maildir_open(&delivery->maildir, &config_of(delivery->service)->root,
+		maildir_begin(&delivery->maildir, &config_of(delivery->service)->root,
 		    delivery->targets, delivery->n_targets);
 		delivery->is_open = true;
 	}
@@ -166,7 +166,7 @@ static void run_write(struct work *work, void *context)
 	maildir_write(&delivery->maildir, delivery->buffer, delivery->n);
 	if (delivery->is_last) {
 		delivery->committing = uv_hrtime();
-		maildir_commit(&delivery->maildir);
+		maildir_commit(&delivery->maildir, delivery->targets, delivery->n_targets);
 		delivery->is_open = false;
 		delivery->finished = uv_hrtime();
 	}
@@ -257,7 +257,7 @@ enum reply delivery_outcome(
 	reason_r[0] = '\0';
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
 		char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
-		const struct maildir_target *target;
+		const struct maildir_place *target;
 
 		if (config_mailbox_path(config_of(delivery->service), &resolution->mailboxes[i],
 			path, sizeof(path)) != 0) {
@@ -268,7 +268,7 @@ enum reply delivery_outcome(
 		target = find_target(delivery, path);
 		if (target->result != 0) {
 			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", target->step, base,
-			    target->path, target->part, maildir_strerror(target->result));
+			    target->mailbox, target->part, maildir_strerror(target->result));
 			return reply_to(target->result);
 		}
 	}

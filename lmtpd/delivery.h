@@ -30,8 +30,8 @@ struct delivery {
 	bool is_open, is_last, is_abandoned;
 	bool is_out; /* on the lane */
 
-	struct maildir_delivery maildir;
-	struct maildir_target *targets;
+	struct maildir_message maildir;
+	struct maildir_place *targets;
 	char **paths; /* of the targets, in the order of their bytes */
 	size_t n_targets;
 	struct header_facts facts;

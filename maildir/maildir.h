@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: MIT
  * Writes a message into Maildirs, so that it is durable or not there at all.
  *
- * One delivery takes one message to one or more mailboxes:
+ * A message is a file that has no name yet; a place is a mailbox that it gets one in. One message goes
+ * to one or more places:
  *
- *   1. every mailbox is opened, and made where it does not exist yet;
- *   2. the bytes go into one unnamed file on the mailboxes' own filesystem, as they come;
- *   3. the file is synced (and a copy for each mailbox that cannot share it by hard link);
- *   4. it gets its name in new/ of every mailbox by link(2), which cannot overwrite;
- *   5. every new/ is synced, and the parents of directories that are young.
+ *   1. open: every place is opened, and its mailbox made where it does not exist yet;
+ *   2. write: the bytes go into one unnamed file on the places' own filesystem, as they come;
+ *   3. seal: the file is synced;
+ *   4. copy: places that lie on another filesystem, which no hard link reaches, get a synced copy;
+ *   5. place: it gets its name in new/ of every place by link(2), which cannot overwrite;
+ *   6. sync: every new/ is synced, and the parents of directories that are young, which means that
+ *      they may not have been synced since they were made.
  *
- * Nothing appears in any mailbox before step 4, and a mailbox's result is 0 only after step 5: from
- * then on a power cut loses nothing. Whoever dies on the way leaves no name behind.
+ * Nothing appears anywhere before step 5, and the result of a place is 0 only after step 6: from then
+ * on a power cut loses nothing. Whoever dies on the way leaves no name behind. A place that fails does
+ * so alone, as long as the file itself is sound.
+ *
+ * maildir_begin() is told where the message will probably lie, so that the file is made on the right
+ * filesystem and what is slow about a new mailbox is done before the last byte has come.
+ * maildir_commit() is told where it does lie, which need not be known earlier.
  *
  * This library never logs: a result says which step failed, on which path, and with what errno.
- * A delivery belongs to one thread at a time; a root may be shared by any number of threads. */
+ * A message belongs to one thread at a time; a root may be shared by any number of threads. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +33,7 @@ enum {
 	MAILDIR_PATH_MAX = 1024, /* bytes of a mailbox's path below its root, NUL included */
 	MAILDIR_HOST_MAX = 100,  /* bytes of the host in a file's name; longer ones are cut */
 	MAILDIR_NAME_MAX = 255,
-	MAILDIR_HELD_MAX = 64, /* mailboxes of a delivery that stay open; others are opened again */
+	MAILDIR_HELD_MAX = 64, /* places of a message that stay open; others are opened again */
 };
 
 /* Where mailboxes live. Fixed after maildir_root_init(). */
@@ -49,56 +57,61 @@ struct maildir_file {
 	char tmp_name[MAILDIR_NAME_MAX + 1];
 };
 
-/* One mailbox of a delivery. The caller sets path; the rest is the delivery's to write. */
-struct maildir_target {
-	const char
-	    *path; /* relative to the root, e.g. "example.com/email1/Maildir"; no empty, "." or
-	                   * ".." component; symbolic links must not lead out of the root */
+/* Where a message goes. The caller sets the mailbox; all else is the message's to write, and zero before
+ * a maildir_commit() that is the first to see this place. */
+struct maildir_place {
+	/* Relative to the root, e.g. "example.com/email1/Maildir"; no empty, "." or ".." component;
+	 * symbolic links must not lead out of the root. The caller's, must outlive the message. */
+	const char *mailbox;
+
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
-	 * step that failed ("sync") and the part below path it failed on ("/new", "" for path). */
+	 * step that failed ("sync") and the part below the mailbox it failed on ("/new", or "" for the
+	 * mailbox itself). */
 	int result;
 	const char *step;
 	const char *part;
 	char name[MAILDIR_NAME_MAX + 1]; /* in new/ */
 
 	/* private */
-	int new_fd;
-	bool is_young; /* its parents may not have been synced */
-	uint64_t
-	    identity; /* of new/: tells it from every other directory, and from its successor */
+	bool is_begun; /* it was opened, maybe in vain, and maybe closed since */
+	int new_fd;    /* -1: closed */
 	dev_t device;
+	uint64_t young; /* a number that tells new/ from other directories; 0: it is not young */
 	struct maildir_file copy; /* an own file, where the shared one cannot be linked */
 };
 
-struct maildir_delivery {
+struct maildir_message {
 	const struct maildir_root *root;
-	struct maildir_target *targets;
-	size_t n_targets;
 	uint64_t size;      /* S=: bytes written */
 	uint64_t wire_size; /* W=: the same with every line ended by CRLF (RFC822.SIZE) */
 
 	/* private */
-	int error; /* of a failed write: everything after it is void */
+	struct maildir_place *expected; /* those of maildir_begin() */
+	size_t n_expected;
 	struct maildir_file file;
-	dev_t device;       /* that the file lies on */
-	uint64_t n_started; /* bytes that are on their way to the disk */
-	char last;          /* the byte written last */
+	dev_t device;          /* that the file lies on */
+	int error;             /* why there is no file; 0: there is one */
+	uint64_t n_started;    /* bytes that are on their way to the disk */
+	char last;             /* the byte written last */
+	struct rounds *rounds; /* that others expect its next sync in */
 };
 
-/* Opens the mailboxes and the file. Returns 0 when at least one target can be written, else the
- * negative errno of the first; each target holds its own outcome (so far) in both cases. */
-int maildir_open(struct maildir_delivery *delivery, const struct maildir_root *root,
-    struct maildir_target *targets, size_t n_targets);
+/* Begins a message that will probably go to these places: opens them, and makes the file in the first
+ * one that can take it. They stay where they are until the message has ended. Returns 0, or why there
+ * is no file; each place holds its own outcome so far in both cases. */
+int maildir_begin(struct maildir_message *message, const struct maildir_root *root,
+    struct maildir_place *expected, size_t n_expected);
 
 /* Appends to the message: bytes as they shall lie on disk. Returns 0 or a negative errno, which
- * then is every target's result; the delivery must still be ended by commit or abort. */
-int maildir_write(struct maildir_delivery *delivery, const char *data, size_t n);
+ * then is every place's result; the message must still be ended by commit or abort. */
+int maildir_write(struct maildir_message *message, const char *data, size_t n);
 
-/* Steps 3 to 5; then every target's result is final and the delivery is closed. */
-void maildir_commit(struct maildir_delivery *delivery);
+/* Steps 3 to 6 for these places: those of maildir_begin(), others, or both; others are opened first.
+ * Then the result of each is final, and the message has ended. */
+void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places);
 
-/* Drops the message: nothing of it stays in any mailbox. */
-void maildir_abort(struct maildir_delivery *delivery);
+/* Drops the message: nothing of it stays anywhere. */
+void maildir_abort(struct maildir_message *message);
 
 /* What a result means, for people. */
 const char *maildir_strerror(int result);
@@ -109,5 +122,5 @@ enum maildir_state {
 	MAILDIR_ABSENT,     /* would be made by the first delivery */
 };
 
-/* Returns a maildir_state, or a negative errno that a delivery would meet; part_r as in a target. */
-int maildir_probe(const struct maildir_root *root, const char *path, const char **part_r);
+/* Returns a maildir_state, or a negative errno that a delivery would meet; part_r as in a place. */
+int maildir_probe(const struct maildir_root *root, const char *mailbox, const char **part_r);

@@ -19,6 +19,14 @@ void name_make(char *name_r, const struct timespec *now, const char *host)
 	    now->tv_nsec / 1000, (long)getpid(), n, MAILDIR_HOST_MAX, host);
 }
 
+void name_make_now(char *name_r, const char *host)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	name_make(name_r, &now, host);
+}
+
 void name_add_sizes(char *name, uint64_t size, uint64_t wire_size)
 {
 	size_t n = strlen(name);

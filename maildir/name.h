@@ -8,9 +8,16 @@
 
 #include "maildir/maildir.h"
 
-/* Writes "<sec>.M<usec>P<pid>Q<n>.<host>" and, with_sizes, ",S=<size>,W=<wire_size>" into
- * name_r[MAILDIR_NAME_MAX + 1]. Q is a counter of this process, so no two calls make the same. */
+enum {
+	NAME_ATTEMPTS = 16, /* of making one that nobody has yet */
+};
+
+/* Writes "<sec>.M<usec>P<pid>Q<n>.<host>" into name_r[MAILDIR_NAME_MAX + 1]. Q is a counter of this
+ * process, so no two calls make the same. */
 void name_make(char *name_r, const struct timespec *now, const char *host);
+void name_make_now(char *name_r, const char *host);
+
+/* Appends ",S=<size>,W=<wire_size>", which spares readers the counting. */
 void name_add_sizes(char *name, uint64_t size, uint64_t wire_size);
 
 /* Copies at most n_host bytes of host into out with '/' as \057, ':' as \072 (the rules of Maildir)

@@ -4,15 +4,11 @@
 #include "maildir/rounds.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "maildir/linux.h"
 
 enum {
 	FILESYSTEMS = 16
@@ -24,7 +20,7 @@ struct rounds {
 	unsigned n_expected;     /* will sync soon; those who wait are among them */
 	unsigned n_waiting;      /* for the next round to start */
 	unsigned n_syncing;      /* of this round */
-	_Atomic uint32_t number; /* of the last round that started; a futex */
+	_Atomic uint32_t number; /* of the last round that started; who waits sleeps on it */
 };
 
 static struct rounds table[FILESYSTEMS];
@@ -50,8 +46,8 @@ struct rounds *rounds_of(dev_t device)
 	return rounds;
 }
 
-/* Leaves the mutex, and starts the next round if it can be. A condition variable would make everybody
- * who wakes up queue for the mutex first; all that they want to know is the number. */
+/* Leaves the mutex, and starts the next round if it can be. Who is woken wants to know the number alone,
+ * and needs no mutex for that. */
 static void unlock_and_start(struct rounds *rounds)
 {
 	bool is_start = rounds->n_syncing == 0 && rounds->n_waiting > 0 &&
@@ -64,7 +60,7 @@ static void unlock_and_start(struct rounds *rounds)
 	}
 	pthread_mutex_unlock(&rounds->mutex);
 	if (is_start) {
-		syscall(SYS_futex, &rounds->number, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+		linux_wake_all(&rounds->number);
 	}
 }
 
@@ -98,9 +94,7 @@ static bool wait_for_start(struct rounds *rounds, uint32_t number)
 		deadline.tv_sec++;
 	}
 	while (rounds->number == number) {
-		if (syscall(SYS_futex, &rounds->number, FUTEX_WAIT_BITSET_PRIVATE, number,
-			&deadline, NULL, FUTEX_BITSET_MATCH_ANY) != 0 &&
-		    errno == ETIMEDOUT) {
+		if (!linux_wait(&rounds->number, number, &deadline)) {
 			return false;
 		}
 	}
@@ -129,17 +123,23 @@ static bool join(struct rounds *rounds)
 	return is_in_round;
 }
 
+static int sync_alone(int fd)
+{
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
 int rounds_sync(struct rounds *rounds, int fd, bool goes_on)
 {
 	bool is_in_round;
 	int result;
 
 	if (rounds == NULL) {
-		return fsync(fd) == 0 ? 0 : -errno;
+		return sync_alone(fd);
 	}
 	is_in_round = join(rounds);
-	result = fsync(fd) == 0 ? 0 : -errno;
+	result = sync_alone(fd);
 	pthread_mutex_lock(&rounds->mutex);
+	/* At once, or the next round would start without the one who goes on. */
 	rounds->n_expected += goes_on;
 	rounds->n_syncing -= is_in_round;
 	unlock_and_start(rounds);

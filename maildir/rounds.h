@@ -25,6 +25,6 @@ struct rounds *rounds_of(dev_t device);
 void rounds_expect(struct rounds *rounds);
 void rounds_leave(struct rounds *rounds);
 
-/* fsync(2) of fd, together with those that are expected. goes_on: another sync will follow soon.
- * Returns 0 or a negative errno. */
+/* fsync(2) of fd, together with those that are expected; NULL: alone and at once. goes_on: another
+ * sync will follow soon. Returns 0 or a negative errno. */
 int rounds_sync(struct rounds *rounds, int fd, bool goes_on);

@@ -100,12 +100,12 @@ static void add_named(const char *names)
 	}
 }
 
-static struct maildir_target *target_of(struct delivery *delivery, const char *path)
+static struct maildir_place *target_of(struct delivery *delivery, const char *path)
 {
-	struct maildir_target *found = NULL;
+	struct maildir_place *found = NULL;
 
 	for (size_t i = 0; i < delivery->n_targets; i++) {
-		if (__real_strcmp(delivery->targets[i].path, path) == 0) {
+		if (__real_strcmp(delivery->targets[i].mailbox, path) == 0) {
 			assert_null(found); /* twice */
 			found = &delivery->targets[i];
 		}
@@ -126,7 +126,7 @@ static void expect_outcome(const struct delivery *delivery, const struct recipie
 static void test_outcomes(void **state)
 {
 	struct delivery *delivery;
-	struct maildir_target *target;
+	struct maildir_place *target;
 
 	add_named("c@d");
 	add_named("b@d a@d c@d");

@@ -22,7 +22,6 @@ long __real_syscall(long number, ...);
 int __real_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
 ssize_t __real_pread64(int fd, void *data, size_t n, off_t at);
 int __real_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
-int __real_fcntl64(int fd, int command, ...);
 int __real_fstat64(int fd, struct stat *status);
 int __real_syncfs(int fd);
 int __real_clock_gettime(clockid_t clock, struct timespec *now_r);
@@ -39,7 +38,6 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
 ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at);
 int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
-int __wrap_fcntl64(int fd, int command, long argument);
 int __wrap_fstat64(int fd, struct stat *status);
 int __wrap_syncfs(int fd);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r);
@@ -233,11 +231,6 @@ int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, un
 
 	record(FAULT_RENAMEAT2, result == 0, inode_at(fd, "", 0), source);
 	return result;
-}
-
-int __wrap_fcntl64(int fd, int command, long argument)
-{
-	return fails(FAULT_FCNTL) ? -1 : __real_fcntl64(fd, command, argument);
 }
 
 int __wrap_fstat64(int fd, struct stat *status)

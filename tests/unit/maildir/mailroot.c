@@ -66,30 +66,34 @@ int mailroot_teardown(void **state)
 unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults,
     const char *const *paths, size_t n_paths, struct text message, size_t piece)
 {
-	struct maildir_delivery delivery;
+	struct maildir_message delivery;
+	size_t n_expected = n_paths - (n_paths > mailroot->n_late ? mailroot->n_late : 0);
 
-	assert_true(n_paths <= MAILROOT_TARGETS);
-	memset(mailroot->targets, 0xee, sizeof(mailroot->targets));
+	assert_true(n_paths <= MAILROOT_PLACES);
+	memset(mailroot->places, 0xee, sizeof(mailroot->places));
 	for (size_t i = 0; i < n_paths; i++) {
-		mailroot->targets[i].path = paths[i];
+		if (i >= n_expected) {
+			mailroot->places[i] = (struct maildir_place){ 0 };
+		}
+		mailroot->places[i].mailbox = paths[i];
 	}
-	mailroot->n_targets = n_paths;
+	mailroot->n_places = n_paths;
 	faults_begin(faults);
-	maildir_open(&delivery, &mailroot->root, mailroot->targets, n_paths);
+	maildir_begin(&delivery, &mailroot->root, mailroot->places, n_expected);
 	for (size_t at = 0; at < message.n; at += piece) {
 		size_t n = message.n - at < piece ? message.n - at : piece;
 
 		maildir_write(&delivery, message.p + at, n);
 	}
-	maildir_commit(&delivery);
+	maildir_commit(&delivery, mailroot->places, n_paths);
 	return faults_end();
 }
 
-struct maildir_target *mailroot_deliver_one(
+struct maildir_place *mailroot_deliver_one(
     struct mailroot *mailroot, const char *path, struct text message)
 {
 	mailroot_deliver(mailroot, &mailroot_plain, &path, 1, message, message.n + 1);
-	return &mailroot->targets[0];
+	return &mailroot->places[0];
 }
 
 const char *mailroot_path(const struct mailroot *mailroot, const char *path, const char *part)
@@ -166,14 +170,15 @@ struct text mailroot_read(const char *file)
 }
 
 static void check_saved(
-    const struct mailroot *mailroot, const struct maildir_target *target, struct text message)
+    const struct mailroot *mailroot, const struct maildir_place *place, struct text message)
 {
 	char list[1024], file[PATH_SIZE];
 	struct text content;
 
-	mailroot_list(mailroot_path(mailroot, target->path, "/new"), list, sizeof(list));
-	expect_text("new/ holds the message and nothing else", list, target->name);
-	snprintf(file, sizeof(file), "%s/new/%s", mailroot_path(mailroot, target->path, ""), list);
+	mailroot_list(mailroot_path(mailroot, place->mailbox, "/new"), list, sizeof(list));
+	expect_text("new/ holds the message and nothing else", list, place->name);
+	snprintf(
+	    file, sizeof(file), "%s/new/%s", mailroot_path(mailroot, place->mailbox, ""), list);
 	content = mailroot_read(file);
 	expect_bytes(file, content.p, content.n, message.p, message.n);
 	test_free((void *)content.p);
@@ -181,22 +186,22 @@ static void check_saved(
 
 void mailroot_check(const struct mailroot *mailroot, struct text message)
 {
-	for (size_t i = 0; i < mailroot->n_targets; i++) {
-		const struct maildir_target *target = &mailroot->targets[i];
+	for (size_t i = 0; i < mailroot->n_places; i++) {
+		const struct maildir_place *place = &mailroot->places[i];
 		char list[1024];
 
-		mailroot_list(mailroot_path(mailroot, target->path, "/tmp"), list, sizeof(list));
+		mailroot_list(mailroot_path(mailroot, place->mailbox, "/tmp"), list, sizeof(list));
 		if (strcmp(list, "-") != 0) {
 			expect_text("tmp/", list, "");
 		}
-		assert_non_null(target->step);
-		assert_non_null(target->part);
-		if (target->result == 0) {
-			check_saved(mailroot, target, message);
+		assert_non_null(place->step);
+		assert_non_null(place->part);
+		if (place->result == 0) {
+			check_saved(mailroot, place, message);
 			continue;
 		}
-		assert_true(target->result < 0 && target->step[0] != '\0');
-		mailroot_list(mailroot_path(mailroot, target->path, "/new"), list, sizeof(list));
+		assert_true(place->result < 0 && place->step[0] != '\0');
+		mailroot_list(mailroot_path(mailroot, place->mailbox, "/new"), list, sizeof(list));
 		if (strcmp(list, "-") != 0) {
 			expect_text("new/", list, "");
 		}
@@ -249,18 +254,18 @@ static void check_parents(const struct mailroot *mailroot, const char *path)
 void mailroot_check_order(const struct mailroot *mailroot, struct text message, bool has_parents)
 {
 	assert_true(n_fault_events < FAULT_EVENTS_MAX);
-	for (size_t i = 0; i < mailroot->n_targets; i++) {
-		const struct maildir_target *target = &mailroot->targets[i];
+	for (size_t i = 0; i < mailroot->n_places; i++) {
+		const struct maildir_place *place = &mailroot->places[i];
 		char file[PATH_SIZE];
 		ino_t directory, inode;
 		size_t linked, renamed, named;
 
-		if (target->result != 0) {
+		if (place->result != 0) {
 			continue;
 		}
-		directory = inode_of(mailroot_path(mailroot, target->path, "/new"));
-		snprintf(
-		    file, sizeof(file), "%s/%s/new/%s", mailroot->base, target->path, target->name);
+		directory = inode_of(mailroot_path(mailroot, place->mailbox, "/new"));
+		snprintf(file, sizeof(file), "%s/%s/new/%s", mailroot->base, place->mailbox,
+		    place->name);
 		inode = inode_of(file);
 		linked = find_event(FAULT_LINKAT, directory, inode);
 		renamed = find_event(FAULT_RENAMEAT2, directory, inode);
@@ -271,7 +276,7 @@ void mailroot_check_order(const struct mailroot *mailroot, struct text message, 
 		assert_true(find_event(FAULT_FSYNC, inode, 0) < named);
 		assert_true(find_event(FAULT_FSYNC, directory, 0) > named);
 		if (has_parents) {
-			check_parents(mailroot, target->path);
+			check_parents(mailroot, place->mailbox);
 		}
 	}
 }

@@ -7,14 +7,15 @@
 #include "tests/unit/unit.h"
 
 enum {
-	MAILROOT_TARGETS = 3
+	MAILROOT_PLACES = 3
 };
 
 struct mailroot {
 	char base[256];
 	struct maildir_root root;
-	struct maildir_target targets[MAILROOT_TARGETS];
-	size_t n_targets;
+	struct maildir_place places[MAILROOT_PLACES];
+	size_t n_places;
+	size_t n_late;  /* of them are known at the commit only; to be set before */
 	unsigned n_fds; /* open before */
 };
 
@@ -27,20 +28,20 @@ int mailroot_setup(void **state);
 int mailroot_setup_in_memory(void **state); /* for thousands of deliveries */
 int mailroot_teardown(void **state);
 
-/* Delivers a message in pieces to the paths; the outcomes are in targets. Returns how often the
+/* Delivers a message in pieces to the paths; the outcomes are in places. Returns how often the
  * fault struck. */
 unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults,
     const char *const *paths, size_t n_paths, struct text message, size_t piece);
 
 /* To one path, on a plain filesystem, and in one piece. */
-struct maildir_target *mailroot_deliver_one(
+struct maildir_place *mailroot_deliver_one(
     struct mailroot *mailroot, const char *path, struct text message);
 
-/* Every target either has the whole message in its new/ and nothing else in new/ or tmp/, or says
+/* Every place either has the whole message in its new/ and nothing else in new/ or tmp/, or says
  * what failed and has nothing there. */
 void mailroot_check(const struct mailroot *mailroot, struct text message);
 
-/* Every target that was saved was saved in the right order: the file is written, then synced, then
+/* Every place that was saved was saved in the right order: the file is written, then synced, then
  * named, then the name is synced; and with has_parents every directory on the way was synced after
  * what was made in it. */
 void mailroot_check_order(const struct mailroot *mailroot, struct text message, bool has_parents);

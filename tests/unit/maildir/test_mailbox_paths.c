@@ -57,18 +57,18 @@ static void check_refused(struct mailroot *mailroot, const char *path, int error
 {
 	char before[TREE_MAX], after[TREE_MAX];
 	const char *part = NULL;
-	struct maildir_target *target;
+	struct maildir_place *place;
 	int probed;
 
 	list_tree(mailroot->base, before);
 	probed = maildir_probe(&mailroot->root, path, &part);
 	assert_non_null(part);
-	target = mailroot_deliver_one(mailroot, path, message);
+	place = mailroot_deliver_one(mailroot, path, message);
 	list_tree(mailroot->base, after);
-	if (target->result != error || probed != error) {
-		fail_msg("%s: delivery %d, probe %d, want %d", path, target->result, probed, error);
+	if (place->result != error || probed != error) {
+		fail_msg("%s: delivery %d, probe %d, want %d", path, place->result, probed, error);
 	}
-	assert_true(target->step[0] != '\0');
+	assert_true(place->step[0] != '\0');
 	expect_text(path, after, before);
 }
 
@@ -137,30 +137,30 @@ static void make_inside_and_outside(const struct mailroot *mailroot)
 }
 
 /* With a symbolic link in this place: nothing is delivered, and nothing outside is touched. */
-static void check_link_out(const struct mailroot *mailroot, const char *place, const char *to)
+static void check_link_out(const struct mailroot *mailroot, const char *link, const char *to)
 {
 	struct maildir_root root;
-	struct maildir_target target = { .path = USER };
-	struct maildir_delivery delivery;
+	struct maildir_place place = { .mailbox = USER };
+	struct maildir_message delivery;
 	char way[300], before[TREE_MAX], after[TREE_MAX];
 	const char *part;
 
 	make_inside_and_outside(mailroot);
-	snprintf(way, sizeof(way), "root/%s", place);
+	snprintf(way, sizeof(way), "root/%s", link);
 	directory_remove(mailroot_path(mailroot, way, ""));
 	make_link(mailroot, to, way);
 	list_tree(mailroot_path(mailroot, "outside", ""), before);
 	maildir_root_init(&root, mailroot_path(mailroot, "root", ""), "h");
-	maildir_open(&delivery, &root, &target, 1);
+	maildir_begin(&delivery, &root, &place, 1);
 	maildir_write(&delivery, message.p, message.n);
-	maildir_commit(&delivery);
+	maildir_commit(&delivery, &place, 1);
 	/* A relative link may have too few ".." to leave; then it leads to nothing. */
-	if (target.result != -EXDEV && (to[0] == '/' || target.result != -ENOENT)) {
-		fail_msg("%s -> %s: %d", place, to, target.result);
+	if (place.result != -EXDEV && (to[0] == '/' || place.result != -ENOENT)) {
+		fail_msg("%s -> %s: %d", link, to, place.result);
 	}
-	assert_true(target.result != -EXDEV || maildir_probe(&root, USER, &part) == -EXDEV);
+	assert_true(place.result != -EXDEV || maildir_probe(&root, USER, &part) == -EXDEV);
 	list_tree(mailroot_path(mailroot, "outside", ""), after);
-	expect_text(place, after, before);
+	expect_text(link, after, before);
 	directory_remove(mailroot_path(mailroot, "root", ""));
 }
 
@@ -183,7 +183,7 @@ static void test_links_out(void **state)
 static void test_links_inside(void **state)
 {
 	static const struct {
-		const char *place, *to, *real;
+		const char *link, *to, *real;
 	} rows[] = {
 		{ "example.com", "real/example.com", "real/example.com/user/Maildir" },
 		{ "example.com/user", "../real/user", "real/user/Maildir" },
@@ -192,21 +192,21 @@ static void test_links_inside(void **state)
 	struct mailroot *mailroot = *state;
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {
-		struct maildir_target *target;
+		struct maildir_place *place;
 		char list[300];
 
 		mailroot_make_directory(mailroot, USER);
 		mailroot_make_directory(mailroot, "real/example.com");
 		mailroot_make_directory(mailroot, "real/user");
 		mailroot_make_directory(mailroot, "real/Maildir");
-		directory_remove(mailroot_path(mailroot, rows[i].place, ""));
-		make_link(mailroot, rows[i].to, rows[i].place);
-		target = mailroot_deliver_one(mailroot, USER, message);
-		if (target->result != 0) {
-			fail_msg("%s: %d", rows[i].place, target->result);
+		directory_remove(mailroot_path(mailroot, rows[i].link, ""));
+		make_link(mailroot, rows[i].to, rows[i].link);
+		place = mailroot_deliver_one(mailroot, USER, message);
+		if (place->result != 0) {
+			fail_msg("%s: %d", rows[i].link, place->result);
 		}
 		mailroot_list(mailroot_path(mailroot, rows[i].real, "/new"), list, sizeof(list));
-		expect_text(rows[i].real, list, target->name);
+		expect_text(rows[i].real, list, place->name);
 		directory_remove(mailroot_path(mailroot, "example.com", ""));
 		directory_remove(mailroot_path(mailroot, "real", ""));
 	}
@@ -280,7 +280,7 @@ static void check_permission(
 {
 	bool is_root = geteuid() == 0;
 	const char *part;
-	struct maildir_target *target;
+	struct maildir_place *place;
 	int probed;
 
 	assert_int_equal(chmod(mailroot->base, 0777), 0);
@@ -290,12 +290,12 @@ static void check_permission(
 	assert_int_equal(chmod(mailroot_path(mailroot, locked, ""), mode), 0);
 	become(is_root, NOBODY);
 	probed = maildir_probe(&mailroot->root, USER, &part);
-	target = mailroot_deliver_one(mailroot, USER, message);
+	place = mailroot_deliver_one(mailroot, USER, message);
 	become(is_root, 0);
 	assert_int_equal(chmod(mailroot_path(mailroot, locked, ""), 0777), 0);
-	if (target->result != -EACCES || probed != -EACCES) {
+	if (place->result != -EACCES || probed != -EACCES) {
 		fail_msg("\"%s\" locked (%03o): delivery %d (cannot %s ...%s), probe %d (...%s)",
-		    locked, mode, target->result, target->step, target->part, probed, part);
+		    locked, mode, place->result, place->step, place->part, probed, part);
 	}
 }
 
@@ -330,19 +330,19 @@ static void test_root_is_replaced(void **state)
 {
 	struct mailroot *mailroot = *state;
 	struct maildir_root root;
-	struct maildir_target target = { .path = USER };
-	struct maildir_delivery delivery;
+	struct maildir_place place = { .mailbox = USER };
+	struct maildir_message delivery;
 	char base[300], list[300];
 
 	snprintf(base, sizeof(base), "%s/root", mailroot->base);
 	maildir_root_init(&root, base, "h");
 	for (unsigned i = 0; i < 2; i++) {
 		mailroot_make_directory(mailroot, "root");
-		assert_int_equal(maildir_open(&delivery, &root, &target, 1), 0);
-		maildir_commit(&delivery);
-		assert_int_equal(target.result, 0);
+		assert_int_equal(maildir_begin(&delivery, &root, &place, 1), 0);
+		maildir_commit(&delivery, &place, 1);
+		assert_int_equal(place.result, 0);
 		mailroot_list(mailroot_path(mailroot, "root/" USER "/new", ""), list, sizeof(list));
-		expect_text("the root that stands there now", list, target.name);
+		expect_text("the root that stands there now", list, place.name);
 		if (i == 0) {
 			assert_int_equal(rename(base, mailroot_path(mailroot, "moved", "")), 0);
 		}

@@ -39,23 +39,23 @@ static void test_first_delivery(void **state)
 	static const char *const directories[] = { "example.com", "example.com/user", USER,
 		USER "/cur", USER "/new", USER "/tmp" };
 	struct mailroot *mailroot = *state;
-	struct maildir_target *target = mailroot_deliver_one(mailroot, USER, message);
+	struct maildir_place *place = mailroot_deliver_one(mailroot, USER, message);
 	char file[300];
 	struct stat status;
 
-	assert_int_equal(target->result, 0);
+	assert_int_equal(place->result, 0);
 	mailroot_check(mailroot, message);
 	expect_list(mailroot, "", "example.com");
 	expect_list(mailroot, "example.com", "user");
 	expect_list(mailroot, "example.com/user", "Maildir");
 	expect_list(mailroot, USER, "cur new tmp");
 	expect_list(mailroot, USER "/cur", "");
-	expect_list(mailroot, USER "/new", target->name);
+	expect_list(mailroot, USER "/new", place->name);
 	for (size_t i = 0; i < LENGTH(directories); i++) {
 		status = status_of(mailroot_path(mailroot, directories[i], ""));
 		assert_int_equal(status.st_mode, S_IFDIR | 0700);
 	}
-	snprintf(file, sizeof(file), "/new/%s", target->name);
+	snprintf(file, sizeof(file), "/new/%s", place->name);
 	status = status_of(mailroot_path(mailroot, USER, file));
 	assert_int_equal(status.st_mode, S_IFREG | 0600);
 	assert_int_equal(status.st_nlink, 1);
@@ -74,7 +74,7 @@ static void test_modes_under_an_open_umask(void **state)
 static void test_existing_mailbox(void **state)
 {
 	struct mailroot *mailroot = *state;
-	struct maildir_target *target;
+	struct maildir_place *place;
 	char list[400];
 
 	mailroot_make_directory(mailroot, USER "/cur");
@@ -85,10 +85,10 @@ static void test_existing_mailbox(void **state)
 	mailroot_make_file(mailroot, USER "/tmp/0.half", "half");
 	mailroot_make_file(mailroot, USER "/dovecot-uidlist", "3");
 	assert_int_equal(chmod(mailroot_path(mailroot, USER, "/new"), 0750), 0);
-	target = mailroot_deliver_one(mailroot, USER, message);
-	assert_int_equal(target->result, 0);
+	place = mailroot_deliver_one(mailroot, USER, message);
+	assert_int_equal(place->result, 0);
 	expect_list(mailroot, USER, ".Sent cur dovecot-uidlist new tmp");
-	snprintf(list, sizeof(list), "0.old %s", target->name);
+	snprintf(list, sizeof(list), "0.old %s", place->name);
 	expect_list(mailroot, USER "/new", list);
 	expect_list(mailroot, USER "/tmp", "0.half");
 	assert_int_equal(status_of(mailroot_path(mailroot, USER, "/new")).st_mode, S_IFDIR | 0750);
@@ -135,10 +135,10 @@ static void test_sizes(void **state)
 		struct text text = sizes[i].message;
 
 		for (size_t piece = 1; piece <= text.n + 1; piece++) {
-			const char *name = mailroot->targets[0].name;
+			const char *name = mailroot->places[0].name;
 
 			mailroot_deliver(mailroot, &mailroot_plain, &path, 1, text, piece);
-			assert_int_equal(mailroot->targets[0].result, 0);
+			assert_int_equal(mailroot->places[0].result, 0);
 			mailroot_check(mailroot, text);
 			snprintf(end, sizeof(end), ",S=%zu,W=%u", text.n, sizes[i].wire_size);
 			expect_text(shown(text.p, text.n), strstr(name, ",S="), end);
@@ -153,11 +153,11 @@ static const char *const three[] = { "example.com/a/Maildir", "example.com/b/Mai
 
 static struct stat status_of_message(const struct mailroot *mailroot, size_t i)
 {
-	const struct maildir_target *target = &mailroot->targets[i];
+	const struct maildir_place *place = &mailroot->places[i];
 	char file[300];
 
-	snprintf(file, sizeof(file), "/new/%s", target->name);
-	return status_of(mailroot_path(mailroot, target->path, file));
+	snprintf(file, sizeof(file), "/new/%s", place->name);
+	return status_of(mailroot_path(mailroot, place->mailbox, file));
 }
 
 /* Several mailboxes share one file, or have copies where they cannot. */
@@ -173,7 +173,7 @@ static void check_three(
 	for (size_t i = 0; i < 3; i++) {
 		struct stat status = status_of_message(mailroot, i);
 
-		assert_int_equal(mailroot->targets[i].result, 0);
+		assert_int_equal(mailroot->places[i].result, 0);
 		assert_int_equal(status.st_nlink, n_files == 1 ? 3 : 1);
 		assert_int_equal(status.st_mode, S_IFREG | 0600);
 		n_same += status.st_ino == first.st_ino;
@@ -238,9 +238,9 @@ static void test_first_filesystem_is_full(void **state)
 			.has_devices = true };
 
 		assert_int_equal(mailroot_deliver(mailroot, &faults, three, 3, message, 6), 1);
-		assert_int_equal(mailroot->targets[0].result, -ENOSPC);
-		assert_int_equal(mailroot->targets[1].result, 0);
-		assert_int_equal(mailroot->targets[2].result, 0);
+		assert_int_equal(mailroot->places[0].result, -ENOSPC);
+		assert_int_equal(mailroot->places[1].result, 0);
+		assert_int_equal(mailroot->places[2].result, 0);
 		mailroot_check(mailroot, message);
 		directory_remove(mailroot_path(mailroot, "example.com", ""));
 		directory_remove(mailroot_path(mailroot, "example.org", ""));
@@ -289,7 +289,7 @@ static void test_large_message(void **state)
 	}
 	mailroot_deliver(mailroot, &faults, three, 3, (struct text){ bytes, n }, 70001);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(mailroot->targets[i].result, 0);
+		assert_int_equal(mailroot->places[i].result, 0);
 	}
 	mailroot_check(mailroot, (struct text){ bytes, n });
 	test_free(bytes);
@@ -303,14 +303,14 @@ static void test_name_is_taken(void **state)
 	struct faults faults = { .call = FAULT_LINKAT, .mask = 7, .error = EEXIST };
 
 	assert_int_equal(mailroot_deliver(mailroot, &faults, &path, 1, message, 5), 3);
-	assert_int_equal(mailroot->targets[0].result, 0);
+	assert_int_equal(mailroot->places[0].result, 0);
 	mailroot_check(mailroot, message);
-	assert_ptr_equal(strstr(mailroot->targets[0].name, ",S="),
-	    strrchr(mailroot->targets[0].name, 'S') - 1); /* a whole new name, not a longer one */
+	assert_ptr_equal(strstr(mailroot->places[0].name, ",S="),
+	    strrchr(mailroot->places[0].name, 'S') - 1); /* a whole new name, not a longer one */
 	faults.mask = UINT64_MAX;
 	directory_remove(mailroot_path(mailroot, USER, ""));
 	assert_in_range(mailroot_deliver(mailroot, &faults, &path, 1, message, 5), 2, 100);
-	assert_int_equal(mailroot->targets[0].result, -EEXIST);
+	assert_int_equal(mailroot->places[0].result, -EEXIST);
 	mailroot_check(mailroot, message);
 }
 
@@ -322,15 +322,15 @@ enum {
 static void *run_deliveries(void *data)
 {
 	const struct maildir_root *root = data;
-	struct maildir_target target = { .path = USER };
-	struct maildir_delivery delivery;
+	struct maildir_place place = { .mailbox = USER };
+	struct maildir_message delivery;
 	size_t n_saved = 0;
 
 	for (unsigned i = 0; i < EACH; i++) {
-		maildir_open(&delivery, root, &target, 1);
+		maildir_begin(&delivery, root, &place, 1);
 		maildir_write(&delivery, message.p, message.n);
-		maildir_commit(&delivery);
-		n_saved += target.result == 0;
+		maildir_commit(&delivery, &place, 1);
+		n_saved += place.result == 0;
 	}
 	return (void *)n_saved;
 }
@@ -370,11 +370,11 @@ static void test_abort(void **state)
 	struct mailroot *mailroot = *state;
 
 	for (unsigned has_tmpfile = 0; has_tmpfile < 2; has_tmpfile++) {
-		struct maildir_target target = { .path = USER };
-		struct maildir_delivery delivery;
+		struct maildir_place place = { .mailbox = USER };
+		struct maildir_message delivery;
 
 		mailroot->root.has_tmpfile = has_tmpfile;
-		assert_int_equal(maildir_open(&delivery, &mailroot->root, &target, 1), 0);
+		assert_int_equal(maildir_begin(&delivery, &mailroot->root, &place, 1), 0);
 		assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
 		maildir_abort(&delivery);
 		expect_list(mailroot, USER, "cur new tmp");
@@ -394,9 +394,9 @@ static void test_one_of_three_is_bad(void **state)
 		paths[bad] = "../x";
 		mailroot_deliver(mailroot, &mailroot_plain, paths, 3, message, 3);
 		for (size_t i = 0; i < 3; i++) {
-			struct maildir_target *target = &mailroot->targets[i];
+			struct maildir_place *place = &mailroot->places[i];
 
-			assert_int_equal(target->result, i == bad ? -EINVAL : 0);
+			assert_int_equal(place->result, i == bad ? -EINVAL : 0);
 			if (i != bad) {
 				assert_int_equal(status_of_message(mailroot, i).st_nlink, 2);
 			}
@@ -411,17 +411,17 @@ static void test_one_of_three_is_bad(void **state)
 static void test_none_can_be_written(void **state)
 {
 	struct mailroot *mailroot = *state;
-	struct maildir_target targets[2] = { { .path = "" }, { .path = "/" } };
-	struct maildir_delivery delivery;
+	struct maildir_place places[2] = { { .mailbox = "" }, { .mailbox = "/" } };
+	struct maildir_message delivery;
 
-	assert_int_equal(maildir_open(&delivery, &mailroot->root, targets, 2), -EINVAL);
+	assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 2), -EINVAL);
 	assert_true(maildir_write(&delivery, "x", 1) < 0);
-	maildir_commit(&delivery);
-	assert_int_equal(targets[0].result, -EINVAL);
-	assert_int_equal(targets[1].result, -EINVAL);
+	maildir_commit(&delivery, places, 2);
+	assert_int_equal(places[0].result, -EINVAL);
+	assert_int_equal(places[1].result, -EINVAL);
 	expect_list(mailroot, "", "");
-	assert_true(maildir_open(&delivery, &mailroot->root, NULL, 0) < 0);
-	maildir_commit(&delivery);
+	assert_true(maildir_begin(&delivery, &mailroot->root, NULL, 0) < 0);
+	maildir_commit(&delivery, NULL, 0);
 }
 
 /* The mail root itself is away. */
@@ -429,14 +429,14 @@ static void test_no_root(void **state)
 {
 	struct mailroot *mailroot = *state;
 	struct maildir_root root;
-	struct maildir_target target = { .path = USER };
-	struct maildir_delivery delivery;
+	struct maildir_place place = { .mailbox = USER };
+	struct maildir_message delivery;
 	const char *part;
 
 	maildir_root_init(&root, mailroot_path(mailroot, "absent", ""), "h");
-	assert_int_equal(maildir_open(&delivery, &root, &target, 1), -ENOENT);
+	assert_int_equal(maildir_begin(&delivery, &root, &place, 1), -ENOENT);
 	maildir_abort(&delivery);
-	assert_true(target.step[0] != '\0');
+	assert_true(place.step[0] != '\0');
 	assert_int_equal(maildir_probe(&root, USER, &part), -ENOENT);
 	expect_list(mailroot, "", "");
 }

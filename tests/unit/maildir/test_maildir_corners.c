@@ -14,9 +14,9 @@ static const struct text message = TEXT("Subject: x\n\nThis is the body\nof a me
 static const char *const three[] = { "example.com/a/Maildir", "example.com/b/Maildir",
 	"example.org/a/Maildir" };
 
-static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_targets)
+static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_places)
 {
-	mailroot_deliver(mailroot, faults, three, n_targets, message, 7);
+	mailroot_deliver(mailroot, faults, three, n_places, message, 7);
 	mailroot_check(mailroot, message);
 }
 
@@ -24,11 +24,11 @@ static void expect_results(const struct mailroot *mailroot, int a, int b, int c)
 {
 	const int want[] = { a, b, c };
 
-	for (size_t i = 0; i < mailroot->n_targets && i < LENGTH(want); i++) {
-		if (mailroot->targets[i].result != want[i]) {
-			fail_msg("target %zu: %d (cannot %s %s), want %d", i,
-			    mailroot->targets[i].result, mailroot->targets[i].step,
-			    mailroot->targets[i].part, want[i]);
+	for (size_t i = 0; i < mailroot->n_places && i < LENGTH(want); i++) {
+		if (mailroot->places[i].result != want[i]) {
+			fail_msg("place %zu: %d (cannot %s %s), want %d", i,
+			    mailroot->places[i].result, mailroot->places[i].step,
+			    mailroot->places[i].part, want[i]);
 		}
 	}
 }
@@ -114,7 +114,7 @@ static void test_file_is_shorter(void **state)
 	expect_results(*state, 0, -EIO, -EIO);
 }
 
-/* A target that has failed before keeps its own reason. */
+/* A place that has failed before keeps its own reason. */
 static void test_bad_path_and_failed_fsync(void **state)
 {
 	const struct faults faults = { .call = FAULT_FSYNC, .mask = 1, .error = EIO };
@@ -123,7 +123,7 @@ static void test_bad_path_and_failed_fsync(void **state)
 
 	mailroot_deliver(mailroot, &faults, paths, 3, message, message.n);
 	expect_results(mailroot, -EIO, -EINVAL, -EIO);
-	expect_text("step", mailroot->targets[1].step, "accept the path");
+	expect_text("step", mailroot->places[1].step, "accept the path");
 	mailroot_check(mailroot, message);
 }
 
@@ -146,16 +146,16 @@ static void test_large_file_and_failed_fsync(void **state)
 static void test_empty_writes(void **state)
 {
 	struct mailroot *mailroot = *state;
-	struct maildir_target target = { .path = three[0] };
-	struct maildir_delivery delivery;
+	struct maildir_place place = { .mailbox = three[0] };
+	struct maildir_message delivery;
 
-	assert_int_equal(maildir_open(&delivery, &mailroot->root, &target, 1), 0);
+	assert_int_equal(maildir_begin(&delivery, &mailroot->root, &place, 1), 0);
 	assert_int_equal(maildir_write(&delivery, "\n", 1), 0);
 	assert_int_equal(maildir_write(&delivery, "", 0), 0);
 	assert_int_equal(maildir_write(&delivery, "\n", 1), 0);
-	maildir_commit(&delivery);
-	assert_int_equal(target.result, 0);
-	assert_non_null(strstr(target.name, ",S=2,W=4"));
+	maildir_commit(&delivery, &place, 1);
+	assert_int_equal(place.result, 0);
+	assert_non_null(strstr(place.name, ",S=2,W=4"));
 }
 
 /* Some kernels say ELOOP of a symbolic link where a directory must be. */
@@ -182,10 +182,11 @@ enum {
 
 /* A delivery to many mailboxes. */
 struct crowd {
-	struct maildir_target targets[MANY];
+	struct maildir_place places[MANY];
 	char paths[MANY][40];
-	struct maildir_delivery delivery;
+	struct maildir_message delivery;
 	struct rlimit limit;
+	unsigned n;
 };
 
 /* Opens n of them, with room for n_files open files more. */
@@ -197,21 +198,22 @@ static struct crowd *open_crowd(
 
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(crowd->paths[i], sizeof(crowd->paths[i]), "example.com/%u/Maildir", i);
-		crowd->targets[i].path = crowd->paths[i];
+		crowd->places[i].mailbox = crowd->paths[i];
 	}
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
 	low = crowd->limit;
 	low.rlim_cur = count_fds() + n_files;
+	crowd->n = n;
 	faults_begin(faults);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	maildir_open(&crowd->delivery, &mailroot->root, crowd->targets, n);
+	maildir_begin(&crowd->delivery, &mailroot->root, crowd->places, n);
 	maildir_write(&crowd->delivery, message.p, message.n);
 	return crowd;
 }
 
 static void commit_crowd(struct crowd *crowd)
 {
-	maildir_commit(&crowd->delivery);
+	maildir_commit(&crowd->delivery, crowd->places, crowd->n);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
 	faults_end();
 }
@@ -220,15 +222,15 @@ static void expect_crowd(
     struct mailroot *mailroot, const struct crowd *crowd, unsigned first, unsigned end)
 {
 	for (unsigned i = first; i < end; i++) {
-		const struct maildir_target *target = &crowd->targets[i];
+		const struct maildir_place *place = &crowd->places[i];
 		char list[300];
 
-		if (target->result != 0) {
-			fail_msg("mailbox %u: cannot %s %s: %s", i, target->step, target->part,
-			    strerror(-target->result));
+		if (place->result != 0) {
+			fail_msg("mailbox %u: cannot %s %s: %s", i, place->step, place->part,
+			    strerror(-place->result));
 		}
 		mailroot_list(mailroot_path(mailroot, crowd->paths[i], "/new"), list, sizeof(list));
-		expect_text(crowd->paths[i], list, target->name);
+		expect_text(crowd->paths[i], list, place->name);
 	}
 }
 
@@ -248,7 +250,7 @@ static void test_more_mailboxes_than_descriptors(void **state)
 	mailroot_make_file(mailroot, crowd->paths[REPLACED], "a file");
 	commit_crowd(crowd);
 	expect_crowd(mailroot, crowd, 0, REPLACED);
-	assert_int_equal(crowd->targets[REPLACED].result, -ENOTDIR);
+	assert_int_equal(crowd->places[REPLACED].result, -ENOTDIR);
 	expect_crowd(mailroot, crowd, REPLACED + 1, MANY);
 	test_free(crowd);
 }
@@ -268,7 +270,7 @@ static void test_many_that_fail(void **state)
 
 	commit_crowd(crowd);
 	for (unsigned i = 0; i < FAILING; i++) {
-		assert_int_equal(crowd->targets[i].result, -EACCES);
+		assert_int_equal(crowd->places[i].result, -EACCES);
 	}
 	expect_crowd(mailroot, crowd, FAILING, ALL);
 	test_free(crowd);
@@ -318,7 +320,7 @@ static void test_many_filesystems(void **state)
 	struct mailroot *mailroot = *state;
 	struct crowd *crowd = open_crowd(mailroot, &faults, ALL, 1000);
 
-	assert_true(crowd->targets[ALL - 1].new_fd >= 0);
+	assert_true(crowd->places[ALL - 1].new_fd >= 0);
 	commit_crowd(crowd);
 	expect_crowd(mailroot, crowd, 0, ALL);
 	test_free(crowd);

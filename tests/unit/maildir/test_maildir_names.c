@@ -17,18 +17,18 @@ static void test_name_pattern(void **state)
 	char pattern[200];
 	regex_t regex;
 	time_t before = time(NULL);
-	struct maildir_target *target =
+	struct maildir_place *place =
 	    mailroot_deliver_one(mailroot, "example.com/user/Maildir", message);
 
 	snprintf(pattern, sizeof(pattern),
 	    "^[0-9]+\\.M[0-9]{6}P%ldQ[0-9]+\\.mx\\.example\\.com,S=%zu,W=%zu$", (long)getpid(),
 	    message.n, message.n + 3);
 	assert_int_equal(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
-	if (regexec(&regex, target->name, 0, NULL, 0) != 0) {
-		fail_msg("%s does not match %s", target->name, pattern);
+	if (regexec(&regex, place->name, 0, NULL, 0) != 0) {
+		fail_msg("%s does not match %s", place->name, pattern);
 	}
 	regfree(&regex);
-	assert_in_range(strtol(target->name, NULL, 10), before, time(NULL));
+	assert_in_range(strtol(place->name, NULL, 10), before, time(NULL));
 }
 
 /* Microseconds have six digits and the counter never repeats. */

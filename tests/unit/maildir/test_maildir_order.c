@@ -20,15 +20,15 @@ enum {
 	PARENTS = 4 /* Maildir, a, example.com, the root */
 };
 
-static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_targets)
+static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_places)
 {
-	mailroot_deliver(mailroot, faults, three, n_targets, message, 7);
+	mailroot_deliver(mailroot, faults, three, n_places, message, 7);
 }
 
 static void expect_saved(struct mailroot *mailroot, bool has_parents)
 {
-	for (size_t i = 0; i < mailroot->n_targets; i++) {
-		assert_int_equal(mailroot->targets[i].result, 0);
+	for (size_t i = 0; i < mailroot->n_places; i++) {
+		assert_int_equal(mailroot->places[i].result, 0);
 	}
 	mailroot_check_order(mailroot, message, has_parents);
 }
@@ -143,7 +143,7 @@ static void check_settling_fails(
 		maildir_root_settle(&mailroot->root);
 		make_mailbox(mailroot);
 		deliver(mailroot, &before, 1);
-		exit(mailroot->targets[0].result == 0 && fault_count(FAULT_FSYNC) == 1 + 1 + PARENTS
+		exit(mailroot->places[0].result == 0 && fault_count(FAULT_FSYNC) == 1 + 1 + PARENTS
 			 ? 0
 			 : 1);
 	}
@@ -211,7 +211,7 @@ static void test_failed_sync_is_not_remembered(void **state)
 		};
 
 		deliver(mailroot, &faults, 1);
-		assert_int_equal(mailroot->targets[0].result, -EIO);
+		assert_int_equal(mailroot->places[0].result, -EIO);
 		mailroot_check(mailroot, message);
 		deliver(mailroot, &mailroot_plain, 1);
 		expect_saved(mailroot, true);
@@ -227,7 +227,7 @@ static void test_failed_fsync_is_not_repeated(void **state)
 
 	deliver(mailroot, &faults, 3);
 	for (size_t i = 0; i < 3; i++) {
-		assert_int_equal(mailroot->targets[i].result, -EIO);
+		assert_int_equal(mailroot->places[i].result, -EIO);
 	}
 	assert_int_equal(fault_count(FAULT_FSYNC), 1);
 	assert_int_equal(fault_count(FAULT_LINKAT), 0);
@@ -274,7 +274,7 @@ static void test_new_is_made_last(void **state)
 		};
 
 		deliver(mailroot, &faults, 1);
-		assert_int_equal(mailroot->targets[0].result, -EIO);
+		assert_int_equal(mailroot->places[0].result, -EIO);
 		mailroot_list(
 		    mailroot_path(mailroot, "example.com/a/Maildir", ""), list, sizeof(list));
 		assert_null(strstr(list, "new"));

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * System calls that only Linux has, and how they are to be asked. No policy stands here. */
+#include "maildir/linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+enum {
+	OPEN_ATTEMPTS = 16
+};
+
+int linux_open_beneath(int base_fd, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (unsigned long long)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	/* EAGAIN: a rename somewhere made the kernel unsure about "..", openat2(2). */
+	for (int i = 0; i < OPEN_ATTEMPTS; i++) {
+		fd = syscall(SYS_openat2, base_fd, path, &how, sizeof(how));
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) {
+			break;
+		}
+	}
+	return fd < 0 ? -errno : (int)fd;
+}
+
+bool linux_has_unnamed_files(void)
+{
+	return access("/proc/self/fd", X_OK) == 0;
+}
+
+int linux_create_unnamed(int directory_fd, int *fd_r)
+{
+	*fd_r = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*fd_r >= 0) {
+		return 0;
+	}
+	/* Kernels and filesystems that do not know O_TMPFILE say so in three ways, open(2). */
+	return errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL ? LINUX_UNKNOWN : -errno;
+}
+
+int linux_name_unnamed(int fd, int directory_fd, const char *name)
+{
+	char by_fd[40];
+
+	/* AT_EMPTY_PATH would do without /proc, but takes a privilege, linkat(2). */
+	snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, by_fd, directory_fd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
+}
+
+int linux_move(int from_fd, const char *from, int to_fd, const char *to)
+{
+	return renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0 ? 0 : -errno;
+}
+
+int linux_stat(int fd, struct linux_status *status_r)
+{
+	struct statx status;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0) {
+		return -errno;
+	}
+	*status_r = (struct linux_status){
+		.inode = status.stx_ino,
+		.device = makedev(status.stx_dev_major, status.stx_dev_minor),
+		.birth = { status.stx_btime.tv_sec, status.stx_btime.tv_nsec },
+		.has_birth = (status.stx_mask & STATX_BTIME) != 0,
+	};
+	return 0;
+}
+
+int linux_sync_filesystem(int fd)
+{
+	return syncfs(fd) == 0 ? 0 : -errno;
+}
+
+void linux_start_writing(int fd, uint64_t at, uint64_t n)
+{
+	sync_file_range(fd, (off_t)at, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
+/* A condition variable would make everybody who wakes up queue for its mutex first. */
+bool linux_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *deadline)
+{
+	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL,
+		   FUTEX_BITSET_MATCH_ANY) == 0 ||
+	       errno != ETIMEDOUT;
+}
+
+void linux_wake_all(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * What Linux has of its own; all else in this room is plain POSIX. Another system gets a file beside
+ * linux.c that says the same in its words. Private to maildir; any thread. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum {
+	LINUX_UNKNOWN = 1, /* the kernel or the filesystem has no such thing */
+};
+
+/* Opens path without leaving the directory base_fd, whatever symbolic links stand on the way. Returns
+ * a file descriptor or a negative errno (-EXDEV: a link leads out). */
+int linux_open_beneath(int base_fd, const char *path, int flags);
+
+/* Can unnamed files get a name later? It takes /proc. */
+bool linux_has_unnamed_files(void);
+
+/* Makes a file without a name on the filesystem of directory_fd: whoever dies leaves nothing behind.
+ * Returns 0, LINUX_UNKNOWN or a negative errno. */
+int linux_create_unnamed(int directory_fd, int *fd_r);
+
+/* Gives such a file a name; never overwrites one. Returns 0 or a negative errno. */
+int linux_name_unnamed(int fd, int directory_fd, const char *name);
+
+/* Moves a file to a name; never overwrites one. Returns 0 or a negative errno. */
+int linux_move(int from_fd, const char *from, int to_fd, const char *to);
+
+struct linux_status {
+	uint64_t inode;
+	dev_t device;
+	struct timespec birth; /* when it was made */
+	bool has_birth;        /* the filesystem knows that */
+};
+
+/* Returns 0 or a negative errno. */
+int linux_stat(int fd, struct linux_status *status_r);
+
+/* Syncs the whole filesystem that fd lies on. Returns 0 or a negative errno. */
+int linux_sync_filesystem(int fd);
+
+/* Sends n bytes from at on (0: all that follow) to the disk, and does not wait for them. An error is
+ * kept for fsync(2), which tells it. */
+void linux_start_writing(int fd, uint64_t at, uint64_t n);
+
+/* Sleeps while *word is value: until it is woken, or a signal comes, or by a deadline of
+ * CLOCK_MONOTONIC. False: the deadline has passed. */
+bool linux_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *deadline);
+void linux_wake_all(_Atomic uint32_t *word);

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * One message into its places; the contract stands in maildir.h, and maildir_commit() reads like it.
+ *
+ * After a failed fsync the file is dropped and never synced again: the kernel reports such an error
+ * once and then forgets the bytes it could not write. */
+#include "maildir/maildir.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "maildir/file.h"
+#include "maildir/linux.h"
+#include "maildir/mailbox.h"
+#include "maildir/place.h"
+#include "maildir/rounds.h"
+
+enum {
+	SMALL_SIZE = 65536, /* bytes that a disk takes without being held up */
+	STRETCH = 1 << 20,  /* of a large message, that goes to the disk while the next one comes */
+};
+
+/* Opens those places that are not open yet. The first one that can takes the file. */
+static void open_places(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		struct maildir_place *place = &places[i];
+
+		if (place->is_begun) {
+			continue;
+		}
+		*place = (struct maildir_place){ .mailbox = place->mailbox,
+			.is_begun = true,
+			.step = "",
+			.part = "",
+			.new_fd = -1,
+			.copy = file_none };
+		if (message->error != 0) {
+			place_check(place, message->error, "write a file in", "/new");
+		} else if (mailbox_open(message->root, place) == 0 && message->file.fd < 0 &&
+			   file_create(&message->file, message->root, place) == 0) {
+			message->device = place->device;
+		}
+		/* One that may need a file of its own stays open. */
+		if (place->result < 0 ||
+		    (i >= MAILDIR_HELD_MAX && place->device == message->device)) {
+			place_close(place);
+		}
+	}
+}
+
+int maildir_begin(struct maildir_message *message, const struct maildir_root *root,
+    struct maildir_place *expected, size_t n_expected)
+{
+	*message = (struct maildir_message){
+		.root = root,
+		.expected = expected,
+		.n_expected = n_expected,
+		.file = file_none,
+	};
+	for (size_t i = 0; i < n_expected; i++) {
+		expected[i].is_begun = false;
+	}
+	open_places(message, expected, n_expected);
+	if (message->file.fd < 0) {
+		message->error = n_expected > 0 ? expected[0].result : -EINVAL;
+	}
+	return message->error;
+}
+
+/* Line ends that get a CR when the message is sent: those that have none. */
+static uint64_t count_bare_lf(const char *data, size_t n, char before)
+{
+	const char *p = data, *end = data + n;
+	uint64_t count = 0;
+
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		count += (p == data ? before : p[-1]) != '\r';
+		p++;
+	}
+	return count;
+}
+
+/* The file is lost, and with it the expected places on its filesystem. */
+static void lose_file(struct maildir_message *message, int error)
+{
+	for (size_t i = 0; i < message->n_expected; i++) {
+		struct maildir_place *place = &message->expected[i];
+
+		if (place->result == 0 && place->device == message->device) {
+			place_check(place, error, "write a file in", "/new");
+		}
+	}
+	file_drop(&message->file);
+}
+
+/* The file cannot take more: an expected place on another filesystem, if there is one that still can,
+ * goes on with what was written so far. Returns 0, or the error when there is none. */
+static int move_file(struct maildir_message *message, int error)
+{
+	struct maildir_file old = message->file;
+
+	message->file = file_none;
+	lose_file(message, error);
+	for (size_t i = 0; i < message->n_expected && message->file.fd < 0; i++) {
+		struct maildir_place *place = &message->expected[i];
+		int result;
+
+		if (place->result < 0 || file_create(&message->file, message->root, place) < 0) {
+			continue;
+		}
+		message->device = place->device;
+		result = file_copy(&message->file, &old, message->size);
+		if (result < 0) {
+			lose_file(message, result);
+		}
+	}
+	file_drop(&old);
+	return message->file.fd >= 0 ? 0 : error;
+}
+
+/* Sends what has come to the disk without waiting for it, so that less is left to sync. */
+static void start_writing(struct maildir_message *message)
+{
+	uint64_t n = message->size - message->n_started;
+
+	if (n >= STRETCH) {
+		linux_start_writing(message->file.fd, message->n_started, n);
+		message->n_started = message->size;
+	}
+}
+
+int maildir_write(struct maildir_message *message, const char *data, size_t n)
+{
+	int result = -1;
+
+	while (n > 0 && message->error == 0 && result < 0) {
+		result = file_write(&message->file, data, n);
+		if (result < 0) {
+			message->error = move_file(message, result);
+		}
+	}
+	if (message->error != 0 || n == 0) {
+		return message->error;
+	}
+	message->size += n;
+	message->wire_size += n + count_bare_lf(data, n, message->last);
+	message->last = data[n - 1];
+	start_writing(message);
+	return 0;
+}
+
+/* Syncs the file. A small one goes in a round with the others that are in a hurry; its data are on
+ * their way before, so that what is left to do together is the journal's part. A big one may take its
+ * time. */
+static int sync_file(struct maildir_message *message)
+{
+	int result;
+
+	message->rounds = rounds_of(message->device);
+	if (message->size > SMALL_SIZE) {
+		result = rounds_sync(NULL, message->file.fd, false);
+		rounds_expect(message->rounds);
+		return result;
+	}
+	rounds_expect(message->rounds);
+	linux_start_writing(message->file.fd, 0, 0);
+	return rounds_sync(message->rounds, message->file.fd, true);
+}
+
+/* What could not be synced cannot be read back and trusted either, so nobody gets it. */
+static void message_seal(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	int result = message->error == 0 ? sync_file(message) : 0;
+
+	for (size_t i = 0; i < n_places && result < 0; i++) {
+		if (places[i].result == 0) {
+			place_check(&places[i], result, "sync a file in", "/new");
+		}
+	}
+}
+
+static void message_copy(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (places[i].result == 0 && places[i].device != message->device) {
+			rounds_leave(message->rounds); /* it may take long */
+			place_copy(&places[i], message);
+			rounds_expect(message->rounds);
+		}
+	}
+}
+
+static void message_place(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (places[i].result == 0) {
+			place_name(&places[i], message);
+		}
+	}
+}
+
+static void message_sync(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (places[i].result == 0 && places[i].device == message->device) {
+			/* The first one commits the names of all, so it alone takes the round. */
+			place_sync(&places[i], message, message->rounds);
+			message->rounds = NULL;
+		} else if (places[i].result == 0) {
+			place_sync(&places[i], message, NULL);
+		}
+		place_close(&places[i]);
+	}
+}
+
+static void message_end(struct maildir_message *message)
+{
+	rounds_leave(message->rounds);
+	file_drop(&message->file);
+	for (size_t i = 0; i < message->n_expected; i++) {
+		place_close(&message->expected[i]);
+	}
+}
+
+void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	open_places(message, places, n_places);
+	message_seal(message, places, n_places);
+	message_copy(message, places, n_places);
+	/* All names of a batch first: then the first sync of a directory commits them together. */
+	for (size_t at = 0; at < n_places; at += MAILDIR_HELD_MAX) {
+		size_t n = n_places - at < MAILDIR_HELD_MAX ? n_places - at : MAILDIR_HELD_MAX;
+
+		message_place(message, places + at, n);
+		message_sync(message, places + at, n);
+	}
+	message_end(message);
+}
+
+void maildir_abort(struct maildir_message *message)
+{
+	message_end(message);
+}
