@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.auth import (
-    EMAIL1, EMAIL2, PASSWORD1, base64_of, fetch_packages, missing_libraries, plain_response,
-    set_password,
-)
+from harness.auth import EMAIL1, EMAIL2, PASSWORD1, base64_of, plain_response, set_password
+from harness.packages import fetch_packages, missing_libraries
 from harness.process import run
 
 pytest_plugins = ["harness.auth_fixtures"]

@@ -7,6 +7,7 @@ what it takes of the machine must stay too. ./dev soak goes on for an hour.
 import os
 import random
 import shutil
+import signal
 import statistics
 import time
 from typing import NamedTuple
@@ -72,8 +73,8 @@ class Machine:
         fill.unlink()
 
     def reload(self):
-        self.stays.reload()
-        self.goes.reload()
+        self.stays.signal(signal.SIGHUP)
+        self.goes.signal(signal.SIGHUP)
 
     def restart(self):
         assert self.goes.stop() == 0

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.auth import LmtpdAuth, SaslPostfix
+from harness.auth import LmtpdAuth
+from harness.sasl_postfix import SaslPostfix
 
 TREE = Path(__file__).resolve().parents[3]
 

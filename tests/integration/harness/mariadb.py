@@ -32,12 +32,12 @@ def quote(text):
 
 
 class MariaDB(Daemon):
-    def __init__(self, directory, buffer_pool="16M"):
+    def __init__(self, directory, buffer_pool="16M", has_network=True):
         super().__init__(directory / "mariadb.log")
         self.buffer_pool = buffer_pool
         self.data = directory / "data"
         self.socket = directory / "s"
-        self.port = free_port()
+        self.port = free_port() if has_network else None
         self.database = "mailserver"
         self.as_root = ["--user=root"] if IS_ROOT else []
 
@@ -60,10 +60,12 @@ class MariaDB(Daemon):
 
     def start(self):
         # Names are not resolved, so that 127.0.0.1 and the socket are two accounts.
+        network = (["--bind-address=127.0.0.1", f"--port={self.port}"] if self.port
+                   else ["--skip-networking"])
         self.spawn([
             "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}",
             f"--socket={self.socket}", f"--pid-file={self.data}/pid",
-            "--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve",
+            *network, "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",
             f"--innodb-buffer-pool-size={self.buffer_pool}",
             "--max-connections=400",

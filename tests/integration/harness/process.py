@@ -47,15 +47,21 @@ def run_checked(*command, **options):
     return done.stdout
 
 
+def as_user(user, group):
+    """Options of Popen that start a child as this user, if we may."""
+    return {"user": user, "group": group, "extra_groups": []} if IS_ROOT else {}
+
+
 def as_mail_user():
     """Options of Popen that start a child as the owner of the mail."""
-    if IS_ROOT:
-        return {"user": MAIL_ID, "group": MAIL_GROUP, "extra_groups": []}
-    return {}
+    return as_user(MAIL_ID, MAIL_GROUP)
 
 
 class Daemon:
     """A child process that serves until it is told to end; its output goes to a file."""
+
+    # Of Popen, for every daemon of this run.
+    options = {}
 
     def __init__(self, log):
         self.log_path = log
@@ -67,7 +73,7 @@ class Daemon:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, **{**self.options, **options}
             )
 
     @property
