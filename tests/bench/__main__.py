@@ -1,4 +1,4 @@
-"""Measures mail delivery; see ./dev bench and CONTRIBUTING.md."""
+"""Measures mail delivery and logins; see ./dev bench and CONTRIBUTING.md."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 TREE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "tests/integration"))
 
+import logins  # noqa: E402
 import machine  # noqa: E402
 import memory  # noqa: E402
 import plots  # noqa: E402
@@ -27,14 +28,14 @@ from workloads import (  # noqa: E402
     BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
 )
 
-LMTPD = TREE / "build/release/lmtpd/lmtpd"
+BUILT = TREE / "build/release"
 PROGRAMS = TREE / "build/bench/tests/bench"
 DOCS = TREE / "docs/bench"
 MARKS = ("<!-- ./dev bench: begin -->\n", "<!-- ./dev bench: end -->")
 
 
 def parse_arguments():
-    names = [*BY_NAME, "memory", "relay"]
+    names = [*BY_NAME, "memory", "relay", "logins"]
     parser = argparse.ArgumentParser(prog="./dev bench")
     parser.add_argument("--quick", action="store_true",
                         help="one short round of the main workloads; writes nothing")
@@ -70,6 +71,8 @@ def trees(arguments):
         found.update({memory.tree_of(name): memory.MAILBOXES for name in memory.SERVERS})
     if "relay" in arguments.chosen:
         found.update({relay.tree_of(name): relay.MAILBOXES for name in relay.SERVERS})
+    if "logins" in arguments.chosen:
+        found[logins.TREE] = logins.MAILBOXES
     return found
 
 
@@ -103,7 +106,7 @@ def measure(arguments, base, filesystem, database):
     database.install()
     add_rows(database)
     filesystem.make(trees(arguments), (1 if arguments.quick else 4) << 30)
-    place = Place(base, filesystem, database, LMTPD, PROGRAMS)
+    place = Place(base, filesystem, database, BUILT, PROGRAMS)
     run_rounds(arguments, place, results)
     if "memory" in arguments.chosen:
         print("  memory", flush=True)
@@ -111,6 +114,9 @@ def measure(arguments, base, filesystem, database):
     if "relay" in arguments.chosen:
         print("  through Postfix", flush=True)
         results.relay = relay.measure(place, arguments.rounds, 500 if arguments.quick else 2000)
+    if "logins" in arguments.chosen:
+        print("  logins", flush=True)
+        results.logins = logins.measure(place, arguments.quick)
     return results
 
 
@@ -142,7 +148,7 @@ def main():
     database = MariaDB(base / "db", buffer_pool="128M")
     try:
         results = measure(arguments, base, filesystem, database)
-        facts = machine.describe(LMTPD, base)
+        facts = machine.describe(BUILT / "lmtpd/lmtpd", base)
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
@@ -152,6 +158,8 @@ def main():
         shutil.rmtree(base)
     for title, body in report.sections(results):
         print(f"\n{title}\n\n{body}")
+    if results.logins:
+        print(f"\n{results.logins}")
     if not arguments.is_partial:
         write(results, arguments.rounds, facts)
         print("\nwritten: docs/bench, README.md")

@@ -12,6 +12,7 @@ class Results:
         self.turns = {}    # (workload, server): Figures, one a round
         self.memory = []
         self.relay = {}    # server: messages a second, one a round
+        self.logins = ""   # as text: they have no part in docs/bench
 
     def add_turn(self, workload, server, figures):
         self.turns.setdefault((workload, server), []).append(figures)

@@ -3,13 +3,14 @@
 import os
 import shutil
 
+from harness.auth import LmtpdAuth
 from harness.dovecot import DovecotLmtp
 from harness.lmtp import Client
 from harness.lmtpd import Lmtpd
 from harness.mariadb import PASSWORD
 from harness.process import MAIL_GROUP, MAIL_ID, Daemon, as_mail_user
 
-PROGRAMS = ("load", "sink", "disk")
+PROGRAMS = ("load", "sink", "disk", "auth_load")
 
 
 class Sink(Daemon):
@@ -40,12 +41,13 @@ class Sink(Daemon):
 class Place:
     """Where everything of a run lies, and how its servers are made."""
 
-    def __init__(self, base, filesystem, database, lmtpd, programs):
+    def __init__(self, base, filesystem, database, built, programs):
         self.base = base
         self.filesystem = filesystem
         self.database = database
         # Copies, that the owner of the mail may execute wherever the tree lies.
-        self.lmtpd = shutil.copy(lmtpd, base / "lmtpd")
+        self.lmtpd = shutil.copy(built / "lmtpd/lmtpd", base / "lmtpd")
+        self.lmtpd_auth = shutil.copy(built / "auth/lmtpd-auth", base / "lmtpd-auth")
         self.programs = {name: shutil.copy(programs / name, base / name) for name in PROGRAMS}
         self.n_started = 0
 
@@ -58,7 +60,8 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, sink, asking or dovecot, with its mail below root and its users from rows."""
+        """A fresh lmtpd, sink, asking, dovecot or auth, with its mail below root and its users from
+        rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
         directory.mkdir()
@@ -79,6 +82,9 @@ class Place:
             maildir={"home": f"{root}/%d/%n"},
             mysql={"hosts": [f"127.0.0.1:{self.database.port}"]},
         )
+
+    def _make_auth(self, directory, root):
+        return LmtpdAuth(self.lmtpd_auth, directory, self.database, auth={"failure_delay": 2})
 
     def _make_dovecot(self, directory, root):
         return DovecotLmtp(directory, self.database, root, directory / "lmtp")

@@ -39,6 +39,7 @@ def pytest_configure(config):
     if IS_ROOT:
         unshare_mounts()
     config.addinivalue_line("markers", "heavy: much load; left out with sanitizers")
+    config.addinivalue_line("markers", "quick: what a change needs before its commit")
     config.addinivalue_line("markers", "needs_root: Postfix, Dovecot and mounts change users")
 
 

@@ -16,6 +16,7 @@ from harness.auth import (
 from harness.process import free_port, run_checked, wait_until
 
 pytest_plugins = ["harness.auth_fixtures"]
+pytestmark = pytest.mark.quick
 
 ARGON2 = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub"
 HOSTILE = "a\" rip=203.0.113.9 result=ok@example.com"

@@ -17,6 +17,7 @@ from harness.auth import EMAIL1, EMAIL2, PASSWORD1, PASSWORD2, set_password
 from harness.process import run
 
 pytest_plugins = ["harness.auth_fixtures"]
+pytestmark = pytest.mark.quick
 
 METHODS = {
     "sha512crypt": r"\$6\$[./0-9A-Za-z]{16}\$[./0-9A-Za-z]{86}",

@@ -72,6 +72,7 @@ class Smtp:
         return self
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_login_with_swaks(auth_machine, mechanism):
     postfix, daemon = auth_machine

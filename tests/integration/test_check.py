@@ -9,6 +9,8 @@ import pytest
 from harness.lmtp import Client
 from harness.process import run
 
+pytestmark = pytest.mark.quick
+
 LINE = re.compile(r"(ok|warn|FAIL)\b.*")
 
 

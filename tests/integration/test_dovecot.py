@@ -114,6 +114,7 @@ def test_row_in_mixed_case(daemon, make_dovecot, database, login):
     assert len(fetch_all(make_dovecot(daemon), user=login)) == 1
 
 
+@pytest.mark.quick
 def test_whole_way(guide_machine, make_dovecot):
     """The guide's own walk: SMTP in, IMAP out."""
     postfix, daemon = guide_machine

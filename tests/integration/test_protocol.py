@@ -7,6 +7,8 @@ import pytest
 from harness.lmtp import FALSE_ENDS, Client, as_stored, message, stuffed
 from harness.process import free_port, run, wait_until
 
+pytestmark = pytest.mark.quick
+
 EMAIL1 = "email1@example.com"
 EMAIL2 = "email2@example.com"
 

@@ -4,6 +4,8 @@ import pytest
 
 from harness.lmtp import message
 
+pytestmark = pytest.mark.quick
+
 EMAIL1 = "example.com/email1"
 EMAIL2 = "example.com/email2"
 

@@ -8,6 +8,8 @@ import pytest
 from harness.lmtp import message, stuffed
 from harness.process import as_mail_user, run
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def configured(make_lmtpd):
