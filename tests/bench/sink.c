@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "schema/directory.h"
 #include "store.h"
 
@@ -208,8 +209,7 @@ static void *run_session(void *data)
 	while (on_line(session)) {
 	}
 	close(session->fd);
-	directory_free(session->directory);
-	directory_thread_end();
+	directory_thread_end(session->directory);
 	free(session);
 	return NULL;
 }
@@ -230,6 +230,7 @@ static int listen_at(const char *path)
 
 int main(int argc, char **argv)
 {
+	struct error error;
 	int listener;
 
 	if (argc != 3 && argc != 7) {
@@ -242,7 +243,10 @@ int main(int argc, char **argv)
 		database.user = argv[4];
 		database.password = argv[5];
 		database.dbname = argv[6];
-		directory_library_init();
+		if (directory_library_init(&error) != 0) {
+			fprintf(stderr, "sink: %s\n", error.text);
+			return 1;
+		}
 	}
 	listener = listen_at(argv[1]);
 	while (true) {
