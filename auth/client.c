@@ -225,6 +225,7 @@ static size_t feed(struct client *client, const char *data, size_t n)
 		taken += dovecot_feed(&client->dovecot, data + taken, n - taken,
 		    uv_now(&client->server->daemon.loop), &step);
 		switch (step.want) {
+		case DOVECOT_NOTHING:
 		case DOVECOT_INPUT:
 			return taken;
 		case DOVECOT_VERIFY:

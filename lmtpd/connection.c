@@ -34,7 +34,6 @@ struct connection {
 	bool is_timer_closed, is_stream_closed;
 
 	struct lmtp lmtp;
-	struct lmtp_callbacks callbacks;
 	char id[64];
 	struct delivery *delivery; /* from LMTP_BEGIN to its end */
 
@@ -51,10 +50,8 @@ static void proceed(struct connection *connection);
 static void finish(struct connection *connection);
 
 /* A RCPT, or a message for its size, that was refused. */
-static void on_refused(void *context, const struct recipient *recipient)
+static void on_refused(struct connection *connection, const struct recipient *recipient)
 {
-	struct connection *connection = context;
-
 	status_refused(&connection->server->status, recipient->reply);
 	delivery_log_refusal(lmtp_envelope(&connection->lmtp), recipient);
 }
@@ -255,7 +252,10 @@ static size_t feed(struct connection *connection, const char *data, size_t n)
 		char *body = scrap;
 		size_t body_cap = sizeof(scrap);
 
-		if (connection->is_closed || connection->stream.is_writing) {
+		if (connection->is_closed) {
+			n = taken; /* of a client that is gone there are refusals to log, no more */
+		}
+		if (connection->stream.is_writing || (connection->is_closed && delivery != NULL)) {
 			return taken;
 		}
 		if (delivery != NULL) {
@@ -275,9 +275,13 @@ static size_t feed(struct connection *connection, const char *data, size_t n)
 			delivery->n += step.n_body;
 		}
 		switch (step.want) {
+		case LMTP_NOTHING:
 		case LMTP_INPUT:
 		case LMTP_WAIT:
 			return taken;
+		case LMTP_REFUSED:
+			on_refused(connection, step.recipient);
+			break;
 		case LMTP_FLUSH:
 			flush(connection);
 			break;
@@ -387,16 +391,14 @@ static void finish(struct connection *connection)
 /* An outcome has come, or the output has gone: takes up the input that was kept. */
 static void proceed(struct connection *connection)
 {
-	if (!connection->is_closed) {
-		const char *input = connection->n_input > 0 ? connection->input : "";
+	const char *input = connection->n_input > 0 ? connection->input : "";
 
-		connection->input_at += feed(connection, input + connection->input_at,
-		    connection->n_input - connection->input_at);
-		if (connection->input_at == connection->n_input) {
-			free(connection->input);
-			connection->input = NULL;
-			connection->n_input = connection->input_at = 0;
-		}
+	connection->input_at += feed(
+	    connection, input + connection->input_at, connection->n_input - connection->input_at);
+	if (connection->input_at == connection->n_input) {
+		free(connection->input);
+		connection->input = NULL;
+		connection->n_input = connection->input_at = 0;
 	}
 	finish(connection);
 }
@@ -444,14 +446,9 @@ static struct connection *new_connection(struct server *server)
 	connection->server = server;
 	connection->service = service_ref(server->daemon.service);
 	connection->active = uv_now(&server->daemon.loop);
-	connection->callbacks = (struct lmtp_callbacks){
-		.context = connection,
-		.refused = on_refused,
-	};
 	snprintf(connection->id, sizeof(connection->id), "%s%x", server->id_prefix,
 	    ++server->n_sessions);
-	lmtp_init(&connection->lmtp, &config_of(connection->service)->lmtp, &connection->callbacks,
-	    connection->id);
+	lmtp_init(&connection->lmtp, &config_of(connection->service)->lmtp, connection->id);
 	connection->stream = (struct stream){
 		.owner = connection,
 		.on_read = on_read,

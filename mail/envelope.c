@@ -18,8 +18,10 @@ struct recipient *recipient_new(const char *text, size_t n)
 
 void recipient_free(struct recipient *recipient)
 {
-	resolution_deinit(&recipient->resolution);
-	free(recipient);
+	if (recipient != NULL) {
+		resolution_deinit(&recipient->resolution);
+		free(recipient);
+	}
 }
 
 void recipients_free(struct recipients *list)

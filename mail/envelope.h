@@ -42,7 +42,7 @@ void envelope_add(struct envelope *envelope, struct recipient *recipient);
 
 /* Of text[0..n). NULL when out of memory. */
 struct recipient *recipient_new(const char *text, size_t n);
-void recipient_free(struct recipient *recipient);
+void recipient_free(struct recipient *recipient); /* NULL: nothing to do */
 void recipients_free(struct recipients *list);
 
 /* The detail with its delimiter, n_detail bytes and no NUL behind them. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The protocol machine. A user's secrets pass through `line` and `sasl`; both are wiped as soon as
- * they were used. FAIL never carries reason=: Postfix shows that to strangers. */
+ * The protocol machine. A user's secrets pass through a line and through `sasl`; both are wiped as
+ * soon as they were used. FAIL never carries reason=: Postfix shows that to strangers. */
 #include "protocol/dovecot.h"
 
 #include <errno.h>
@@ -15,6 +15,8 @@ enum {
 	OUTPUT_MAX = 65536,
 	WORDS_MAX = 32,
 };
+
+static const char out_of_memory[] = "out of memory";
 
 struct word {
 	const char *p;
@@ -31,23 +33,12 @@ static void put_line(
     struct dovecot *dovecot, const char *verb, uint32_t id, const char *label, const char *value)
 {
 	size_t n = strlen(verb) + strlen(label) + strlen(value) + 16;
+	char *out = dovecot->closed == NULL ? output_reserve(&dovecot->output, n) : NULL;
 
-	if (dovecot->is_closed) { /* after a line that was lost, none may follow */
-		return;
+	if (out != NULL) {
+		dovecot->output.n +=
+		    (size_t)snprintf(out, n, "%s\t%" PRIu32 "%s%s\n", verb, id, label, value);
 	}
-	if (dovecot->n_output + n > dovecot->output_cap) {
-		size_t cap = 2 * (dovecot->n_output + n);
-		char *grown = realloc(dovecot->output, cap);
-
-		if (grown == NULL) {
-			dovecot->is_closed = true;
-			return;
-		}
-		dovecot->output = grown;
-		dovecot->output_cap = cap;
-	}
-	dovecot->n_output += (size_t)snprintf(dovecot->output + dovecot->n_output, n,
-	    "%s\t%" PRIu32 "%s%s\n", verb, id, label, value);
 }
 
 /* Postfix takes the mechanisms before SPID; the other way round it believes to have found the wrong
@@ -59,10 +50,11 @@ void dovecot_init(struct dovecot *dovecot, const struct dovecot_settings *settin
 
 	*dovecot = (struct dovecot){ .settings = settings };
 	STAILQ_INIT(&dovecot->requests);
+	line_init(&dovecot->line, LINE_LF, DOVECOT_LINE_MAX);
 	for (int i = 0; i < SASL_MECHANISMS; i++) {
 		if (settings->mechanisms[i]) {
-			n += (size_t)snprintf(
-			    rest + n, sizeof(rest) - n, "\nMECH\t%s\tplaintext", sasl_name(i));
+			n += (size_t)snprintf(rest + n, sizeof(rest) - n, "\nMECH\t%s\t%s",
+			    sasl_name(i), sasl_properties(i));
 		}
 	}
 	snprintf(rest + n, sizeof(rest) - n, "\nSPID\t%lu\nCUID\t%lu\nCOOKIE\t%s\nDONE",
@@ -84,17 +76,6 @@ static void remove_request(struct dovecot *dovecot, struct dovecot_request *requ
 	dovecot->n_requests--;
 }
 
-static void wipe_line(struct dovecot *dovecot)
-{
-	if (dovecot->line != NULL) {
-		explicit_bzero(dovecot->line, DOVECOT_LINE_MAX);
-		free(dovecot->line);
-		dovecot->line = NULL;
-	}
-	dovecot->n_line = 0;
-	dovecot->is_line_long = false;
-}
-
 void dovecot_deinit(struct dovecot *dovecot)
 {
 	struct dovecot_request *request;
@@ -103,10 +84,10 @@ void dovecot_deinit(struct dovecot *dovecot)
 		remove_request(dovecot, request);
 		free_request(request);
 	}
-	free_request(dovecot->refused);
-	wipe_line(dovecot);
-	free(dovecot->output);
-	*dovecot = (struct dovecot){ .is_closed = true };
+	free_request(dovecot->told);
+	line_done(&dovecot->line);
+	output_deinit(&dovecot->output);
+	*dovecot = (struct dovecot){ .closed = "" };
 }
 
 /* Values are tab-escaped by those who know how; Postfix does not unescape, so what would need it is
@@ -217,7 +198,7 @@ static void refuse(struct dovecot *dovecot, struct dovecot_request *request, con
 {
 	put_fail(dovecot, request->id, request->sasl.user);
 	remove_request(dovecot, request);
-	dovecot->refused = request;
+	dovecot->told = request;
 	*step = (struct dovecot_step){ DOVECOT_REFUSED, request, reason };
 }
 
@@ -253,7 +234,7 @@ static void respond(struct dovecot *dovecot, struct dovecot_request *request, co
 		    n_decoded < 0 ? "response is not base64" : "response is malformed", step);
 		break;
 	default:
-		dovecot->is_closed = true;
+		dovecot->closed = out_of_memory;
 	}
 }
 
@@ -310,7 +291,7 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 	}
 	request = calloc(1, sizeof(*request));
 	if (request == NULL) {
-		dovecot->is_closed = true;
+		dovecot->closed = out_of_memory;
 		return;
 	}
 	request->id = id;
@@ -375,14 +356,12 @@ static void on_cancel(struct dovecot *dovecot, const struct word *words, size_t 
 }
 
 /* VERSION major minor: another major is another protocol. */
-static void on_version(
-    struct dovecot *dovecot, const struct word *words, size_t n_words, struct dovecot_step *step)
+static void on_version(struct dovecot *dovecot, const struct word *words, size_t n_words)
 {
 	uint32_t minor;
 
 	if (n_words < 2 || !word_is(words[1], "1")) {
-		dovecot->is_closed = true;
-		step->reason = "client speaks another version of the protocol";
+		dovecot->closed = "client speaks another version of the protocol";
 	} else if (n_words > 2 && parse_id(words[2], &minor)) {
 		dovecot->minor = minor;
 	}
@@ -409,29 +388,35 @@ static void on_line(struct dovecot *dovecot, const char *line, size_t n, bool is
 	} else if (word_is(words[0], "CANCEL")) {
 		on_cancel(dovecot, words, n_words);
 	} else if (word_is(words[0], "VERSION")) {
-		on_version(dovecot, words, n_words, step);
+		on_version(dovecot, words, n_words);
 	}
 	/* CPID, and whatever later versions say, is of no concern here. */
 }
 
-/* Keeps a part of a line; of a line that is too long its start. */
-static void store(struct dovecot *dovecot, const char *in, size_t n)
+/* Takes one line off the input, or what there is of it. Returns the bytes taken. */
+static size_t feed_line(
+    struct dovecot *dovecot, const char *in, size_t n, uint64_t now, struct dovecot_step *step)
 {
-	size_t room = DOVECOT_LINE_MAX - dovecot->n_line;
+	const char *line;
+	size_t n_line, taken;
+	int outcome;
 
 	if (n == 0) {
-		return;
+		step->want = DOVECOT_INPUT;
+		return 0;
 	}
-	if (dovecot->line == NULL && (dovecot->line = malloc(DOVECOT_LINE_MAX)) == NULL) {
-		dovecot->is_closed = true;
-		return;
+	if (dovecot->output.n - dovecot->output.n_sent > OUTPUT_MAX) {
+		step->want = DOVECOT_FLUSH;
+		return 0;
 	}
-	if (n > room) {
-		dovecot->is_line_long = true;
-		n = room;
+	outcome = line_take(&dovecot->line, in, n, &taken, &line, &n_line);
+	if (outcome < 0) {
+		dovecot->closed = out_of_memory;
+	} else if (outcome != LINE_MORE) {
+		on_line(dovecot, line, n_line, outcome == LINE_LONG, now, step);
+		line_done(&dovecot->line);
 	}
-	memcpy(dovecot->line + dovecot->n_line, in, n);
-	dovecot->n_line += n;
+	return taken;
 }
 
 size_t dovecot_feed(
@@ -439,47 +424,30 @@ size_t dovecot_feed(
 {
 	size_t taken = 0;
 
-	*step_r = (struct dovecot_step){ .want = DOVECOT_INPUT };
-	free_request(dovecot->refused);
-	dovecot->refused = NULL;
-	while (taken < n && step_r->want == DOVECOT_INPUT && !dovecot->is_closed) {
-		const char *lf = memchr(in + taken, '\n', n - taken);
-		size_t length = lf == NULL ? n - taken : (size_t)(lf - in) - taken;
-
-		if (dovecot->n_output > OUTPUT_MAX) {
-			step_r->want = DOVECOT_FLUSH;
-			break;
+	*step_r = (struct dovecot_step){ .want = DOVECOT_NOTHING };
+	free_request(dovecot->told);
+	dovecot->told = NULL;
+	/* Each turn takes a line, or ends in a wish. */
+	while (step_r->want == DOVECOT_NOTHING) {
+		if (dovecot->closed == NULL) {
+			taken += feed_line(dovecot, in + taken, n - taken, now, step_r);
 		}
-		/* The LF counts: whether a line is too long must not hang on where it was cut. */
-		store(dovecot, in + taken, length + (lf != NULL));
-		taken += length + (lf != NULL);
-		if (lf != NULL && dovecot->line != NULL && !dovecot->is_closed) {
-			on_line(dovecot, dovecot->line,
-			    dovecot->n_line - (dovecot->is_line_long ? 0 : 1),
-			    dovecot->is_line_long, now, step_r);
-			wipe_line(dovecot);
+		if (dovecot->closed == NULL && dovecot->output.is_out_of_memory) {
+			dovecot->closed = out_of_memory;
 		}
-	}
-	if (dovecot->is_closed) {
-		step_r->want = DOVECOT_CLOSE;
-		step_r->reason = step_r->reason != NULL ? step_r->reason : "out of memory";
+		if (dovecot->closed != NULL) {
+			*step_r = (struct dovecot_step){ DOVECOT_CLOSE, NULL, dovecot->closed };
+		}
 	}
 	return taken;
 }
 
 const char *dovecot_output(const struct dovecot *dovecot, size_t *n_r)
 {
-	*n_r = dovecot->n_output;
-	return dovecot->output;
+	return output_unsent(&dovecot->output, n_r);
 }
 
 void dovecot_sent(struct dovecot *dovecot, size_t n)
 {
-	dovecot->n_output -= n;
-	memmove(dovecot->output, dovecot->output + n, dovecot->n_output);
-	if (dovecot->n_output == 0) {
-		free(dovecot->output);
-		dovecot->output = NULL;
-		dovecot->output_cap = 0;
-	}
+	output_sent(&dovecot->output, n);
 }

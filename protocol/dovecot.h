@@ -11,13 +11,14 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "protocol/line.h"
+#include "protocol/output.h"
 #include "protocol/sasl.h"
 
 enum {
 	DOVECOT_LINE_MAX = 16384, /* LF included; a longer line fails its request */
-	DOVECOT_REQUESTS_MAX =
-	    64, /* of one connection at a time; one more drops the oldest that waits
-	                             * for its client, or fails */
+	/* Of one connection at a time; one more drops the oldest that waits for its client, or fails. */
+	DOVECOT_REQUESTS_MAX = 64,
 	DOVECOT_ABANDONED_SECONDS = 150, /* a challenge without response is forgotten after that */
 	DOVECOT_RIP_MAX = 45,
 };
@@ -40,12 +41,14 @@ struct dovecot_request {
 };
 STAILQ_HEAD(dovecot_requests, dovecot_request);
 
+/* What the machine wants next; see enum lmtp_want, its sister. Nothing has to wait for an outcome. */
 enum dovecot_want {
-	DOVECOT_INPUT,  /* all input is used up */
+	DOVECOT_NOTHING, /* within the machine only: it can go on by itself */
+	DOVECOT_INPUT,   /* all input is used up: feed more */
+	DOVECOT_FLUSH, /* send the output before feeding more: the client does not read its replies */
 	DOVECOT_VERIFY, /* verify step.request->sasl, then dovecot_ok() or dovecot_fail() */
-	DOVECOT_REFUSED, /* step.request was answered with FAIL (for the log); it is gone after the next
-	                   * call */
-	DOVECOT_FLUSH, /* send the output first: the client does not read its replies */
+	/* step.request was answered with FAIL (for the log); it is gone after the next call. */
+	DOVECOT_REFUSED,
 	DOVECOT_CLOSE, /* the client speaks something else, or memory is short: close */
 };
 
@@ -55,32 +58,31 @@ struct dovecot_step {
 	const char *reason; /* of DOVECOT_REFUSED and DOVECOT_CLOSE, for the log */
 };
 
+/* The members are the machine's own. */
 struct dovecot {
 	const struct dovecot_settings *settings;
 	struct dovecot_requests requests;
 	size_t n_requests;
-	struct dovecot_request *refused;
-	char *line; /* the start of a line that has not come whole yet */
-	size_t n_line;
-	bool is_line_long;
-	char *output;
-	size_t n_output, output_cap;
-	unsigned minor; /* of the client's version */
-	bool is_closed;
+	struct dovecot_request *told; /* the last one that was refused */
+	struct line line;             /* the one that is coming in */
+	struct output output;
+	unsigned minor;     /* of the client's version */
+	const char *closed; /* why; NULL: it is not */
 };
 
 /* Puts the whole handshake out: Postfix waits for it without a word. settings must outlive it. */
-void dovecot_init(struct dovecot *protocol, const struct dovecot_settings *settings);
-void dovecot_deinit(struct dovecot *protocol);
+void dovecot_init(struct dovecot *dovecot, const struct dovecot_settings *settings);
+void dovecot_deinit(struct dovecot *dovecot);
 
-/* Feeds in[0..n), @now in milliseconds of any clock that does not go back. Returns what was taken;
- * call again with the rest after the step was dealt with, until it is DOVECOT_INPUT. */
+/* Feeds in[0..n), @now in milliseconds of any clock that does not go back, and returns how much of it
+ * was taken; feed the rest again after the step is dealt with, until it is DOVECOT_INPUT or
+ * DOVECOT_CLOSE. Secrets have passed through the input: wipe it. */
 size_t dovecot_feed(
-    struct dovecot *protocol, const char *in, size_t n, uint64_t now, struct dovecot_step *step_r);
+    struct dovecot *dovecot, const char *in, size_t n, uint64_t now, struct dovecot_step *step_r);
 
 /* The outcome of DOVECOT_VERIFY; the request is gone then. @user is the name as stored. */
-void dovecot_ok(struct dovecot *protocol, struct dovecot_request *request, const char *user);
-void dovecot_fail(struct dovecot *protocol, struct dovecot_request *request);
+void dovecot_ok(struct dovecot *dovecot, struct dovecot_request *request, const char *user);
+void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request);
 
-const char *dovecot_output(const struct dovecot *protocol, size_t *n_r);
-void dovecot_sent(struct dovecot *protocol, size_t n);
+const char *dovecot_output(const struct dovecot *dovecot, size_t *n_r);
+void dovecot_sent(struct dovecot *dovecot, size_t n);

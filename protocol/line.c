@@ -6,9 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Length of in[0..n) up to and including the first CRLF, 0 if there is none; the CR may have been
- * the last byte before. */
-static size_t find_end(const char *in, size_t n, bool is_after_cr)
+void line_init(struct line *line, enum line_end end, size_t max)
+{
+	*line = (struct line){ .end = end, .max = max };
+}
+
+/* Length of in[0..n) up to and including the first end of a line, 0 if there is none. A CR may have
+ * been the last byte before. */
+static size_t find_end(const struct line *line, const char *in, size_t n)
 {
 	for (size_t at = 0; at < n;) {
 		const char *lf = memchr(in + at, '\n', n - at);
@@ -17,72 +22,64 @@ static size_t find_end(const char *in, size_t n, bool is_after_cr)
 			break;
 		}
 		at = (size_t)(lf - in) + 1;
-		if (lf == in ? is_after_cr : lf[-1] == '\r') {
+		if (line->end == LINE_LF || (lf == in ? line->is_after_cr : lf[-1] == '\r')) {
 			return at;
 		}
 	}
 	return 0;
 }
 
-/* Of a line that is too long only the length is kept. */
+/* Of a line that is too long the start is kept, and its length. */
 static int store(struct line *line, const char *in, size_t n)
 {
-	if (line->n + n > LINE_MAX_SIZE) {
-		line->is_long = true;
-		free(line->stored);
-		line->stored = NULL;
-	} else if (!line->is_long) {
-		if (line->stored == NULL && (line->stored = malloc(LINE_MAX_SIZE)) == NULL) {
-			return -ENOMEM;
-		}
-		memcpy(line->stored + line->n, in, n);
+	size_t room = line->n < line->max ? line->max - line->n : 0;
+
+	if (n == 0) {
+		return 0;
 	}
+	if (line->stored == NULL && (line->stored = malloc(line->max)) == NULL) {
+		return -ENOMEM;
+	}
+	memcpy(line->stored + (line->max - room), in, n < room ? n : room);
 	line->n += n;
 	return 0;
-}
-
-static bool is_clean(const char *text, size_t n)
-{
-	return memchr(text, '\r', n) == NULL && memchr(text, '\n', n) == NULL &&
-	       memchr(text, '\0', n) == NULL;
 }
 
 int line_take(struct line *line, const char *in, size_t n, size_t *n_taken_r, const char **text_r,
     size_t *n_text_r)
 {
-	size_t end = find_end(in, n, line->is_after_cr);
-	size_t n_whole = line->n + end;
-	const char *text = in;
+	size_t end = find_end(line, in, n), n_line;
 
-	*n_taken_r = n;
-	*text_r = NULL;
+	*n_taken_r = end > 0 ? end : n;
+	*text_r = in;
 	*n_text_r = 0;
-	if (end == 0) {
-		if (n > 0) {
-			line->is_after_cr = in[n - 1] == '\r';
-		}
-		return n == 0 || store(line, in, n) == 0 ? LINE_MORE : -ENOMEM;
-	}
-	*n_taken_r = end;
 	line->n_before = line->n;
-	if (line->n > 0) {
-		if (store(line, in, end) != 0) {
+	n_line = line->n + *n_taken_r;
+	if (end == 0 || line->n > 0) {
+		if (store(line, in, *n_taken_r) != 0) {
 			return -ENOMEM;
 		}
-		text = line->stored;
+		*text_r = line->stored;
 	}
-	if (line->is_long || n_whole > LINE_MAX_SIZE || !is_clean(text, n_whole - 2)) {
-		return LINE_BAD;
+	if (end == 0) {
+		line->is_after_cr = n > 0 ? in[n - 1] == '\r' : line->is_after_cr;
+		return LINE_MORE;
 	}
-	*text_r = text;
-	*n_text_r = n_whole - 2;
+	if (n_line > line->max) {
+		*n_text_r = line->max;
+		return LINE_LONG;
+	}
+	*n_text_r = n_line - (line->end == LINE_LF ? 1 : 2);
 	return LINE_WHOLE;
 }
 
 void line_done(struct line *line)
 {
-	free(line->stored);
-	*line = (struct line){ .stored = NULL };
+	if (line->stored != NULL) {
+		explicit_bzero(line->stored, line->max);
+		free(line->stored);
+	}
+	line_init(line, line->end, line->max);
 }
 
 void line_hold(struct line *line)

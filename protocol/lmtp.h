@@ -16,6 +16,8 @@
 #include "protocol/reply.h"
 
 enum {
+	/* RFC 5321 4.5.3.1.4 asks for 512 and more with extensions; Postfix sends up to 2048. */
+	LMTP_LINE_MAX = 4096, /* CRLF included */
 	/* Recipients that are looked up at the same time in one session. */
 	LMTP_LOOKUP_MAX = 64,
 	/* Refused commands in a row after which a session is closed. */
@@ -29,22 +31,18 @@ struct lmtp_settings {
 	size_t recipient_limit;
 };
 
-/* What the edge hears of recipients outside of the steps. */
-struct lmtp_callbacks {
-	void *context;
-	/* A RCPT, or the data for an accepted one, was refused by the machine or by an outcome;
-	 * recipient->reply says with what. */
-	void (*refused)(void *context, const struct recipient *recipient);
-};
-
 /* What the machine wants next. */
 enum lmtp_want {
-	LMTP_INPUT, /* all input is used up: feed more */
+	LMTP_NOTHING, /* within the machine only: it can go on by itself */
+	LMTP_INPUT,   /* all input is used up: feed more */
 	LMTP_FLUSH, /* send the output before feeding more: the client does not read its replies */
 	/* Look up step.recipient and feed on at once. The outcome goes into its resolution, then
 	 * lmtp_recipient_done(). */
 	LMTP_RECIPIENT,
-	LMTP_WAIT,  /* nothing can go on before an outcome that is still owed */
+	LMTP_WAIT, /* nothing can go on before an outcome that is still owed */
+	/* step.recipient was answered with a reply that refuses it, at RCPT or for its data (for the
+	 * log); it is gone after the next call. */
+	LMTP_REFUSED,
 	LMTP_BEGIN, /* the recipients are final, the body comes next */
 	LMTP_BODY,  /* step.n_body bytes of the message lie in the body buffer */
 	LMTP_DELIVER, /* the body is complete (step.n_body more bytes lie in the buffer): set the reply
@@ -64,12 +62,13 @@ enum lmtp_phase {
 	LMTP_PHASE_BODY,    /* DATA, or within a BDAT chunk */
 	LMTP_PHASE_DISCARD, /* within a BDAT chunk that was refused */
 	LMTP_PHASE_DELIVERING,
+	LMTP_PHASE_TOO_BIG, /* the message was refused to all of its recipients */
 	LMTP_PHASE_CLOSED,
 };
 
+/* The members are the machine's own. */
 struct lmtp {
 	const struct lmtp_settings *settings;
-	const struct lmtp_callbacks *callbacks;
 	enum lmtp_phase phase;
 	bool is_shutting_down;
 	bool is_out_of_memory;
@@ -82,6 +81,8 @@ struct lmtp {
 	struct envelope envelope;
 	struct recipients attempts; /* RCPTs whose reply has not been put out, in order */
 	size_t n_attempts;
+	struct recipients refused; /* those that the edge has not heard of */
+	struct recipient *told;    /* the last one that it has */
 
 	/* its body */
 	struct body body;
@@ -93,10 +94,9 @@ struct lmtp {
 	struct output output;
 };
 
-/* Puts the greeting out. settings, callbacks and id must outlive the machine; @id names the session,
- * its transactions are ID.1, ID.2, ... */
-void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings,
-    const struct lmtp_callbacks *callbacks, const char *id);
+/* Puts the greeting out. settings and id must outlive the machine; @id names the session, its
+ * transactions are ID.1, ID.2, ... */
+void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings, const char *id);
 void lmtp_deinit(struct lmtp *lmtp);
 
 /* Feeds in[0..n) and returns how much of it was taken; feed the rest again after the step is dealt
@@ -105,7 +105,7 @@ void lmtp_deinit(struct lmtp *lmtp);
 size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t body_cap,
     struct lmtp_step *step_r);
 
-/* The outcome of a look-up: REPLY_RECIPIENT_OK or a reply that refuses. */
+/* The outcome of a look-up: REPLY_RECIPIENT_OK or a reply that refuses. Feed on then. */
 void lmtp_recipient_done(struct lmtp *lmtp, struct recipient *recipient, enum reply reply);
 
 /* All replies of the data are set; a recipient whose reply was forgotten is answered with 451. */

@@ -131,7 +131,7 @@ static void on_data(struct lmtp *lmtp, struct lmtp_step *step)
 		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 		return;
 	}
-	output_reply(&lmtp->output, REPLY_START_DATA, NULL, NULL);
+	lmtp_put_reply(lmtp, REPLY_START_DATA, NULL, NULL);
 	begin_body(lmtp, step);
 }
 
@@ -212,7 +212,7 @@ void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_
 		lmtp_answer(lmtp, REPLY_CANNOT_VERIFY);
 		break;
 	case VERB_QUIT:
-		output_reply(&lmtp->output, REPLY_BYE, NULL, NULL);
+		lmtp_put_reply(lmtp, REPLY_BYE, NULL, NULL);
 		lmtp->phase = LMTP_PHASE_CLOSED;
 		break;
 	case VERB_RCPT:

@@ -7,6 +7,9 @@
 /* commands.c: deals with one line. text is NULL for a line that is no command at all. */
 void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step);
 
+/* lmtp.c: puts a reply out; @address and @word as for reply_format(). */
+void lmtp_put_reply(struct lmtp *lmtp, enum reply reply, const char *address, const char *word);
+
 /* lmtp.c: answers a command that is no RCPT, counting errors; says a last word. */
 void lmtp_answer(struct lmtp *lmtp, enum reply reply);
 void lmtp_close_with(struct lmtp *lmtp, enum reply reply);

@@ -19,13 +19,12 @@ void lmtp_answer_attempts(struct lmtp *lmtp)
 	while ((first = STAILQ_FIRST(&lmtp->attempts)) != NULL && first->reply != REPLY_NONE) {
 		STAILQ_REMOVE_HEAD(&lmtp->attempts, next);
 		lmtp->n_attempts--;
-		output_reply(&lmtp->output, first->reply, first->text, NULL);
+		lmtp_put_reply(lmtp, first->reply, first->text, NULL);
 		if (first->reply == REPLY_RECIPIENT_OK) {
 			envelope_add(&lmtp->envelope, first);
-			continue;
+		} else {
+			STAILQ_INSERT_TAIL(&lmtp->refused, first, next);
 		}
-		lmtp->callbacks->refused(lmtp->callbacks->context, first);
-		recipient_free(first);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A buffer that grows with the replies and goes when they are sent. Pure. */
+ * A buffer that grows with what is put out and goes when that is sent. Pure. */
 #include "protocol/output.h"
 
 #include <assert.h>
@@ -7,7 +7,8 @@
 
 char *output_reserve(struct output *output, size_t n)
 {
-	if (output->is_out_of_memory) { /* after a reply that was lost, none may follow */
+	/* Clients count replies: after one that was lost, none may follow. */
+	if (output->is_out_of_memory) {
 		return NULL;
 	}
 	if (output->n + n > output->cap) {
@@ -24,13 +25,10 @@ char *output_reserve(struct output *output, size_t n)
 	return output->bytes + output->n;
 }
 
-void output_reply(struct output *output, enum reply reply, const char *address, const char *word)
+const char *output_unsent(const struct output *output, size_t *n_r)
 {
-	char *out = output_reserve(output, REPLY_LINE_MAX);
-
-	if (out != NULL) {
-		output->n += reply_format(out, reply, address, word);
-	}
+	*n_r = output->n - output->n_sent;
+	return *n_r == 0 ? "" : output->bytes + output->n_sent;
 }
 
 void output_sent(struct output *output, size_t n)
@@ -42,4 +40,10 @@ void output_sent(struct output *output, size_t n)
 		output->bytes = NULL;
 		output->n = output->n_sent = output->cap = 0;
 	}
+}
+
+void output_deinit(struct output *output)
+{
+	free(output->bytes);
+	*output = (struct output){ .bytes = NULL };
 }

@@ -8,27 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const names[SASL_MECHANISMS] = {
-	[SASL_PLAIN] = "PLAIN",
-	[SASL_LOGIN] = "LOGIN",
-};
-
-const char *sasl_name(enum sasl_mechanism mechanism)
-{
-	return mechanism < SASL_MECHANISMS ? names[mechanism] : "";
-}
-
-enum sasl_mechanism sasl_find(const char *name, size_t n)
-{
-	int i = 0;
-
-	while (
-	    i < SASL_MECHANISMS && (strlen(names[i]) != n || strncasecmp(names[i], name, n) != 0)) {
-		i++;
-	}
-	return (enum sasl_mechanism)i;
-}
-
 void sasl_init(struct sasl *sasl, enum sasl_mechanism mechanism)
 {
 	*sasl = (struct sasl){ .mechanism = mechanism };
@@ -81,12 +60,16 @@ static int keep_password(struct sasl *sasl, const char *text, size_t n)
 
 /* authzid NUL authcid NUL password. Acting for somebody else is not offered: the first must be
  * empty or the same as the second. */
-static int step_plain(struct sasl *sasl, const char *response, size_t n)
+static int step_plain(struct sasl *sasl, const char *response, size_t n, const char **challenge_r)
 {
-	const char *user = memchr(response, '\0', n), *password;
+	const char *user, *password;
 	size_t n_authzid, n_user;
 	int result;
 
+	if (response == NULL) { /* the first response comes after an empty challenge */
+		return sasl->n_steps == 1 ? SASL_CONTINUE : SASL_INVALID;
+	}
+	user = memchr(response, '\0', n);
 	if (user == NULL) {
 		return SASL_INVALID;
 	}
@@ -109,6 +92,9 @@ static int step_login(struct sasl *sasl, const char *response, size_t n, const c
 {
 	int result;
 
+	if (response == NULL) {
+		response = "";
+	}
 	if (sasl->user != NULL) {
 		return keep_password(sasl, response, n);
 	}
@@ -122,15 +108,40 @@ static int step_login(struct sasl *sasl, const char *response, size_t n, const c
 	return result == SASL_DONE ? SASL_CONTINUE : result;
 }
 
+/* Both leave a name and a password, which are verified then. */
+static const struct mechanism {
+	const char *name, *properties;
+	/* As sasl_step(), with the step counted and no challenge set. */
+	int (*step)(struct sasl *sasl, const char *response, size_t n, const char **challenge_r);
+} mechanisms[SASL_MECHANISMS] = {
+	[SASL_PLAIN] = { "PLAIN", "plaintext", step_plain },
+	[SASL_LOGIN] = { "LOGIN", "plaintext", step_login },
+};
+
+const char *sasl_name(enum sasl_mechanism mechanism)
+{
+	return mechanism < SASL_MECHANISMS ? mechanisms[mechanism].name : "";
+}
+
+const char *sasl_properties(enum sasl_mechanism mechanism)
+{
+	return mechanisms[mechanism].properties;
+}
+
+enum sasl_mechanism sasl_find(const char *name, size_t n)
+{
+	unsigned i = 0;
+
+	while (i < SASL_MECHANISMS &&
+	       (strlen(mechanisms[i].name) != n || strncasecmp(mechanisms[i].name, name, n) != 0)) {
+		i++;
+	}
+	return (enum sasl_mechanism)i;
+}
+
 int sasl_step(struct sasl *sasl, const char *response, size_t n, const char **challenge_r)
 {
 	*challenge_r = "";
 	sasl->n_steps++;
-	if (sasl->mechanism == SASL_LOGIN) {
-		return step_login(sasl, response == NULL ? "" : response, n, challenge_r);
-	}
-	if (response == NULL) {
-		return sasl->n_steps == 1 ? SASL_CONTINUE : SASL_INVALID;
-	}
-	return step_plain(sasl, response, n);
+	return mechanisms[sasl->mechanism].step(sasl, response, n, challenge_r);
 }

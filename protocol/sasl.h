@@ -32,6 +32,9 @@ enum sasl_outcome {
 
 const char *sasl_name(enum sasl_mechanism mechanism); /* "PLAIN", "LOGIN"; "" for none */
 
+/* What Dovecot's protocol says of a mechanism, words divided by tabs. */
+const char *sasl_properties(enum sasl_mechanism mechanism);
+
 /* Finds a mechanism by name[0..n) in any case; SASL_MECHANISMS if there is none. */
 enum sasl_mechanism sasl_find(const char *name, size_t n);
 

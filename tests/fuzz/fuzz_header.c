@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "mail/header.h"
-#include "protocol/line.h"
+#include "protocol/lmtp.h"
 
 enum has {
 	HAS_MAILBOX = 1,
@@ -128,10 +128,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	has = data[0];
 	data++;
 	n--;
-	sender = take_part(&data, &n, LINE_MAX_SIZE);
-	lhlo = take_part(&data, &n, LINE_MAX_SIZE);
+	sender = take_part(&data, &n, LMTP_LINE_MAX);
+	lhlo = take_part(&data, &n, LMTP_LINE_MAX);
 	mailbox = take_part(&data, &n, 511); /* ADDRESS_MAX */
-	recipient = take_part(&data, &n, LINE_MAX_SIZE);
+	recipient = take_part(&data, &n, LMTP_LINE_MAX);
 	header.sender = sender;
 	header.lhlo = lhlo[0] == '\0' ? "x" : lhlo; /* LHLO has one */
 	header.delivered_to = (has & HAS_MAILBOX) != 0 ? mailbox : NULL;

@@ -117,6 +117,9 @@ static void on_step(struct auth_run *run, const struct dovecot_step *step)
 		run->n_steps++;
 	}
 	switch (step->want) {
+	case DOVECOT_NOTHING:
+		fuzz_require(false, "the machine keeps that for itself");
+		break;
 	case DOVECOT_INPUT:
 		break;
 	case DOVECOT_VERIFY:
@@ -155,7 +158,9 @@ void auth_feed(struct auth_run *run, const char *in, size_t n)
 		size_t taken = dovecot_feed(&run->protocol, in, n, run->now, &step);
 
 		fuzz_require(taken <= n, "it takes no more than there is");
-		fuzz_require(taken > 0 || n == 0 || step.want >= DOVECOT_FLUSH, "it moves on");
+		fuzz_require(
+		    taken > 0 || n == 0 || step.want == DOVECOT_FLUSH || step.want == DOVECOT_CLOSE,
+		    "it moves on");
 		in += taken;
 		n -= taken;
 		on_step(run, &step);

@@ -103,16 +103,13 @@ enum reply edge_data_reply(const char *text)
 	return find_outcome(outcomes, LENGTH(outcomes), text, REPLY_SAVED);
 }
 
-static void on_refused(void *context, const struct recipient *recipient)
+static void on_refused(struct edge *edge, const struct recipient *recipient)
 {
-	struct edge *edge = context;
 	char what[40];
 
-	leave(); /* the machine calls the edge: this is not its memory */
 	assert_int_not_equal(recipient->reply, REPLY_NONE);
 	snprintf(what, sizeof(what), "refused %d ", reply_code(recipient->reply));
 	note(edge, what, recipient->text);
-	enter();
 }
 
 void edge_init(
@@ -126,12 +123,8 @@ void edge_init(
 		.seed = body_cap,
 	};
 	assert_non_null(edge->room);
-	edge->callbacks = (struct lmtp_callbacks){
-		.context = edge,
-		.refused = on_refused,
-	};
 	enter();
-	lmtp_init(&edge->lmtp, &edge->settings, &edge->callbacks, "S1");
+	lmtp_init(&edge->lmtp, &edge->settings, "S1");
 	leave();
 }
 
@@ -227,6 +220,9 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step)
 		buffer_put(&edge->body, edge->room, step->n_body);
 	}
 	switch (step->want) {
+	case LMTP_NOTHING:
+		fail_msg("the machine keeps that for itself");
+		return false;
 	case LMTP_INPUT:
 		assert_int_equal(edge->input.n, 0);
 		return false;
@@ -238,6 +234,9 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step)
 		return false;
 	case LMTP_FLUSH:
 		take_output(edge);
+		break;
+	case LMTP_REFUSED:
+		on_refused(edge, step->recipient);
 		break;
 	case LMTP_RECIPIENT:
 		on_recipient(edge, step->recipient);

@@ -30,7 +30,6 @@ void buffer_free(struct buffer *buffer);
 struct edge {
 	struct lmtp lmtp;
 	struct lmtp_settings settings;
-	struct lmtp_callbacks callbacks;
 	enum edge_order order;
 	size_t body_cap;
 	char *room;         /* of exactly that size, for the address sanitizer */

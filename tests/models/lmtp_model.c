@@ -299,7 +299,7 @@ static void take_line(struct model *model)
 	}
 	n = (size_t)(crlf - line);
 	model->in = crlf + 2;
-	if (n + 2 <= LINE_MAX_SIZE && memchr(line, '\r', n) == NULL &&
+	if (n + 2 <= LMTP_LINE_MAX && memchr(line, '\r', n) == NULL &&
 	    memchr(line, '\n', n) == NULL && memchr(line, '\0', n) == NULL) {
 		reply = command_parse(&command, line, n);
 	}

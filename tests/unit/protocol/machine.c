@@ -71,7 +71,8 @@ void machine_read(struct machine *machine)
 	if (machine->is_closed && machine->drops_rest) {
 		return;
 	}
-	while (dovecot_output(&machine->protocol, &n) != NULL && n > 0) {
+	for (dovecot_output(&machine->protocol, &n); n > 0;
+	     dovecot_output(&machine->protocol, &n)) {
 		take(machine, machine->reading == MACHINE_READS_BYTES ? 1 : n);
 	}
 }
@@ -146,6 +147,9 @@ static void on_step(struct machine *machine, const struct dovecot_step *step)
 	char text[48];
 
 	switch (step->want) {
+	case DOVECOT_NOTHING:
+		fail_msg("the machine keeps that for itself");
+		break;
 	case DOVECOT_INPUT:
 		break;
 	case DOVECOT_VERIFY:

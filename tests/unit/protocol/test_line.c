@@ -1,68 +1,133 @@
 /* SPDX-License-Identifier: MIT
- * A line that is held: it comes again, and need not come in the same pieces. */
+ * Lines of both kinds, whole, in parts and too long; and a line that is held: it comes again, and need
+ * not come in the same pieces. */
 #include "protocol/line.h"
 
 #include <string.h>
 
 #include "tests/unit/unit.h"
 
+enum {
+	MAX = 16,
+};
+
 static struct line line;
 
-static void expect_taken(struct text in, int outcome, size_t n_taken, const char *text)
+static void expect_taken(const char *in, int outcome, size_t n_taken, const char *text)
 {
 	const char *got;
 	size_t n, n_text;
 
-	assert_int_equal(line_take(&line, in.p, in.n, &n, &got, &n_text), outcome);
+	assert_int_equal(line_take(&line, in, strlen(in), &n, &got, &n_text), outcome);
 	assert_int_equal(n, n_taken);
-	if (text != NULL) {
-		expect_bytes("line", got, n_text, text, strlen(text));
-	} else {
-		assert_null(got);
-	}
+	expect_bytes("line", got, n_text, text, strlen(text));
 }
 
 static void expect_another_line(void)
 {
 	line_done(&line);
-	expect_taken((struct text)TEXT("NOOP\r\nQUIT"), LINE_WHOLE, 6, "NOOP");
+	expect_taken("NOOP\r\nQUIT", LINE_WHOLE, 6, line.end == LINE_CRLF ? "NOOP" : "NOOP\r");
 	line_done(&line);
 	assert_null(line.stored);
+}
+
+/* Where a line ends, and what of it is text, in one piece and cut at every byte. */
+static void test_ends(void **state)
+{
+	static const struct {
+		enum line_end end;
+		const char *in;
+		int outcome;
+		const char *text;
+	} rows[] = {
+		{ LINE_CRLF, "a b\r\n", LINE_WHOLE, "a b" },
+		{ LINE_CRLF, "\r\n", LINE_WHOLE, "" },
+		{ LINE_CRLF, "a\nb\rc\r\r\n", LINE_WHOLE, "a\nb\rc\r" },
+		{ LINE_CRLF, "\n\r\n", LINE_WHOLE, "\n" },
+		{ LINE_CRLF, "0123456789abcd\r\n", LINE_WHOLE, "0123456789abcd" },
+		{ LINE_CRLF, "0123456789abcde\r\n", LINE_LONG, "0123456789abcde\r" },
+		{ LINE_CRLF, "0123456789abcdefghij\r\n", LINE_LONG, "0123456789abcdef" },
+		{ LINE_LF, "a b\n", LINE_WHOLE, "a b" },
+		{ LINE_LF, "\n", LINE_WHOLE, "" },
+		{ LINE_LF, "a\r\n", LINE_WHOLE, "a\r" },
+		{ LINE_LF, "0123456789abcde\n", LINE_WHOLE, "0123456789abcde" },
+		{ LINE_LF, "0123456789abcdef\n", LINE_LONG, "0123456789abcdef" },
+		{ LINE_LF, "0123456789abcdefghij\n", LINE_LONG, "0123456789abcdef" },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		const char *in = rows[i].in;
+		size_t n = strlen(in), n_taken, n_text;
+		const char *text;
+
+		for (size_t cut = 0; cut < n; cut++) {
+			line_init(&line, rows[i].end, MAX);
+			assert_int_equal(
+			    line_take(&line, in, cut, &n_taken, &text, &n_text), LINE_MORE);
+			assert_int_equal(n_taken, cut);
+			expect_taken(in + cut, rows[i].outcome, n - cut, rows[i].text);
+			expect_another_line();
+		}
+		line_init(&line, rows[i].end, MAX);
+		for (size_t at = 0; at + 1 < n; at++) {
+			assert_int_equal(
+			    line_take(&line, in + at, 1, &n_taken, &text, &n_text), LINE_MORE);
+		}
+		expect_taken(in + n - 1, rows[i].outcome, 1, rows[i].text);
+		expect_another_line();
+	}
 }
 
 /* The first part stays; the second comes whole, or in two pieces. */
 static void test_hold(void **state)
 {
-	expect_taken((struct text)TEXT("RCPT TO"), LINE_MORE, 7, NULL);
+	line_init(&line, LINE_CRLF, MAX);
+	expect_taken("RCPT TO", LINE_MORE, 7, "");
 	for (unsigned i = 0; i < 3; i++) {
-		expect_taken((struct text)TEXT(":<a>\r\nNOOP"), LINE_WHOLE, 6, "RCPT TO:<a>");
+		expect_taken(":<a>\r\nNOOP", LINE_WHOLE, 6, "RCPT TO:<a>");
 		line_hold(&line);
 	}
-	expect_taken((struct text)TEXT(":<a"), LINE_MORE, 3, NULL);
-	expect_taken((struct text)TEXT(">\r\n"), LINE_WHOLE, 3, "RCPT TO:<a>");
+	expect_taken(":<a", LINE_MORE, 3, "");
+	expect_taken(">\r\n", LINE_WHOLE, 3, "RCPT TO:<a>");
 	expect_another_line();
 }
 
-/* What has been too long stays so, though less of it comes the next time. */
+/* Held between CR and LF, and with nothing before it. */
+static void test_hold_an_end(void **state)
+{
+	line_init(&line, LINE_CRLF, MAX);
+	expect_taken("QUIT\r", LINE_MORE, 5, "");
+	for (unsigned i = 0; i < 3; i++) {
+		expect_taken("\nNOOP", LINE_WHOLE, 1, "QUIT");
+		line_hold(&line);
+	}
+	expect_taken("\n", LINE_WHOLE, 1, "QUIT");
+	line_done(&line);
+	expect_taken("QUIT\r\n", LINE_WHOLE, 6, "QUIT");
+	line_hold(&line);
+	expect_taken("QUIT", LINE_MORE, 4, "");
+	expect_taken("\r\n", LINE_WHOLE, 2, "QUIT");
+	expect_another_line();
+}
+
+/* It stays too long, in whatever pieces it comes the next time. */
 static void test_hold_what_is_too_long(void **state)
 {
-	static char long_start[LINE_MAX_SIZE - 10];
-	const struct text start = { long_start, sizeof(long_start) };
-
-	memset(long_start, 'x', sizeof(long_start));
-	expect_taken(start, LINE_MORE, sizeof(long_start), NULL);
-	expect_taken((struct text)TEXT("0123456789\r\n"), LINE_BAD, 12, NULL);
+	line_init(&line, LINE_CRLF, MAX);
+	expect_taken("0123456789", LINE_MORE, 10, "");
+	expect_taken("abcdefghij\r\n", LINE_LONG, 12, "0123456789abcdef");
 	line_hold(&line);
-	expect_taken((struct text)TEXT("012"), LINE_MORE, 3, NULL);
-	assert_null(line.stored);
-	expect_taken((struct text)TEXT("3456789\r\n"), LINE_BAD, 9, NULL);
+	expect_taken("abc", LINE_MORE, 3, "");
+	expect_taken("defghij\r\n", LINE_LONG, 9, "0123456789abcdef");
 	expect_another_line();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_hold_an_end),
 		cmocka_unit_test(test_hold_what_is_too_long),
 	};
 

@@ -225,11 +225,11 @@ static char *make_line(const char *head, size_t n_line, const char *tail)
 
 static void test_line_lengths(void **state)
 {
-	for (size_t n = LINE_MAX_SIZE - 2; n <= LINE_MAX_SIZE + 2; n++) {
+	for (size_t n = LMTP_LINE_MAX - 2; n <= LMTP_LINE_MAX + 2; n++) {
 		char *input = make_line("NOOP ", n, "NOOP\r\n");
 
 		check_exchange(NULL, "a long line", input,
-		    n <= LINE_MAX_SIZE ? GREETING OK OK : GREETING BAD_LINE OK, "");
+		    n <= LMTP_LINE_MAX ? GREETING OK OK : GREETING BAD_LINE OK, "");
 		free(input);
 	}
 }
@@ -237,7 +237,7 @@ static void test_line_lengths(void **state)
 /* An over-long line that follows recipients whose look-ups are out: their replies come first. */
 static void test_long_line_behind_recipients(void **state)
 {
-	char *line = make_line("NOOP ", LINE_MAX_SIZE + 500, RCPT("later"));
+	char *line = make_line("NOOP ", LMTP_LINE_MAX + 500, RCPT("later"));
 	struct buffer input = { .p = NULL };
 
 	buffer_put(&input, LHLO MAIL RCPT("user"), strlen(LHLO MAIL RCPT("user")));

@@ -197,7 +197,6 @@ static void test_flush(void **state)
 		MANY = 20000
 	};
 	struct lmtp lmtp;
-	const struct lmtp_callbacks callbacks = { .context = NULL };
 	char *input = malloc((size_t)6 * MANY), body[64];
 	size_t taken = 0, n_output, n_total = 0;
 	unsigned n_flushes = 0;
@@ -206,7 +205,7 @@ static void test_flush(void **state)
 	for (size_t i = 0; i < MANY; i++) {
 		memcpy(input + 6 * i, "NOOP\r\n", 6);
 	}
-	lmtp_init(&lmtp, &edge_settings, &callbacks, "S1");
+	lmtp_init(&lmtp, &edge_settings, "S1");
 	while (step.want == LMTP_FLUSH) {
 		taken += lmtp_feed(
 		    &lmtp, input + taken, (size_t)6 * MANY - taken, body, sizeof(body), &step);
@@ -229,13 +228,12 @@ static void test_flush(void **state)
 static void test_sent_in_parts(void **state)
 {
 	static const char input[] = "NOOP\r\n", want[] = GREETING OK OK OK;
-	const struct lmtp_callbacks callbacks = { .context = NULL };
 	struct lmtp lmtp;
 	struct lmtp_step step;
 	char body[64], got[sizeof(want)];
 	size_t n, n_got = 0;
 
-	lmtp_init(&lmtp, &edge_settings, &callbacks, "S1");
+	lmtp_init(&lmtp, &edge_settings, "S1");
 	for (unsigned i = 0; i < 40; i++) {
 		if (i < 3) {
 			lmtp_feed(&lmtp, input, strlen(input), body, sizeof(body), &step);
