@@ -15,7 +15,7 @@
 #include "doctor/postconf.h"
 #include "doctor/sockets.h"
 
-static void check_database(const struct config *config, struct report *report)
+static void check_database(const struct auth_config *config, struct report *report)
 {
 	static const struct database_need needs[] = {
 		{ .query = DIRECTORY_PASSWORD, .occasion = "for each login" },
@@ -23,14 +23,12 @@ static void check_database(const struct config *config, struct report *report)
 	struct directory *directory = database_check(&config->directory, needs, 1, report);
 
 	if (directory != NULL) {
-		hashes_check(&config->directory,
-		    settings_text(config->settings, "mysql", "users_query"), password_method,
-		    report);
+		hashes_check(&config->directory, config->users_query, password_method, report);
 	}
 	directory_free(directory);
 }
 
-static void check_all(const struct config *config, const char *file, struct report *report)
+static void check_all(const struct auth_config *config, const char *file, struct report *report)
 {
 	const struct owner owner = {
 		.what = "daemon's user",
@@ -43,9 +41,9 @@ static void check_all(const struct config *config, const char *file, struct repo
 	const struct sockets sockets = {
 		.daemon = "lmtpd-auth",
 		.section = "auth",
-		.listen = config->daemon.specs,
-		.n_listen = config->daemon.n_specs,
-		.mode = config->daemon.mode,
+		.listen = config->daemon.listen.texts,
+		.n_listen = config->daemon.listen.n,
+		.mode = (mode_t)config->daemon.socket_mode,
 		.user = config->daemon.socket_user,
 		.group = config->daemon.socket_group,
 		.is_ours = logins_is_ours,
@@ -69,16 +67,17 @@ static void check_all(const struct config *config, const char *file, struct repo
 int checkup_run(const char *config_file, bool is_json)
 {
 	struct report report = { .is_json = is_json };
-	struct config config;
+	struct auth_config *config;
 	struct error error;
 
 	report_begin(&report, "checks");
-	if (config_load(&config, config_file, &error) != 0) {
+	config = settings_load(&auth_config_form, config_file, &error);
+	if (config == NULL) {
 		report_fail(
 		    &report, EX_CONFIG, "configuration", "correct it there", "%s", error.text);
 	} else {
-		check_all(&config, config_file, &report);
-		config_free(&config);
+		check_all(config, config_file, &report);
+		settings_free(config);
 	}
 	report_end(&report, report.exit_code);
 	return report.exit_code;

@@ -57,26 +57,27 @@ int commands_verify(const char *config_file, const char *user)
 	struct error error;
 	char password[SASL_PASSWORD_MAX + 1];
 	struct directory *directory;
-	struct config config;
+	struct auth_config *config;
 	int exit_code;
 
-	if (config_load(&config, config_file, &error) != 0) {
+	config = settings_load(&auth_config_form, config_file, &error);
+	if (config == NULL) {
 		return complain(EX_CONFIG, error.text);
 	}
-	if (privilege_leave_root(config.daemon.user, config.daemon.group, &error) != 0) {
-		config_free(&config);
+	if (privilege_leave_root(config->daemon.user, config->daemon.group, &error) != 0) {
+		settings_free(config);
 		return complain(EX_CONFIG, error.text);
 	}
 	if (terminal_read_password(password, sizeof(password), false, &error) != 0) {
-		config_free(&config);
+		settings_free(config);
 		return complain(EX_USAGE, error.text);
 	}
-	directory = directory_new(&config.directory);
+	directory = directory_new(&config->directory);
 	exit_code = directory == NULL ? complain(EX_OSERR, "out of memory")
 				      : verify(directory, user, password);
 	explicit_bzero(password, sizeof(password));
 	directory_free(directory);
-	config_free(&config);
+	settings_free(config);
 	return exit_code;
 }
 

@@ -3,39 +3,26 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 #include "protocol/sasl.h"
 #include "runtime/daemon.h"
-#include "runtime/mysql_settings.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
 
-struct config {
-	struct settings *settings; /* owns the strings below */
-	struct daemon_settings daemon;
-	bool mechanisms[SASL_MECHANISMS];
-	unsigned failure_delay; /* seconds */
-
+struct auth_config {
+	struct daemon_settings daemon; /* first, as a program's table wants it */
 	struct directory_settings directory;
-	struct mysql_settings mysql;
+	const char *users_query; /* for --check alone */
+
+	struct settings_list mechanism_names;
+	bool mechanisms[SASL_MECHANISMS];
+	long failure_delay; /* seconds */
 };
 
-/* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
-int config_load(struct config *config, const char *file, struct error *error);
-void config_free(struct config *config);
+extern const struct settings_form auth_config_form;
 
-static inline const struct config *config_of(const struct service *service)
+static inline const struct auth_config *config_of(const struct service *service)
 {
 	return service->config;
 }
-
-/* For the daemon's table. */
-void *auth_load(const char *file, struct error *error);
-void auth_unload(void *config);
-const struct daemon_settings *auth_settings(const void *config);
-
-/* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
-int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error);

@@ -54,15 +54,17 @@ static void *start_crypt(void *data)
 
 static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
-	struct config *config = data;
+	struct auth_config *config = data;
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	settings_r[SERVICE_LOOKUPS] = (struct lane_settings){
 		.name = "lookup",
-		.n_threads = config->mysql.connections,
+		.n_threads = (unsigned)config->directory.connections,
 		.n_descriptors = 1,
 		.patience =
-		    (config->mysql.timeout < PATIENCE ? config->mysql.timeout : PATIENCE) * 1000,
+		    (config->directory.timeout < PATIENCE ? (unsigned)config->directory.timeout
+							  : PATIENCE) *
+		    1000,
 		.is_dispensable = true,
 		.start = directory_thread_begin,
 		.stop = directory_thread_end,
@@ -175,10 +177,7 @@ const struct program auth_program = {
 	.commands = commands,
 	.daemon = &server.daemon,
 	.init = auth_init,
-	.load = auth_load,
-	.unload = auth_unload,
-	.load_control = config_load_control,
-	.settings = auth_settings,
+	.form = &auth_config_form,
 	.fixed_keys = "auth.listen, socket_*, control, user and group",
 	.root_warning = "auth.user says so; it needs no rights at all: give it a user of its own",
 	.lanes = auth_lanes,

@@ -28,15 +28,15 @@ static const struct database_need needs[] = {
 
 /* Can the database be worked with, and does mail reach those who are in it? */
 static void check_rows(
-    const struct config *config, const struct postconf *postfix, struct report *report)
+    const struct lmtpd_config *config, const struct postconf *postfix, struct report *report)
 {
 	struct directory *directory =
 	    database_check(&config->directory, needs, sizeof(needs) / sizeof(needs[0]), report);
 	const struct lists lists = {
 		.settings = &config->directory,
-		.domains_query = settings_text(config->settings, "mysql", "domains_query"),
-		.users_query = settings_text(config->settings, "mysql", "users_query"),
-		.aliases_query = settings_text(config->settings, "mysql", "aliases_query"),
+		.domains_query = config->domains_query,
+		.users_query = config->users_query,
+		.aliases_query = config->aliases_query,
 		.resolver = {
 			.ask = lookup_ask,
 			.source = directory,
@@ -53,7 +53,7 @@ static void check_rows(
 	directory_free(directory);
 }
 
-static void check_all(const struct config *config, const char *file, struct report *report)
+static void check_all(const struct lmtpd_config *config, const char *file, struct report *report)
 {
 	const struct owner owner = {
 		.what = "mail owner",
@@ -67,9 +67,9 @@ static void check_all(const struct config *config, const char *file, struct repo
 	const struct sockets sockets = {
 		.daemon = "lmtpd",
 		.section = "lmtp",
-		.listen = config->daemon.specs,
-		.n_listen = config->daemon.n_specs,
-		.mode = config->daemon.mode,
+		.listen = config->daemon.listen.texts,
+		.n_listen = config->daemon.listen.n,
+		.mode = (mode_t)config->daemon.socket_mode,
 		.user = config->daemon.socket_user,
 		.group = config->daemon.socket_group,
 		.is_ours = route_is_ours,
@@ -81,8 +81,9 @@ static void check_all(const struct config *config, const char *file, struct repo
 	struct postconf postfix;
 	bool is_fed;
 
-	owner_check_file(
-	    &owner, file, settings_text(config->settings, "mysql", "password")[0] != '\0', report);
+	owner_check_file(&owner, file,
+	    config->directory.password_file[0] == '\0' && config->directory.password[0] != '\0',
+	    report);
 	report_ok(report, "hostname", "%s", config->hostname);
 	postconf_load(&postfix, report);
 	is_fed = route_check(&sockets, &config->lmtp, &postfix, report);
@@ -98,16 +99,17 @@ static void check_all(const struct config *config, const char *file, struct repo
 int checkup_run(const char *config_file, bool is_json)
 {
 	struct report report = { .is_json = is_json };
-	struct config config;
+	struct lmtpd_config *config;
 	struct error error;
 
 	report_begin(&report, "checks");
-	if (config_load(&config, config_file, &error) != 0) {
+	config = settings_load(&lmtpd_config_form, config_file, &error);
+	if (config == NULL) {
 		report_fail(
 		    &report, EX_CONFIG, "configuration", "correct it there", "%s", error.text);
 	} else {
-		check_all(&config, config_file, &report);
-		config_free(&config);
+		check_all(config, config_file, &report);
+		settings_free(config);
 	}
 	report_end(&report, report.exit_code);
 	return report.exit_code;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,42 +74,52 @@ static int check_path(const char *value, struct error *error)
 	return 0;
 }
 
+#define AT(member) offsetof(struct lmtpd_config, member)
+
 static const struct settings_key keys[] = {
-	{ "", "hostname", SETTINGS_TEXT, "", 0, 0, check_host_name },
-	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}", 0,
-	    0, listener_check },
-	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", 0, 0777, NULL },
-	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", 0, 0, NULL },
-	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", 0, 0, NULL },
-	{ "lmtp", "control", SETTINGS_TEXT, "/run/lmtpd/control", 0, 0, control_check },
-	{ "lmtp", "recipient_delimiter", SETTINGS_TEXT, "+", 0, 0, check_delimiter },
-	{ "lmtp", "message_size_limit", SETTINGS_NUMBER, "0", 0, 1L << 50, NULL },
-	{ "lmtp", "recipient_limit", SETTINGS_NUMBER, "1000", 1, 10000, NULL },
-	{ "lmtp", "idle_timeout", SETTINGS_NUMBER, "300", 1, 86400, NULL },
-	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", 0, 0, check_home },
-	{ "maildir", "path", SETTINGS_TEXT, "Maildir", 0, 0, check_path },
-	{ "maildir", "user", SETTINGS_TEXT, "vmail", 0, 0, NULL },
-	{ "maildir", "group", SETTINGS_TEXT, "vmail", 0, 0, NULL },
-	{ "maildir", "writers", SETTINGS_NUMBER, "64", 1, 512, NULL },
+	{ "", "hostname", SETTINGS_TEXT, "", AT(hostname), 0, 0, check_host_name },
+	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}",
+	    AT(daemon.listen), 0, 0, listener_check },
+	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", AT(daemon.socket_mode), 0, 0777, NULL },
+	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", AT(daemon.socket_user), 0, 0, NULL },
+	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", AT(daemon.socket_group), 0, 0, NULL },
+	{ "lmtp", "control", SETTINGS_TEXT, "/run/lmtpd/control", AT(daemon.control), 0, 0,
+	    control_check },
+	{ "lmtp", "recipient_delimiter", SETTINGS_TEXT, "+", AT(lmtp.recipient_delimiter), 0, 0,
+	    check_delimiter },
+	{ "lmtp", "message_size_limit", SETTINGS_NUMBER, "0", AT(message_size_limit), 0, 1L << 50,
+	    NULL },
+	{ "lmtp", "recipient_limit", SETTINGS_NUMBER, "1000", AT(recipient_limit), 1, 10000, NULL },
+	{ "lmtp", "idle_timeout", SETTINGS_NUMBER, "300", AT(idle_timeout), 1, 86400, NULL },
+	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", AT(home), 0, 0, check_home },
+	{ "maildir", "path", SETTINGS_TEXT, "Maildir", AT(path), 0, 0, check_path },
+	{ "maildir", "user", SETTINGS_TEXT, "vmail", AT(daemon.user), 0, 0, NULL },
+	{ "maildir", "group", SETTINGS_TEXT, "vmail", AT(daemon.group), 0, 0, NULL },
+	{ "maildir", "writers", SETTINGS_NUMBER, "64", AT(writers), 1, 512, NULL },
 	{ "mysql", "user_query", SETTINGS_TEXT,
-	    "SELECT email FROM virtual_users WHERE email = '%u'", 0, 0, NULL },
+	    "SELECT email FROM virtual_users WHERE email = '%u'",
+	    AT(directory.queries[DIRECTORY_MAILBOX]), 0, 0, NULL },
 	/* The second column lets lmtpd see that the row is the one that was asked for. */
 	{ "mysql", "alias_query", SETTINGS_TEXT,
-	    "SELECT destination, source FROM virtual_aliases WHERE source = '%u'", 0, 0, NULL },
+	    "SELECT destination, source FROM virtual_aliases WHERE source = '%u'",
+	    AT(directory.queries[DIRECTORY_ALIAS]), 0, 0, NULL },
 	{ "mysql", "domain_query", SETTINGS_TEXT,
-	    "SELECT name FROM virtual_domains WHERE name = '%d'", 0, 0, NULL },
+	    "SELECT name FROM virtual_domains WHERE name = '%d'",
+	    AT(directory.queries[DIRECTORY_DOMAIN]), 0, 0, NULL },
 	/* These three are for --check alone. In this order equal aliases stand side by side. */
-	{ "mysql", "users_query", SETTINGS_TEXT, "SELECT email FROM virtual_users", 0, 0, NULL },
+	{ "mysql", "users_query", SETTINGS_TEXT, "SELECT email FROM virtual_users", AT(users_query),
+	    0, 0, NULL },
 	{ "mysql", "aliases_query", SETTINGS_TEXT,
-	    "SELECT source, destination FROM virtual_aliases ORDER BY source, destination", 0, 0,
-	    NULL },
-	{ "mysql", "domains_query", SETTINGS_TEXT, "SELECT name FROM virtual_domains", 0, 0, NULL },
+	    "SELECT source, destination FROM virtual_aliases ORDER BY source, destination",
+	    AT(aliases_query), 0, 0, NULL },
+	{ "mysql", "domains_query", SETTINGS_TEXT, "SELECT name FROM virtual_domains",
+	    AT(domains_query), 0, 0, NULL },
 };
 
 /* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */
-static int split_home(struct config *config, const char *home)
+static int split_home(struct lmtpd_config *config)
 {
-	const char *percent = home, *slash;
+	const char *home = config->home, *percent = home, *slash;
 	size_t n = 0;
 
 	while (*percent != '\0' && !is_placeholder(percent)) {
@@ -133,124 +142,63 @@ static int split_home(struct config *config, const char *home)
 	return 0;
 }
 
-static int load_mysql(struct config *config, struct error *error)
+static int find_host_name(struct lmtpd_config *config, struct error *error)
 {
-	const struct settings *settings = config->settings;
-	const struct mysql_settings *mysql = &config->mysql;
+	char *name = config->machine_name;
 
-	if (mysql_settings_load(&config->mysql, settings, error) != 0) {
-		return -1;
+	if (config->hostname[0] != '\0') {
+		return 0;
 	}
-	config->directory = (struct directory_settings){
-		.hosts = mysql->hosts,
-		.n_hosts = mysql->n_hosts,
-		.user = mysql->user,
-		.password = mysql->password,
-		.dbname = mysql->dbname,
-		.option_file = mysql->option_file,
-		.timeout = mysql->timeout,
-		.queries = {
-			[DIRECTORY_MAILBOX] = settings_text(settings, "mysql", "user_query"),
-			[DIRECTORY_ALIAS] = settings_text(settings, "mysql", "alias_query"),
-			[DIRECTORY_DOMAIN] = settings_text(settings, "mysql", "domain_query"),
-		},
-	};
-	if (directory_check_settings(&config->directory, error) != 0) {
-		return error_prefix(error, "mysql.");
+	if (gethostname(name, sizeof(config->machine_name) - 1) != 0 || name[0] == '\0' ||
+	    check_host_name(name, error) != 0) {
+		return error_set(
+		    error, "hostname is \"\" and the machine has no usable name; set it");
 	}
+	config->hostname = name;
 	return 0;
 }
 
-static int load_values(struct config *config, struct error *error)
+static int lmtpd_config_check(void *values, struct error *error)
 {
-	const struct settings *settings = config->settings;
-	const char *hostname = settings_text(settings, "", "hostname");
+	struct lmtpd_config *config = values;
 
-	if (hostname[0] == '\0') {
-		if (gethostname(config->hostname, sizeof(config->hostname) - 1) != 0 ||
-		    check_host_name(config->hostname, error) != 0 || config->hostname[0] == '\0') {
-			return error_set(
-			    error, "hostname is \"\" and the machine has no usable name; set it");
-		}
-	} else {
-		snprintf(config->hostname, sizeof(config->hostname), "%s", hostname);
+	if (find_host_name(config, error) != 0) {
+		return -1;
 	}
-	config->daemon.specs = settings_list(settings, "lmtp", "listen", &config->daemon.n_specs);
-	config->daemon.mode = (mode_t)settings_number(settings, "lmtp", "socket_mode");
-	config->daemon.socket_user = settings_text(settings, "lmtp", "socket_user");
-	config->daemon.socket_group = settings_text(settings, "lmtp", "socket_group");
-	config->daemon.control = settings_text(settings, "lmtp", "control");
-	config->idle_timeout = (unsigned)settings_number(settings, "lmtp", "idle_timeout");
-	config->lmtp = (struct lmtp_settings){
-		.hostname = config->hostname,
-		.recipient_delimiter = settings_text(settings, "lmtp", "recipient_delimiter"),
-		.message_size_limit =
-		    (uint64_t)settings_number(settings, "lmtp", "message_size_limit"),
-		.recipient_limit = (size_t)settings_number(settings, "lmtp", "recipient_limit"),
-	};
-	config->path = settings_text(settings, "maildir", "path");
-	config->daemon.user = settings_text(settings, "maildir", "user");
-	config->daemon.group = settings_text(settings, "maildir", "group");
-	config->writers = (unsigned)settings_number(settings, "maildir", "writers");
-	if (config->daemon.specs == NULL ||
-	    split_home(config, settings_text(settings, "maildir", "home")) != 0) {
+	config->lmtp.hostname = config->hostname;
+	config->lmtp.message_size_limit = (uint64_t)config->message_size_limit;
+	config->lmtp.recipient_limit = (size_t)config->recipient_limit;
+	if (split_home(config) != 0) {
 		return error_set(error, "out of memory");
 	}
-	if (config->daemon.n_specs == 0) {
-		return error_set(error, "lmtp.listen is empty: no socket to serve");
-	}
-	if (config->daemon.user[0] == '\0' || config->daemon.group[0] == '\0') {
-		return error_set(
-		    error, "maildir.user and maildir.group must name who owns the mail");
-	}
-	return load_mysql(config, error);
-}
-
-static int load(struct settings **settings_r, const char *file, struct error *error)
-{
-	const struct settings_table tables[] = {
-		{ keys, sizeof(keys) / sizeof(keys[0]) },
-		mysql_settings_table,
-	};
-
-	return settings_load(settings_r, file, tables, 2, error);
-}
-
-int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error)
-{
-	struct settings *settings;
-
-	if (load(&settings, file, error) != 0) {
+	maildir_root_init(&config->root, config->base, config->hostname);
+	if (daemon_settings_check(&config->daemon, "lmtp", "maildir", "owns the mail", error) !=
+	    0) {
 		return -1;
 	}
-	snprintf(path_r, n_path, "%s", settings_text(settings, "lmtp", "control"));
-	settings_free(settings);
-	return 0;
+	return directory_settings_open(&config->directory, error);
 }
 
-int config_load(struct config *config, const char *file, struct error *error)
+static void lmtpd_config_clear(void *values)
 {
+	struct lmtpd_config *config = values;
 
-	*config = (struct config){ .settings = NULL };
-	if (load(&config->settings, file, error) != 0) {
-		return -1;
-	}
-	if (load_values(config, error) != 0) {
-		error_prefix(error, "%s: ", file);
-		config_free(config);
-		return -1;
-	}
-	return 0;
-}
-
-void config_free(struct config *config)
-{
-	mysql_settings_free(&config->mysql);
-	free((void *)(uintptr_t)config->daemon.specs);
+	directory_settings_close(&config->directory);
 	free(config->base);
-	settings_free(config->settings);
-	*config = (struct config){ .settings = NULL };
 }
+
+static const struct settings_table tables[] = {
+	{ keys, sizeof(keys) / sizeof(keys[0]), 0 },
+	{ directory_settings_keys, DIRECTORY_SETTINGS_KEYS, AT(directory) },
+};
+
+const struct settings_form lmtpd_config_form = {
+	.size = sizeof(struct lmtpd_config),
+	.tables = tables,
+	.n_tables = sizeof(tables) / sizeof(tables[0]),
+	.check = lmtpd_config_check,
+	.clear = lmtpd_config_clear,
+};
 
 /* Appends n bytes; false when they do not fit. */
 static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
@@ -264,8 +212,8 @@ static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
 	return true;
 }
 
-int config_mailbox_path(
-    const struct config *config, const struct address *row, char *path_r, size_t n_path)
+int lmtpd_config_mailbox_path(
+    const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path)
 {
 	const char *domain = address_domain(row);
 	size_t at = 0;
@@ -298,35 +246,4 @@ int config_mailbox_path(
 		       put(path_r, n_path, &at, config->path, strlen(config->path));
 	}
 	return fits ? 0 : -1;
-}
-
-void *lmtpd_load(const char *file, struct error *error)
-{
-	struct config *config = malloc(sizeof(*config));
-
-	if (config == NULL) {
-		error_set(error, "out of memory");
-	} else if (config_load(config, file, error) != 0) {
-		free(config);
-		config = NULL;
-	} else {
-		config->lmtp.hostname = config->hostname;
-		maildir_root_init(&config->root, config->base, config->hostname);
-	}
-	return config;
-}
-
-void lmtpd_unload(void *data)
-{
-	struct config *config = data;
-
-	config_free(config);
-	free(config);
-}
-
-const struct daemon_settings *lmtpd_settings(const void *data)
-{
-	const struct config *config = data;
-
-	return &config->daemon;
 }

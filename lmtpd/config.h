@@ -3,51 +3,41 @@
 #pragma once
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 #include "maildir/maildir.h"
 #include "protocol/lmtp.h"
 #include "runtime/daemon.h"
-#include "runtime/mysql_settings.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
 
-struct config {
-	struct settings *settings; /* owns the strings below */
-	char hostname[256];
+struct lmtpd_config {
+	struct daemon_settings daemon; /* first, as a program's table wants it */
+	struct directory_settings directory;
+	/* For --check alone; "" leaves one out. */
+	const char *users_query, *aliases_query, *domains_query;
+
+	const char *hostname;
+	char machine_name[256]; /* hostname leads here when the file names none */
+	long message_size_limit, recipient_limit;
+	long idle_timeout; /* seconds */
 	struct lmtp_settings lmtp;
 
-	struct daemon_settings daemon;
-	unsigned idle_timeout; /* seconds */
-
-	char *base;            /* of maildir.home: its directories before the first placeholder */
-	const char *home_rest; /* of maildir.home: the rest, with placeholders */
+	const char *home;      /* with placeholders, as are the next two */
+	char *base;            /* of home: its directories before the first placeholder */
+	const char *home_rest; /* of home: the rest */
 	const char *path;      /* below home */
-	unsigned writers;
+	long writers;
 	struct maildir_root root;
-
-	struct mysql_settings mysql;
-	struct directory_settings directory; /* the same for the directory, with the queries */
 };
 
-/* Reads and checks a file. Returns 0, or -1 with file, line and key in error. */
-int config_load(struct config *config, const char *file, struct error *error);
-void config_free(struct config *config);
+extern const struct settings_form lmtpd_config_form;
 
-static inline const struct config *config_of(const struct service *service)
+static inline const struct lmtpd_config *config_of(const struct service *service)
 {
 	return service->config;
 }
 
-/* For the daemon's table. */
-void *lmtpd_load(const char *file, struct error *error);
-void lmtpd_unload(void *config);
-const struct daemon_settings *lmtpd_settings(const void *config);
-
-/* Reads the path of the control socket alone. Returns 0, or -1 with a message in error. */
-int config_load_control(char *path_r, size_t n_path, const char *file, struct error *error);
-
 /* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is too long. */
-int config_mailbox_path(
-    const struct config *config, const struct address *row, char *path_r, size_t n_path);
+int lmtpd_config_mailbox_path(
+    const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path);

@@ -40,7 +40,7 @@ static int add_path(struct delivery *delivery, const struct address *row)
 	char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 
 	/* A path that is too long is no target; delivery_outcome() says so to its recipient. */
-	if (config_mailbox_path(config_of(delivery->service), row, path, sizeof(path)) != 0) {
+	if (lmtpd_config_mailbox_path(config_of(delivery->service), row, path, sizeof(path)) != 0) {
 		return 0;
 	}
 	delivery->paths[delivery->n_targets] = strdup(path);
@@ -259,8 +259,8 @@ enum reply delivery_outcome(
 		char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 		const struct maildir_place *target;
 
-		if (config_mailbox_path(config_of(delivery->service), &resolution->mailboxes[i],
-			path, sizeof(path)) != 0) {
+		if (lmtpd_config_mailbox_path(config_of(delivery->service),
+			&resolution->mailboxes[i], path, sizeof(path)) != 0) {
 			snprintf(reason_r, n, "the path of %s is too long",
 			    resolution->mailboxes[i].text);
 			return REPLY_NOT_WRITTEN;

@@ -15,7 +15,7 @@
 
 struct dry_run {
 	struct report report;
-	struct config config;
+	struct lmtpd_config *config;
 };
 
 static void on_trace(void *data, enum resolver_table table, const char *key, const char *found)
@@ -34,11 +34,11 @@ static void show_mailbox(
 {
 	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[256];
 	const char *part = "";
-	int result = config_mailbox_path(&run->config, row, path, sizeof(path)) != 0
+	int result = lmtpd_config_mailbox_path(run->config, row, path, sizeof(path)) != 0
 			 ? -ENAMETOOLONG
 			 : maildir_probe(root, path, &part);
 
-	snprintf(whole, sizeof(whole), "%s/%s", run->config.base, path);
+	snprintf(whole, sizeof(whole), "%s/%s", run->config->base, path);
 	if (result < 0) {
 		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
 		    part[0] != '\0' ? ": " : "", maildir_strerror(result));
@@ -70,10 +70,10 @@ static enum reply show_lookups(struct dry_run *run, struct directory *directory,
 	size_t n_detail;
 
 	report_list(&run->report, "lookups");
-	reply = lmtp_check_path(&run->config.lmtp, path, &address, &n_detail);
+	reply = lmtp_check_path(&run->config->lmtp, path, &address, &n_detail);
 	if (reply == REPLY_NONE) {
 		reply = lookup_resolve(
-		    directory, &run->config, &address, NULL, on_trace, &run->report, resolution_r);
+		    directory, run->config, &address, NULL, on_trace, &run->report, resolution_r);
 	}
 	report_list_end(&run->report);
 	return reply;
@@ -136,19 +136,20 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	struct maildir_root root;
 	struct error error;
 
-	if (config_load(&run.config, config_file, &error) != 0) {
+	run.config = settings_load(&lmtpd_config_form, config_file, &error);
+	if (run.config == NULL) {
 		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
-	if (privilege_leave_root(run.config.daemon.user, run.config.daemon.group, &error) != 0) {
+	if (privilege_leave_root(run.config->daemon.user, run.config->daemon.group, &error) != 0) {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
-		config_free(&run.config);
+		settings_free(run.config);
 		return EX_CONFIG;
 	}
-	maildir_root_init(&root, run.config.base, run.config.hostname);
-	directory = directory_new(&run.config.directory);
+	maildir_root_init(&root, run.config->base, run.config->hostname);
+	directory = directory_new(&run.config->directory);
 	if (directory == NULL) {
-		config_free(&run.config);
+		settings_free(run.config);
 		return EX_OSERR;
 	}
 	report_begin(&run.report, "addresses");
@@ -157,6 +158,6 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	}
 	report_end(&run.report, exit_code);
 	directory_free(directory);
-	config_free(&run.config);
+	settings_free(run.config);
 	return exit_code;
 }

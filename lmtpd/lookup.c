@@ -66,7 +66,7 @@ static enum reply reply_to(int result)
 	}
 }
 
-enum reply lookup_resolve(struct directory *directory, const struct config *config,
+enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,
     const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
     void *trace_data, struct resolution *resolution_r)
 {

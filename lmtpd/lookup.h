@@ -47,6 +47,6 @@ int lookup_ask(
 
 /* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. When
  * the database gave no answer, the resolution's note says why. */
-enum reply lookup_resolve(struct directory *directory, const struct config *config,
+enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,
     const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
     void *trace_data, struct resolution *resolution_r);

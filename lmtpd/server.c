@@ -38,19 +38,19 @@ static struct server server;
 static void *start_writer(void *config)
 {
 	maildir_root_settle(
-	    &((struct config *)config)->root); /* the first thread does; the others deliver */
+	    &((struct lmtpd_config *)config)->root); /* the first thread does; the others deliver */
 	return NULL;
 }
 
 static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
-	struct config *config = data;
+	struct lmtpd_config *config = data;
 
 	settings_r[SERVICE_LOOKUPS] = (struct lane_settings){
 		.name = "lookup",
-		.n_threads = config->mysql.connections,
+		.n_threads = (unsigned)config->directory.connections,
 		.n_descriptors = 1,
-		.patience = config->mysql.timeout * 1000,
+		.patience = (unsigned)config->directory.timeout * 1000,
 		.is_dispensable = true,
 		.run_together = lookup_run_together,
 		.n_together = DIRECTORY_TOGETHER_MAX,
@@ -60,7 +60,7 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 	};
 	settings_r[SERVICE_WORKERS] = (struct lane_settings){
 		.name = "writer",
-		.n_threads = config->writers,
+		.n_threads = (unsigned)config->writers,
 		.n_descriptors = WRITER_DESCRIPTORS,
 		.start = start_writer,
 		.data = config,
@@ -78,7 +78,7 @@ static void lmtpd_tried(struct daemon *daemon, int result, const char *error)
 
 static int lmtpd_begin(struct daemon *daemon)
 {
-	const struct config *config = config_of(daemon->service);
+	const struct lmtpd_config *config = config_of(daemon->service);
 
 	LIST_INIT(&server.connections);
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
@@ -168,10 +168,7 @@ const struct program lmtpd_program = {
 	.commands = commands,
 	.daemon = &server.daemon,
 	.init = directory_library_init,
-	.load = lmtpd_load,
-	.unload = lmtpd_unload,
-	.load_control = config_load_control,
-	.settings = lmtpd_settings,
+	.form = &lmtpd_config_form,
 	.fixed_keys = "lmtp.listen, socket_*, control, maildir.user and group",
 	.root_warning = "maildir.user says so; mail should belong to a user of its own",
 	.lanes = lmtpd_lanes,

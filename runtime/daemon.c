@@ -53,9 +53,9 @@ static void forget_sockets(struct daemon *daemon)
 
 int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, struct error *error)
 {
-	struct listener_settings settings = { .mode = from->mode };
+	struct listener_settings settings = { .mode = (mode_t)from->socket_mode };
 	int n_passed = systemd_listen_fds();
-	size_t n = n_passed > 0 ? (size_t)n_passed : from->n_specs;
+	size_t n = n_passed > 0 ? (size_t)n_passed : from->listen.n;
 
 	if (n == 0 || n > DAEMON_LISTENERS_MAX) {
 		return error_set(
@@ -70,31 +70,44 @@ int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, str
 		return error_prefix(error, "socket_user and socket_group: ");
 	}
 	for (size_t i = 0; i < n; i++) {
-		int fd = listener_open(from->specs[i], &settings, error);
+		int fd = listener_open(from->listen.texts[i], &settings, error);
 
 		if (fd < 0) {
 			forget_sockets(daemon);
 			return -1;
 		}
 		daemon->listeners[i].fd = fd;
-		daemon->listeners[i].spec = strdup(from->specs[i]);
+		daemon->listeners[i].spec = strdup(from->listen.texts[i]);
 		daemon->n_listeners++;
+	}
+	return 0;
+}
+
+int daemon_settings_check(const struct daemon_settings *settings, const char *sockets,
+    const char *owner, const char *purpose, struct error *error)
+{
+	if (settings->listen.n == 0) {
+		return error_set(error, "%s.listen is empty: no socket to serve", sockets);
+	}
+	if (settings->user[0] == '\0' || settings->group[0] == '\0') {
+		return error_set(
+		    error, "%s.user and %s.group must name who %s", owner, owner, purpose);
 	}
 	return 0;
 }
 
 bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon_settings *b)
 {
-	bool is_changed = a->n_specs != b->n_specs || a->mode != b->mode ||
-			  strcmp(a->socket_user, b->socket_user) != 0 ||
-			  strcmp(a->socket_group, b->socket_group) != 0 ||
-			  strcmp(a->control, b->control) != 0 || strcmp(a->user, b->user) != 0 ||
-			  strcmp(a->group, b->group) != 0;
+	bool is_same = a->listen.n == b->listen.n && a->socket_mode == b->socket_mode &&
+		       strcmp(a->socket_user, b->socket_user) == 0 &&
+		       strcmp(a->socket_group, b->socket_group) == 0 &&
+		       strcmp(a->control, b->control) == 0 && strcmp(a->user, b->user) == 0 &&
+		       strcmp(a->group, b->group) == 0;
 
-	for (size_t i = 0; i < a->n_specs && !is_changed; i++) {
-		is_changed = strcmp(a->specs[i], b->specs[i]) != 0;
+	for (size_t i = 0; i < a->listen.n && is_same; i++) {
+		is_same = strcmp(a->listen.texts[i], b->listen.texts[i]) == 0;
 	}
-	return is_changed;
+	return !is_same;
 }
 
 static void on_paused(uv_handle_t *handle)

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "runtime/program.h"
 #include "runtime/service.h"
+#include "runtime/settings.h"
 
 enum {
 	DAEMON_LISTENERS_MAX = 16,
@@ -48,15 +49,22 @@ struct daemon {
 	char read_buffer[DAEMON_READ_SIZE]; /* of whichever connection reads now */
 };
 
-/* The keys that every daemon has. */
+/* The keys that every daemon has; they are settled before root is given up. Each daemon's table fills
+ * them from the sections that they stand in there. */
 struct daemon_settings {
-	const char *const *specs; /* see listener.h */
-	size_t n_specs;
-	mode_t mode;
-	const char *socket_user, *socket_group, *control, *user, *group;
+	struct settings_list listen; /* see listener.h */
+	long socket_mode;
+	const char *socket_user, *socket_group; /* "" leaves them */
+	const char *control;                    /* path of the control socket, "" for none */
+	const char *user, *group;               /* that the daemon runs as */
 };
 
-/* Do two configurations differ in what is settled before root is given up? */
+/* What the keys' own checks cannot see. sockets and owner are the sections of listen and of user and
+ * group, purpose is what the user is for. Returns 0, or -1 with keys and fault in error. */
+int daemon_settings_check(const struct daemon_settings *settings, const char *sockets,
+    const char *owner, const char *purpose, struct error *error);
+
+/* Do they say something else? Then a reload is not enough. */
 bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon_settings *b);
 
 /* Binds the sockets, or takes what systemd hands over. As root, before giving it up.

@@ -162,12 +162,12 @@ int program_serve(const struct program_call *call, bool is_listening)
 
 	/* A SIGHUP that comes during the start waits, and reloads then; by default it would kill. */
 	daemon_hold_reload();
-	config = program->load(call->config_file, &error);
+	config = settings_load(program->form, call->config_file, &error);
 	if (config == NULL) {
 		return fail(&error);
 	}
-	if (settle_privileges(call, program->settings(config), is_listening, &error) != 0) {
-		program->unload(config);
+	if (settle_privileges(call, config, is_listening, &error) != 0) {
+		settings_free(config);
 		return fail(&error);
 	}
 	return daemon_serve(program->daemon, program, call->config_file, config);

@@ -17,8 +17,8 @@
 #include "runtime/service.h"
 
 struct daemon;
-struct daemon_settings;
 struct program;
+struct settings_form;
 
 /* What a program was called with. */
 struct program_call {
@@ -59,13 +59,8 @@ struct program {
 	/* First of all, whatever is to be done: 0, or -1 with a message in error. */
 	int (*init)(struct error *error);
 
-	/* Its configuration. load() returns it checked, on the heap, or NULL with a message in error;
-	 * unload() frees it. settings(): the part that all daemons have. */
-	void *(*load)(const char *file, struct error *error);
-	void (*unload)(void *config);
-	/* The path of the control socket alone, "" for none: not all who ask may read the rest. */
-	int (*load_control)(char *path_r, size_t n_path, const char *file, struct error *error);
-	const struct daemon_settings *(*settings)(const void *config);
+	/* Its configuration: the form's struct begins with a struct daemon_settings. */
+	const struct settings_form *form;
 	const char *fixed_keys;   /* in words: those that change with a restart only */
 	const char *root_warning; /* why its user should not be root */
 

@@ -107,14 +107,13 @@ void reload_start(struct daemon *daemon)
 	if (daemon->service == NULL) {
 		return; /* at the end of a single session */
 	}
-	config = program->load(daemon->config_file, &error);
+	config = settings_load(program->form, daemon->config_file, &error);
 	if (config == NULL) {
 		reload_refuse(error.text);
 		return;
 	}
 	/* What was settled before root was given up. */
-	if (daemon_settings_differ(
-		program->settings(config), program->settings(daemon->service->config))) {
+	if (daemon_settings_differ(config, daemon->service->config)) {
 		log_event(LOG_LEVEL_WARNING, "reload", "%s change with a restart only",
 		    program->fixed_keys);
 	}

@@ -16,7 +16,7 @@ static void service_closed(struct lane *lane)
 		return;
 	}
 	LIST_REMOVE(service, entry);
-	service->daemon->program->unload(service->config);
+	settings_free(service->config);
 	free(service);
 }
 
@@ -28,7 +28,7 @@ struct service *service_new(struct daemon *daemon, void *config, struct error *e
 	int result = 0;
 
 	if (service == NULL) {
-		program->unload(config);
+		settings_free(config);
 		error_set(error, "out of memory");
 		return NULL;
 	}

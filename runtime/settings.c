@@ -9,30 +9,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum {
 	SECTIONS_MAX = 8,
 	FILE_MAX = 1 << 20,
 };
 
+/* The memory of one settings_list. The texts themselves are libconfuse's. */
+struct list {
+	SLIST_ENTRY(list) next;
+	const char *texts[];
+};
+
+/* What stands in front of the struct of the form, and has all that its members lead to. */
 struct settings {
+	const struct settings_form *form;
 	cfg_t *cfg;
 	cfg_opt_t *options[SECTIONS_MAX]; /* [0]: the top of the file */
+	SLIST_HEAD(, list) lists;
+	max_align_t values[];
 };
 
 static struct {
 	const char *path;
-	const struct settings_table *tables;
-	size_t n_tables;
+	const struct settings_form *form;
 	struct error *error;
 	bool has_error;
 } loading;
 
 static const struct settings_key *find_key(const char *section, const char *name)
 {
-	for (size_t t = 0; t < loading.n_tables; t++) {
-		for (size_t k = 0; k < loading.tables[t].n_keys; k++) {
-			const struct settings_key *key = &loading.tables[t].keys[k];
+	for (size_t t = 0; t < loading.form->n_tables; t++) {
+		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
+			const struct settings_key *key = &loading.form->tables[t].keys[k];
 
 			if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
 				return key;
@@ -161,18 +171,18 @@ static cfg_opt_t *make_options(const char *section, size_t *n_r)
 	cfg_opt_t end = CFG_END();
 	size_t n = 0;
 
-	for (size_t t = 0; t < loading.n_tables; t++) {
-		n += loading.tables[t].n_keys;
+	for (size_t t = 0; t < loading.form->n_tables; t++) {
+		n += loading.form->tables[t].n_keys;
 	}
 	options = calloc(n + SECTIONS_MAX + 1, sizeof(*options));
 	if (options == NULL) {
 		return NULL;
 	}
 	n = 0;
-	for (size_t t = 0; t < loading.n_tables; t++) {
-		for (size_t k = 0; k < loading.tables[t].n_keys; k++) {
-			if (strcmp(loading.tables[t].keys[k].section, section) == 0) {
-				options[n++] = make_option(&loading.tables[t].keys[k]);
+	for (size_t t = 0; t < loading.form->n_tables; t++) {
+		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
+			if (strcmp(loading.form->tables[t].keys[k].section, section) == 0) {
+				options[n++] = make_option(&loading.form->tables[t].keys[k]);
 			}
 		}
 	}
@@ -201,9 +211,9 @@ static int make_sections(struct settings *settings)
 	if (top == NULL) {
 		return -1;
 	}
-	for (size_t t = 0; t < loading.n_tables; t++) {
-		for (size_t k = 0; k < loading.tables[t].n_keys; k++) {
-			const char *name = loading.tables[t].keys[k].section;
+	for (size_t t = 0; t < loading.form->n_tables; t++) {
+		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
+			const char *name = loading.form->tables[t].keys[k].section;
 
 			if (name[0] == '\0' || has_section(top, n_top + n_sections, name) ||
 			    n_sections + 1 == SECTIONS_MAX) {
@@ -318,48 +328,16 @@ static char *read_file(const char *path, struct error *error)
 	return text;
 }
 
-int settings_load(struct settings **settings_r, const char *path,
-    const struct settings_table *tables, size_t n_tables, struct error *error)
+static void free_settings(struct settings *settings)
 {
-	struct settings *settings = calloc(1, sizeof(*settings));
-	char *text = read_file(path, error);
-	int result = -1;
+	struct list *list;
 
-	if (settings == NULL || text == NULL) {
-		free(settings);
-		free(text);
-		return -1;
-	}
-	loading.path = path;
-	loading.tables = tables;
-	loading.n_tables = n_tables;
-	loading.error = error;
-	loading.has_error = false;
-	if (make_sections(settings) == 0) {
-		settings->cfg = cfg_init(settings->options[0], CFGF_NONE);
-	}
-	if (settings->cfg == NULL) {
-		error_set(error, "%s: out of memory", path);
-	} else {
-		cfg_set_error_function(settings->cfg, on_error);
-		result = cfg_parse_buf(settings->cfg, text) == CFG_SUCCESS ? 0 : -1;
-		if (result != 0 && !loading.has_error) {
-			error_set(error, "%s: cannot be parsed", path);
-		}
-	}
-	free(text);
-	if (result != 0) {
-		settings_free(settings);
-		return -1;
-	}
-	*settings_r = settings;
-	return 0;
-}
-
-void settings_free(struct settings *settings)
-{
 	if (settings == NULL) {
 		return;
+	}
+	while ((list = SLIST_FIRST(&settings->lists)) != NULL) {
+		SLIST_REMOVE_HEAD(&settings->lists, next);
+		free(list);
 	}
 	if (settings->cfg != NULL) {
 		cfg_free(settings->cfg);
@@ -370,32 +348,117 @@ void settings_free(struct settings *settings)
 	free(settings);
 }
 
-static cfg_t *section(const struct settings *settings, const char *name)
+static int fill_list(
+    struct settings *settings, cfg_t *section, const char *name, struct settings_list *list_r)
 {
-	return name[0] == '\0' ? settings->cfg : cfg_getsec(settings->cfg, name);
-}
+	unsigned n = cfg_size(section, name);
+	struct list *list = calloc(1, sizeof(*list) + n * sizeof(list->texts[0]));
 
-long settings_number(const struct settings *settings, const char *section_name, const char *name)
-{
-	return cfg_getint(section(settings, section_name), name);
-}
-
-const char *settings_text(
-    const struct settings *settings, const char *section_name, const char *name)
-{
-	return cfg_getstr(section(settings, section_name), name);
-}
-
-const char **settings_list(
-    const struct settings *settings, const char *section_name, const char *name, size_t *n_r)
-{
-	cfg_t *cfg = section(settings, section_name);
-	const char **list;
-
-	*n_r = cfg_size(cfg, name);
-	list = calloc(*n_r + 1, sizeof(*list));
-	for (size_t i = 0; list != NULL && i < *n_r; i++) {
-		list[i] = cfg_getnstr(cfg, name, (unsigned)i);
+	if (list == NULL) {
+		return -1;
 	}
-	return list;
+	SLIST_INSERT_HEAD(&settings->lists, list, next);
+	for (unsigned i = 0; i < n; i++) {
+		list->texts[i] = cfg_getnstr(section, name, i);
+	}
+	*list_r = (struct settings_list){ list->texts, n };
+	return 0;
+}
+
+/* Puts the value of each key, read or initial, where the key says that it goes. */
+static int fill_values(struct settings *settings)
+{
+	for (size_t t = 0; t < loading.form->n_tables; t++) {
+		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
+			const struct settings_key *key = &loading.form->tables[t].keys[k];
+			void *member =
+			    (char *)settings->values + loading.form->tables[t].base + key->offset;
+			cfg_t *section = key->section[0] == '\0'
+					     ? settings->cfg
+					     : cfg_getsec(settings->cfg, key->section);
+
+			switch (key->type) {
+			case SETTINGS_NUMBER:
+			case SETTINGS_MODE:
+				*(long *)member = cfg_getint(section, key->name);
+				break;
+			case SETTINGS_TEXT:
+				*(const char **)member = cfg_getstr(section, key->name);
+				break;
+			case SETTINGS_LIST:
+				if (fill_list(settings, section, key->name, member) != 0) {
+					return -1;
+				}
+			}
+		}
+	}
+	return 0;
+}
+
+/* Parses a text and fills the struct. Returns 0, or -1 with a message in error. */
+static int parse(struct settings *settings, const char *text)
+{
+	if (make_sections(settings) == 0) {
+		settings->cfg = cfg_init(settings->options[0], CFGF_NONE);
+	}
+	if (settings->cfg == NULL) {
+		return error_set(loading.error, "%s: out of memory", loading.path);
+	}
+	cfg_set_error_function(settings->cfg, on_error);
+	if (cfg_parse_buf(settings->cfg, text) != CFG_SUCCESS) {
+		return loading.has_error
+			   ? -1
+			   : error_set(loading.error, "%s: cannot be parsed", loading.path);
+	}
+	if (fill_values(settings) != 0) {
+		return error_set(loading.error, "%s: out of memory", loading.path);
+	}
+	return 0;
+}
+
+void *settings_read(const struct settings_form *form, const char *path, struct error *error)
+{
+	struct settings *settings = calloc(1, sizeof(*settings) + form->size);
+	char *text = read_file(path, error);
+	int result = -1;
+
+	loading.path = path;
+	loading.form = form;
+	loading.error = error;
+	loading.has_error = false;
+	if (settings == NULL) {
+		error_set(error, "%s: out of memory", path);
+	} else if (text != NULL) {
+		settings->form = form;
+		result = parse(settings, text);
+	}
+	free(text);
+	if (result != 0) {
+		free_settings(settings);
+		return NULL;
+	}
+	return settings->values;
+}
+
+void *settings_load(const struct settings_form *form, const char *path, struct error *error)
+{
+	void *values = settings_read(form, path, error);
+
+	if (values != NULL && form->check(values, error) != 0) {
+		error_prefix(error, "%s: ", path);
+		settings_free(values);
+		return NULL;
+	}
+	return values;
+}
+
+void settings_free(void *values)
+{
+	struct settings *settings;
+
+	if (values != NULL) {
+		settings = (struct settings *)((char *)values - offsetof(struct settings, values));
+		settings->form->clear(values);
+		free_settings(settings);
+	}
 }

@@ -7,11 +7,17 @@
 
 #include "base/error.h"
 
+/* A key's type says which type the member has that takes its value. */
 enum settings_type {
-	SETTINGS_NUMBER,
-	SETTINGS_MODE, /* a number in octal: 0600 */
-	SETTINGS_TEXT,
-	SETTINGS_LIST, /* of texts */
+	SETTINGS_NUMBER, /* long */
+	SETTINGS_MODE,   /* long; a number in octal: 0600 */
+	SETTINGS_TEXT,   /* const char *, never NULL */
+	SETTINGS_LIST,   /* struct settings_list */
+};
+
+struct settings_list {
+	const char **texts;
+	size_t n;
 };
 
 struct settings_key {
@@ -19,27 +25,35 @@ struct settings_key {
 	const char *name;
 	enum settings_type type;
 	const char *initial; /* as it would stand in the file: 0600, text, {"a", "b"} */
+	size_t offset;       /* of the member that takes the value, in the struct of its table */
 	long min, max;       /* of a number or mode */
 	/* Is a text, or each text of a list, allowed? 0, or -1 with the reason in error. NULL: all are. */
 	int (*check)(const char *value, struct error *error);
 };
 
+/* Keys whose members are of one struct. */
 struct settings_table {
 	const struct settings_key *keys;
 	size_t n_keys;
+	size_t base; /* where this struct begins in the one of the form */
 };
 
-struct settings;
+/* What a file is read into: a struct that keys fill and check() completes. */
+struct settings_form {
+	size_t size; /* of the struct, which begins as zeros */
+	const struct settings_table *tables;
+	size_t n_tables;
+	/* What goes beyond single keys. Returns 0, or -1 with key and fault in error. */
+	int (*check)(void *values, struct error *error);
+	/* Lets go of what check() took, also when that failed or was not called. */
+	void (*clear)(void *values);
+};
 
-/* Reads a file. Returns 0, or -1 with a message in error. */
-int settings_load(struct settings **settings_r, const char *path,
-    const struct settings_table *tables, size_t n_tables, struct error *error);
-void settings_free(struct settings *settings);
+/* Returns the struct of the form, on the heap and the owner of all its texts and lists; or NULL with
+ * file, line and key in error. */
+void *settings_load(const struct settings_form *form, const char *path, struct error *error);
 
-/* A number or a mode. Strings live as long as the settings. The key must be one of the tables. */
-long settings_number(const struct settings *settings, const char *section, const char *name);
-const char *settings_text(const struct settings *settings, const char *section, const char *name);
+/* The same without check(): for one who wants the values of keys and may lack the rights for more. */
+void *settings_read(const struct settings_form *form, const char *path, struct error *error);
 
-/* The texts of a list, *n_r of them, in memory that the caller frees; NULL when there is none. */
-const char **settings_list(
-    const struct settings *settings, const char *section, const char *name, size_t *n_r);
+void settings_free(void *values);

@@ -69,13 +69,13 @@ const char *directory_host(const struct directory *directory)
 
 int directory_check_settings(const struct directory_settings *settings, struct error *error)
 {
-	for (size_t i = 0; i < settings->n_hosts; i++) {
+	for (size_t i = 0; i < settings->hosts.n; i++) {
 		struct host host;
 
-		if (host_parse(&host, settings->hosts[i]) != 0) {
+		if (host_parse(&host, settings->hosts.texts[i]) != 0) {
 			return error_set(error,
 			    "hosts: \"%s\" is neither name, name:port, [v6]:port nor unix:/path",
-			    settings->hosts[i]);
+			    settings->hosts.texts[i]);
 		}
 	}
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
@@ -179,6 +179,7 @@ static bool is_refusal(unsigned code)
 static int connect_host(struct directory *directory, const char *host)
 {
 	const struct directory_settings *settings = directory->settings;
+	unsigned timeout = (unsigned)settings->timeout;
 	struct host address;
 
 	directory->host = host;
@@ -196,9 +197,9 @@ static int connect_host(struct directory *directory, const char *host)
 	if (directory->mysql == NULL) {
 		return fail(directory, "connect", "out of memory", 0);
 	}
-	mysql_options(directory->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &settings->timeout);
-	mysql_options(directory->mysql, MYSQL_OPT_READ_TIMEOUT, &settings->timeout);
-	mysql_options(directory->mysql, MYSQL_OPT_WRITE_TIMEOUT, &settings->timeout);
+	mysql_options(directory->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+	mysql_options(directory->mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
+	mysql_options(directory->mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
 	if (settings->option_file[0] != '\0') {
 		mysql_options(directory->mysql, MYSQL_READ_DEFAULT_FILE, settings->option_file);
 		mysql_options(directory->mysql, MYSQL_READ_DEFAULT_GROUP, "lmtpd");
@@ -286,8 +287,8 @@ int directory_connect(struct directory *directory)
 		return 0;
 	}
 	snprintf(directory->error, sizeof(directory->error), "mysql: no hosts");
-	for (size_t i = 0; i < directory->settings->n_hosts; i++) {
-		result = connect_host(directory, directory->settings->hosts[i]);
+	for (size_t i = 0; i < directory->settings->hosts.n; i++) {
+		result = connect_host(directory, directory->settings->hosts.texts[i]);
 		if (result == 0) {
 			result = prepare_all(directory);
 		}

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/row.h"
+#include "runtime/settings.h"
 
 enum directory_query {
 	DIRECTORY_MAILBOX,
@@ -25,22 +26,35 @@ enum directory_query {
 };
 
 enum {
+	DIRECTORY_SETTINGS_KEYS = 8,
 	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
 	DIRECTORY_COLUMNS_MAX = 8,
 	DIRECTORY_TOGETHER_MAX = 16, /* keys in one statement */
 	DIRECTORY_TOGETHER_VALUE_MAX = 512,
 };
 
+/* A daemon's keys fill this, and tests by hand. */
 struct directory_settings {
-	const char *const *hosts; /* name, name:port, [v6]:port, unix:/path */
-	size_t n_hosts;
+	struct settings_list hosts; /* name, name:port, [v6]:port, unix:/path */
 	const char *user;
-	const char *password; /* "" leaves it to the option file */
+	const char *password;      /* "" leaves it to the option file */
+	const char *password_file; /* "" for none; its first line is the password */
 	const char *dbname;
-	const char *option_file;                /* "" for none; group [lmtpd] */
-	unsigned timeout;                       /* seconds to connect, read, write */
+	const char *option_file; /* "" for none; group [lmtpd] */
+	long connections;        /* directories at a time, each with a thread of its own */
+	long timeout;            /* seconds to connect, read, write */
 	const char *queries[DIRECTORY_QUERIES]; /* templates; NULL for one that is not used */
+
+	char *file_password; /* the first line of password_file, when password leads to it */
 };
+
+/* The keys of section mysql but for the queries. */
+extern const struct settings_key directory_settings_keys[DIRECTORY_SETTINGS_KEYS];
+
+/* Goes beyond single keys: reads password_file and checks hosts and templates, without connecting.
+ * Returns 0, or -1 with key and fault in error; in either case directory_settings_close() ends it. */
+int directory_settings_open(struct directory_settings *settings, struct error *error);
+void directory_settings_close(struct directory_settings *settings);
 
 struct directory;
 
@@ -52,7 +66,7 @@ int directory_library_init(struct error *error);
 void *directory_thread_begin(void *settings);
 void directory_thread_end(void *directory);
 
-/* Checks hosts and templates without connecting. Returns 0, or -1 with key and fault in error. */
+/* Checks hosts and templates alone. Returns 0, or -1 with key and fault in error. */
 int directory_check_settings(const struct directory_settings *settings, struct error *error);
 
 /* NULL when out of memory. settings must outlive the directory and have passed the check. */

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/daemon.h"
+
 #include "status/control.h"
 
 enum {
@@ -196,6 +198,7 @@ static int watch(const struct ask *ask, char *answer)
 int ask_run(const struct program_call *call)
 {
 	struct ask ask = { .program = call->program->name, .config = call->config_file };
+	struct daemon_settings *settings;
 	struct error error;
 	char *answer;
 	ssize_t n;
@@ -206,10 +209,13 @@ int ask_run(const struct program_call *call)
 	if (ask.seconds == 0) {
 		return program_misused(call->program);
 	}
-	if (call->program->load_control(ask.path, sizeof(ask.path), ask.config, &error) != 0) {
+	settings = settings_read(call->program->form, ask.config, &error);
+	if (settings == NULL) {
 		fprintf(stderr, "%s: %s\n", ask.program, error.text);
 		return EX_CONFIG;
 	}
+	snprintf(ask.path, sizeof(ask.path), "%s", settings->control);
+	settings_free(settings);
 	if (ask.path[0] == '\0') {
 		fprintf(stderr, "%s: %s has control = \"\": there is no socket to ask\n",
 		    ask.program, ask.config);

@@ -30,8 +30,7 @@ enum {
 static const char *root;
 static const char *host; /* of the database; NULL: nobody is looked up */
 static struct directory_settings database = {
-	.hosts = &host,
-	.n_hosts = 1,
+	.hosts = { &host, 1 },
 	.option_file = "",
 	.timeout = 5,
 	.queries[DIRECTORY_MAILBOX] = "SELECT email FROM virtual_users WHERE email = '%u'",
@@ -203,7 +202,7 @@ static void *run_session(void *data)
 	struct session *session = data;
 
 	if (host != NULL) {
-		session->directory = directory_new(&database);
+		session->directory = directory_thread_begin(&database);
 	}
 	reply(session, "220 sink\r\n");
 	while (on_line(session)) {

@@ -15,19 +15,15 @@
 
 /* Of the linker's --wrap: a configuration may name any file as that of its password, and reading
  * those would make a run depend on the machine, or wait for ever. */
-int __real_mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, struct error *error);
-int __wrap_mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, struct error *error);
+int __real_directory_settings_open(struct directory_settings *settings, struct error *error);
+int __wrap_directory_settings_open(struct directory_settings *settings, struct error *error);
 
-int __wrap_mysql_settings_load(
-    struct mysql_settings *mysql, const struct settings *settings, struct error *error)
+int __wrap_directory_settings_open(struct directory_settings *settings, struct error *error)
 {
-	if (settings_text(settings, "mysql", "password_file")[0] != '\0') {
-		*mysql = (struct mysql_settings){ .hosts = NULL };
+	if (settings->password_file[0] != '\0') {
 		return error_set(error, "mysql.password_file is not read here");
 	}
-	return __real_mysql_settings_load(mysql, settings, error);
+	return __real_directory_settings_open(settings, error);
 }
 
 static char path[64];
@@ -44,7 +40,7 @@ static void write_file(const void *bytes, size_t n)
 	    ftruncate(fd, 0) == 0 && pwrite(fd, bytes, n, 0) == (ssize_t)n, "the file is there");
 }
 
-static void check_mailbox_path(const struct config *config)
+static void check_mailbox_path(const struct lmtpd_config *config)
 {
 	static const char *const rows[] = { "User.Name+x@Example.COM", "a@b" };
 
@@ -55,53 +51,56 @@ static void check_mailbox_path(const struct config *config)
 		fuzz_require(
 		    address_from_text(&row, rows[i], strlen(rows[i])) == ADDRESS_OK, "a row");
 		memset(mailbox, 'x', sizeof(mailbox));
-		if (config_mailbox_path(config, &row, mailbox, sizeof(mailbox)) == 0) {
+		if (lmtpd_config_mailbox_path(config, &row, mailbox, sizeof(mailbox)) == 0) {
 			fuzz_require(memchr(mailbox, '\0', sizeof(mailbox)) != NULL, "a path ends");
 			fuzz_require(mailbox[0] != '\0', "a path is one");
 		}
 	}
 }
 
-static void check_config(const struct config *config)
+static void check_config(const struct lmtpd_config *config)
 {
 	fuzz_require(config->hostname[0] != '\0', "there is a name");
+	fuzz_require(config->daemon.listen.n > 0 && config->directory.hosts.n > 0,
+	    "there is somebody to talk to");
 	fuzz_require(
-	    config->daemon.n_specs > 0 && config->mysql.n_hosts > 0, "there is somebody to talk to");
-	fuzz_require(config->daemon.mode <= 0777, "a mode is one");
-	fuzz_require(config->idle_timeout >= 1 && config->idle_timeout <= 86400 &&
-			 config->writers >= 1 && config->writers <= 512 &&
-			 config->lmtp.recipient_limit >= 1 &&
-			 config->lmtp.recipient_limit <= 10000 &&
-			 config->lmtp.message_size_limit <= (uint64_t)1 << 50 &&
-			 config->mysql.connections >= 1 && config->mysql.connections <= 256 &&
-			 config->mysql.timeout >= 1 && config->mysql.timeout <= 60,
+	    config->daemon.socket_mode >= 0 && config->daemon.socket_mode <= 0777, "a mode is one");
+	fuzz_require(
+	    config->idle_timeout >= 1 && config->idle_timeout <= 86400 && config->writers >= 1 &&
+		config->writers <= 512 && config->lmtp.recipient_limit >= 1 &&
+		config->lmtp.recipient_limit <= 10000 &&
+		config->lmtp.message_size_limit <= (uint64_t)1 << 50 &&
+		config->directory.connections >= 1 && config->directory.connections <= 256 &&
+		config->directory.timeout >= 1 && config->directory.timeout <= 60,
 	    "numbers keep to their limits");
 	fuzz_require(
 	    config->base[0] == '/' && strpbrk(config->lmtp.recipient_delimiter, "@/ ") == NULL,
 	    "texts keep to their form");
-	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0', "somebody owns the mail");
+	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0',
+	    "somebody owns the mail");
 	check_mailbox_path(config);
 }
 
 /* What a file means: its error, or some of its values. */
 static void load(const void *bytes, size_t n, char *meaning_r, size_t n_meaning)
 {
-	struct config config;
+	struct lmtpd_config *config;
 	struct error error = { "" };
 
 	write_file(bytes, n);
-	if (config_load(&config, path, &error) != 0) {
+	config = settings_load(&lmtpd_config_form, path, &error);
+	if (config == NULL) {
 		fuzz_require(
 		    strncmp(error.text, path, strlen(path)) == 0 && error.text[strlen(path)] == ':',
 		    "an error names the file");
 		snprintf(meaning_r, n_meaning, "%s", error.text);
 		return;
 	}
-	check_config(&config);
+	check_config(config);
 	snprintf(meaning_r, n_meaning, "%.200s|%.200s|%.200s|%.200s|%zu",
-	    config.lmtp.recipient_delimiter, config.base, config.home_rest, config.mysql.dbname,
-	    config.daemon.n_specs);
-	config_free(&config);
+	    config->lmtp.recipient_delimiter, config->base, config->home_rest,
+	    config->directory.dbname, config->daemon.listen.n);
+	settings_free(config);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -37,8 +37,8 @@ void service_unref(struct service *service)
 {
 }
 
-int config_mailbox_path(
-    const struct config *config, const struct address *row, char *path_r, size_t n_path)
+int lmtpd_config_mailbox_path(
+    const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path)
 {
 	if (row->text[0] == '!') { /* too long */
 		return -ENAMETOOLONG;
@@ -48,7 +48,7 @@ int config_mailbox_path(
 }
 
 static char base[] = "/mail";
-static struct config config = { .hostname = "mx", .base = base };
+static struct lmtpd_config config = { .hostname = "mx", .base = base };
 static struct service service = { .config = &config };
 
 static struct envelope envelope;
