@@ -21,7 +21,7 @@ OPTIONS = ["--quiet", f"-p={ONCE}", "-extra-arg=-Wno-unknown-warning-option"]
 
 
 def output_of(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, **options).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout
 
 
 def key_of(command, common):
