@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One child at a time, in a process group of its own, so that nothing of it outlives its time. */
+ * One child at a time, in a process group of its own, so that nothing of it outlives its time. What it says
+ * goes into files in memory: nobody must read while it runs, and a child of its own that keeps them open is
+ * not waited for. */
 #include "doctor/command.h"
 
 #include <errno.h>
@@ -11,14 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	ARGUMENTS_MAX = 30,
-	STDERR_MAX = 512,
+	STDERR_MAX = 512, /* bytes of its complaint that are looked at */
 };
 
 static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin",
@@ -26,20 +30,6 @@ static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", 
 
 static const char path_variable[] =
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
-
-struct stream {
-	int fd; /* -1: closed */
-	char *text;
-	size_t n, cap;
-	bool is_cut;
-};
-
-struct child {
-	pid_t pid;
-	int pidfd;
-	struct stream out, err;
-	struct timespec deadline;
-};
 
 static int find_program(const char *name, char *path_r, size_t n_path)
 {
@@ -88,141 +78,97 @@ static int spawn(
 	return -result;
 }
 
-static void close_fd(int *fd)
+static void close_fd(int fd)
 {
-	if (*fd >= 0) {
-		close(*fd);
-		*fd = -1;
+	if (fd >= 0) {
+		close(fd);
 	}
 }
 
-/* Takes what is there; what does not fit is dropped. */
-static void drain(struct stream *stream)
+/* The child may fill a file up to its limit; a write behind that ends it by SIGXFSZ. */
+static int spawn_limited(
+    const char *path, char *const *argv, char *const *environment, int out, int err, pid_t *pid_r)
 {
-	char dropped[4096];
-	size_t room = stream->cap - 1 - stream->n;
-	ssize_t n = read(stream->fd, room > 0 ? stream->text + stream->n : dropped,
-	    room > 0 ? room : sizeof(dropped));
+	struct rlimit ours, theirs;
+	int result;
 
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		close_fd(&stream->fd);
-	} else if (n > 0 && room > 0) {
-		stream->n += (size_t)n;
-	} else if (n > 0) {
-		stream->is_cut = true;
+	if (out < 0 || err < 0 || getrlimit(RLIMIT_FSIZE, &ours) != 0) {
+		return -errno;
 	}
-}
-
-static int milliseconds_left(const struct timespec *deadline)
-{
-	struct timespec now;
-	long left;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (deadline->tv_sec - now.tv_sec) * 1000 + (deadline->tv_nsec - now.tv_nsec) / 1000000;
-	return left > 0 ? (int)left : 0;
-}
-
-/* Until it has ended, and what it wrote is read; a child of its own that keeps the pipe open is not
- * waited for. Returns false when the time is over. */
-static bool attend(struct child *child)
-{
-	for (;;) {
-		struct pollfd polled[] = {
-			{ .fd = child->out.fd, .events = POLLIN },
-			{ .fd = child->err.fd, .events = POLLIN },
-			{ .fd = child->pidfd, .events = POLLIN },
-		};
-		int left = milliseconds_left(&child->deadline);
-
-		if (left == 0 || (poll(polled, 3, left) < 0 && errno != EINTR)) {
-			return false;
-		}
-		if (polled[0].revents != 0) {
-			drain(&child->out);
-		}
-		if (polled[1].revents != 0) {
-			drain(&child->err);
-		}
-		if (polled[0].revents == 0 && polled[1].revents == 0 && polled[2].revents != 0) {
-			return true;
-		}
+	theirs = (struct rlimit){ COMMAND_OUTPUT_MAX + 1, ours.rlim_max };
+	if (setrlimit(RLIMIT_FSIZE, &theirs) != 0) {
+		return -errno;
 	}
+	result = spawn(path, argv, environment, out, err, pid_r);
+	return setrlimit(RLIMIT_FSIZE, &ours) == 0 ? result : -errno;
 }
 
-static void say_first_line(const struct stream *stream, const char *otherwise, struct error *error)
+/* Returns false when its time is over. */
+static bool is_in_time(pid_t pid)
 {
-	size_t n = strcspn(stream->text, "\r\n");
+	struct pollfd ended = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+	int n = ended.fd < 0 ? -1 : poll(&ended, 1, COMMAND_SECONDS * 1000);
 
-	if (n > 0) {
-		error_set(error, "%.*s", (int)n, stream->text);
+	close_fd(ended.fd);
+	return n == 1;
+}
+
+/* What the child has said, up to max bytes, to be freed; NULL when out of memory. */
+static char *read_output(int fd, size_t max)
+{
+	char *text = malloc(max + 1);
+	ssize_t n = text == NULL ? -1 : pread(fd, text, max, 0);
+
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
+}
+
+/* The first line of its complaint, or how it ended. */
+static void say_end(int err, const siginfo_t *ended, struct error *error)
+{
+	char complaint[STDERR_MAX];
+	ssize_t n = pread(err, complaint, sizeof(complaint) - 1, 0);
+
+	complaint[n < 0 ? 0 : n] = '\0';
+	complaint[strcspn(complaint, "\r\n")] = '\0';
+	if (complaint[0] != '\0') {
+		error_set(error, "%s", complaint);
 	} else {
-		error_set(error, "%s", otherwise);
+		error_set(error, "it ended with %s%d",
+		    ended->si_code == CLD_EXITED ? "" : "signal ", ended->si_status);
 	}
 }
 
-static int finish(struct child *child, bool is_in_time, struct error *error)
+static int finish(pid_t pid, int out, int err, char **output_r, struct error *error)
 {
 	siginfo_t ended = { .si_code = 0 };
-	char otherwise[64];
+	struct stat said = { .st_size = 0 };
+	bool has_ended = is_in_time(pid);
 	int result;
 
 	/* Its group too: the leader is not reaped yet, so the number is still its. */
-	kill(-child->pid, SIGKILL);
+	kill(-pid, SIGKILL);
 	do {
-		result = waitid(P_PID, (id_t)child->pid, &ended, WEXITED);
+		result = waitid(P_PID, (id_t)pid, &ended, WEXITED);
 	} while (result != 0 && errno == EINTR);
-	child->out.text[child->out.n] = '\0';
-	child->err.text[child->err.n] = '\0';
-	if (!is_in_time) {
+	if (!has_ended) {
 		error_set(error, "no answer within %d seconds", COMMAND_SECONDS);
 		return COMMAND_TIMEOUT;
 	}
-	if (result != 0 || ended.si_code != CLD_EXITED || ended.si_status != 0) {
-		snprintf(otherwise, sizeof(otherwise), "it ended with %s%d",
-		    ended.si_code == CLD_EXITED ? "" : "signal ", ended.si_status);
-		say_first_line(&child->err, otherwise, error);
-		return COMMAND_FAILED;
-	}
-	if (child->out.is_cut) {
+	if (fstat(out, &said) == 0 && said.st_size > COMMAND_OUTPUT_MAX) {
 		error_set(error, "it says more than %d bytes", COMMAND_OUTPUT_MAX);
 		return COMMAND_FAILED;
 	}
-	return COMMAND_OK;
-}
-
-static int open_stream(struct stream *stream, size_t cap, int *theirs_r)
-{
-	int fds[2];
-
-	*stream = (struct stream){ .fd = -1, .cap = cap, .text = malloc(cap) };
-	if (stream->text == NULL) {
-		return -ENOMEM;
+	if (result != 0 || ended.si_code != CLD_EXITED || ended.si_status != 0) {
+		say_end(err, &ended, error);
+		return COMMAND_FAILED;
 	}
-	if (pipe2(fds, O_CLOEXEC) != 0) {
-		return -errno;
-	}
-	stream->fd = fds[0];
-	*theirs_r = fds[1];
-	return fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0 ? 0 : -errno;
-}
-
-static int start(struct child *child, const char *path, char *const *argv, char *const *environment)
-{
-	int out = -1, err = -1;
-	int result = open_stream(&child->out, COMMAND_OUTPUT_MAX + 1, &out);
-
-	if (result == 0) {
-		result = open_stream(&child->err, STDERR_MAX, &err);
-	}
-	if (result == 0) {
-		clock_gettime(CLOCK_MONOTONIC, &child->deadline);
-		child->deadline.tv_sec += COMMAND_SECONDS;
-		result = spawn(path, argv, environment, out, err, &child->pid);
-	}
-	close_fd(&out);
-	close_fd(&err);
-	return result;
+	*output_r = read_output(out, COMMAND_OUTPUT_MAX);
+	return *output_r == NULL ? -ENOMEM : COMMAND_OK;
 }
 
 int command_run(const struct command *command, char **output_r, struct error *error)
@@ -232,8 +178,8 @@ int command_run(const struct command *command, char **output_r, struct error *er
 	char *environment[] = { (char *)(size_t)path_variable, (char *)(size_t) "LC_ALL=C", NULL,
 		NULL };
 	const char *value = command->environment == NULL ? NULL : getenv(command->environment);
-	struct child child = { .pidfd = -1, .out = { .fd = -1 }, .err = { .fd = -1 } };
-	int result;
+	int out, err, result;
+	pid_t pid;
 
 	*output_r = NULL;
 	if (find_program(command->name, path, sizeof(path)) != 0) {
@@ -247,21 +193,15 @@ int command_run(const struct command *command, char **output_r, struct error *er
 				 value) < (int)sizeof(variable)) {
 		environment[2] = variable;
 	}
-	result = start(&child, path, argv, environment);
+	out = memfd_create("stdout", MFD_CLOEXEC);
+	err = memfd_create("stderr", MFD_CLOEXEC);
+	result = spawn_limited(path, argv, environment, out, err, &pid);
 	if (result == 0) {
-		child.pidfd = pidfd_open(child.pid, 0);
-		result = finish(&child, child.pidfd >= 0 && attend(&child), error);
+		result = finish(pid, out, err, output_r, error);
 	} else {
 		error_set(error, "%s: %s", path, strerror(-result));
 	}
-	close_fd(&child.pidfd);
-	close_fd(&child.out.fd);
-	close_fd(&child.err.fd);
-	free(child.err.text);
-	if (result == COMMAND_OK) {
-		*output_r = child.out.text;
-	} else {
-		free(child.out.text);
-	}
+	close_fd(out);
+	close_fd(err);
 	return result;
 }

@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 enum {
-	COMMAND_OUTPUT_MAX = 256 * 1024, /* bytes of what it says; the rest is read and dropped */
+	COMMAND_OUTPUT_MAX = 256 * 1024, /* bytes of what it says; one that says more is ended */
 	COMMAND_SECONDS = 5,
 };
 
