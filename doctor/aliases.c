@@ -53,37 +53,39 @@ static int alias_ask(
 }
 
 /* "DELETE ... LIMIT 1", or words. */
-static void write_delete(const struct alias_row *row, const char *limit, char *remedy_r, size_t n)
+static const char *make_remedy(const struct alias_row *row, const char *limit)
 {
-	rows_remedy(row->rows, row->is_plain, "correct or delete that row of virtual_aliases",
-	    remedy_r, n, "DELETE FROM virtual_aliases WHERE source = '%s' AND destination = '%s'%s",
-	    row->text, row->target, limit);
+	return rows_remedy(row->rows, row->is_plain,
+	    "correct or delete that row of virtual_aliases",
+	    "DELETE FROM virtual_aliases WHERE source = '%s' AND destination = '%s'%s", row->text,
+	    row->target, limit);
+}
+
+static void warn_row(struct aliases *aliases, const struct alias_row *row, unsigned kind,
+    const struct resolution *resolution)
+{
+	rows_warn(row->rows, &aliases->findings[kind], make_remedy(row, ""), "%s -> %s: %s",
+	    row->text, row->target, resolution->note);
 }
 
 static void judge(struct aliases *aliases, const struct alias_row *row, int result,
     const struct resolution *resolution)
 {
 	const struct resolver_faults *faults = &resolution->faults;
-	char remedy[REPORT_TEXT_MAX];
 
-	write_delete(row, "", remedy, sizeof(remedy));
 	if (result == RESOLVER_LOOP) {
-		rows_warn(row->rows, &aliases->findings[LOOP], remedy, "%s -> %s: %s", row->text,
-		    row->target, resolution->note);
+		warn_row(aliases, row, LOOP, resolution);
 		return;
 	}
 	if (faults->n_bad > 0) {
-		rows_warn(row->rows, &aliases->findings[BAD], remedy, "%s -> %s: %s", row->text,
-		    row->target, resolution->note);
+		warn_row(aliases, row, BAD, resolution);
 	}
 	if (faults->n_missing > 0) {
-		rows_warn(row->rows, &aliases->findings[MISSING], remedy, "%s -> %s: %s", row->text,
-		    row->target, resolution->note);
+		warn_row(aliases, row, MISSING, resolution);
 	}
 	if (faults->n_itself > 0 && !rows_has(row->rows, RESOLVER_MAILBOX, row->key) &&
 	    row->rows->accident == 0) {
-		rows_warn(row->rows, &aliases->findings[ITSELF], remedy, "%s -> %s: %s", row->text,
-		    row->target, resolution->note);
+		warn_row(aliases, row, ITSELF, resolution);
 	}
 	aliases->n_foreign += faults->n_foreign > 0;
 }
@@ -108,12 +110,9 @@ static void resolve(struct aliases *aliases, struct alias_row *row, const struct
 /* The same as the row before? */
 static void check_twice(struct aliases *aliases, const struct alias_row *row)
 {
-	char remedy[REPORT_TEXT_MAX];
-
 	if (strcasecmp(aliases->source, row->text) == 0 &&
 	    strcasecmp(aliases->destination, row->target) == 0) {
-		write_delete(row, " LIMIT 1", remedy, sizeof(remedy));
-		rows_warn(row->rows, &aliases->findings[TWICE], remedy,
+		rows_warn(row->rows, &aliases->findings[TWICE], make_remedy(row, " LIMIT 1"),
 		    "%s -> %s stands there twice", row->text, row->target);
 	}
 	memcpy(aliases->source, row->text, sizeof(aliases->source));
@@ -135,13 +134,10 @@ static void warn_no_address(struct aliases *aliases, const struct alias_row *row
 
 static void warn_capitals(struct aliases *aliases, const struct alias_row *row)
 {
-	char remedy[REPORT_TEXT_MAX];
-
-	rows_remedy(row->rows, row->is_plain, "store the source in lower case", remedy,
-	    sizeof(remedy),
-	    "UPDATE virtual_aliases SET source = LOWER(source) WHERE BINARY source = '%s'",
-	    row->text);
-	rows_warn(row->rows, &aliases->findings[UNSEEN], remedy,
+	rows_warn(row->rows, &aliases->findings[UNSEEN],
+	    rows_remedy(row->rows, row->is_plain, "store the source in lower case",
+		"UPDATE virtual_aliases SET source = LOWER(source) WHERE BINARY source = '%s'",
+		row->text),
 	    "%s -> %s: it is looked up in lower case, and not found", row->text, row->target);
 }
 

@@ -42,37 +42,35 @@ static void get_account(const struct directory_settings *settings, char *account
 	directory_free(directory);
 }
 
-static void write_remedy(const struct examination *examination, const struct database_need *need,
-    enum inspection_fault fault, char *remedy_r, size_t n)
+static const char *make_remedy(const struct examination *examination,
+    const struct database_need *need, enum inspection_fault fault)
 {
+	struct report *report = examination->report;
 	const char *dbname = examination->settings->dbname;
 	const char *name = directory_query_name(need->query);
 	char account[INSPECTION_ACCOUNT_MAX];
 
 	if (need->table == NULL) {
-		snprintf(remedy_r, n, "correct the query in section mysql");
-		return;
+		return "correct the query in section mysql";
 	}
 	switch (fault) {
 	case INSPECTION_NO_TABLE:
-		snprintf(remedy_r, n,
+		return report_remedy(report,
 		    "make the tables: mariadb %s </usr/share/doc/lmtpd/examples/schema.sql; or let "
 		    "mysql.%s ask yours",
 		    dbname, name);
-		break;
 	case INSPECTION_NO_COLUMN:
-		snprintf(remedy_r, n,
+		return report_remedy(report,
 		    "see what it has: mariadb %s -e \"DESCRIBE %s\"; then let mysql.%s ask "
 		    "for that",
 		    dbname, need->table, name);
-		break;
 	case INSPECTION_NO_GRANT:
 		get_account(examination->settings, account, sizeof(account));
-		snprintf(remedy_r, n, "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"",
+		return report_remedy(report, "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"",
 		    need->columns, dbname, need->table, account);
-		break;
 	default:
-		snprintf(remedy_r, n, "correct mysql.%s, or grant the account what it reads", name);
+		return report_remedy(
+		    report, "correct mysql.%s, or grant the account what it reads", name);
 	}
 }
 
@@ -80,11 +78,8 @@ static void write_remedy(const struct examination *examination, const struct dat
 static void fail_query(const struct examination *examination, const struct database_need *need,
     const struct directory *asked)
 {
-	char remedy[REPORT_TEXT_MAX];
-
-	write_remedy(examination, need, inspection_fault(asked), remedy, sizeof(remedy));
-	report_fail(examination->report, EX_CONFIG, directory_query_name(need->query), remedy, "%s",
-	    directory_error(asked));
+	report_fail(examination->report, EX_CONFIG, directory_query_name(need->query),
+	    make_remedy(examination, need, inspection_fault(asked)), "%s", directory_error(asked));
 }
 
 /* The first query that the server refuses hides the others: ask for each alone. Without a table's name
@@ -122,21 +117,22 @@ static int ignore_row(void *data, const struct row *row)
 static void check_plan(const struct examination *examination, const struct database_need *need)
 {
 	const char *name = directory_query_name(need->query);
-	char remedy[REPORT_TEXT_MAX];
+	struct report *report = examination->report;
 	struct inspection_scan scan;
+	const char *remedy;
 
 	if (inspection_plan(examination->directory, need->query, &scan) != 0 || !scan.is_full) {
 		return;
 	}
 	if (need->table != NULL && strcmp(scan.table, need->table) == 0) {
-		snprintf(remedy, sizeof(remedy), "mariadb %s -e \"%s %s ON %s (%s)\"",
+		remedy = report_remedy(report, "mariadb %s -e \"%s %s ON %s (%s)\"",
 		    examination->settings->dbname, need->index, need->compared, need->table,
 		    need->compared);
 	} else {
-		snprintf(remedy, sizeof(remedy), "make an index of what mysql.%s compares", name);
+		remedy = report_remedy(report, "make an index of what mysql.%s compares", name);
 	}
-	report_warn(examination->report, "index", remedy, "%s reads every row of %s (about %s), %s",
-	    name, scan.table, scan.rows, need->occasion);
+	report_warn(report, "index", remedy, "%s reads every row of %s (about %s), %s", name,
+	    scan.table, scan.rows, need->occasion);
 }
 
 static void check_query(const struct examination *examination, const struct database_need *need)
@@ -161,12 +157,11 @@ struct surplus {
 static void on_grant(void *data, const char *privileges, const char *object, const char *revoke)
 {
 	struct surplus *surplus = data;
-	char remedy[REPORT_TEXT_MAX];
 
 	if (++surplus->n <= GRANTS_SHOWN) {
-		snprintf(remedy, sizeof(remedy), revoke == NULL ? "revoke it" : "mariadb -e \"%s\"",
-		    revoke);
-		report_warn(surplus->report, "account", remedy,
+		report_warn(surplus->report, "account",
+		    revoke == NULL ? "revoke it"
+				   : report_remedy(surplus->report, "mariadb -e \"%s\"", revoke),
 		    "it may do more than read: %s on %s", privileges, object);
 	}
 }
@@ -201,21 +196,22 @@ struct directory *database_check(const struct directory_settings *settings,
 void database_check_passwords(
     struct directory *directory, const char *dbname, struct report *report)
 {
-	char account[INSPECTION_ACCOUNT_MAX], remedy[REPORT_TEXT_MAX];
+	char account[INSPECTION_ACCOUNT_MAX];
 
 	if (inspection_may(directory, "SELECT password FROM virtual_users LIMIT 0") !=
 	    INSPECTION_YES) {
 		return;
 	}
 	inspection_account(directory, account, sizeof(account));
-	snprintf(remedy, sizeof(remedy),
-	    "give lmtpd-auth and Dovecot an account of their own, as in grants.sql and move.md; "
-	    "then mariadb -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
-	    "GRANT SELECT (name) ON %s.virtual_domains TO %s; "
-	    "GRANT SELECT (email) ON %s.virtual_users TO %s; "
-	    "GRANT SELECT (source, destination) ON %s.virtual_aliases TO %s\"",
-	    account, dbname, account, dbname, account, dbname, account);
-	report_warn(report, "account", remedy,
+	report_warn(report, "account",
+	    report_remedy(report,
+		"give lmtpd-auth and Dovecot an account of their own, as in grants.sql and "
+		"move.md; "
+		"then mariadb -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
+		"GRANT SELECT (name) ON %s.virtual_domains TO %s; "
+		"GRANT SELECT (email) ON %s.virtual_users TO %s; "
+		"GRANT SELECT (source, destination) ON %s.virtual_aliases TO %s\"",
+		account, dbname, account, dbname, account, dbname, account),
 	    "%s can read password hashes; with one account for all that is so, but lmtpd "
 	    "needs none",
 	    account);

@@ -45,17 +45,17 @@ static void end_listener(
     const struct sockets *sockets, struct reading *reading, struct report *report)
 {
 	const char *ours = reading->is_off ? NULL : find_listed(sockets, reading);
-	char remedy[512];
 
 	reading->is_open = false;
 	if (ours == NULL) {
 		return;
 	}
-	snprintf(remedy, sizeof(remedy),
-	    "take it from service %s: cp /usr/share/doc/lmtpd/examples/dovecot/99-lmtpd.conf "
-	    "/etc/dovecot/conf.d/ && doveadm reload",
-	    sockets->section);
-	report_warn(report, "dovecot", remedy,
+	report_warn(report, "dovecot",
+	    report_remedy(report,
+		"take it from service %s: cp "
+		"/usr/share/doc/lmtpd/examples/dovecot/99-lmtpd.conf /etc/dovecot/conf.d/ && "
+		"doveadm reload",
+		sockets->section),
 	    "%s: Dovecot is configured to serve it too; while another program does, it will not "
 	    "start",
 	    ours);

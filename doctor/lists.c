@@ -20,7 +20,7 @@ static void judge_domain(void *data, const struct row *row)
 {
 	struct domains *domains = data;
 	struct rows *rows = domains->rows;
-	char text[ROW_TEXT_MAX], probe[ROW_TEXT_MAX + 2], remedy[REPORT_TEXT_MAX];
+	char text[ROW_TEXT_MAX], probe[ROW_TEXT_MAX + 2];
 	bool is_plain = rows_show(&row->columns[0], text), is_ours = false;
 	struct address address;
 
@@ -30,10 +30,9 @@ static void judge_domain(void *data, const struct row *row)
 		rows->accident = resolver_owns(&rows->resolver, address_domain(&address), &is_ours);
 	}
 	if (rows->accident == 0 && !is_ours) {
-		rows_remedy(rows, is_plain, "correct that row of virtual_domains", remedy,
-		    sizeof(remedy),
-		    "UPDATE virtual_domains SET name = LOWER(name) WHERE name = '%s'", text);
-		rows_warn(rows, &domains->unseen, remedy,
+		rows_warn(rows, &domains->unseen,
+		    rows_remedy(rows, is_plain, "correct that row of virtual_domains",
+			"UPDATE virtual_domains SET name = LOWER(name) WHERE name = '%s'", text),
 		    "\"%s\" is not found when the domain is looked up", text);
 	}
 }

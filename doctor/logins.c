@@ -47,24 +47,23 @@ static const char *get(
 }
 
 /* Leads a service to our first socket: there where its parameters are set now. */
-static void write_remedy(const struct sockets *sockets, const struct postconf *postfix,
-    const struct postconf_service *service, char *remedy_r, size_t n)
+static const char *make_remedy(const struct sockets *sockets, const struct postconf *postfix,
+    const struct postconf_service *service, struct report *report)
 {
 	const char *below = postconf_below_queue(postfix, sockets->listen[0]);
 	const char *path = below != NULL ? below : sockets->listen[0];
 
 	if (postconf_get_override(postfix, service, "smtpd_sasl_path") != NULL ||
 	    postconf_get_override(postfix, service, "smtpd_sasl_type") != NULL) {
-		snprintf(remedy_r, n,
+		return report_remedy(report,
 		    "postconf -P '%s/%s/smtpd_sasl_type = dovecot' '%s/%s/smtpd_sasl_path = %s' && "
 		    "postfix reload",
 		    service->name, service->type, service->name, service->type, path);
-	} else {
-		snprintf(remedy_r, n,
-		    "postconf -e 'smtpd_sasl_type = dovecot' 'smtpd_sasl_path = %s' && postfix "
-		    "reload",
-		    path);
 	}
+	return report_remedy(report,
+	    "postconf -e 'smtpd_sasl_type = dovecot' 'smtpd_sasl_path = %s' && postfix "
+	    "reload",
+	    path);
 }
 
 static bool offers_logins(const struct postconf *postfix, const struct postconf_service *service)
@@ -79,9 +78,8 @@ static bool check_service(const struct sockets *sockets, const struct postconf *
 {
 	const char *type = get(postfix, service, "smtpd_sasl_type");
 	const char *path = get(postfix, service, "smtpd_sasl_path");
-	char remedy[REPORT_TEXT_MAX];
+	const char *remedy = make_remedy(sockets, postfix, service, report);
 
-	write_remedy(sockets, postfix, service, remedy, sizeof(remedy));
 	if (strcmp(type, "dovecot") != 0) {
 		report_warn(report, "smtpd_sasl_type", remedy,
 		    "service %s: \"%s\": logins there do not come to lmtpd-auth", service->name,

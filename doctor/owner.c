@@ -15,14 +15,13 @@
 void owner_check_file(
     const struct owner *owner, const char *file, bool holds_password, struct report *report)
 {
-	char remedy[1024];
 	struct stat status;
 
 	if (holds_password && stat(file, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
-		snprintf(remedy, sizeof(remedy),
-		    "chgrp %s %s && chmod o-r %s; or put the password into a password_file",
-		    owner->group, file, file);
-		report_warn(report, "configuration", remedy,
+		report_warn(report, "configuration",
+		    report_remedy(report,
+			"chgrp %s %s && chmod o-r %s; or put the password into a password_file",
+			owner->group, file, file),
 		    "%s holds the database password, and everybody can read it", file);
 		return;
 	}
@@ -52,14 +51,13 @@ void owner_become(const struct owner *owner, struct report *report)
 
 void owner_check_reload(const struct owner *owner, const char *file, struct report *report)
 {
-	char remedy[256];
-
 	if (access(file, R_OK) != 0) {
-		int error = errno;
+		const char *why = strerror(errno);
 
-		snprintf(remedy, sizeof(remedy),
-		    "SIGHUP reads the configuration as the %s: chgrp it to %s.group, mode 0640",
-		    owner->what, owner->section);
-		report_warn(report, "reload", remedy, "%s: %s", file, strerror(error));
+		report_warn(report, "reload",
+		    report_remedy(report,
+			"SIGHUP reads the configuration as the %s: chgrp it to %s.group, mode 0640",
+			owner->what, owner->section),
+		    "%s: %s", file, why);
 	}
 }

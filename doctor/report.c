@@ -107,6 +107,16 @@ void report_check(struct report *report, enum report_status status, int exit_cod
 	fflush(stdout);
 }
 
+const char *report_remedy(struct report *report, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(report->remedy, sizeof(report->remedy), format, arguments);
+	va_end(arguments);
+	return report->remedy;
+}
+
 __attribute__((format(printf, 6, 0))) static void check_formatted(struct report *report,
     enum report_status status, int exit_code, const char *what, const char *remedy,
     const char *format, va_list arguments)

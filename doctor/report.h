@@ -23,6 +23,7 @@ struct report {
 
 	/* private */
 	struct json json;
+	char remedy[REPORT_TEXT_MAX];
 	bool is_terminal, has_colour;
 	unsigned n_checks[REPORT_FAIL + 1];
 };
@@ -35,6 +36,10 @@ void report_end(struct report *report, int exit_code);
 /* One check of the set-up. remedy may be NULL. exit_code counts for the first that fails. */
 void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
     const char *detail, const char *remedy);
+
+/* Puts a remedy together, in room of the report's that it shares with the next one. */
+const char *report_remedy(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The same with a detail that is put together. */
 void report_ok(struct report *report, const char *what, const char *format, ...)

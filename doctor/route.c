@@ -57,12 +57,13 @@ static void read_route(const char *value, struct route *route_r)
 }
 
 /* Leads virtual_transport to our first socket. */
-static void write_remedy(
-    const struct sockets *sockets, const struct postconf *postfix, char *remedy_r, size_t n)
+static const char *make_remedy(
+    const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
 	const char *below = postconf_below_queue(postfix, sockets->listen[0]);
 
-	snprintf(remedy_r, n, "postconf -e 'virtual_transport = lmtp:%s%s' && postfix reload",
+	return report_remedy(report,
+	    "postconf -e 'virtual_transport = lmtp:%s%s' && postfix reload",
 	    below != NULL ? "unix:" : "", below != NULL ? below : sockets->listen[0]);
 }
 
@@ -84,11 +85,11 @@ static bool check_transport(
     const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
 	const char *value = postconf_get(postfix, "virtual_transport");
-	char remedy[REPORT_TEXT_MAX], path[POSTCONF_PATH_MAX];
+	const char *remedy = make_remedy(sockets, postfix, report);
+	char path[POSTCONF_PATH_MAX];
 	struct route route;
 
 	read_route(value, &route);
-	write_remedy(sockets, postfix, remedy, sizeof(remedy));
 	if (!find_service(postfix, &route)) {
 		report_warn(report, "virtual_transport", remedy,
 		    "%s: there is no service \"%s\" in master.cf", value, route.transport);
@@ -204,7 +205,7 @@ static void check_list(const struct resolver *resolver, const struct postconf *p
     const char *name, struct report *report)
 {
 	const char *list = postconf_get(postfix, name);
-	char domain[ADDRESS_PART_MAX + 1], rest[1024], remedy[REPORT_TEXT_MAX];
+	char domain[ADDRESS_PART_MAX + 1], rest[1024];
 	unsigned n_looked_up = 0;
 	size_t n;
 
@@ -228,9 +229,9 @@ static void check_list(const struct resolver *resolver, const struct postconf *p
 		}
 		if (is_ours) {
 			leave_out(list, domain, rest, sizeof(rest));
-			snprintf(remedy, sizeof(remedy), "postconf -e '%s = %s' && postfix reload",
-			    name, rest);
-			report_fail(report, EX_CONFIG, name, remedy,
+			report_fail(report, EX_CONFIG, name,
+			    report_remedy(
+				report, "postconf -e '%s = %s' && postfix reload", name, rest),
 			    "%s is in the table of domains too: Postfix does not hand its mail to "
 			    "lmtpd",
 			    domain);

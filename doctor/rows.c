@@ -57,8 +57,8 @@ bool rows_show(const struct column *value, char text_r[ROW_TEXT_MAX])
 }
 
 /* A value from the database must not become part of what somebody types as root. */
-void rows_remedy(const struct rows *rows, bool is_plain, const char *words, char *remedy_r,
-    size_t n_remedy, const char *format, ...)
+const char *rows_remedy(
+    const struct rows *rows, bool is_plain, const char *words, const char *format, ...)
 {
 	char statement[REPORT_TEXT_MAX];
 	va_list arguments;
@@ -66,12 +66,9 @@ void rows_remedy(const struct rows *rows, bool is_plain, const char *words, char
 	va_start(arguments, format);
 	vsnprintf(statement, sizeof(statement), format, arguments);
 	va_end(arguments);
-	if (is_plain) {
-		snprintf(
-		    remedy_r, n_remedy, "mariadb %s -e \"%s\"", rows->settings->dbname, statement);
-	} else {
-		snprintf(remedy_r, n_remedy, "%s", words);
-	}
+	return is_plain ? report_remedy(rows->report, "mariadb %s -e \"%s\"",
+			      rows->settings->dbname, statement)
+			: words;
 }
 
 static int on_any_row(void *data, const struct row *row)
@@ -183,7 +180,6 @@ unsigned long rows_read(
 	const char *what = directory_query_name(query);
 	struct reading reading = { rows, what, judge, data, 0 };
 	struct error error;
-	char remedy[256];
 	int result;
 
 	if (text[0] == '\0' || rows->accident != 0) {
@@ -196,11 +192,12 @@ unsigned long rows_read(
 		    rows->accident < 0 ? directory_error(rows->directory)
 				       : "a query returns what can be no answer to it");
 	} else if (result < 0) {
-		snprintf(remedy, sizeof(remedy),
-		    "set mysql.%s to what lists yours, or to \"\" to leave it out; --check alone "
-		    "uses it",
-		    what);
-		report_warn(rows->report, what, remedy, "%s", error.text);
+		report_warn(rows->report, what,
+		    report_remedy(rows->report,
+			"set mysql.%s to what lists yours, or to \"\" to leave it out; --check "
+			"alone uses it",
+			what),
+		    "%s", error.text);
 	} else if (result == 0) {
 		report_ok(rows->report, what, "%lu rows looked at", reading.n);
 	}

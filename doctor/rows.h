@@ -65,9 +65,10 @@ void rows_warn_more(const struct rows *rows, const struct finding *findings, siz
 /* A value as it is shown, and whether it may stand within quotes in a command that is typed. */
 bool rows_show(const struct column *value, char text_r[ROW_TEXT_MAX]);
 
-/* mariadb DBNAME -e "STATEMENT", or words where the values cannot stand in a statement. */
-void rows_remedy(const struct rows *rows, bool is_plain, const char *words, char *remedy_r,
-    size_t n_remedy, const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* mariadb DBNAME -e "STATEMENT", or words where the values cannot stand in a statement. Good until the next
+ * remedy. */
+const char *rows_remedy(const struct rows *rows, bool is_plain, const char *words,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* What a domain is: remembered, or asked. NULL after an accident. */
 const struct row_domain *rows_domain(struct rows *rows, const char *domain);

@@ -97,12 +97,12 @@ static bool is_above_start(const struct visitor *visitor, const char *spec, size
 /* Can the visitor walk down to the socket? Reports what stops it. */
 static bool check_way(const struct visitor *visitor, const char *spec, struct report *report)
 {
-	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)], remedy[REPORT_TEXT_MAX];
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct stat status;
 
 	for (const char *slash = strchr(spec + 6, '/'); slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
-		bool is_private;
+		const char *remedy;
 
 		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - (spec + 5)), spec + 5);
 		if (is_above_start(visitor, spec, strlen(directory))) {
@@ -114,13 +114,11 @@ static bool check_way(const struct visitor *visitor, const char *spec, struct re
 		if (may(visitor, &status, MAY_PASS) || has_list(directory)) {
 			continue;
 		}
-		is_private = (status.st_mode & S_IRWXO) == 0 && slash == strrchr(spec, '/');
-		if (is_private) {
-			snprintf(remedy, sizeof(remedy), "chown %s %s && chmod u=rwx %s",
-			    visitor->name, directory, directory);
-		} else {
-			snprintf(remedy, sizeof(remedy), "chmod o+x %s", directory);
-		}
+		/* A directory of its own that is closed to others should stay so. */
+		remedy = (status.st_mode & S_IRWXO) == 0 && slash == strrchr(spec, '/')
+			     ? report_remedy(report, "chown %s %s && chmod u=rwx %s", visitor->name,
+				   directory, directory)
+			     : report_remedy(report, "chmod o+x %s", directory);
 		report_fail(report, EX_CONFIG, "socket", remedy,
 		    "%s: user %s cannot pass %s (uid %u, mode %04o)", spec, visitor->name,
 		    directory, status.st_uid, (unsigned)(status.st_mode & 07777));
@@ -135,7 +133,6 @@ static void check_entry(const struct sockets *sockets, const struct visitor *vis
     const char *spec, bool is_stale, struct report *report)
 {
 	struct error ignored;
-	char remedy[REPORT_TEXT_MAX];
 	struct stat status = { .st_mode = sockets->mode };
 	bool is_there = !is_stale && stat(spec + 5, &status) == 0;
 
@@ -152,12 +149,12 @@ static void check_entry(const struct sockets *sockets, const struct visitor *vis
 	if (may(visitor, &status, MAY_CONNECT) || (is_there && has_list(spec + 5))) {
 		return;
 	}
-	snprintf(remedy, sizeof(remedy),
-	    "set %s.socket_user = \"%s\" and %s.socket_mode = 0600 and restart %s; if systemd "
-	    "makes the socket, SocketUser=%s and SocketMode=0600 by: systemctl edit %s.socket",
-	    sockets->section, visitor->name, sockets->section, sockets->daemon, visitor->name,
-	    sockets->daemon);
-	report_fail(report, EX_CONFIG, "socket", remedy,
+	report_fail(report, EX_CONFIG, "socket",
+	    report_remedy(report,
+		"set %s.socket_user = \"%s\" and %s.socket_mode = 0600 and restart %s; if systemd "
+		"makes the socket, SocketUser=%s and SocketMode=0600 by: systemctl edit %s.socket",
+		sockets->section, visitor->name, sockets->section, sockets->daemon, visitor->name,
+		sockets->daemon),
 	    "%s: user %s cannot connect: it %s uid %u, gid %u and mode %04o", spec, visitor->name,
 	    is_there ? "has" : "would have", status.st_uid, status.st_gid,
 	    (unsigned)(status.st_mode & 07777));
@@ -213,7 +210,7 @@ static void listen_to(
 static void say_server(const struct sockets *sockets, const char *spec,
     const struct listening *listening, struct report *report)
 {
-	char who[512] = "it says nothing", remedy[256];
+	char who[512] = "it says nothing";
 
 	if (!listening->is_served) {
 		report_ok(report, "socket", "%s", spec);
@@ -222,8 +219,8 @@ static void say_server(const struct sockets *sockets, const char *spec,
 		report_ok(report, "socket", "%s, %s serves it now", spec, sockets->daemon);
 	} else if (listening->said[0] == '\0' && listening->is_systemd) {
 		/* Our connection has started the service, or has tried to. */
-		snprintf(remedy, sizeof(remedy), "systemctl status %s", sockets->daemon);
-		report_warn(report, "socket", remedy,
+		report_warn(report, "socket",
+		    report_remedy(report, "systemctl status %s", sockets->daemon),
 		    "%s: systemd holds it, but %s has not answered within %d seconds", spec,
 		    sockets->daemon, PATIENCE);
 	} else {
@@ -236,18 +233,18 @@ static void say_server(const struct sockets *sockets, const char *spec,
 static void check_absence(
     const struct sockets *sockets, const char *spec, const char *path, struct report *report)
 {
-	int error = errno;
-	char remedy[256];
+	const char *why = strerror(errno);
 
-	if (error == EACCES) {
+	if (errno == EACCES) {
 		/* /var/spool/postfix/private is closed to all but root and postfix. */
 		report_warn(report, "socket", "run --check as root to see it", "%s: %s: %s", spec,
-		    path, strerror(error));
+		    path, why);
 		return;
 	}
-	snprintf(remedy, sizeof(remedy),
-	    "install Postfix, or set %s.listen to a directory that exists", sockets->section);
-	report_fail(report, EX_CONFIG, "socket", remedy, "%s: %s: %s", spec, path, strerror(error));
+	report_fail(report, EX_CONFIG, "socket",
+	    report_remedy(report, "install Postfix, or set %s.listen to a directory that exists",
+		sockets->section),
+	    "%s: %s: %s", spec, path, why);
 }
 
 static void check_socket(const struct sockets *sockets, const struct visitor *visitor,
@@ -289,15 +286,15 @@ static void check_socket(const struct sockets *sockets, const struct visitor *vi
 static void check_owner(const struct sockets *sockets, struct report *report)
 {
 	struct error error;
-	char remedy[256];
 	uid_t uid;
 	gid_t gid;
 
 	if (privilege_find(sockets->user, sockets->group, &uid, &gid, &error) != 0) {
-		snprintf(remedy, sizeof(remedy),
-		    "set %s.socket_user and %s.socket_group to the ones that Postfix runs as",
-		    sockets->section, sockets->section);
-		report_fail(report, EX_CONFIG, "socket owner", remedy, "%s", error.text);
+		report_fail(report, EX_CONFIG, "socket owner",
+		    report_remedy(report,
+			"set %s.socket_user and %s.socket_group to the ones that Postfix runs as",
+			sockets->section, sockets->section),
+		    "%s", error.text);
 		return;
 	}
 	report_ok(report, "socket owner", "%s:%s mode %04o", sockets->user, sockets->group,

@@ -26,23 +26,21 @@ static bool show(const char *text, char shown_r[ROW_TEXT_MAX])
 
 static void warn_bad(struct users *users, const char *text, bool is_plain)
 {
-	char remedy[REPORT_TEXT_MAX];
-
-	rows_remedy(users->rows, is_plain, "correct or delete that row of virtual_users", remedy,
-	    sizeof(remedy), "DELETE FROM virtual_users WHERE email = '%s'", text);
-	rows_warn(users->rows, &users->findings[BAD], remedy,
+	rows_warn(users->rows, &users->findings[BAD],
+	    rows_remedy(users->rows, is_plain, "correct or delete that row of virtual_users",
+		"DELETE FROM virtual_users WHERE email = '%s'", text),
 	    "\"%s\" can be no mailbox: see WHO GETS THE MAIL in lmtpd(8)", text);
 }
 
 static void check_domain(struct users *users, const struct row_domain *domain, const char *text)
 {
-	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
+	char shown[ROW_TEXT_MAX];
 
 	if (!domain->is_ours) {
-		rows_remedy(users->rows, show(domain->name, shown),
-		    "put the domain into virtual_domains", remedy, sizeof(remedy),
-		    "INSERT INTO virtual_domains (name) VALUES ('%s')", shown);
-		rows_warn(users->rows, &users->findings[HOMELESS], remedy,
+		rows_warn(users->rows, &users->findings[HOMELESS],
+		    rows_remedy(users->rows, show(domain->name, shown),
+			"put the domain into virtual_domains",
+			"INSERT INTO virtual_domains (name) VALUES ('%s')", shown),
 		    "%s: domain %s is not in the table of domains, so Postfix refuses its mail",
 		    text, shown);
 	}
@@ -52,7 +50,7 @@ static void check_domain(struct users *users, const struct row_domain *domain, c
 static void check_found(
     struct users *users, const struct address *row, const struct address *lowered)
 {
-	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
+	char shown[ROW_TEXT_MAX];
 	bool is_plain = show(row->text, shown);
 	const struct address *found = NULL;
 	struct resolution resolution;
@@ -69,17 +67,17 @@ static void check_found(
 	}
 	if (found != NULL &&
 	    address_equal_lowered(found->text, strlen(found->text), row->text, strlen(row->text))) {
-		rows_remedy(users->rows, is_plain,
-		    "delete that row, and move its mail to the other", remedy, sizeof(remedy),
-		    "DELETE FROM virtual_users WHERE BINARY email = '%s'", shown);
-		rows_warn(users->rows, &users->findings[HIDDEN], remedy,
+		rows_warn(users->rows, &users->findings[HIDDEN],
+		    rows_remedy(users->rows, is_plain,
+			"delete that row, and move its mail to the other",
+			"DELETE FROM virtual_users WHERE BINARY email = '%s'", shown),
 		    "%s differs from %s only in case: all mail goes to the latter", shown,
 		    found->text);
 	} else {
-		rows_remedy(users->rows, is_plain, "store it in lower case", remedy, sizeof(remedy),
-		    "UPDATE virtual_users SET email = LOWER(email) WHERE BINARY email = '%s'",
-		    shown);
-		rows_warn(users->rows, &users->findings[HIDDEN], remedy,
+		rows_warn(users->rows, &users->findings[HIDDEN],
+		    rows_remedy(users->rows, is_plain, "store it in lower case",
+			"UPDATE virtual_users SET email = LOWER(email) WHERE BINARY email = '%s'",
+			shown),
 		    "\"%s\" is not found when the address is looked up, in lower case", shown);
 	}
 	resolution_deinit(&resolution);
@@ -88,18 +86,17 @@ static void check_found(
 /* Postfix asks for aliases before it asks for mailboxes. */
 static void check_catch_all(struct users *users, const struct address *lowered)
 {
-	char remedy[REPORT_TEXT_MAX], shown[ROW_TEXT_MAX];
+	char shown[ROW_TEXT_MAX];
 	bool is_plain = show(lowered->text, shown);
 
 	if (rows_has(users->rows, RESOLVER_ALIAS, lowered->text) || users->rows->accident != 0) {
 		return;
 	}
-	rows_remedy(users->rows, is_plain, "give the user an alias that leads to itself", remedy,
-	    sizeof(remedy),
-	    "INSERT INTO virtual_aliases (domain_id, source, destination) SELECT domain_id, email, "
-	    "email FROM virtual_users WHERE email = '%s'",
-	    shown);
-	rows_warn(users->rows, &users->findings[EATEN], remedy,
+	rows_warn(users->rows, &users->findings[EATEN],
+	    rows_remedy(users->rows, is_plain, "give the user an alias that leads to itself",
+		"INSERT INTO virtual_aliases (domain_id, source, destination) SELECT domain_id, "
+		"email, email FROM virtual_users WHERE email = '%s'",
+		shown),
 	    "%s: Postfix gives its mail to the catch-all @%s, since aliases come first", shown,
 	    address_domain(lowered));
 }
