@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,40 +41,23 @@ static int find_program(const char *name, char *path_r, size_t n_path)
 	return -1;
 }
 
-/* Standard input is empty, the output leads to us, no other descriptor stays open; signals are as a
- * shell leaves them. */
-static int spawn(
-    const char *path, char *const *argv, char *const *environment, int out, int err, pid_t *pid_r)
+/* The rest of the child's life. Standard input is empty, the output leads to us, no other descriptor stays
+ * open; of signals, a daemon has changed SIGPIPE alone. It may fill a file up to its limit: a write behind
+ * that ends it by SIGXFSZ. --check has one thread, so all of libc may be called behind fork(). */
+static _Noreturn void run_child(
+    const char *path, char *const *argv, char *const *environment, int out, int err)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int result;
+	const struct rlimit limit = { COMMAND_OUTPUT_MAX + 1, COMMAND_OUTPUT_MAX + 1 };
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	if ((result = posix_spawn_file_actions_init(&actions)) != 0) {
-		return -result;
+	signal(SIGPIPE, SIG_DFL);
+	if (dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
+	    dup2(in, STDIN_FILENO) >= 0 && close_range(3, ~0U, 0) == 0 && setpgid(0, 0) == 0 &&
+	    setrlimit(RLIMIT_FSIZE, &limit) == 0) {
+		execve(path, argv, environment);
 	}
-	if ((result = posix_spawnattr_init(&attributes)) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return -result;
-	}
-	if ((result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) ==
-		0 &&
-	    (result = posix_spawn_file_actions_adddup2(&actions, out, 1)) == 0 &&
-	    (result = posix_spawn_file_actions_adddup2(&actions, err, 2)) == 0 &&
-	    (result = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
-	    (result = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-	    (result = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
-	    (result = posix_spawnattr_setpgroup(&attributes, 0)) == 0 &&
-	    (result = posix_spawnattr_setflags(&attributes,
-		 POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)) == 0) {
-		result = posix_spawn(pid_r, path, &actions, &attributes, argv, environment);
-	}
-	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
-	return -result;
+	dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
+	_exit(127);
 }
 
 static void close_fd(int fd)
@@ -83,24 +65,6 @@ static void close_fd(int fd)
 	if (fd >= 0) {
 		close(fd);
 	}
-}
-
-/* The child may fill a file up to its limit; a write behind that ends it by SIGXFSZ. */
-static int spawn_limited(
-    const char *path, char *const *argv, char *const *environment, int out, int err, pid_t *pid_r)
-{
-	struct rlimit ours, theirs;
-	int result;
-
-	if (out < 0 || err < 0 || getrlimit(RLIMIT_FSIZE, &ours) != 0) {
-		return -errno;
-	}
-	theirs = (struct rlimit){ COMMAND_OUTPUT_MAX + 1, ours.rlim_max };
-	if (setrlimit(RLIMIT_FSIZE, &theirs) != 0) {
-		return -errno;
-	}
-	result = spawn(path, argv, environment, out, err, pid_r);
-	return setrlimit(RLIMIT_FSIZE, &ours) == 0 ? result : -errno;
 }
 
 /* Returns false when its time is over. */
@@ -195,10 +159,14 @@ int command_run(const struct command *command, char **output_r, struct error *er
 	}
 	out = memfd_create("stdout", MFD_CLOEXEC);
 	err = memfd_create("stderr", MFD_CLOEXEC);
-	result = spawn_limited(path, argv, environment, out, err, &pid);
-	if (result == 0) {
+	pid = out < 0 || err < 0 ? -1 : fork();
+	if (pid == 0) {
+		run_child(path, argv, environment, out, err);
+	}
+	if (pid > 0) {
 		result = finish(pid, out, err, output_r, error);
 	} else {
+		result = -errno;
 		error_set(error, "%s: %s", path, strerror(-result));
 	}
 	close_fd(out);

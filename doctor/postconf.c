@@ -178,13 +178,13 @@ static bool is_same_path(const char *a, const char *b)
 	return strcmp(real_a, real_b) == 0;
 }
 
-struct endpoint {
+struct inet_socket {
 	char host[256];
 	const char *port;
 };
 
 /* "host:port" and "[host]:port". */
-static bool split_endpoint(const char *text, struct endpoint *endpoint_r)
+static bool split_inet(const char *text, struct inet_socket *socket_r)
 {
 	const char *colon = strrchr(text, ':');
 	size_t n;
@@ -197,8 +197,8 @@ static bool split_endpoint(const char *text, struct endpoint *endpoint_r)
 		text++;
 		n -= 2;
 	}
-	snprintf(endpoint_r->host, sizeof(endpoint_r->host), "%.*s", (int)n, text);
-	endpoint_r->port = colon + 1;
+	snprintf(socket_r->host, sizeof(socket_r->host), "%.*s", (int)n, text);
+	socket_r->port = colon + 1;
 	return true;
 }
 
@@ -208,12 +208,11 @@ static bool is_loopback(const char *host)
 	       strcmp(host, "::1") == 0;
 }
 
-static bool is_same_endpoint(const char *theirs, const char *ours)
+static bool is_same_inet(const char *theirs, const char *ours)
 {
-	struct endpoint a, b;
+	struct inet_socket a, b;
 
-	if (!split_endpoint(theirs, &a) || !split_endpoint(ours, &b) ||
-	    strcmp(a.port, b.port) != 0) {
+	if (!split_inet(theirs, &a) || !split_inet(ours, &b) || strcmp(a.port, b.port) != 0) {
 		return false;
 	}
 	return strcmp(a.host, b.host) == 0 || strcmp(b.host, "0.0.0.0") == 0 ||
@@ -233,9 +232,8 @@ bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool
 	for (size_t i = 0; i < n_listen; i++) {
 		bool is_ours_inet = strncmp(listen[i], "inet:", 5) == 0;
 
-		if (is_inet == is_ours_inet &&
-		    (is_inet ? is_same_endpoint(socket + 5, listen[i] + 5)
-			     : is_same_path(path, listen[i] + 5))) {
+		if (is_inet == is_ours_inet && (is_inet ? is_same_inet(socket + 5, listen[i] + 5)
+							: is_same_path(path, listen[i] + 5))) {
 			return true;
 		}
 	}
