@@ -119,6 +119,7 @@ static void check_twice(struct aliases *aliases, const struct alias_row *row)
 	memcpy(aliases->destination, row->target, sizeof(aliases->destination));
 }
 
+/* A column with a binary collation tells case apart, and keys are asked in lower case. */
 static bool has_upper(const char *text)
 {
 	return text[strcspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0';

@@ -61,6 +61,7 @@ static void end_listener(
 	    ours);
 }
 
+/* Other blocks within the service are of no interest; a socket's path is relative to base_dir. */
 static void begin_block(struct reading *reading, const char *line)
 {
 	for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
@@ -79,6 +80,7 @@ static void begin_block(struct reading *reading, const char *line)
 	}
 }
 
+/* A listener of mode 0, or on port 0, is switched off. */
 static void read_value(struct reading *reading, const char *line)
 {
 	if (strncmp(line, "protocols = ", 12) == 0) {

@@ -38,6 +38,7 @@ bool logins_is_ours(const char *said, char *who_r, size_t n_who)
 	return false;
 }
 
+/* What a service goes by. */
 static const char *get(
     const struct postconf *postfix, const struct postconf_service *service, const char *name)
 {
@@ -66,6 +67,7 @@ static const char *make_remedy(const struct sockets *sockets, const struct postc
 	    path);
 }
 
+/* Only smtpd(8) asks for logins, and by default it does not. */
 static bool offers_logins(const struct postconf *postfix, const struct postconf_service *service)
 {
 	return strcmp(service->command, "smtpd") == 0 &&

@@ -202,12 +202,14 @@ static bool split_inet(const char *text, struct inet_socket *socket_r)
 	return true;
 }
 
+/* Addresses of this machine that are reached by one name, localhost. */
 static bool is_loopback(const char *host)
 {
 	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
 	       strcmp(host, "::1") == 0;
 }
 
+/* Does what Postfix connects to end at what we bind? One who binds all addresses is found at each. */
 static bool is_same_inet(const char *theirs, const char *ours)
 {
 	struct inet_socket a, b;

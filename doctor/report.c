@@ -73,6 +73,7 @@ void report_end(struct report *report, int exit_code)
 	}
 }
 
+/* The first failure names the exit code: what comes after it may follow from it. */
 void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
     const char *detail, const char *remedy)
 {

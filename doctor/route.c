@@ -20,6 +20,7 @@ struct route {
 	struct postconf_service service;
 };
 
+/* lmtp(8) is a client of type unix in master.cf, like all that qmgr(8) hands mail to. */
 static bool find_service(const struct postconf *postfix, struct route *route)
 {
 	const char *at = NULL;
@@ -47,6 +48,7 @@ static void read_destination(struct route *route)
 	    strrchr(text, ':') == NULL || text[strlen(text) - 1] == ']' ? ":24" : "");
 }
 
+/* Without a nexthop Postfix takes the recipient's domain for one: that is no socket of ours. */
 static void read_route(const char *value, struct route *route_r)
 {
 	size_t n = strcspn(value, ":");
@@ -201,6 +203,7 @@ static void leave_out(const char *list, const char *without, char *rest_r, size_
 	}
 }
 
+/* A domain that two classes of Postfix's have goes by the first, and these come before virtual mailboxes. */
 static void check_list(const struct resolver *resolver, const struct postconf *postfix,
     const char *name, struct report *report)
 {

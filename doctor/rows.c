@@ -16,6 +16,7 @@ void rows_begin(struct rows *rows)
 	rows->deadline.tv_sec += ROWS_SECONDS_MAX;
 }
 
+/* A table with one mistake in each row would bury the rest. */
 void rows_warn(
     struct rows *rows, struct finding *finding, const char *remedy, const char *format, ...)
 {

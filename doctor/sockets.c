@@ -62,6 +62,7 @@ static void find_visitor(
 	}
 }
 
+/* As the kernel decides: the owner's bits are the owner's alone, even if the group's allow more. */
 static bool may(const struct visitor *visitor, const struct stat *status, unsigned what)
 {
 	unsigned shift = 0;
@@ -80,6 +81,7 @@ static bool may(const struct visitor *visitor, const struct stat *status, unsign
 	return (status->st_mode >> shift & what) != 0;
 }
 
+/* An access control list may allow what the bits do not. */
 static bool has_list(const char *path)
 {
 	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
@@ -207,6 +209,8 @@ static void listen_to(
 	}
 }
 
+/* What is there after a connection: nobody, us, a service that systemd has not brought up yet, or somebody
+ * who is in the way. */
 static void say_server(const struct sockets *sockets, const char *spec,
     const struct listening *listening, struct report *report)
 {
@@ -247,6 +251,7 @@ static void check_absence(
 	    "%s: %s: %s", spec, path, why);
 }
 
+/* One of another kind than a path is open to whoever reaches the address. */
 static void check_socket(const struct sockets *sockets, const struct visitor *visitor,
     const char *spec, struct report *report)
 {
@@ -283,6 +288,7 @@ static void check_socket(const struct sockets *sockets, const struct visitor *vi
 	say_server(sockets, spec, &listening, report);
 }
 
+/* Whoever makes the sockets gives them away; systemd does it in its own unit. */
 static void check_owner(const struct sockets *sockets, struct report *report)
 {
 	struct error error;

@@ -39,6 +39,7 @@ static const struct {
 	    "use ext4 or XFS, or make sure that it does" },
 };
 
+/* What cannot hold mail that survives, or depends on somebody else for it. An unknown kind is taken as good. */
 static void check_kind(const char *base, struct report *report)
 {
 	struct statfs status;
@@ -54,6 +55,7 @@ static void check_kind(const char *base, struct report *report)
 	}
 }
 
+/* Room for bytes and for files: each message is a file. What root alone may use does not count. */
 static void check_room(const char *base, struct report *report)
 {
 	unsigned long long left, whole;

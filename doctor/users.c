@@ -32,6 +32,7 @@ static void warn_bad(struct users *users, const char *text, bool is_plain)
 	    "\"%s\" can be no mailbox: see WHO GETS THE MAIL in lmtpd(8)", text);
 }
 
+/* Postfix asks for the domain first: without it the row is never looked at. */
 static void check_domain(struct users *users, const struct row_domain *domain, const char *text)
 {
 	char shown[ROW_TEXT_MAX];
