@@ -12,43 +12,22 @@
 
 #include "auth/verification.h"
 #include "runtime/log.h"
-#include "runtime/stream.h"
+#include "runtime/peer.h"
 
 struct client {
+	struct peer peer; /* first: its callbacks get back to the client */
 	LIST_ENTRY(client) entry;
 	struct server *server;
-	struct stream stream;
 	struct dovecot_settings settings;
 	struct dovecot dovecot;
-	char *input; /* that the machine could not take yet: the client does not read */
-	size_t n_input;
 	struct verifications verifications; /* on the lanes, or waiting to be answered */
-	bool is_closing;                    /* once nothing is being verified */
-	bool is_closed;
 };
 
-static void finish(struct client *client);
-
-static void free_input(struct client *client)
+/* Its request was answered. */
+static void end_verification(struct client *client, struct verification *verification)
 {
-	if (client->input != NULL) {
-		explicit_bzero(client->input, client->n_input);
-		free(client->input);
-		client->input = NULL;
-	}
-	client->n_input = 0;
-}
-
-static void on_stream_closed(void *owner)
-{
-	struct client *client = owner;
-	struct server *server = client->server;
-
-	LIST_REMOVE(client, entry);
-	dovecot_deinit(&client->dovecot);
-	free_input(client);
-	free(client);
-	daemon_closed(&server->daemon);
+	LIST_REMOVE(verification, entry);
+	peer_work_done(&client->peer);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -58,29 +37,26 @@ static void on_timer_closed(uv_handle_t *handle)
 
 	if (client != NULL) {
 		dovecot_fail(&client->dovecot, verification->request);
-		LIST_REMOVE(verification, entry);
-		finish(client);
+		end_verification(client, verification);
 	}
 	verification_free(verification);
 }
 
-static void close_client(struct client *client)
+/* What is being verified for a client that leaves is given up. */
+static void on_closing(struct peer *peer, const char *why)
 {
+	struct client *client = (struct client *)peer;
 	struct verification *verification;
 
-	if (client->is_closed) {
-		return;
-	}
-	client->is_closed = true;
 	while ((verification = LIST_FIRST(&client->verifications)) != NULL) {
 		bool is_delayed = verification->is_delayed;
 
 		verification_abandon(verification);
+		peer->n_out--;
 		if (is_delayed && !uv_is_closing((uv_handle_t *)&verification->timer)) {
 			uv_close((uv_handle_t *)&verification->timer, on_timer_closed);
 		}
 	}
-	stream_close(&client->stream);
 }
 
 /* Counts and logs it. */
@@ -109,19 +85,13 @@ static void tell_verdict(const struct verification *verification, enum log_level
 	    verification->mechanism, verification->user, verification->rip, reason);
 }
 
-static void flush(struct client *client)
+static void client_flush(struct client *client)
 {
 	size_t n;
 	const char *output = dovecot_output(&client->dovecot, &n);
-	int result;
 
-	if (client->is_closed || client->stream.is_writing || n == 0) {
-		return;
-	}
-	result = stream_write(&client->stream, output, n);
-	dovecot_sent(&client->dovecot, n);
-	if (result < 0) {
-		close_client(client);
+	if (n > 0 && peer_write(&client->peer, output, n)) {
+		dovecot_sent(&client->dovecot, n);
 	}
 }
 
@@ -158,8 +128,7 @@ static void on_right(struct client *client, struct verification *verification)
 	tell_verdict(verification, LOG_LEVEL_INFO, STATUS_OK, "");
 	if (client != NULL) {
 		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
-		LIST_REMOVE(verification, entry);
-		finish(client);
+		end_verification(client, verification);
 	}
 	verification_free(verification);
 }
@@ -183,7 +152,7 @@ static void on_verified(struct verification *verification)
 		tell_verdict(verification, client == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
 		    STATUS_ERROR, verification->reason);
 		if (client != NULL) {
-			close_client(client);
+			peer_close(&client->peer, NULL);
 		}
 		verification_free(verification);
 		break;
@@ -198,10 +167,10 @@ static void on_late(struct verification *verification)
 
 	vitals_unanswered(&client->server->status.vitals, reason);
 	tell_verdict(verification, LOG_LEVEL_ERROR, STATUS_ERROR, reason);
-	close_client(client);
+	peer_close(&client->peer, NULL);
 }
 
-static void verify(struct client *client, struct dovecot_request *request)
+static void client_verify(struct client *client, struct dovecot_request *request)
 {
 	struct verification *verification = verification_start(
 	    client->server->daemon.service, request, on_verified, on_late, client);
@@ -209,17 +178,19 @@ static void verify(struct client *client, struct dovecot_request *request)
 	if (verification == NULL) {
 		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, request->sasl.mechanism,
 		    request->sasl.user, request->rip, "out of memory");
-		close_client(client);
+		peer_close(&client->peer, NULL);
 		return;
 	}
+	client->peer.n_out++;
 	LIST_INSERT_HEAD(&client->verifications, verification, entry);
 }
 
-static size_t feed(struct client *client, const char *data, size_t n)
+static size_t on_input(struct peer *peer, const char *data, size_t n)
 {
+	struct client *client = (struct client *)peer;
 	size_t taken = 0;
 
-	while (!client->is_closed && !client->stream.is_writing) {
+	while (!peer->is_closed && !peer->is_writing) {
 		struct dovecot_step step;
 
 		taken += dovecot_feed(&client->dovecot, data + taken, n - taken,
@@ -229,7 +200,7 @@ static size_t feed(struct client *client, const char *data, size_t n)
 		case DOVECOT_INPUT:
 			return taken;
 		case DOVECOT_VERIFY:
-			verify(client, step.request);
+			client_verify(client, step.request);
 			break;
 		case DOVECOT_REFUSED:
 			tell_result(client->server, LOG_LEVEL_WARNING, STATUS_FAIL,
@@ -237,86 +208,45 @@ static size_t feed(struct client *client, const char *data, size_t n)
 			    step.request->rip, step.reason);
 			break;
 		case DOVECOT_FLUSH:
-			flush(client);
+			client_flush(client);
 			break;
 		case DOVECOT_CLOSE:
 			log_event(LOG_LEVEL_ERROR, "client", "closed: %s", step.reason);
-			close_client(client);
+			peer_close(&client->peer, NULL);
 			break;
 		}
 	}
 	return taken;
 }
 
-static void keep_input(struct client *client, const char *data, size_t n)
+/* Nobody is left to be told what comes of a login when the client has closed its side. */
+static void on_turn(struct peer *peer)
 {
-	if (n == 0 || client->is_closed) {
-		return;
+	if (peer->is_at_end) {
+		peer_close(peer, NULL);
 	}
-	client->input = malloc(n);
-	if (client->input == NULL) {
-		close_client(client);
-		return;
-	}
-	memcpy(client->input, data, n);
-	client->n_input = n;
+	client_flush((struct client *)peer);
 }
 
-/* After each turn: sends the answers, reads on or closes. */
-static void finish(struct client *client)
+static void on_closed(struct peer *peer)
 {
-	flush(client);
-	if (client->is_closed) {
-		return;
-	}
-	if (client->is_closing && LIST_EMPTY(&client->verifications) &&
-	    !client->stream.is_writing) {
-		close_client(client);
-		return;
-	}
-	if (stream_read(&client->stream, !client->stream.is_writing && !client->is_closing) != 0) {
-		close_client(client);
-	}
-}
+	struct client *client = (struct client *)peer;
+	struct server *server = client->server;
 
-static void on_read(void *owner, const char *data, ssize_t n)
-{
-	struct client *client = owner;
-	size_t taken;
-
-	if (n < 0) {
-		close_client(client);
-		return;
-	}
-	taken = feed(client, data, (size_t)n);
-	keep_input(client, data + taken, (size_t)n - taken);
-	/* Passwords have passed through it. */
-	explicit_bzero(client->server->daemon.read_buffer, (size_t)n);
-	finish(client);
-}
-
-static void on_written(void *owner, int status)
-{
-	struct client *client = owner;
-	char *input = client->input;
-	size_t n = client->n_input, taken;
-
-	if (status < 0) {
-		close_client(client);
-	}
-	if (input != NULL && !client->is_closed) {
-		client->input = NULL;
-		client->n_input = 0;
-		taken = feed(client, input, n);
-		keep_input(client, input + taken, n - taken);
-		explicit_bzero(input, n);
-		free(input);
-	}
-	finish(client);
+	LIST_REMOVE(client, entry);
+	dovecot_deinit(&client->dovecot);
+	free(client);
+	daemon_closed(&server->daemon);
 }
 
 bool client_accept(struct server *server, uv_stream_t *listener)
 {
+	static const struct peer_callbacks callbacks = {
+		.input = on_input,
+		.turn = on_turn,
+		.closing = on_closing,
+		.closed = on_closed,
+	};
 	struct client *client = calloc(1, sizeof(*client));
 	unsigned char random[16];
 
@@ -325,14 +255,8 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 	}
 	client->server = server;
 	LIST_INIT(&client->verifications);
-	client->stream = (struct stream){
-		.owner = client,
-		.on_read = on_read,
-		.on_written = on_written,
-		.on_closed = on_stream_closed,
-		.read_buffer = server->daemon.read_buffer,
-		.n_read_buffer = sizeof(server->daemon.read_buffer),
-	};
+	client->peer.callbacks = &callbacks;
+	client->peer.has_secrets = true;
 	memcpy(client->settings.mechanisms, config_of(server->daemon.service)->mechanisms,
 	    sizeof(client->settings.mechanisms));
 	client->settings.pid = (unsigned long)getpid();
@@ -346,23 +270,19 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 	dovecot_init(&client->dovecot, &client->settings);
 	LIST_INSERT_HEAD(&server->clients, client, entry);
 	daemon_opened(&server->daemon);
-	if (stream_accept(&client->stream, listener) != 0) {
-		close_client(client);
-	} else {
-		finish(client); /* sends the handshake */
-	}
+	peer_accept(&client->peer, listener); /* on failure it ends by itself */
 	return true;
 }
 
 void client_shut_down(struct client *client)
 {
-	client->is_closing = true;
-	finish(client);
+	peer_end(&client->peer);
+	peer_proceed(&client->peer);
 }
 
 void client_drop(struct client *client)
 {
-	close_client(client);
+	peer_close(&client->peer, NULL);
 }
 
 struct client *client_next(struct client *client)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "lmtpd/checkup.h"
-#include "lmtpd/connection.h"
+#include "lmtpd/session.h"
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
 #include "runtime/log.h"
@@ -80,12 +80,12 @@ static int lmtpd_begin(struct daemon *daemon)
 {
 	const struct lmtpd_config *config = config_of(daemon->service);
 
-	LIST_INIT(&server.connections);
+	LIST_INIT(&server.sessions);
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());
 	vitals_begin(&server.status.vitals);
 	if (daemon->n_listeners == 0) {
-		if (connection_open_stdio(&server) != 0) {
+		if (session_open_stdio(&server) != 0) {
 			log_event(LOG_LEVEL_ERROR, "start",
 			    "--stdio: stdin and stdout must be pipes or sockets");
 			return -1;
@@ -106,17 +106,17 @@ static int lmtpd_begin(struct daemon *daemon)
 
 static bool lmtpd_accept(struct daemon *daemon, uv_stream_t *listener)
 {
-	return connection_accept(&server, listener);
+	return session_accept(&server, listener);
 }
 
 /* For every session; it may end on the way. */
-static void for_each_session(void (*f)(struct connection *connection))
+static void for_each_session(void (*f)(struct session *session))
 {
-	struct connection *connection, *next;
+	struct session *session, *next;
 
-	for (connection = LIST_FIRST(&server.connections); connection != NULL; connection = next) {
-		next = connection_next(connection);
-		f(connection);
+	for (session = LIST_FIRST(&server.sessions); session != NULL; session = next) {
+		next = session_next(session);
+		f(session);
 	}
 }
 
@@ -127,12 +127,12 @@ static void lmtpd_renew(struct daemon *daemon)
 
 static void lmtpd_stop(struct daemon *daemon)
 {
-	for_each_session(connection_shut_down);
+	for_each_session(session_shut_down);
 }
 
 static void lmtpd_drop(struct daemon *daemon)
 {
-	for_each_session(connection_drop);
+	for_each_session(session_drop);
 }
 
 static void lmtpd_end(struct daemon *daemon)

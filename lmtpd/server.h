@@ -10,12 +10,12 @@
 #include "runtime/daemon.h"
 #include "status/control.h"
 
-struct connection;
-LIST_HEAD(connections, connection);
+struct session;
+LIST_HEAD(sessions, session);
 
 struct server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
-	struct connections connections;
+	struct sessions sessions;
 	struct status status;
 	struct control control;
 	unsigned n_sessions; /* so far, for their ids */

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "lmtpd/connection.h"
+#include "lmtpd/session.h"
 #include "lmtpd/delivery.h"
 #include "lmtpd/lookup.h"
 #include "mail/envelope.h"
@@ -56,11 +56,11 @@ static void write_sessions(const struct server *server, struct document *documen
 		.metric = "sessions_in_transaction",
 		.help = "Sessions with an envelope or a message under way." };
 	uint64_t n_total = server->status.n_sessions, n_busy = 0;
-	struct connection *connection = LIST_FIRST(&server->connections);
+	struct session *session = LIST_FIRST(&server->sessions);
 
-	for (; connection != NULL; connection = connection_next(connection)) {
-		n_total += connection_has_begun(connection);
-		n_busy += connection_is_in_transaction(connection);
+	for (; session != NULL; session = session_next(session)) {
+		n_total += session_has_begun(session);
+		n_busy += session_is_in_transaction(session);
 	}
 	document_group(document, "sessions");
 	document_number(document, &total, n_total);

@@ -311,6 +311,11 @@ void lmtp_sent(struct lmtp *lmtp, size_t n)
 	output_sent(&lmtp->output, n);
 }
 
+bool lmtp_has_begun(const struct lmtp *lmtp)
+{
+	return lmtp->envelope.client != NULL;
+}
+
 bool lmtp_is_in_body(const struct lmtp *lmtp)
 {
 	return lmtp->phase == LMTP_PHASE_DELIVERING || lmtp->has_begun;

@@ -130,6 +130,9 @@ void lmtp_time_out(struct lmtp *lmtp);
 const char *lmtp_output(const struct lmtp *lmtp, size_t *n_r);
 void lmtp_sent(struct lmtp *lmtp, size_t n);
 
+/* Has the client said LHLO? */
+bool lmtp_has_begun(const struct lmtp *lmtp);
+
 /* Is a message on its way (from DATA to its replies)? */
 bool lmtp_is_in_body(const struct lmtp *lmtp);
 

@@ -15,7 +15,6 @@
 
 enum {
 	DAEMON_LISTENERS_MAX = 16,
-	DAEMON_READ_SIZE = 65536,
 	DAEMON_DRAIN_SECONDS = 30,
 };
 
@@ -46,7 +45,6 @@ struct daemon {
 	uv_timer_t drain, watchdog;
 	size_t n_connections, connections_max;
 	bool is_stopping, has_ended;
-	char read_buffer[DAEMON_READ_SIZE]; /* of whichever connection reads now */
 };
 
 /* The keys that every daemon has; they are settled before root is given up. Each daemon's table fills

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ * A session: owner of its machine, of the peer that talks to it, and of the delivery of its transaction.
+ * It feeds the machine with the peer's bytes and does what it wishes: look-ups and deliveries go to
+ * lanes and come back here. While look-ups are out the client's next commands are read; while a part of a
+ * message is being written nothing is. Loop's thread. */
+#include "lmtpd/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lmtpd/delivery.h"
+#include "lmtpd/delivery_log.h"
+#include "lmtpd/lookup.h"
+#include "protocol/lmtp.h"
+#include "runtime/log.h"
+#include "runtime/peer.h"
+
+enum {
+	LAST_SILENCE = 1000 /* ms that a client may be silent between transactions at the end */
+};
+
+struct session {
+	struct peer peer; /* first: its callbacks get back to the session */
+	LIST_ENTRY(session) entry;
+	struct server *server;
+	struct service *service;
+	struct lmtp lmtp;
+	char id[64];
+	struct delivery *delivery; /* from LMTP_BEGIN to its end */
+	bool is_shutting_down;
+};
+
+/* A message past its last dot is delivered, whatever becomes of its client. */
+static bool session_is_delivering(const struct session *session)
+{
+	return session->delivery != NULL && session->delivery->is_out && session->delivery->is_last;
+}
+
+static void session_flush(struct session *session)
+{
+	size_t n;
+	const char *output = lmtp_output(&session->lmtp, &n);
+
+	if (n > 0 && peer_write(&session->peer, output, n)) {
+		lmtp_sent(&session->lmtp, n);
+	}
+}
+
+/* A RCPT, or a message for its size, that was refused. */
+static void session_refused(struct session *session, const struct recipient *recipient)
+{
+	status_refused(&session->server->status, recipient->reply);
+	delivery_log_refusal(lmtp_envelope(&session->lmtp), recipient);
+}
+
+static void on_looked_up(struct lookup *lookup)
+{
+	struct session *session = lookup->owner;
+	struct recipient *recipient = lookup->recipient;
+	struct resolution *resolution = &recipient->resolution;
+
+	status_looked_up(&session->server->status, lookup);
+	*resolution = lookup->resolution; /* its mailboxes are the recipient's now */
+	lookup->resolution = (struct resolution){ .mailboxes = NULL };
+	if (lookup->reply == REPLY_RECIPIENT_OK) {
+		if (resolution->note[0] != '\0') {
+			log_event(LOG_LEVEL_WARNING, "alias", "%s: %s", recipient->text,
+			    resolution->note);
+		}
+		if (resolution->n_mailboxes > 1 &&
+		    delivery_is_too_wide(lmtp_envelope(&session->lmtp), resolution)) {
+			lookup->reply = REPLY_TOO_MANY_RECIPIENTS; /* in another transaction */
+		}
+	}
+	lmtp_recipient_done(&session->lmtp, recipient, lookup->reply);
+	lookup_free(lookup);
+	peer_work_done(&session->peer);
+}
+
+static void session_look_up(struct session *session, struct recipient *recipient)
+{
+	if (lookup_start(session->service, recipient, on_looked_up, session) == NULL) {
+		lmtp_recipient_done(&session->lmtp, recipient, REPLY_NO_MEMORY);
+		return;
+	}
+	session->peer.n_out++;
+}
+
+/* Everybody's reply, from the results of the delivery; NULL: there was no memory for it. */
+static void session_answer(struct session *session, const struct delivery *delivery)
+{
+	struct envelope *envelope = lmtp_envelope(&session->lmtp);
+	struct recipient *recipient;
+
+	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
+		char reason[1024] = "out of memory";
+
+		recipient->reply = delivery == NULL ? REPLY_NO_MEMORY
+						    : delivery_outcome(delivery, recipient, reason,
+							  sizeof(reason));
+		delivery_log(envelope, recipient, delivery, reason);
+	}
+	status_delivered(&session->server->status, envelope, delivery);
+	lmtp_delivered(&session->lmtp);
+}
+
+static void on_written(struct delivery *delivery)
+{
+	struct session *session = delivery->owner;
+
+	if (delivery->is_last) {
+		session_answer(session, delivery);
+		session->delivery = NULL;
+		delivery_free(delivery);
+	}
+	session->peer.is_full = false;
+	peer_work_done(&session->peer);
+}
+
+/* While a part of a message is out, the next one would have to be kept: it is not read. Behind the last
+ * one come commands. */
+static void session_write(struct session *session, bool is_last)
+{
+	session->peer.is_full = !is_last;
+	session->peer.n_out++;
+	delivery_write(session->delivery, is_last, on_written, session);
+}
+
+static void session_begin(struct session *session)
+{
+	assert(session->delivery == NULL);
+	/* Without memory the body is taken and dropped, and answered with 451. */
+	session->delivery = delivery_new(session->service, lmtp_envelope(&session->lmtp));
+}
+
+static void session_deliver(struct session *session)
+{
+	if (session->delivery == NULL) {
+		session_answer(session, NULL);
+		return;
+	}
+	session_write(session, true);
+}
+
+static void session_abandon(struct session *session)
+{
+	if (session->delivery != NULL) {
+		delivery_abandon(session->delivery);
+		session->delivery = NULL;
+	}
+}
+
+/* Does what the machine asks for; false when it can go no further now. */
+static bool session_step(struct session *session, const struct lmtp_step *step)
+{
+	switch (step->want) {
+	case LMTP_NOTHING:
+	case LMTP_INPUT:
+	case LMTP_WAIT:
+		return false;
+	case LMTP_FLUSH:
+		session_flush(session);
+		break;
+	case LMTP_RECIPIENT:
+		session_look_up(session, step->recipient);
+		break;
+	case LMTP_REFUSED:
+		session_refused(session, step->recipient);
+		break;
+	case LMTP_BEGIN:
+		session_begin(session);
+		break;
+	case LMTP_BODY:
+		break;
+	case LMTP_DELIVER:
+		session_deliver(session);
+		break;
+	case LMTP_ABANDON:
+		session_abandon(session);
+		break;
+	case LMTP_CLOSE:
+		peer_end(&session->peer);
+		return false;
+	}
+	return true;
+}
+
+/* Of a client that is gone nothing is taken; there may be refusals that nobody has logged. */
+static size_t on_input(struct peer *peer, const char *data, size_t n)
+{
+	struct session *session = (struct session *)peer;
+	size_t taken = 0;
+
+	for (;;) {
+		struct delivery *delivery = session->delivery;
+		char scrap[256]; /* for a message that has no delivery */
+		char *body = scrap;
+		size_t body_cap = sizeof(scrap);
+		struct lmtp_step step;
+
+		if (peer->is_writing || (peer->is_closed && delivery != NULL)) {
+			return taken;
+		}
+		if (delivery != NULL) {
+			if (delivery->is_out) {
+				return taken;
+			}
+			if (!delivery_make_room(delivery)) {
+				session_write(session, false);
+				return taken;
+			}
+			body = delivery->buffer + delivery->n;
+			body_cap = delivery->cap - delivery->n;
+		}
+		taken += lmtp_feed(&session->lmtp, data + taken, peer->is_closed ? 0 : n - taken,
+		    body, body_cap, &step);
+		if (delivery != NULL) {
+			delivery->n += step.n_body;
+		}
+		if (!session_step(session, &step)) {
+			return taken;
+		}
+	}
+}
+
+/* How long the client may be silent. */
+static void session_set_patience(struct session *session)
+{
+	bool is_last = session->is_shutting_down && !lmtp_is_in_transaction(&session->lmtp);
+
+	peer_set_patience(&session->peer,
+	    is_last ? LAST_SILENCE : (uint64_t)config_of(session->service)->idle_timeout * 1000);
+}
+
+static void on_turn(struct peer *peer)
+{
+	struct session *session = (struct session *)peer;
+
+	/* While look-ups are out more will come: one write for all. */
+	if (peer->n_out == 0 || session->delivery != NULL) {
+		session_flush(session);
+	}
+	session_set_patience(session);
+}
+
+static void on_silent(struct peer *peer)
+{
+	struct session *session = (struct session *)peer;
+
+	lmtp_time_out(&session->lmtp);
+	session_flush(session);
+	peer_close(peer, "the client was silent for too long");
+}
+
+/* Postfix closes idle connections without QUIT: no reason for a word, but in the middle of a message. */
+static void on_closing(struct peer *peer, const char *why)
+{
+	const struct session *session = (const struct session *)peer;
+
+	if (why != NULL && lmtp_is_in_body(&session->lmtp)) {
+		log_event(LOG_LEVEL_WARNING, "lost",
+		    "session %s: %s in the middle of a message, %s", session->id, why,
+		    session_is_delivering(session) ? "which is delivered all the same"
+						   : "which is dropped; the client still has it");
+	}
+}
+
+static void on_closed(struct peer *peer)
+{
+	struct session *session = (struct session *)peer;
+	struct server *server = session->server;
+
+	session_abandon(session);
+	LIST_REMOVE(session, entry);
+	server->status.n_sessions += session_has_begun(session);
+	lmtp_deinit(&session->lmtp);
+	service_unref(session->service);
+	free(session);
+	daemon_closed(&server->daemon);
+}
+
+static struct session *session_new(struct server *server)
+{
+	static const struct peer_callbacks callbacks = {
+		.input = on_input,
+		.turn = on_turn,
+		.silent = on_silent,
+		.closing = on_closing,
+		.closed = on_closed,
+	};
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (session == NULL) {
+		return NULL;
+	}
+	session->peer.callbacks = &callbacks;
+	session->server = server;
+	session->service = service_ref(server->daemon.service);
+	snprintf(session->id, sizeof(session->id), "%s%x", server->id_prefix, ++server->n_sessions);
+	lmtp_init(&session->lmtp, &config_of(session->service)->lmtp, session->id);
+	LIST_INSERT_HEAD(&server->sessions, session, entry);
+	daemon_opened(&server->daemon);
+	return session;
+}
+
+bool session_accept(struct server *server, uv_stream_t *listener)
+{
+	struct session *session = session_new(server);
+
+	if (session == NULL) {
+		return false;
+	}
+	peer_accept(&session->peer, listener); /* on failure it ends by itself */
+	return true;
+}
+
+int session_open_stdio(struct server *server)
+{
+	struct session *session = session_new(server);
+
+	return session == NULL ? -ENOMEM : peer_open_stdio(&session->peer, &server->daemon.loop);
+}
+
+void session_shut_down(struct session *session)
+{
+	session->is_shutting_down = true;
+	lmtp_shut_down(&session->lmtp);
+	session_set_patience(session);
+}
+
+void session_drop(struct session *session)
+{
+	if (!session_is_delivering(session)) {
+		peer_close(&session->peer, "lmtpd has to end");
+	}
+}
+
+bool session_has_begun(const struct session *session)
+{
+	return lmtp_has_begun(&session->lmtp);
+}
+
+bool session_is_in_transaction(const struct session *session)
+{
+	return lmtp_is_in_transaction(&session->lmtp);
+}
+
+struct session *session_next(struct session *session)
+{
+	return LIST_NEXT(session, entry);
+}
