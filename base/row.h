@@ -20,3 +20,6 @@ struct row {
 /* What is done with each row of an answer. The row is gone afterwards. Returns 0 to go on; all else
  * ends the answer and is what the question returns. */
 typedef int row_handler(void *data, const struct row *row);
+
+/* The column of that name, NULL if there is none. */
+const struct column *row_find(const struct row *row, const char *name);

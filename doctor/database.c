@@ -43,7 +43,7 @@ static void get_account(const struct directory_settings *settings, char *account
 }
 
 static const char *make_remedy(const struct examination *examination,
-    const struct database_need *need, enum inspection_fault fault)
+    const struct database_need *need, enum directory_fault fault)
 {
 	struct report *report = examination->report;
 	const char *dbname = examination->settings->dbname;
@@ -54,17 +54,17 @@ static const char *make_remedy(const struct examination *examination,
 		return "correct the query in section mysql";
 	}
 	switch (fault) {
-	case INSPECTION_NO_TABLE:
+	case DIRECTORY_NO_TABLE:
 		return report_remedy(report,
 		    "make the tables: mariadb %s </usr/share/doc/lmtpd/examples/schema.sql; or let "
 		    "mysql.%s ask yours",
 		    dbname, name);
-	case INSPECTION_NO_COLUMN:
+	case DIRECTORY_NO_COLUMN:
 		return report_remedy(report,
 		    "see what it has: mariadb %s -e \"DESCRIBE %s\"; then let mysql.%s ask "
 		    "for that",
 		    dbname, need->table, name);
-	case INSPECTION_NO_GRANT:
+	case DIRECTORY_NO_GRANT:
 		get_account(examination->settings, account, sizeof(account));
 		return report_remedy(report, "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"",
 		    need->columns, dbname, need->table, account);
@@ -79,7 +79,7 @@ static void fail_query(const struct examination *examination, const struct datab
     const struct directory *asked)
 {
 	report_fail(examination->report, EX_CONFIG, directory_query_name(need->query),
-	    make_remedy(examination, need, inspection_fault(asked)), "%s", directory_error(asked));
+	    make_remedy(examination, need, directory_fault(asked)), "%s", directory_error(asked));
 }
 
 /* The first query that the server refuses hides the others: ask for each alone. Without a table's name
@@ -199,8 +199,7 @@ void database_check_passwords(
 {
 	char account[INSPECTION_ACCOUNT_MAX];
 
-	if (inspection_may(directory, "SELECT password FROM virtual_users LIMIT 0") !=
-	    INSPECTION_YES) {
+	if (!inspection_may(directory, "SELECT password FROM virtual_users LIMIT 0")) {
 		return;
 	}
 	inspection_account(directory, account, sizeof(account));

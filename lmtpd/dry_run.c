@@ -73,7 +73,7 @@ static enum reply show_lookups(struct dry_run *run, struct directory *directory,
 	reply = lmtp_check_path(&run->config->lmtp, path, &address, &n_detail);
 	if (reply == REPLY_NONE) {
 		reply = lookup_resolve(
-		    directory, run->config, &address, NULL, on_trace, &run->report, resolution_r);
+		    directory, run->config, &address, on_trace, &run->report, resolution_r);
 	}
 	report_list_end(&run->report);
 	return reply;

@@ -9,21 +9,12 @@
 #include "mail/envelope.h"
 #include "protocol/reply.h"
 
-/* The answer to a recipient's first question, when it was asked together with those of others. */
-struct prefetched {
-	bool is_known;
-	bool has_row;
-	size_t n;
-	char row[ADDRESS_MAX + 1];
-};
-
 struct lookup {
 	struct work work;
 	struct service *service;
-	struct address address;
-	struct prefetched mailbox;
-	uint64_t submitted; /* uv_hrtime() */
-	bool is_asked;      /* the database was, which took so many nanoseconds */
+	struct address address; /* lower-cased */
+	uint64_t submitted;     /* uv_hrtime() */
+	bool is_asked;          /* the database was, which took so many nanoseconds */
 	uint64_t took;
 	enum reply reply; /* the outcome */
 	struct resolution resolution;
@@ -45,8 +36,8 @@ void lookup_run_together(struct work_queue *queue, void *context);
 int lookup_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
 
-/* The look-up itself, for the lane and for --check. Blocking. mailbox: NULL, or what is known. When
- * the database gave no answer, the resolution's note says why. */
+/* The look-up itself, for the lane and for --check. Blocking. When the database gave no
+ * answer, the resolution's note says why. */
 enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,
-    const struct address *address, const struct prefetched *mailbox, resolver_trace *trace,
-    void *trace_data, struct resolution *resolution_r);
+    const struct address *address, resolver_trace *trace, void *trace_data,
+    struct resolution *resolution_r);

@@ -2,9 +2,9 @@
  * The directory of mail users in MySQL: one connection with its prepared statements.
  *
  * A directory belongs to one thread. It connects when it is first asked, tries the hosts in order,
- * and after a lost connection connects and prepares anew and asks once more. Every call is bounded
- * by the time-out. Accidents are negative: -ETIMEDOUT, or -EIO for everything else that keeps the
- * database from answering; directory_error() then says what, where and why. */
+ * and after a lost connection connects and prepares anew and asks once more. Every wait for a server
+ * is bounded by the time-out. Accidents are negative: -ENOMEM, or -EIO for everything else that keeps
+ * the database from answering; directory_error() then says what, where and why. */
 #pragma once
 
 #include <stddef.h>
@@ -28,9 +28,8 @@ enum directory_query {
 enum {
 	DIRECTORY_SETTINGS_KEYS = 8,
 	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
-	DIRECTORY_COLUMNS_MAX = 8,
-	DIRECTORY_TOGETHER_MAX = 16, /* keys in one statement */
-	DIRECTORY_TOGETHER_VALUE_MAX = 512,
+	DIRECTORY_COLUMNS_MAX = 16,  /* of a row; EXPLAIN of MySQL has 12 */
+	DIRECTORY_TOGETHER_MAX = 16, /* keys that are worth expecting */
 };
 
 /* A daemon's keys fill this, and tests by hand. */
@@ -92,14 +91,30 @@ int directory_try(void *directory, struct error *error);
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
     row_handler *on_row, void *data);
 
-/* One row of directory_ask_together(): of keys[key]. */
-typedef void directory_together_row(void *data, unsigned key, const char *value, size_t n);
+/* These keys are about to be asked of user_query: asks for up to DIRECTORY_TOGETHER_MAX of them at
+ * once and keeps what it finds for directory_ask(), until directory_forget() or the connection's end.
+ * Whatever has no single short row, or none, is not kept, and nothing is if anything fails.
+ *
+ * For questions that wait already: one that comes later must see the database of its own time, so
+ * forget before it is asked. keys must stay until then. */
+void directory_expect(struct directory *directory, const char *const *keys, unsigned n);
+void directory_forget(struct directory *directory);
 
-/* Runs user_query for the first of n keys in one statement, and calls on_row for each row. Returns
- * how many keys were answered, a power of two up to DIRECTORY_TOGETHER_MAX; 0 when it could not be
- * done, for whatever reason: then rows that were told are void, and directory_ask() tells why. */
-unsigned directory_ask_together(struct directory *directory, const char *const *keys, unsigned n,
-    directory_together_row *on_row, void *data);
+/* What the server's error code means. */
+enum directory_fault {
+	DIRECTORY_OTHER_FAULT = 0, /* of the network, of the library, or of no interest */
+	DIRECTORY_BAD_ACCOUNT, /* the server is there and knows no such user, password or database */
+	DIRECTORY_STALE,       /* the connection or its statement is gone: a new one may help */
+	DIRECTORY_BEYOND_CHARSET, /* a column cannot hold the value that it is compared with */
+	/* and what is wrong with a query */
+	DIRECTORY_NO_GRANT, /* the user may not */
+	DIRECTORY_NO_TABLE,
+	DIRECTORY_NO_COLUMN,
+	DIRECTORY_BAD_SQL, /* all else */
+};
+
+/* Of the last call that failed. */
+enum directory_fault directory_fault(const struct directory *directory);
 
 /* "mysql 127.0.0.1: connect: Connection refused (2003)"; of the last call that failed. */
 const char *directory_error(const struct directory *directory);

@@ -1,43 +1,53 @@
 /* SPDX-License-Identifier: MIT
- * What directory.c and together.c share. Private to schema, the only room that includes mysql.h. */
+ * What directory.c, expect.c and inspection.c share. Private to schema. */
 #pragma once
 
-#include <mysql.h>
 #include <stdbool.h>
 
 #include "schema/directory.h"
+#include "schema/driver.h"
 #include "schema/query.h"
 
 enum {
-	TOGETHER_SIZES = 4, /* statements for 2, 4, 8 and 16 keys */
+	EXPECTED_TEXT_MAX = 512, /* bytes of a row that is kept */
+	EXPECTED_SIZES = 4,      /* statements for 2, 4, 8 and 16 keys */
 };
-
-/* my_bool in MariaDB and MySQL 5, bool in MySQL 8. */
-typedef __typeof__(*((MYSQL_BIND *)0)->is_null) mysql_flag;
 
 struct statement {
 	struct query query;
-	MYSQL_STMT *handle;
-	MYSQL_RES *columns; /* their names; asked for with the first row */
-	unsigned n_columns;
+	struct driver_statement *prepared; /* NULL: not connected, or not used */
+};
+
+/* What user_query found for a key before it was asked for. */
+struct expected {
+	bool is_kept;   /* there is one row or none; others are asked for again */
+	struct row row; /* no columns: there is none */
+	struct column columns[DIRECTORY_COLUMNS_MAX];
+	char text[EXPECTED_TEXT_MAX]; /* theirs, one after the other */
+};
+
+struct expectation {
+	struct driver_statement *statements[EXPECTED_SIZES]; /* prepared when first used */
+	bool is_refused; /* by this server: user_query cannot be repeated in one statement */
+	const char *keys[DIRECTORY_TOGETHER_MAX];
+	struct expected answers[DIRECTORY_TOGETHER_MAX];
+	unsigned n; /* keys that were answered, the first ones */
 };
 
 struct directory {
 	const struct directory_settings *settings;
-	MYSQL *mysql; /* NULL: not connected */
-	const char *host;
+	struct driver *driver; /* NULL: not connected */
+	const char *host;      /* the last that was tried */
+	struct driver_failure failure;
 	struct statement statements[DIRECTORY_QUERIES];
-	MYSQL_STMT *together[TOGETHER_SIZES]; /* prepared when first used */
-	bool is_alone; /* user_query cannot be asked for several keys at once */
-	char error[512];
-	unsigned error_code; /* the server's, 0 if it is not */
+	struct expectation expectation;
 };
 
-/* Binds the placeholders of a query to what they stand for in key; binds[] and lengths[] have room
- * for n_parameters, and are read until the statement is executed. */
-void directory_bind(
-    const struct query *query, const char *key, MYSQL_BIND *binds, unsigned long *lengths);
-
+/* Drops the connection and all that hangs on it, kept rows among it. */
 void directory_disconnect(struct directory *directory);
 
-void together_close(struct directory *directory);
+/* The answer to user_query, NULL if it is not known. */
+const struct expected *expectation_find(const struct expectation *expectation, const char *key);
+
+/* At the end of a connection: its statements, and rows whose columns they name. */
+void expectation_clear(struct expectation *expectation);

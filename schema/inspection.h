@@ -13,29 +13,14 @@ enum {
 	INSPECTION_ACCOUNT_MAX = 384, /* a user of 80 characters, a host of 255 */
 };
 
-enum inspection_outcome {
-	INSPECTION_YES = 0,
-	INSPECTION_NO,     /* the account may not */
-	INSPECTION_ABSENT, /* there is nothing of that name */
-};
-
-/* What the server misses, of a query that it refused in the directory's last call that failed. */
-enum inspection_fault {
-	INSPECTION_OTHER_FAULT = 0,
-	INSPECTION_NO_TABLE,
-	INSPECTION_NO_COLUMN,
-	INSPECTION_NO_GRANT,
-};
-enum inspection_fault inspection_fault(const struct directory *directory);
-
-/* May the account run a statement that reads? It is prepared and not run. */
-int inspection_may(struct directory *directory, const char *sql);
+/* May the account run a statement that reads? It is prepared and not run; an accident is a no. */
+bool inspection_may(struct directory *directory, const char *sql);
 
 /* The account that the server takes us for, quoted as in SQL: 'mailuser'@'localhost'. */
 int inspection_account(struct directory *directory, char *account_r, size_t n_account);
 
 /* Something that the account may do beyond reading. revoke: what takes it away, in SQL that may stand
- * between double quotes in a shell; NULL if there is none such. */
+ * between double quotes in a shell; NULL if there is none such. It must not ask the directory. */
 typedef void inspection_grant(
     void *data, const char *privileges, const char *object, const char *revoke);
 int inspection_grants(struct directory *directory, inspection_grant *on_grant, void *data);

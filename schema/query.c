@@ -81,3 +81,27 @@ void query_deinit(struct query *query)
 	free(query->sql);
 	*query = (struct query){ .sql = NULL };
 }
+
+bool key_is_ascii(const char *key)
+{
+	while (*key != '\0' && (unsigned char)*key < 0x80) {
+		key++;
+	}
+	return *key == '\0';
+}
+
+const char *query_value(const struct query *query, size_t i, const char *key, size_t *n_r)
+{
+	const char *at = strrchr(key, '@');
+
+	*n_r = strlen(key);
+	if (at == NULL || query->parameters[i] == 'u') {
+		return key;
+	}
+	if (query->parameters[i] == 'n') {
+		*n_r = (size_t)(at - key);
+		return key;
+	}
+	*n_r -= (size_t)(at + 1 - key);
+	return at + 1;
+}

@@ -22,3 +22,9 @@ struct query {
  * %% is a percent sign. With needs_key a query without placeholder is wrong. Returns 0, or -1 with what is wrong in error. */
 int query_init(struct query *query, const char *text, bool needs_key, struct error *error);
 void query_deinit(struct query *query);
+
+bool key_is_ascii(const char *key);
+
+/* What parameter i stands for in a key, which has it; *n_r: its bytes. A key without @ is its own local
+ * part and its own domain. */
+const char *query_value(const struct query *query, size_t i, const char *key, size_t *n_r);

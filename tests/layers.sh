@@ -48,6 +48,7 @@ allow lmtpd "(mail|protocol|maildir|schema|runtime|status|doctor)/|uv\.h|$impure
 allow auth "(protocol|schema|runtime|status|doctor)/|uv\.h|crypt\.h|$impure"
 only runtime/settings.c 'confuse\.h'
 only auth/password.c 'crypt\.h'
+only schema/mysql.c '(mysql|mysqld_error|errmsg)\.h'
 
 for room in */; do
 	room=${room%/}

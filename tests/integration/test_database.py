@@ -274,6 +274,28 @@ def test_together(lmtpd, query):
             assert session.command("RSET").code == 250
 
 
+def test_together_again_after_a_lost_connection(lmtpd, database):
+    """A connection that was cut says nothing against asking together: not for long, at least."""
+    database.sql(
+        "INSERT INTO virtual_users (domain_id, password, email) "
+        "SELECT 1, '', CONCAT('many', seq, '@example.com') FROM seq_1_to_16")
+    daemon = lmtpd(mysql={"connections": 1})
+    addresses = [f"many{n}@example.com" for n in range(1, 17)]
+
+    def executed():
+        [row] = database.sql("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'")
+        return int(row[1])
+
+    with daemon.session() as session:
+        session.mail()
+        ask(session, addresses[:2])
+        database.sql("KILL USER 'mailuser'@'localhost'")
+        assert ask(session, addresses) == ["250 2.1.5"] * 16
+        before = executed()
+        assert ask(session, addresses) == ["250 2.1.5"] * 16
+        assert executed() - before <= 2
+
+
 def test_together_while_the_database_is_away(daemon, database):
     addresses = [EMAIL1, EMAIL2, "nobody@example.com"] * 10
     answers = ["250 2.1.5", "250 2.1.5", "550 5.1.1"] * 10

@@ -193,6 +193,40 @@ static void test_hosts(void **state)
 	}
 }
 
+/* What the parameters of a query stand for. */
+static void test_values(void **state)
+{
+	static const struct {
+		const char *key, *address, *local, *domain;
+	} keys[] = {
+		{ "user@example.com", "user@example.com", "user", "example.com" },
+		{ "@example.com", "@example.com", "", "example.com" },
+		{ "user@", "user@", "user", "" },
+		{ "\"a@b\"@example.com", "\"a@b\"@example.com", "\"a@b\"", "example.com" },
+		{ "example.com", "example.com", "example.com", "example.com" },
+		{ "", "", "", "" },
+	};
+	struct query query;
+	struct error error;
+
+	assert_int_equal(query_init(&query, "%u %n %d", true, &error), 0);
+	for (size_t i = 0; i < LENGTH(keys); i++) {
+		const char *const want[] = { keys[i].address, keys[i].local, keys[i].domain };
+
+		for (size_t parameter = 0; parameter < LENGTH(want); parameter++) {
+			size_t n;
+			const char *value = query_value(&query, parameter, keys[i].key, &n);
+
+			expect_bytes(
+			    keys[i].key, value, n, want[parameter], strlen(want[parameter]));
+		}
+	}
+	query_deinit(&query);
+	assert_true(key_is_ascii("") && key_is_ascii("a@\177"));
+	assert_false(key_is_ascii("a\200"));
+	assert_false(key_is_ascii("\u00e4@d"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_without_key),
 		cmocka_unit_test(test_random_templates),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * The driver for MySQL and MariaDB: blocking prepared statements with time-outs, on the thread that
+ * asks. They are what both MariaDB's client library and Oracle's have.
+ *
+ * The library's automatic reconnect stays off: it would lose the statements, and tell nobody. */
+#include "schema/driver.h"
+
+#include <errmsg.h>
+#include <errno.h>
+#include <mysql.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/host.h"
+
+enum {
+	VALUE_ROOM = 512, /* longer values are fetched again with more room */
+	/* Of MySQL 8 alone: the headers of MariaDB do not have them. */
+	CODE_CANNOT_CONVERT_STRING = 3988,
+	CODE_CLIENT_INTERACTION_TIMEOUT = 4031,
+};
+
+/* my_bool in MariaDB and MySQL 5, bool in MySQL 8. */
+typedef __typeof__(*((MYSQL_BIND *)0)->is_null) mysql_flag;
+
+struct driver {
+	MYSQL mysql;
+	const char *host;
+	struct driver_failure *failure;
+};
+
+struct driver_statement {
+	struct driver *driver;
+	const char *name;
+	MYSQL_STMT *handle;
+	/* Its columns, asked for with the first answer: of some statements the server describes them no
+	 * sooner. Kept, since the library makes a new description each time. */
+	MYSQL_RES *columns;
+};
+
+static const struct {
+	unsigned code;
+	enum directory_fault fault;
+} faults[] = {
+	{ ER_ACCESS_DENIED_ERROR, DIRECTORY_BAD_ACCOUNT },
+	{ ER_BAD_DB_ERROR, DIRECTORY_BAD_ACCOUNT },
+	{ ER_DBACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
+	{ ER_TABLEACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
+	{ ER_COLUMNACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
+	{ ER_NO_SUCH_TABLE, DIRECTORY_NO_TABLE },
+	{ ER_BAD_FIELD_ERROR, DIRECTORY_NO_COLUMN },
+	{ ER_PARSE_ERROR, DIRECTORY_BAD_SQL },
+	{ ER_WRONG_FIELD_WITH_GROUP, DIRECTORY_BAD_SQL },
+	{ ER_NON_UNIQ_ERROR, DIRECTORY_BAD_SQL },
+	{ ER_SP_DOES_NOT_EXIST, DIRECTORY_BAD_SQL },
+	{ CR_SERVER_GONE_ERROR, DIRECTORY_STALE },
+	{ CR_SERVER_LOST, DIRECTORY_STALE },
+	{ CR_COMMANDS_OUT_OF_SYNC, DIRECTORY_STALE },
+	{ ER_SERVER_SHUTDOWN, DIRECTORY_STALE },
+	{ ER_UNKNOWN_STMT_HANDLER, DIRECTORY_STALE },
+	{ ER_NEED_REPREPARE, DIRECTORY_STALE },
+	{ ER_CONNECTION_KILLED, DIRECTORY_STALE },
+	{ CODE_CLIENT_INTERACTION_TIMEOUT, DIRECTORY_STALE },
+	{ ER_CANT_AGGREGATE_2COLLATIONS, DIRECTORY_BEYOND_CHARSET },
+	{ ER_INVALID_CHARACTER_STRING, DIRECTORY_BEYOND_CHARSET },
+	{ CODE_CANNOT_CONVERT_STRING, DIRECTORY_BEYOND_CHARSET },
+};
+
+int driver_library_init(void)
+{
+	return mysql_library_init(0, NULL, NULL);
+}
+
+void driver_thread_end(void)
+{
+	mysql_thread_end();
+}
+
+/* "mysql 127.0.0.1: connect: Connection refused (2003)" */
+static int driver_fail(
+    const struct driver *driver, const char *step, const char *name, const char *why, unsigned code)
+{
+	struct driver_failure *failure = driver->failure;
+
+	error_set(&failure->error, "mysql %s: %s%s: %s (%u)", driver->host, step, name, why, code);
+	failure->fault = DIRECTORY_OTHER_FAULT;
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		if (faults[i].code == code) {
+			failure->fault = faults[i].fault;
+		}
+	}
+	return -EIO;
+}
+
+static int statement_fail(const struct driver_statement *statement, const char *step)
+{
+	return driver_fail(statement->driver, step, statement->name,
+	    mysql_stmt_error(statement->handle), mysql_stmt_errno(statement->handle));
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+struct driver *driver_connect(
+    const struct directory_settings *settings, const char *host, struct driver_failure *failure)
+{
+	struct driver *driver = calloc(1, sizeof(*driver));
+	unsigned timeout = (unsigned)settings->timeout;
+	struct host address;
+	MYSQL *mysql;
+
+	if (driver == NULL || mysql_init(&driver->mysql) == NULL) {
+		*failure = (struct driver_failure){ .error = { "out of memory" } };
+		free(driver);
+		return NULL;
+	}
+	driver->host = host;
+	driver->failure = failure;
+	mysql = &driver->mysql;
+	/* Each bounds one read or one write: silence, that is. A server that answers byte by byte is
+	 * waited for longer. */
+	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+	mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
+	mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
+	if (settings->option_file[0] != '\0') {
+		mysql_options(mysql, MYSQL_READ_DEFAULT_FILE, settings->option_file);
+		mysql_options(mysql, MYSQL_READ_DEFAULT_GROUP, "lmtpd");
+	}
+	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	if (host_parse(&address, host) != 0) {
+		driver_fail(
+		    driver, "connect", "", "neither name, name:port, [v6]:port nor unix:/path", 0);
+	} else if (mysql_real_connect(mysql, address.name, or_null(settings->user),
+		       or_null(settings->password), settings->dbname, address.port,
+		       address.socket_path, 0) == NULL) {
+		driver_fail(driver, "connect", "", mysql_error(mysql), mysql_errno(mysql));
+	} else {
+		return driver;
+	}
+	driver_disconnect(driver);
+	return NULL;
+}
+
+void driver_disconnect(struct driver *driver)
+{
+	if (driver != NULL) {
+		mysql_close(&driver->mysql);
+		free(driver);
+	}
+}
+
+struct driver_statement *driver_prepare(struct driver *driver, const char *name, const char *sql)
+{
+	struct driver_statement *statement = calloc(1, sizeof(*statement));
+
+	if (statement == NULL || (statement->handle = mysql_stmt_init(&driver->mysql)) == NULL) {
+		driver_fail(driver, "prepare", "", "out of memory", 0);
+		free(statement);
+		return NULL;
+	}
+	statement->driver = driver;
+	statement->name = name;
+	if (mysql_stmt_prepare(statement->handle, sql, strlen(sql)) != 0) {
+		statement_fail(statement, "prepare ");
+		driver_close(statement);
+		return NULL;
+	}
+	return statement;
+}
+
+void driver_close(struct driver_statement *statement)
+{
+	if (statement != NULL) {
+		mysql_free_result(statement->columns);
+		mysql_stmt_close(statement->handle);
+		free(statement);
+	}
+}
+
+unsigned driver_count_columns(const struct driver_statement *statement)
+{
+	return mysql_stmt_field_count(statement->handle);
+}
+
+unsigned driver_count_parameters(const struct driver_statement *statement)
+{
+	return (unsigned)mysql_stmt_param_count(statement->handle);
+}
+
+int driver_execute(struct driver_statement *statement, const struct query *query,
+    const char *const *keys, unsigned n_keys)
+{
+	MYSQL_BIND binds[DIRECTORY_TOGETHER_MAX * QUERY_PARAMETERS_MAX];
+	unsigned long lengths[DIRECTORY_TOGETHER_MAX * QUERY_PARAMETERS_MAX];
+	size_t n = 0;
+
+	for (unsigned key = 0; key < n_keys; key++) {
+		for (size_t i = 0; i < query->n_parameters; i++, n++) {
+			size_t n_value;
+			const char *value = query_value(query, i, keys[key], &n_value);
+
+			lengths[n] = n_value;
+			binds[n] = (MYSQL_BIND){
+				.buffer_type = MYSQL_TYPE_STRING,
+				.buffer = (void *)(size_t)value, /* only read */
+				.buffer_length = n_value,
+				.length = &lengths[n],
+			};
+		}
+	}
+	if (mysql_stmt_bind_param(statement->handle, binds) != 0 ||
+	    mysql_stmt_execute(statement->handle) != 0) {
+		return statement_fail(statement, "execute ");
+	}
+	return 0;
+}
+
+struct value {
+	char room[VALUE_ROOM];
+	char *more; /* when room was too small; for this row and the next ones */
+	unsigned long n;
+	mysql_flag is_null;
+};
+
+/* Gets a value that room was too small for. */
+static int value_refetch(struct driver_statement *statement, struct value *value, unsigned column)
+{
+	MYSQL_BIND bind = { .buffer_type = MYSQL_TYPE_STRING, .buffer_length = value->n };
+	char *grown;
+
+	if (value->n > DIRECTORY_VALUE_MAX) {
+		return driver_fail(
+		    statement->driver, "", statement->name, "a value of more than 65535 bytes", 0);
+	}
+	grown = realloc(value->more, value->n);
+	if (grown == NULL) {
+		return -ENOMEM;
+	}
+	value->more = grown;
+	bind.buffer = grown;
+	if (mysql_stmt_fetch_column(statement->handle, &bind, column, 0) != 0) {
+		return statement_fail(statement, "fetch ");
+	}
+	return 0;
+}
+
+enum {
+	LAST_ROW = 0, /* there was none left */
+	ROW
+};
+
+/* Reads a row into n columns. Returns ROW, LAST_ROW or an accident. */
+static int statement_fetch(
+    struct driver_statement *statement, struct value *values, struct column *columns_r, unsigned n)
+{
+	const MYSQL_FIELD *fields = mysql_fetch_fields(statement->columns);
+	int result;
+
+	switch (mysql_stmt_fetch(statement->handle)) {
+	case 0:
+	case MYSQL_DATA_TRUNCATED:
+		break;
+	case MYSQL_NO_DATA:
+		return LAST_ROW;
+	default:
+		return statement_fail(statement, "fetch ");
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct value *value = &values[i];
+
+		columns_r[i] = (struct column){ .name = fields[i].name };
+		if (value->is_null) {
+			continue;
+		}
+		columns_r[i].text = value->room;
+		columns_r[i].n = value->n;
+		if (value->n > sizeof(value->room)) {
+			result = value_refetch(statement, value, i);
+			if (result != 0) {
+				return result;
+			}
+			columns_r[i].text = value->more;
+		}
+	}
+	return ROW;
+}
+
+int driver_fetch(struct driver_statement *statement, row_handler *on_row, void *data)
+{
+	MYSQL_BIND binds[DIRECTORY_COLUMNS_MAX] = { 0 };
+	struct value values[DIRECTORY_COLUMNS_MAX];
+	struct column columns[DIRECTORY_COLUMNS_MAX];
+	struct row row = { columns, driver_count_columns(statement) };
+	int result;
+
+	if (row.n_columns > DIRECTORY_COLUMNS_MAX) {
+		return driver_fail(statement->driver, "", statement->name, "too many columns", 0);
+	}
+	for (unsigned i = 0; i < row.n_columns; i++) {
+		values[i].more = NULL;
+		binds[i].buffer_type = MYSQL_TYPE_STRING;
+		binds[i].buffer = values[i].room;
+		binds[i].buffer_length = sizeof(values[i].room);
+		binds[i].length = &values[i].n;
+		binds[i].is_null = &values[i].is_null;
+	}
+	if (statement->columns == NULL) {
+		statement->columns = mysql_stmt_result_metadata(statement->handle);
+	}
+	if (statement->columns == NULL || mysql_stmt_bind_result(statement->handle, binds) != 0) {
+		return statement_fail(statement, "bind the columns of ");
+	}
+	do {
+		result = statement_fetch(statement, values, columns, row.n_columns);
+	} while (result == ROW && (result = on_row(data, &row)) == 0);
+	for (unsigned i = 0; i < row.n_columns; i++) {
+		free(values[i].more);
+	}
+	if (result == 0) {
+		mysql_stmt_free_result(statement->handle);
+	}
+	return result;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ * Which host is asked, how often, and what is told when none answers; with servers made of tables. */
+#include "schema/directory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/schema/server.h"
+#include "tests/unit/unit.h"
+
+static const char *hosts[] = { "one", "two" };
+static const struct server_row rows[] = { { "a@d", "a@d" } };
+
+static struct directory_settings settings_of(const char *query)
+{
+	return (struct directory_settings){
+		.hosts = { hosts, LENGTH(hosts) },
+		.user = "",
+		.password = "",
+		.dbname = "",
+		.option_file = "",
+		.timeout = 5,
+		.queries = { [DIRECTORY_MAILBOX] = query },
+	};
+}
+
+static int server_setup(void **state)
+{
+	server = (struct server){
+		.hosts = { { "one", false, 0 }, { "two", false, 0 } },
+		.rows = rows,
+		.n_rows = LENGTH(rows),
+	};
+	return 0;
+}
+
+static int server_teardown(void **state)
+{
+	assert_int_equal(server.n_open, 0);
+	return 0;
+}
+
+static int count_row(void *data, const struct row *row)
+{
+	++*(unsigned *)data;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	struct server_host hosts[SERVER_HOSTS_MAX];
+	const char *query;
+	unsigned n_columns;
+	int outcome;
+	const char *log, *host, *error;
+} connects[] = {
+	{ "the first of two", { { "one", false, 0 }, { "two", false, 0 } }, "%u", 0, DIRECTORY_OK,
+	    "connect one; ", "one", NULL },
+	{ "the second when the first is away",
+	    { { "one", true, DIRECTORY_OTHER_FAULT }, { "two", false, 0 } }, "%u", 0, DIRECTORY_OK,
+	    "connect one; connect two; ", "two", NULL },
+	{ "the second when the first does not want us",
+	    { { "one", true, DIRECTORY_BAD_ACCOUNT }, { "two", false, 0 } }, "%u", 0, DIRECTORY_OK,
+	    "connect one; connect two; ", "two", NULL },
+	{ "both away",
+	    { { "one", true, DIRECTORY_OTHER_FAULT }, { "two", true, DIRECTORY_OTHER_FAULT } },
+	    "%u", 0, -EIO, "connect one; connect two; ", "", "two fails" },
+	{ "refused by the last",
+	    { { "one", true, DIRECTORY_OTHER_FAULT }, { "two", true, DIRECTORY_BAD_ACCOUNT } },
+	    "%u", 0, DIRECTORY_REFUSED, "connect one; connect two; ", "", "two fails" },
+	{ "no right to the database",
+	    { { "one", true, DIRECTORY_OTHER_FAULT }, { "two", true, DIRECTORY_NO_GRANT } }, "%u",
+	    0, DIRECTORY_REFUSED, "connect one; connect two; ", "", "two fails" },
+	{ "a bad query is bad everywhere", { { "one", false, 0 }, { "two", false, 0 } }, "bad %u",
+	    0, DIRECTORY_BAD_QUERY, "connect one; ", "", "user_query fails" },
+	{ "too many columns", { { "one", false, 0 }, { "two", false, 0 } }, "%u", 2,
+	    DIRECTORY_BAD_QUERY, "connect one; ", "",
+	    "mysql one: user_query: it has 2 columns, allowed are 1 to 1 (0)" },
+};
+
+static void test_connect(void **state)
+{
+	for (size_t i = 0; i < LENGTH(connects); i++) {
+		struct directory_settings settings = settings_of(connects[i].query);
+		struct directory *directory = directory_new(&settings);
+
+		server_setup(state);
+		memcpy(server.hosts, connects[i].hosts, sizeof(server.hosts));
+		server.n_columns = connects[i].n_columns;
+		if (directory_connect(directory) != connects[i].outcome) {
+			fail_msg("%s: not the outcome", connects[i].name);
+		}
+		expect_text(connects[i].name, server.log, connects[i].log);
+		expect_text(connects[i].name, directory_host(directory), connects[i].host);
+		if (connects[i].error != NULL) {
+			expect_text(
+			    connects[i].name, directory_error(directory), connects[i].error);
+		}
+		directory_free(directory);
+		server_teardown(state);
+	}
+}
+
+/* A question whose execution fails, on a connection that is new or lay idle. */
+static const struct {
+	const char *name;
+	bool is_old;
+	unsigned n_fail;
+	enum directory_fault why;
+	long seconds;
+	const char *key;
+	int outcome;
+	const char *log;
+} failures[] = {
+	{ "an old connection broke", true, 1, DIRECTORY_STALE, 0, "a@d", 0, "1; connect one; 1; " },
+	{ "and the new one too", true, 2, DIRECTORY_STALE, 0, "a@d", -EIO, "1; connect one; 1; " },
+	{ "it let us wait", true, 1, DIRECTORY_STALE, 5, "a@d", -EIO, "1; " },
+	{ "not for long", true, 1, DIRECTORY_STALE, 4, "a@d", 0, "1; connect one; 1; " },
+	{ "another fault", true, 1, DIRECTORY_OTHER_FAULT, 0, "a@d", -EIO, "1; " },
+	{ "a new connection", false, 1, DIRECTORY_STALE, 0, "a@d", -EIO, "connect one; 1; " },
+	{ "no such character there", true, 1, DIRECTORY_BEYOND_CHARSET, 0, "\u00e4@d", 0, "1; " },
+	{ "collations are mixed", true, 1, DIRECTORY_BEYOND_CHARSET, 0, "a@d", -EIO, "1; " },
+};
+
+static void test_ask(void **state)
+{
+	for (size_t i = 0; i < LENGTH(failures); i++) {
+		struct directory_settings settings = settings_of("%u");
+		struct directory *directory = directory_new(&settings);
+		unsigned n_rows = 0;
+		int outcome;
+
+		server_setup(state);
+		if (failures[i].is_old) {
+			assert_int_equal(directory_connect(directory), 0);
+			server.log[0] = '\0';
+		}
+		server.n_executions_fail = failures[i].n_fail;
+		server.why = failures[i].why;
+		server.seconds = failures[i].seconds;
+		outcome = directory_ask(
+		    directory, DIRECTORY_MAILBOX, failures[i].key, count_row, &n_rows);
+		if (outcome != failures[i].outcome) {
+			fail_msg("%s: %d", failures[i].name, outcome);
+		}
+		expect_text(failures[i].name, server.log, failures[i].log);
+		assert_int_equal(n_rows, outcome == 0 && failures[i].key[0] == 'a');
+		directory_free(directory);
+		server_teardown(state);
+	}
+}
+
+static int stop_at_row(void *data, const struct row *row)
+{
+	expect_text("the column's name", row->columns[0].name, "email");
+	return *(int *)data;
+}
+
+/* What the handler says comes back, and the connection with rows that nobody fetched goes. */
+static void test_stopped(void **state)
+{
+	struct directory_settings settings = settings_of("%u");
+	struct directory *directory = directory_new(&settings);
+	int stop = 7;
+
+	assert_int_equal(directory_ask(directory, DIRECTORY_MAILBOX, "a@d", stop_at_row, &stop), 7);
+	expect_text("the host", directory_host(directory), "");
+	stop = 0;
+	assert_int_equal(directory_ask(directory, DIRECTORY_MAILBOX, "a@d", stop_at_row, &stop), 0);
+	expect_text("all", server.log, "connect one; 1; connect one; 1; ");
+	directory_free(directory);
+}
+
+/* A refusal is an accident for whoever asks. */
+static void test_option_file(void **state)
+{
+	struct directory_settings settings = settings_of("%u");
+	struct directory *directory = directory_new(&settings);
+	unsigned n_rows = 0;
+
+	settings.option_file = "/nowhere/at/all";
+	assert_int_equal(directory_connect(directory), DIRECTORY_REFUSED);
+	assert_int_equal(
+	    directory_ask(directory, DIRECTORY_MAILBOX, "a@d", count_row, &n_rows), -EIO);
+	expect_text("why", directory_error(directory),
+	    "mysql.option_file: /nowhere/at/all: No such file or directory");
+	settings.option_file = "";
+	settings.hosts.n = 0;
+	assert_int_equal(directory_connect(directory), -EIO);
+	expect_text("why", directory_error(directory), "mysql: no hosts");
+	expect_text("nothing was tried", server.log, "");
+	directory_free(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_ask),
+		cmocka_unit_test_setup_teardown(test_stopped, server_setup, server_teardown),
+		cmocka_unit_test_setup_teardown(test_option_file, server_setup, server_teardown),
+	};
+
+	return cmocka_run_group_tests_name("directory", tests, NULL, NULL);
+}
