@@ -41,8 +41,6 @@ void status_verified(struct status *status, const struct verification *verificat
 
 static void write_logins(const struct status *status, struct document *document)
 {
-	struct document_value value = { .is_counter = true };
-
 	document_group(document, "logins");
 	for (unsigned result = 0; result < STATUS_RESULTS; result++) {
 		uint64_t n = 0;
@@ -50,8 +48,7 @@ static void write_logins(const struct status *status, struct document *document)
 		for (unsigned mechanism = 0; mechanism <= SASL_MECHANISMS; mechanism++) {
 			n += status->logins[mechanism][result];
 		}
-		value.name = status_name(result);
-		document_number(document, &value, n);
+		document_counter(document, status_name(result), NULL, NULL, n);
 	}
 }
 

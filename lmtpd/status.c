@@ -48,13 +48,6 @@ void status_delivered(
 
 static void write_sessions(const struct server *server, struct document *document)
 {
-	static const struct document_value total = { .name = "total",
-		.metric = "sessions_total",
-		.help = "Connections that said LHLO.",
-		.is_counter = true };
-	static const struct document_value busy = { .name = "in_transaction",
-		.metric = "sessions_in_transaction",
-		.help = "Sessions with an envelope or a message under way." };
 	uint64_t n_total = server->status.n_sessions, n_busy = 0;
 	struct session *session = LIST_FIRST(&server->sessions);
 
@@ -63,16 +56,14 @@ static void write_sessions(const struct server *server, struct document *documen
 		n_busy += session_is_in_transaction(session);
 	}
 	document_group(document, "sessions");
-	document_number(document, &total, n_total);
-	document_number(document, &busy, n_busy);
+	document_counter(
+	    document, "total", "sessions_total", "Connections that said LHLO.", n_total);
+	document_gauge(document, "in_transaction", "sessions_in_transaction",
+	    "Sessions with an envelope or a message under way.", n_busy);
 }
 
 static void write_messages(const struct status *status, struct document *document)
 {
-	static const struct document_value total = { .name = "total",
-		.metric = "messages_total",
-		.help = "Messages whose data was complete, but for those that were too big.",
-		.is_counter = true };
 	static const struct document_value bytes = { .name = "bytes",
 		.metric = "message_bytes_total",
 		.help = "Bytes of the messages that were saved, counted once for each.",
@@ -80,7 +71,9 @@ static void write_messages(const struct status *status, struct document *documen
 		.is_size = true };
 
 	document_group(document, "messages");
-	document_number(document, &total, status->n_messages);
+	document_counter(document, "total", "messages_total",
+	    "Messages whose data was complete, but for those that were too big.",
+	    status->n_messages);
 	document_number(document, &bytes, status->n_bytes);
 }
 
@@ -97,7 +90,6 @@ static bool is_outcome(enum reply reply)
 
 static void write_recipients(const struct status *status, struct document *document)
 {
-	struct document_value value = { .is_counter = true };
 	uint64_t n_saved = status->recipients[REPLY_SAVED], n_deferred = 0, n_rejected = 0;
 
 	for (enum reply reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
@@ -107,12 +99,9 @@ static void write_recipients(const struct status *status, struct document *docum
 		}
 	}
 	document_group(document, "recipients");
-	value.name = "saved";
-	document_number(document, &value, n_saved);
-	value.name = "deferred";
-	document_number(document, &value, n_deferred);
-	value.name = "rejected";
-	document_number(document, &value, n_rejected);
+	document_counter(document, "saved", NULL, NULL, n_saved);
+	document_counter(document, "deferred", NULL, NULL, n_deferred);
+	document_counter(document, "rejected", NULL, NULL, n_rejected);
 }
 
 /* All of them, also those that nobody got yet: a rate begins at 0. */

@@ -199,6 +199,23 @@ void document_number(struct document *document, const struct document_value *val
 	}
 }
 
+void document_gauge(struct document *document, const char *name, const char *metric,
+    const char *help, uint64_t number)
+{
+	document_number(document,
+	    &(struct document_value){ .name = name, .metric = metric, .help = help }, number);
+}
+
+void document_counter(struct document *document, const char *name, const char *metric,
+    const char *help, uint64_t number)
+{
+	const struct document_value value = {
+		.name = name, .metric = metric, .help = help, .is_counter = true
+	};
+
+	document_number(document, &value, number);
+}
+
 static void put_prometheus_histogram(struct document *document, const char *metric,
     const char *help, const struct histogram *histogram)
 {
@@ -229,7 +246,6 @@ static void put_seconds(struct document *document, const char *name, uint64_t mi
 void document_histogram(struct document *document, const char *metric, const char *help,
     const struct histogram *histogram)
 {
-	static const struct document_value count = { .name = "count", .is_counter = true };
 	static const struct {
 		const char *name;
 		unsigned percent;
@@ -242,7 +258,7 @@ void document_histogram(struct document *document, const char *metric, const cha
 		put_prometheus_histogram(document, metric, help, histogram);
 		return;
 	}
-	document_number(document, &count, histogram->n);
+	document_counter(document, "count", NULL, NULL, histogram->n);
 	if (document->form == DOCUMENT_TEXT && document->marks != NULL &&
 	    at < DOCUMENT_HISTOGRAMS_MAX) {
 		if (document->seconds > 0) {

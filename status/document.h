@@ -72,6 +72,12 @@ void document_group(struct document *document, const char *name);
 void document_number(
     struct document *document, const struct document_value *value, uint64_t number);
 
+/* The same for what needs no labels; it may grow and shrink, or only grow. */
+void document_gauge(struct document *document, const char *name, const char *metric,
+    const char *help, uint64_t number);
+void document_counter(struct document *document, const char *name, const char *metric,
+    const char *help, uint64_t number);
+
 /* Percentiles for text and JSON, a histogram of seconds for Prometheus. */
 void document_histogram(struct document *document, const char *metric, const char *help,
     const struct histogram *histogram);

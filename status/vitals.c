@@ -52,110 +52,86 @@ static uint64_t resident_memory(void)
 void vitals_write_process(const struct vitals *vitals, struct document *document,
     const char *program, const struct daemon *daemon)
 {
-	static const struct document_value pid = { .name = "pid" };
 	static const struct document_value info = { .metric = "info",
 		.labels = "version=\"" LMTPD_VERSION "\"",
 		.help = "Always 1; the label has the version." };
-	static const struct document_value started = { .metric = "start_time_seconds",
-		.help = "When the process started, in seconds since 1970." };
-	static const struct document_value ending = { .metric = "ending",
-		.help = "1 while the process finishes what is under way before its end." };
 	static const struct document_value memory = { .name = "memory",
 		.metric = "resident_memory_bytes",
 		.help = "Memory of the process that is resident.",
 		.is_size = true };
+
 	document_group(document, "process");
 	document_words(document, "program", program);
 	document_words(document, "version", LMTPD_VERSION);
-	document_number(document, &pid, (uint64_t)getpid());
+	document_gauge(document, "pid", NULL, NULL, (uint64_t)getpid());
 	document_words(document, "state", daemon->is_stopping ? "ending" : "serving");
 	document_time(document, "started", vitals->started);
 	document_duration(document, "uptime", (uv_hrtime() - vitals->began) / 1000000000);
 	document_number(document, &info, 1);
-	document_number(document, &started, (uint64_t)vitals->started);
-	document_number(document, &ending, daemon->is_stopping);
+	document_gauge(document, NULL, "start_time_seconds",
+	    "When the process started, in seconds since 1970.", (uint64_t)vitals->started);
+	document_gauge(document, NULL, "ending",
+	    "1 while the process finishes what is under way before its end.", daemon->is_stopping);
 	document_number(document, &memory, resident_memory());
 }
 
 void vitals_write_connections(
     struct document *document, const struct daemon *daemon, uint64_t n_accepted)
 {
-	static const struct document_value now = {
-		.name = "now", .metric = "connections", .help = "Connections that are open."
-	};
-	static const struct document_value max = { .name = "max",
-		.metric = "connections_max",
-		.help = "Connections that may be open at a time; further clients wait." };
-	static const struct document_value total = { .name = "total",
-		.metric = "connections_total",
-		.help = "Connections that were accepted.",
-		.is_counter = true };
-
 	document_group(document, "connections");
-	document_number(document, &now, daemon->n_connections);
-	document_number(document, &max, daemon->connections_max);
-	document_number(document, &total, n_accepted);
+	document_gauge(
+	    document, "now", "connections", "Connections that are open.", daemon->n_connections);
+	document_gauge(document, "max", "connections_max",
+	    "Connections that may be open at a time; further clients wait.",
+	    daemon->connections_max);
+	document_counter(
+	    document, "total", "connections_total", "Connections that were accepted.", n_accepted);
 }
 
 void vitals_write_lane(struct document *document, struct lane *lane, const char *metric)
 {
 	struct lane_load load;
 	char name[48];
-	struct document_value value = { .metric = name };
 
 	lane_get_load(lane, &load);
-	value.name = "waiting";
-	value.help = "Work that waits for a thread.";
 	snprintf(name, sizeof(name), "%s_waiting", metric);
-	document_number(document, &value, load.n_waiting);
-	value.name = "busy";
-	value.help = "Threads that work.";
+	document_gauge(document, "waiting", name, "Work that waits for a thread.", load.n_waiting);
 	snprintf(name, sizeof(name), "%s_threads_busy", metric);
-	document_number(document, &value, load.n_busy);
-	value.name = "threads";
-	value.help = "Threads that there are.";
+	document_gauge(document, "busy", name, "Threads that work.", load.n_busy);
 	snprintf(name, sizeof(name), "%s_threads", metric);
-	document_number(document, &value, load.n_threads);
+	document_gauge(document, "threads", name, "Threads that there are.", load.n_threads);
 }
 
 void vitals_write_database(const struct vitals *vitals, struct document *document)
 {
-	static const struct document_value up = { .metric = "database_up",
-		.help = "Has the database answered the last question?" };
-	static const struct document_value errors = { .name = "errors",
-		.metric = "database_errors_total",
-		.help = "Look-ups that the database did not answer.",
-		.is_counter = true };
-	static const struct document_value last = { .metric = "database_last_error_time_seconds",
-		.help = "When it last did not, in seconds since 1970; 0 if it always has." };
-
 	document_group(document, "database");
 	document_words(document, "state",
 	    !vitals->has_asked     ? "not asked yet"
 	    : vitals->is_answering ? "answers"
 				   : "does not answer");
-	document_number(document, &up, vitals->is_answering);
-	document_number(document, &errors, vitals->n_errors);
-	document_number(document, &last, (uint64_t)vitals->last_error_time);
+	document_gauge(document, NULL, "database_up",
+	    "Has the database answered the last question?", vitals->is_answering);
+	document_counter(document, "errors", "database_errors_total",
+	    "Look-ups that the database did not answer.", vitals->n_errors);
+	document_gauge(document, NULL, "database_last_error_time_seconds",
+	    "When it last did not, in seconds since 1970; 0 if it always has.",
+	    (uint64_t)vitals->last_error_time);
 	document_time(document, "last_error_time", vitals->last_error_time);
 	document_words(document, "last_error", vitals->n_errors > 0 ? vitals->last_error : NULL);
 }
 
 void vitals_write_problems(struct document *document)
 {
-	static const struct document_value errors = { .metric = "log_problems_total",
+	struct document_value value = { .metric = "log_problems_total",
 		.labels = "level=\"error\"",
-		.help = "Lines of the log that tell of a problem.",
-		.is_counter = true };
-	static const struct document_value warnings = { .metric = "log_problems_total",
-		.labels = "level=\"warning\"",
 		.help = "Lines of the log that tell of a problem.",
 		.is_counter = true };
 	struct log_problem problems[LOG_PROBLEMS_MAX];
 	uint64_t n_errors, n_warnings;
 	size_t n = log_problems(problems, &n_errors, &n_warnings);
 
-	document_number(document, &errors, n_errors);
-	document_number(document, &warnings, n_warnings);
+	document_number(document, &value, n_errors);
+	value.labels = "level=\"warning\"";
+	document_number(document, &value, n_warnings);
 	document_problems(document, problems, n);
 }
