@@ -128,11 +128,24 @@ static void done_lookup(struct work *work)
 {
 	struct lookup *lookup = (struct lookup *)work;
 
-	lookup->done(lookup);
+	if (lookup->owner == NULL) {
+		lookup_free(lookup);
+	} else {
+		lookup->done(lookup);
+	}
+}
+
+static void late_lookup(struct work *work)
+{
+	struct lookup *lookup = (struct lookup *)work;
+
+	if (lookup->owner != NULL) {
+		lookup->late(lookup);
+	}
 }
 
 struct lookup *lookup_start(struct service *service, struct recipient *recipient,
-    void (*done)(struct lookup *lookup), void *owner)
+    void (*done)(struct lookup *lookup), void (*late)(struct lookup *lookup), void *owner)
 {
 	struct lookup *lookup = malloc(sizeof(*lookup));
 
@@ -140,11 +153,12 @@ struct lookup *lookup_start(struct service *service, struct recipient *recipient
 		return NULL;
 	}
 	*lookup = (struct lookup){
-		.work = { .run = run_lookup, .done = done_lookup },
-		.service = service,
+		.work = { .run = run_lookup, .done = done_lookup, .late = late_lookup },
+		.service = service_ref(service),
 		.address = recipient->address,
 		.submitted = uv_hrtime(),
 		.done = done,
+		.late = late,
 		.owner = owner,
 		.recipient = recipient,
 	};
@@ -155,6 +169,16 @@ struct lookup *lookup_start(struct service *service, struct recipient *recipient
 
 void lookup_free(struct lookup *lookup)
 {
+	struct service *service = lookup->service;
+
 	resolution_deinit(&lookup->resolution);
 	free(lookup);
+	service_unref(service);
+}
+
+void lookup_abandon(struct lookup *lookup)
+{
+	LIST_REMOVE(lookup, entry);
+	lookup->owner = NULL;
+	lookup->recipient = NULL;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "lmtpd/config.h"
 #include "mail/envelope.h"
@@ -11,23 +12,30 @@
 
 struct lookup {
 	struct work work;
-	struct service *service;
-	struct address address; /* lower-cased */
-	uint64_t submitted;     /* uv_hrtime() */
-	bool is_asked;          /* the database was, which took so many nanoseconds */
+	LIST_ENTRY(lookup) entry; /* of its owner's */
+	struct service *service;  /* a reference */
+	struct address address;   /* lower-cased */
+	uint64_t submitted;       /* uv_hrtime() */
+	bool is_asked;            /* the database was, which took so many nanoseconds */
 	uint64_t took;
 	enum reply reply; /* the outcome */
 	struct resolution resolution;
+	/* On the loop, one or the other: it is back, or the database has not answered in time. */
 	void (*done)(struct lookup *lookup);
-	void *owner;                 /* the submitter's */
+	void (*late)(struct lookup *lookup);
+	void *owner;                 /* the submitter's; NULL: nobody waits for it any more */
 	struct recipient *recipient; /* as well: the thread works on a copy of its address */
 };
+LIST_HEAD(lookups, lookup);
 
-/* Submits the look-up. done() gets it back on the loop, takes what it wants of the resolution, and
- * frees it with lookup_free(). NULL when out of memory. */
+/* Submits the look-up. done() gets it back, takes what it wants of the resolution, and frees it with
+ * lookup_free(); late() abandons it. NULL when out of memory. */
 struct lookup *lookup_start(struct service *service, struct recipient *recipient,
-    void (*done)(struct lookup *lookup), void *owner);
+    void (*done)(struct lookup *lookup), void (*late)(struct lookup *lookup), void *owner);
 void lookup_free(struct lookup *lookup);
+
+/* Its owner does not wait for it any more, and has it off its list: it frees itself when it is back. */
+void lookup_abandon(struct lookup *lookup);
 
 /* For the lane: look-ups that wait side by side. */
 void lookup_run_together(struct work_queue *queue, void *context);

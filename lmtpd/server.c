@@ -122,7 +122,7 @@ static void for_each_session(void (*f)(struct session *session))
 
 static void lmtpd_renew(struct daemon *daemon)
 {
-	/* Sessions keep what they began with. */
+	for_each_session(session_renew);
 }
 
 static void lmtpd_stop(struct daemon *daemon)

@@ -28,6 +28,7 @@ struct session {
 	struct service *service;
 	struct lmtp lmtp;
 	char id[64];
+	struct lookups lookups;    /* out on the lane */
 	struct delivery *delivery; /* from LMTP_BEGIN to its end */
 	bool is_shutting_down;
 };
@@ -62,6 +63,7 @@ static void on_looked_up(struct lookup *lookup)
 	struct resolution *resolution = &recipient->resolution;
 
 	status_looked_up(&session->server->status, lookup);
+	LIST_REMOVE(lookup, entry);
 	*resolution = lookup->resolution; /* its mailboxes are the recipient's now */
 	lookup->resolution = (struct resolution){ .mailboxes = NULL };
 	if (lookup->reply == REPLY_RECIPIENT_OK) {
@@ -79,13 +81,31 @@ static void on_looked_up(struct lookup *lookup)
 	peer_work_done(&session->peer);
 }
 
+/* The thread may be within the database's library for long; the client is not kept waiting for it. */
+static void on_late(struct lookup *lookup)
+{
+	struct session *session = lookup->owner;
+	struct recipient *recipient = lookup->recipient;
+	char *note = recipient->resolution.note;
+
+	lookup_abandon(lookup);
+	snprintf(note, sizeof(recipient->resolution.note), "the database has not answered in time");
+	vitals_unanswered(&session->server->status.vitals, note);
+	lmtp_recipient_done(&session->lmtp, recipient, REPLY_NO_DATABASE);
+	peer_work_done(&session->peer);
+}
+
 static void session_look_up(struct session *session, struct recipient *recipient)
 {
-	if (lookup_start(session->service, recipient, on_looked_up, session) == NULL) {
+	struct lookup *lookup =
+	    lookup_start(session->service, recipient, on_looked_up, on_late, session);
+
+	if (lookup == NULL) {
 		lmtp_recipient_done(&session->lmtp, recipient, REPLY_NO_MEMORY);
 		return;
 	}
 	session->peer.n_out++;
+	LIST_INSERT_HEAD(&session->lookups, lookup, entry);
 }
 
 /* Everybody's reply, from the results of the delivery; NULL: there was no memory for it. */
@@ -234,6 +254,21 @@ static void session_set_patience(struct session *session)
 	    is_last ? LAST_SILENCE : (uint64_t)config_of(session->service)->idle_timeout * 1000);
 }
 
+/* Between transactions a session moves to the configuration that is in force, so that the old one, its
+ * threads and its connections to the database do not live as long as a client that stays. */
+void session_renew(struct session *session)
+{
+	struct service *service = session->server->daemon.service;
+
+	if (service == NULL || service == session->service || session->peer.n_out > 0 ||
+	    session->delivery != NULL || lmtp_is_in_transaction(&session->lmtp)) {
+		return;
+	}
+	service_unref(session->service);
+	session->service = service_ref(service);
+	lmtp_renew(&session->lmtp, &config_of(service)->lmtp);
+}
+
 static void on_turn(struct peer *peer)
 {
 	struct session *session = (struct session *)peer;
@@ -242,6 +277,7 @@ static void on_turn(struct peer *peer)
 	if (peer->n_out == 0 || session->delivery != NULL) {
 		session_flush(session);
 	}
+	session_renew(session);
 	session_set_patience(session);
 }
 
@@ -257,8 +293,11 @@ static void on_silent(struct peer *peer)
 /* Postfix closes idle connections without QUIT: no reason for a word, but in the middle of a message. */
 static void on_closing(struct peer *peer, const char *why)
 {
-	const struct session *session = (const struct session *)peer;
+	struct session *session = (struct session *)peer;
 
+	for (; !LIST_EMPTY(&session->lookups); peer->n_out--) {
+		lookup_abandon(LIST_FIRST(&session->lookups)); /* nobody asks any more */
+	}
 	if (why != NULL && lmtp_is_in_body(&session->lmtp)) {
 		log_event(LOG_LEVEL_WARNING, "lost",
 		    "session %s: %s in the middle of a message, %s", session->id, why,
@@ -297,6 +336,7 @@ static struct session *session_new(struct server *server)
 	}
 	session->peer.callbacks = &callbacks;
 	session->server = server;
+	LIST_INIT(&session->lookups);
 	session->service = service_ref(server->daemon.service);
 	snprintf(session->id, sizeof(session->id), "%s%x", server->id_prefix, ++server->n_sessions);
 	lmtp_init(&session->lmtp, &config_of(session->service)->lmtp, session->id);

@@ -12,6 +12,9 @@ bool session_accept(struct server *server, uv_stream_t *listener);
 /* A session on stdin and stdout. Returns 0 or a negative errno. */
 int session_open_stdio(struct server *server);
 
+/* A new configuration is in force: the session follows it between two transactions. */
+void session_renew(struct session *session);
+
 /* No more transactions; the one that is under way is finished. */
 void session_shut_down(struct session *session);
 

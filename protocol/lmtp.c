@@ -289,6 +289,12 @@ void lmtp_delivered(struct lmtp *lmtp)
 	end_message(lmtp);
 }
 
+void lmtp_renew(struct lmtp *lmtp, const struct lmtp_settings *settings)
+{
+	assert(!lmtp_is_in_transaction(lmtp));
+	lmtp->settings = settings;
+}
+
 void lmtp_shut_down(struct lmtp *lmtp)
 {
 	lmtp->is_shutting_down = true;

@@ -120,6 +120,9 @@ struct envelope *lmtp_envelope(struct lmtp *lmtp);
 enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct path *path,
     struct address *address_r, size_t *n_detail_r);
 
+/* Between transactions: other settings, which must outlive the machine. */
+void lmtp_renew(struct lmtp *lmtp, const struct lmtp_settings *settings);
+
 /* From now on the session ends between transactions (421): with the end of the one under way, or of
  * one that begins yet, or with any other command. */
 void lmtp_shut_down(struct lmtp *lmtp);

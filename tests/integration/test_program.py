@@ -118,6 +118,15 @@ def test_greets_without_the_database(kind, silent, n_hosts):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("n_hosts", [1, 2])
+def test_question_before_the_first_connection(kind, silent, n_hosts):
+    """It waits as long as the database may take, over all hosts, and no longer."""
+    daemon = kind.make(mysql={"hosts": [host_of(silent)] * n_hosts, "timeout": TIMEOUT}).start()
+    found, seconds = timed(outcome, kind, daemon)
+    assert found is None
+    assert TIMEOUT - 1 < seconds < TIMEOUT + SOON
+
+
 def test_starts_without_a_table(kind, database):
     """As in a restore: a daemon that is running goes on, so one that starts must too."""
     database.sql("RENAME TABLE virtual_users TO away")
@@ -206,7 +215,57 @@ def test_keys_that_need_a_restart(kind, key, value):
                                                                                    "socket_user")
 
 
+def test_idle_sessions_move_to_the_new_configuration(make_lmtpd):
+    """Eight of them and eight reloads made 613 threads."""
+    daemon = make_lmtpd(lmtp={"recipient_limit": 1}).start()
+    before = daemon.threads()
+    sessions = []
+    for turn in range(8):
+        sessions.append(daemon.session())
+        daemon.configure(lmtp={"recipient_limit": turn + 2})
+        daemon.reload()
+        daemon.wait_for_log(turn + 1, event="reload", reason="the new configuration is in force")
+    wait_until(lambda: daemon.threads() <= before, 10, "end of the old threads")
+    for session in sessions:
+        session.mail()
+        assert [session.rcpt(EMAIL1).code for _ in range(10)] == [250] * 9 + [452]
+        session.quit()
+
+
+def test_session_moves_when_its_transaction_ends(make_lmtpd):
+    daemon = make_lmtpd(lmtp={"recipient_limit": 1}).start()
+    before = daemon.threads()
+    with daemon.session() as session:
+        session.mail()
+        assert session.rcpt(EMAIL1).code == 250
+        daemon.configure(lmtp={"recipient_limit": 2})
+        daemon.reload()
+        daemon.wait_for_log(event="reload", reason="the new configuration is in force")
+        assert session.rcpt(EMAIL1).code == 452
+        session.command("RSET")
+        wait_until(lambda: daemon.threads() <= before, 10, "end of the old threads")
+        session.mail()
+        assert [session.rcpt(EMAIL1).code for _ in range(3)] == [250, 250, 452]
+
+
 # --- end --------------------------------------------------------------------
+
+def test_ends_though_look_ups_hang(kind, silent):
+    """Nothing is promised to who waits for an answer of the database."""
+    daemon = kind.make(mysql={"hosts": [host_of(silent)] * 2, "timeout": 30}).start()
+    clients = [kind.client(daemon) for _ in range(3)]
+    for client in clients:
+        kind.send(client)
+    time.sleep(0.3)
+    daemon.signal(signal.SIGTERM)
+    outcomes = []
+    for client in clients:
+        outcomes.append(kind.outcome(client))
+        client.close()
+    assert outcomes == [None] * 3
+    code, seconds = timed(daemon.stop)
+    assert code == 0 and seconds < 3
+
 
 def test_ends_soon_after_its_start(kind, silent):
     daemon = kind.make(mysql={"hosts": [host_of(silent)], "timeout": 30}).start()
