@@ -21,7 +21,8 @@
  * the delivery of mail. */
 enum {
 	CRYPT_NICE = 5,
-	PATIENCE = 8, /* seconds; Postfix waits for 10 */
+	PATIENCE = 8,   /* seconds; Postfix waits for 10 */
+	SLACK_MS = 300, /* for an answer that comes at the last moment */
 };
 
 static const char usage[] =
@@ -55,16 +56,14 @@ static void *start_crypt(void *data)
 static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
 	struct auth_config *config = data;
+	unsigned patience = directory_patience(&config->directory);
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 
 	settings_r[SERVICE_LOOKUPS] = (struct lane_settings){
 		.name = "lookup",
 		.n_threads = (unsigned)config->directory.connections,
 		.n_descriptors = 1,
-		.patience =
-		    (config->directory.timeout < PATIENCE ? (unsigned)config->directory.timeout
-							  : PATIENCE) *
-		    1000,
+		.patience = (patience < PATIENCE ? patience * 1000 : PATIENCE * 1000) + SLACK_MS,
 		.is_dispensable = true,
 		.start = directory_thread_begin,
 		.stop = directory_thread_end,

@@ -18,6 +18,7 @@
 
 enum {
 	WRITER_DESCRIPTORS = 32, /* of one delivery, but for long lists */
+	SLACK_MS = 300,          /* for an answer that comes at the last moment */
 };
 
 static const char usage[] =
@@ -37,8 +38,8 @@ static struct server server;
 
 static void *start_writer(void *config)
 {
-	maildir_root_settle(
-	    &((struct lmtpd_config *)config)->root); /* the first thread does; the others deliver */
+	/* The first thread does; the others deliver. */
+	maildir_root_settle(&((struct lmtpd_config *)config)->root);
 	return NULL;
 }
 
@@ -50,7 +51,7 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.name = "lookup",
 		.n_threads = (unsigned)config->directory.connections,
 		.n_descriptors = 1,
-		.patience = (unsigned)config->directory.timeout * 1000,
+		.patience = directory_patience(&config->directory) * 1000 + SLACK_MS,
 		.is_dispensable = true,
 		.run_together = lookup_run_together,
 		.n_together = DIRECTORY_TOGETHER_MAX,

@@ -134,7 +134,7 @@ void directory_free(struct directory *directory)
 	free(directory);
 }
 
-/* What a server refuses because of a query, it will refuse again, and so will the others. */
+/* What a server refuses because of a query, it will refuse again; another one may not. */
 static int directory_prepare(struct directory *directory, enum directory_query query)
 {
 	struct statement *statement = &directory->statements[query];
@@ -160,12 +160,13 @@ static int directory_prepare(struct directory *directory, enum directory_query q
 }
 
 /* All or none: a connection is only kept when it can answer every question. */
-static int directory_connect_host(struct directory *directory, const char *host)
+static int directory_connect_host(struct directory *directory, const char *host, unsigned patience)
 {
 	int result = 0;
 
 	directory->host = host;
-	directory->driver = driver_connect(directory->settings, host, &directory->failure);
+	directory->driver =
+	    driver_connect(directory->settings, host, patience, &directory->failure);
 	if (directory->driver == NULL) {
 		return directory->failure.fault == DIRECTORY_BAD_ACCOUNT ||
 			       directory->failure.fault == DIRECTORY_NO_GRANT
@@ -183,9 +184,36 @@ static int directory_connect_host(struct directory *directory, const char *host)
 	return result;
 }
 
+static long seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long)(now.tv_sec - start->tv_sec);
+}
+
+unsigned directory_patience(const struct directory_settings *settings)
+{
+	return settings->timeout > (long)settings->hosts.n ? (unsigned)settings->timeout
+							   : (unsigned)settings->hosts.n;
+}
+
+/* What is left of the time, shared among the hosts that are left. */
+static unsigned share_of(
+    const struct directory_settings *settings, const struct timespec *start, size_t n_left)
+{
+	long left = (long)directory_patience(settings) - seconds_since(start);
+
+	return left > (long)n_left ? (unsigned)(left / (long)n_left) : 1;
+}
+
+/* A host that is away, or a replica that refuses a query, must not hide one that is well. When all fail,
+ * the gravest is told: a refusal is for an admin to mend, an absence may pass. */
 int directory_connect(struct directory *directory)
 {
 	const struct directory_settings *settings = directory->settings;
+	struct driver_failure gravest = { .error = { "mysql: no hosts" } };
+	struct timespec start;
 	int result = -EIO;
 
 	if (directory->driver != NULL) {
@@ -198,15 +226,20 @@ int directory_connect(struct directory *directory)
 		    settings->option_file, strerror(errno));
 		return DIRECTORY_REFUSED;
 	}
-	if (settings->hosts.n == 0) {
-		error_set(&directory->failure.error, "mysql: no hosts");
-	}
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (size_t i = 0; i < settings->hosts.n; i++) {
-		result = directory_connect_host(directory, settings->hosts.texts[i]);
-		if (result == 0 || result == DIRECTORY_BAD_QUERY) { /* bad on every host */
-			break;
+		int outcome = directory_connect_host(directory, settings->hosts.texts[i],
+		    share_of(settings, &start, settings->hosts.n - i));
+
+		if (outcome == 0) {
+			return 0;
+		}
+		if (i == 0 || outcome >= result) {
+			result = outcome;
+			gravest = directory->failure;
 		}
 	}
+	directory->failure = gravest;
 	return result;
 }
 
@@ -216,14 +249,6 @@ int directory_try(void *directory, struct error *error)
 
 	error_set(error, "%s", directory == NULL ? "out of memory" : directory_error(directory));
 	return result;
-}
-
-static long seconds_since(const struct timespec *start)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long)(now.tv_sec - start->tv_sec);
 }
 
 /* The column's character set lacks a character of the key, such as one of four bytes in the guide's

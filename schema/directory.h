@@ -57,6 +57,10 @@ void directory_settings_close(struct directory_settings *settings);
 
 struct directory;
 
+/* Seconds that a question may take over all hosts: the time-out, or one for each host where that is
+ * more. Where the library hangs it may take longer: who asks for others bounds it himself. */
+unsigned directory_patience(const struct directory_settings *settings);
+
 /* Before the first directory. Returns 0, or -1 with a message in error. */
 int directory_library_init(struct error *error);
 

@@ -23,10 +23,10 @@ void driver_thread_end(void);
 struct driver;
 struct driver_statement;
 
-/* Connects to a host of the settings. failure gets what goes wrong now and later, and must outlive the
- * connection, as host must. */
-struct driver *driver_connect(
-    const struct directory_settings *settings, const char *host, struct driver_failure *failure);
+/* Connects to a host of the settings, within so many seconds. failure gets what goes wrong now and later,
+ * and must outlive the connection, as host must. */
+struct driver *driver_connect(const struct directory_settings *settings, const char *host,
+    unsigned patience, struct driver_failure *failure);
 
 /* Its statements can do nothing then, and are still to be closed. NULL is fine. */
 void driver_disconnect(struct driver *driver);

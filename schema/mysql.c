@@ -105,8 +105,8 @@ static const char *or_null(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
-struct driver *driver_connect(
-    const struct directory_settings *settings, const char *host, struct driver_failure *failure)
+struct driver *driver_connect(const struct directory_settings *settings, const char *host,
+    unsigned patience, struct driver_failure *failure)
 {
 	struct driver *driver = calloc(1, sizeof(*driver));
 	unsigned timeout = (unsigned)settings->timeout;
@@ -123,7 +123,7 @@ struct driver *driver_connect(
 	mysql = &driver->mysql;
 	/* Each bounds one read or one write: silence, that is. A server that answers byte by byte is
 	 * waited for longer. */
-	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &patience);
 	mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
 	mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
 	if (settings->option_file[0] != '\0') {

@@ -127,6 +127,13 @@ def test_question_before_the_first_connection(kind, silent, n_hosts):
     assert TIMEOUT - 1 < seconds < TIMEOUT + SOON
 
 
+def test_question_is_answered_when_the_database_comes(kind, database, silent):
+    """What has begun to wait is not lost when the first host says nothing and the second is well."""
+    daemon = kind.make(mysql={
+        "hosts": [host_of(silent), f"127.0.0.1:{database.port}"], "timeout": 4}).start()
+    assert outcome(kind, daemon) is True
+
+
 def test_starts_without_a_table(kind, database):
     """As in a restore: a daemon that is running goes on, so one that starts must too."""
     database.sql("RENAME TABLE virtual_users TO away")
@@ -138,6 +145,21 @@ def test_starts_without_a_table(kind, database):
     finally:
         database.sql("RENAME TABLE away TO virtual_users")
     assert outcome(kind, daemon) is True
+
+
+def test_bad_replica_does_not_hide_a_good_one(kind, database):
+    """The account of 127.0.0.1 is another than that of the socket, and may not read."""
+    account = {"user": "halfway", "password": "halfway"}
+    database.sql("CREATE USER 'halfway'@'127.0.0.1' IDENTIFIED BY 'halfway'; "
+                 "GRANT SELECT ON mailserver.virtual_domains TO 'halfway'@'127.0.0.1'; "
+                 "CREATE USER 'halfway'@'localhost' IDENTIFIED BY 'halfway'; "
+                 "GRANT SELECT ON mailserver.* TO 'halfway'@'localhost'")
+    try:
+        daemon = kind.make(mysql={
+            "hosts": [f"127.0.0.1:{database.port}", f"unix:{database.socket}"], **account}).start()
+        assert outcome(kind, daemon) is True
+    finally:
+        database.sql("DROP USER 'halfway'@'127.0.0.1', 'halfway'@'localhost'")
 
 
 def test_hangup_during_the_start(kind, directory):

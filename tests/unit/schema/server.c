@@ -47,10 +47,11 @@ static int server_fail(struct driver_failure *failure, enum directory_fault why,
 	return -EIO;
 }
 
-struct driver *driver_connect(
-    const struct directory_settings *settings, const char *host, struct driver_failure *failure)
+struct driver *driver_connect(const struct directory_settings *settings, const char *host,
+    unsigned patience, struct driver_failure *failure)
 {
 	add_text(server.log, sizeof(server.log), "connect %s; ", host);
+	server.patience = patience;
 	for (size_t i = 0; i < SERVER_HOSTS_MAX; i++) {
 		struct driver *driver;
 

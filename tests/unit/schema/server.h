@@ -39,7 +39,8 @@ struct server {
 
 	/* Each connect, and the number of keys of each execution: "connect a; 1; 4; 1; ". */
 	char log[SERVER_LOG_MAX];
-	unsigned n_open; /* connections and statements */
-	long now;        /* what clock_gettime() says, which tests wrap */
+	unsigned n_open;   /* connections and statements */
+	unsigned patience; /* seconds, of the last connect */
+	long now;          /* what clock_gettime() says, which tests wrap */
 };
 extern struct server server;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/directory_private.h"
 #include "tests/unit/schema/server.h"
 #include "tests/unit/unit.h"
 
@@ -72,11 +73,15 @@ static const struct {
 	{ "no right to the database",
 	    { { "one", true, DIRECTORY_OTHER_FAULT }, { "two", true, DIRECTORY_NO_GRANT } }, "%u",
 	    0, DIRECTORY_REFUSED, "connect one; connect two; ", "", "two fails" },
-	{ "a bad query is bad everywhere", { { "one", false, 0 }, { "two", false, 0 } }, "bad %u",
-	    0, DIRECTORY_BAD_QUERY, "connect one; ", "", "user_query fails" },
+	{ "refused by the first, the second away",
+	    { { "one", true, DIRECTORY_BAD_ACCOUNT }, { "two", true, DIRECTORY_OTHER_FAULT } },
+	    "%u", 0, DIRECTORY_REFUSED, "connect one; connect two; ", "", "one fails" },
+	{ "a bad query may be good elsewhere", { { "one", false, 0 }, { "two", false, 0 } },
+	    "bad %u", 0, DIRECTORY_BAD_QUERY, "connect one; connect two; ", "",
+	    "user_query fails" },
 	{ "too many columns", { { "one", false, 0 }, { "two", false, 0 } }, "%u", 2,
-	    DIRECTORY_BAD_QUERY, "connect one; ", "",
-	    "mysql one: user_query: it has 2 columns, allowed are 1 to 1 (0)" },
+	    DIRECTORY_BAD_QUERY, "connect one; connect two; ", "",
+	    "mysql two: user_query: it has 2 columns, allowed are 1 to 1 (0)" },
 };
 
 static void test_connect(void **state)
@@ -100,6 +105,29 @@ static void test_connect(void **state)
 		directory_free(directory);
 		server_teardown(state);
 	}
+}
+
+/* All hosts share the time-out, and each has a second at least. */
+static void test_patience(void **state)
+{
+	struct directory_settings settings = settings_of("%u");
+	struct directory *directory = directory_new(&settings);
+
+	server_setup(state);
+	assert_int_equal(directory_patience(&settings), 5);
+	assert_int_equal(directory_connect(directory), 0);
+	assert_int_equal(server.patience, 2);
+	directory_disconnect(directory);
+	server.hosts[0].is_away = true;
+	assert_int_equal(directory_connect(directory), 0);
+	assert_int_equal(server.patience, 5);
+	directory_disconnect(directory);
+	settings.timeout = 1;
+	assert_int_equal(directory_patience(&settings), 2);
+	assert_int_equal(directory_connect(directory), 0);
+	assert_int_equal(server.patience, 2);
+	directory_free(directory);
+	server_teardown(state);
 }
 
 /* A question whose execution fails, on a connection that is new or lay idle. */
@@ -197,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test_setup_teardown(test_stopped, server_setup, server_teardown),
 		cmocka_unit_test_setup_teardown(test_option_file, server_setup, server_teardown),
