@@ -92,7 +92,7 @@ int directory_check_settings(const struct directory_settings *settings, struct e
 struct directory *directory_new(const struct directory_settings *settings)
 {
 	struct directory *directory = calloc(1, sizeof(*directory));
-	struct error ignored; /* the settings were checked: what is left is memory */
+	struct error ignored = { "" }; /* the settings were checked: what is left is memory */
 
 	if (directory == NULL) {
 		return NULL;
@@ -290,7 +290,7 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 		/* A connection that lay idle may have been cut long ago: once more, with a new one.
 		 * Not if this one let us wait, so that nobody waits for two time-outs. */
 		if (!was_connected || attempt > 0 || directory->failure.fault != DIRECTORY_STALE ||
-		    seconds_since(&start) >= (long)directory->settings->timeout) {
+		    seconds_since(&start) >= directory->settings->timeout) {
 			return result;
 		}
 	}

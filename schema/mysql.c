@@ -109,7 +109,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
     unsigned patience, struct driver_failure *failure)
 {
 	struct driver *driver = calloc(1, sizeof(*driver));
-	unsigned timeout = (unsigned)settings->timeout;
+	const unsigned timeout = (unsigned)settings->timeout;
 	struct host address;
 	MYSQL *mysql;
 
@@ -294,14 +294,17 @@ int driver_fetch(struct driver_statement *statement, row_handler *on_row, void *
 	MYSQL_BIND binds[DIRECTORY_COLUMNS_MAX] = { 0 };
 	struct value values[DIRECTORY_COLUMNS_MAX];
 	struct column columns[DIRECTORY_COLUMNS_MAX];
-	struct row row = { columns, driver_count_columns(statement) };
+	const unsigned n = driver_count_columns(statement);
+	const struct row row = { columns, n };
 	int result;
 
-	if (row.n_columns > DIRECTORY_COLUMNS_MAX) {
+	if (n > DIRECTORY_COLUMNS_MAX) {
 		return driver_fail(statement->driver, "", statement->name, "too many columns", 0);
 	}
-	for (unsigned i = 0; i < row.n_columns; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		values[i].more = NULL;
+		values[i].n = 0;
+		values[i].is_null = 0;
 		binds[i].buffer_type = MYSQL_TYPE_STRING;
 		binds[i].buffer = values[i].room;
 		binds[i].buffer_length = sizeof(values[i].room);
@@ -315,9 +318,9 @@ int driver_fetch(struct driver_statement *statement, row_handler *on_row, void *
 		return statement_fail(statement, "bind the columns of ");
 	}
 	do {
-		result = statement_fetch(statement, values, columns, row.n_columns);
+		result = statement_fetch(statement, values, columns, n);
 	} while (result == ROW && (result = on_row(data, &row)) == 0);
-	for (unsigned i = 0; i < row.n_columns; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		free(values[i].more);
 	}
 	if (result == 0) {

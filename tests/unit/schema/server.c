@@ -50,6 +50,8 @@ static int server_fail(struct driver_failure *failure, enum directory_fault why,
 struct driver *driver_connect(const struct directory_settings *settings, const char *host,
     unsigned patience, struct driver_failure *failure)
 {
+	enum directory_fault why = DIRECTORY_OTHER_FAULT;
+
 	add_text(server.log, sizeof(server.log), "connect %s; ", host);
 	server.patience = patience;
 	for (size_t i = 0; i < SERVER_HOSTS_MAX; i++) {
@@ -59,6 +61,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 			continue;
 		}
 		if (server.hosts[i].is_away) {
+			why = server.hosts[i].why;
 			break;
 		}
 		driver = calloc(1, sizeof(*driver));
@@ -66,7 +69,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 		server.n_open++;
 		return driver;
 	}
-	server_fail(failure, server.hosts[strcmp(server.hosts[0].name, host) != 0].why, host);
+	server_fail(failure, why, host);
 	return NULL;
 }
 

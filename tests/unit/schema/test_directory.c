@@ -136,7 +136,7 @@ static const struct {
 	bool is_old;
 	unsigned n_fail;
 	enum directory_fault why;
-	long seconds;
+	int seconds;
 	const char *key;
 	int outcome;
 	const char *log;
