@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The delivery of one transaction: its recipients' mailboxes, its bytes, and the writer lane.
+ * The delivery of one transaction: its places, its bytes, and the writer lane.
  *
  * A message that fits into the buffer takes one trip to a thread; of a larger one the buffer goes
  * there each time it is full, while the session waits and its client with it. */
@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 #include "lmtpd/config.h"
+#include "lmtpd/places.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
-#include "maildir/maildir.h"
 #include "protocol/reply.h"
 
 enum {
@@ -22,18 +22,16 @@ struct delivery {
 	struct work work;
 	struct service *service;
 	void (*done)(struct delivery *delivery);
-	void *owner; /* NULL: nobody waits for it any more */
+	void *owner;
 
 	char *buffer;
 	size_t n, cap;
 	size_t n_header; /* of the fields put on top, in the first buffer */
-	bool is_open, is_last, is_abandoned;
+	bool is_open, is_last;
 	bool is_out; /* on the lane */
 
-	struct maildir_message maildir;
-	struct maildir_place *targets;
-	char **paths; /* of the targets, in the order of their bytes */
-	size_t n_targets;
+	struct maildir_message message;
+	struct places places;
 	struct header_facts facts;
 	uint64_t ended;      /* uv_hrtime() of the end of data, */
 	uint64_t committing; /* of the beginning of its commit, */
@@ -44,14 +42,14 @@ struct delivery {
 bool delivery_is_too_wide(const struct envelope *envelope, const struct resolution *one_more);
 
 /* Of an envelope that is complete. NULL when out of memory. */
-struct delivery *delivery_new(struct service *service, const struct envelope *envelope);
+struct delivery *delivery_new(struct service *service, struct envelope *envelope);
 
 /* Is there room for the next bytes (buffer + n, cap - n)? A small buffer grows first; false: it must
  * be written. */
 bool delivery_make_room(struct delivery *delivery);
 
 /* Sends what the buffer holds to the lane; done() gets the delivery back on the loop, the buffer
- * empty. is_last: the message is complete, done() finds the results in targets. */
+ * empty. is_last: the message is complete, done() finds the results in places. */
 void delivery_write(
     struct delivery *delivery, bool is_last, void (*done)(struct delivery *delivery), void *owner);
 

@@ -45,7 +45,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_address(&line, "to", recipient->text);
 	log_address(&line, "mailbox", mailboxes);
 	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
-	log_number(&line, "size", delivery != NULL ? delivery->maildir.size : 0);
+	log_number(&line, "size", delivery != NULL ? delivery->message.size : 0);
 	log_number(
 	    &line, "ms", delivery != NULL ? (delivery->finished - delivery->ended) / 1000000 : 0);
 	log_text(&line, "status", status_of(reply));

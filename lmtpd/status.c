@@ -39,7 +39,7 @@ void status_delivered(
 	}
 	status->n_messages++;
 	if (is_saved) {
-		status->n_bytes += delivery->maildir.size;
+		status->n_bytes += delivery->message.size;
 	}
 	if (delivery != NULL) {
 		histogram_add(&status->commits, delivery->finished - delivery->committing);

@@ -16,6 +16,7 @@ struct recipient {
 	struct address address; /* unquoted, in the client's case */
 	size_t n_detail;        /* of its local part's end: "+detail"; 0: there is none */
 	struct resolution resolution; /* empty until it was looked up */
+	size_t first_mailbox;         /* of its own, among those of all recipients of a delivery */
 	char text[];                  /* as the client wrote it, without angle brackets */
 };
 STAILQ_HEAD(recipients, recipient);

@@ -74,7 +74,7 @@ int linux_stat(int fd, struct linux_status *status_r)
 	*status_r = (struct linux_status){
 		.inode = status.stx_ino,
 		.device = makedev(status.stx_dev_major, status.stx_dev_minor),
-		.birth = { status.stx_btime.tv_sec, status.stx_btime.tv_nsec },
+		.birth = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec,
 		.has_birth = (status.stx_mask & STATX_BTIME) != 0,
 	};
 	return 0;

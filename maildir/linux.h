@@ -33,8 +33,8 @@ int linux_move(int from_fd, const char *from, int to_fd, const char *to);
 struct linux_status {
 	uint64_t inode;
 	dev_t device;
-	struct timespec birth; /* when it was made */
-	bool has_birth;        /* the filesystem knows that */
+	int64_t birth;  /* when it was made, ns since 1970 */
+	bool has_birth; /* the filesystem knows that */
 };
 
 /* Returns 0 or a negative errno. */

@@ -56,26 +56,14 @@ int mailbox_open_part(const struct maildir_root *root, const char *mailbox, cons
 	return open_beneath(root, path, O_RDONLY | O_DIRECTORY);
 }
 
-/* Components that would be resolved, not named. */
+/* Not too long, and without components that would be resolved instead of named. */
 static bool is_plain_path(const char *path)
 {
-	size_t n = strlen(path);
+	char framed[MAILDIR_PATH_MAX + 2];
+	int n = snprintf(framed, sizeof(framed), "/%s/", path);
 
-	if (n == 0 || n >= MAILDIR_PATH_MAX) {
-		return false;
-	}
-	for (const char *p = path; *p != '\0';) {
-		size_t length = strcspn(p, "/");
-
-		if (length == 0 || (length <= 2 && strncmp(p, "..", length) == 0)) {
-			return false;
-		}
-		p += length;
-		if (*p == '/' && *++p == '\0') {
-			return false;
-		}
-	}
-	return true;
+	return n < (int)sizeof(framed) && strstr(framed, "//") == NULL &&
+	       strstr(framed, "/./") == NULL && strstr(framed, "/../") == NULL;
 }
 
 static int make_directory(int parent_fd, const char *name)

@@ -123,25 +123,17 @@ static bool join(struct rounds *rounds)
 	return is_in_round;
 }
 
-static int sync_alone(int fd)
-{
-	return fsync(fd) == 0 ? 0 : -errno;
-}
-
 int rounds_sync(struct rounds *rounds, int fd, bool goes_on)
 {
-	bool is_in_round;
-	int result;
+	bool is_in_round = rounds != NULL && join(rounds);
+	int result = fsync(fd) == 0 ? 0 : -errno;
 
-	if (rounds == NULL) {
-		return sync_alone(fd);
+	if (rounds != NULL) {
+		pthread_mutex_lock(&rounds->mutex);
+		/* Before the mutex is left, or the next round would start without the one who goes on. */
+		rounds->n_expected += goes_on;
+		rounds->n_syncing -= is_in_round;
+		unlock_and_start(rounds);
 	}
-	is_in_round = join(rounds);
-	result = sync_alone(fd);
-	pthread_mutex_lock(&rounds->mutex);
-	/* At once, or the next round would start without the one who goes on. */
-	rounds->n_expected += goes_on;
-	rounds->n_syncing -= is_in_round;
-	unlock_and_start(rounds);
 	return result;
 }

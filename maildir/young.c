@@ -13,9 +13,10 @@
 #include "maildir/maildir.h"
 
 enum {
+	SECOND = 1000000000,  /* ns */
+	CLOCK_SLACK = SECOND, /* file times lag behind, and clocks are slewed */
 	YOUNG_SECONDS = 300,
 	SYNCED_SLOTS = 4096,
-	CLOCK_SLACK = 1000000000, /* ns; file times lag behind, and clocks are slewed */
 };
 
 /* Young directories whose parents this process has synced, so that it does so once. A slot that is
@@ -29,17 +30,12 @@ static struct {
 	atomic_bool is_begun, is_done;
 } settled;
 
-static int64_t nanoseconds(const struct timespec *time)
-{
-	return (int64_t)time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
-static int64_t nanoseconds_now(clockid_t clock)
+static int64_t nanoseconds(clockid_t clock)
 {
 	struct timespec now;
 
 	clock_gettime(clock, &now);
-	return nanoseconds(&now);
+	return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
 void maildir_root_settle(const struct maildir_root *root)
@@ -55,8 +51,8 @@ void maildir_root_settle(const struct maildir_root *root)
 		return;
 	}
 	/* The clocks are read first: what is made during the sync may miss it. */
-	settled.wall = nanoseconds_now(CLOCK_REALTIME);
-	settled.monotonic = nanoseconds_now(CLOCK_MONOTONIC);
+	settled.wall = nanoseconds(CLOCK_REALTIME);
+	settled.monotonic = nanoseconds(CLOCK_MONOTONIC);
 	if (fstat(fd, &status) == 0 && linux_sync_filesystem(fd) == 0) {
 		settled.device = status.st_dev;
 		settled.is_done = true;
@@ -67,11 +63,10 @@ void maildir_root_settle(const struct maildir_root *root)
 /* Was it there when the filesystem was synced? A clock that was set since then cannot tell. */
 static bool is_settled(const struct linux_status *status, int64_t wall)
 {
-	int64_t drift =
-	    (wall - settled.wall) - (nanoseconds_now(CLOCK_MONOTONIC) - settled.monotonic);
+	int64_t drift = (wall - settled.wall) - (nanoseconds(CLOCK_MONOTONIC) - settled.monotonic);
 
 	return settled.is_done && status->device == settled.device &&
-	       nanoseconds(&status->birth) < settled.wall - CLOCK_SLACK && drift > -CLOCK_SLACK &&
+	       status->birth < settled.wall - CLOCK_SLACK && drift > -CLOCK_SLACK &&
 	       drift < CLOCK_SLACK;
 }
 
@@ -79,10 +74,10 @@ static bool is_settled(const struct linux_status *status, int64_t wall)
  * one sync too many. */
 static bool is_young(const struct linux_status *status)
 {
-	int64_t now = nanoseconds_now(CLOCK_REALTIME);
+	int64_t now = nanoseconds(CLOCK_REALTIME);
 
-	return !status->has_birth || (status->birth.tv_sec + YOUNG_SECONDS > now / 1000000000 &&
-					 !is_settled(status, now));
+	return !status->has_birth ||
+	       (status->birth + (int64_t)YOUNG_SECONDS * SECOND > now && !is_settled(status, now));
 }
 
 /* An inode is used again when its directory is gone, hence the time of birth. All of it is spread
@@ -90,21 +85,26 @@ static bool is_young(const struct linux_status *status)
 static uint64_t identify(const struct linux_status *status)
 {
 	uint64_t x = status->inode ^ (uint64_t)status->device << 40 ^
-		     (uint64_t)status->birth.tv_sec << 32 ^ (uint64_t)status->birth.tv_nsec;
+		     (uint64_t)status->birth * 0x9e3779b97f4a7c15u;
 
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-	return (x ^ (x >> 31)) | 1; /* never 0 */
+	return (x ^ (x >> 31)) | 1; /* 0 stands for none */
+}
+
+static _Atomic uint64_t *slot_of(uint64_t identity)
+{
+	return &synced[identity / 2 % SYNCED_SLOTS];
 }
 
 uint64_t young_identify(const struct linux_status *status)
 {
 	uint64_t identity = identify(status);
 
-	return is_young(status) && synced[identity % SYNCED_SLOTS] != identity ? identity : 0;
+	return is_young(status) && *slot_of(identity) != identity ? identity : 0;
 }
 
 void young_forget(uint64_t identity)
 {
-	synced[identity % SYNCED_SLOTS] = identity;
+	*slot_of(identity) = identity;
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * From mailboxes to places and from errnos to replies. */
+#include "lmtpd/places.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_places(const void *a, const void *b)
+{
+	return strcmp(
+	    ((const struct maildir_place *)a)->mailbox, ((const struct maildir_place *)b)->mailbox);
+}
+
+/* The place of that path, which may be one that is there already: a message reaches a mailbox once. NULL
+ * when out of memory. */
+static struct maildir_place *find_place(struct places *places, void **tree, const char *path)
+{
+	struct maildir_place *place = &places->list[places->n], **found = NULL;
+	char *copy = strdup(path);
+
+	place->mailbox = copy;
+	if (copy != NULL) {
+		found = tsearch(place, tree, compare_places);
+	}
+	if (found != NULL && *found == place) {
+		places->n++;
+	} else {
+		free(copy);
+	}
+	return found == NULL ? NULL : *found;
+}
+
+/* Only the tree goes, the places stay. */
+static void keep(void *place)
+{
+}
+
+int places_make(struct places *places, struct envelope *envelope, places_path *path_of,
+    const struct lmtpd_config *config)
+{
+	size_t n_max = envelope->n_mailboxes, n = 0;
+	struct recipient *recipient;
+	void *tree = NULL;
+	int result = 0;
+
+	assert(n_max > 0); /* accepted recipients have a mailbox */
+	/* One block holds both, since every message comes through here. */
+	places->list = calloc(n_max, sizeof(*places->list) + sizeof(*places->of));
+	if (places->list == NULL) {
+		return -ENOMEM;
+	}
+	places->of = (struct maildir_place **)&places->list[n_max];
+	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
+		const struct resolution *resolution = &recipient->resolution;
+
+		recipient->first_mailbox = n;
+		for (size_t i = 0; i < resolution->n_mailboxes && result == 0; i++, n++) {
+			char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
+
+			if (path_of(config, &resolution->mailboxes[i], path, sizeof(path)) == 0) {
+				places->of[n] = find_place(places, &tree, path);
+				result = places->of[n] == NULL ? -ENOMEM : 0;
+			}
+		}
+	}
+	tdestroy(tree, keep);
+	return result;
+}
+
+void places_free(struct places *places)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		free((void *)places->list[i].mailbox);
+	}
+	free(places->list);
+}
+
+static enum reply reply_to(int result)
+{
+	switch (result) {
+	case 0:
+		return REPLY_SAVED;
+	case -ENOSPC: /* blocks or inodes */
+	case -EDQUOT: /* of the filesystem: the admin's to mend, not the sender's to be told off for */
+		return REPLY_DISK_FULL;
+	default:
+		return REPLY_NOT_WRITTEN;
+	}
+}
+
+enum reply places_outcome(const struct places *places, const struct recipient *recipient,
+    const char *base, char *reason_r, size_t n)
+{
+	const struct resolution *resolution = &recipient->resolution;
+
+	reason_r[0] = '\0';
+	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+		const struct maildir_place *place = places->of[recipient->first_mailbox + i];
+
+		if (place == NULL) {
+			snprintf(reason_r, n, "the path of %s is too long",
+			    resolution->mailboxes[i].text);
+			return REPLY_NOT_WRITTEN;
+		}
+		if (place->result != 0) {
+			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", place->step, base,
+			    place->mailbox, place->part, maildir_strerror(place->result));
+			return reply_to(place->result);
+		}
+	}
+	return REPLY_SAVED;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * The places of a message: each mailbox once, however many recipients lead to it, and for each recipient
+ * the outcome of its own. Pure; lists are long and this runs on the loop, so what is compared is no more
+ * than a search takes. */
+#pragma once
+
+#include "mail/envelope.h"
+#include "maildir/maildir.h"
+#include "protocol/reply.h"
+
+struct lmtpd_config;
+
+struct places {
+	struct maildir_place *list; /* in the order of the envelope */
+	size_t n;
+	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is too long. */
+	struct maildir_place **of;
+};
+
+/* Writes the path of a mailbox below the mail root. Returns 0, or -1 if it is too long. */
+typedef int places_path(
+    const struct lmtpd_config *config, const struct address *mailbox, char *path_r, size_t n_path);
+
+/* Of an envelope that is complete; each recipient keeps where its mailboxes begin. @places is zero before.
+ * Returns 0 or -ENOMEM; places_free() is due in both cases. */
+int places_make(struct places *places, struct envelope *envelope, places_path *path_of,
+    const struct lmtpd_config *config);
+void places_free(struct places *places);
+
+/* The reply for one recipient: saved when the message is durable in every one of its mailboxes.
+ * reason_r[n] says why not; @base is the mail root. */
+enum reply places_outcome(const struct places *places, const struct recipient *recipient,
+    const char *base, char *reason_r, size_t n);
