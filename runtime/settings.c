@@ -3,6 +3,7 @@
  * of ours, so what is being loaded is remembered here. */
 #include "runtime/settings.h"
 
+#include <assert.h>
 #include <confuse.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -26,7 +27,6 @@ struct list {
 struct settings {
 	const struct settings_form *form;
 	cfg_t *cfg;
-	cfg_opt_t *options[SECTIONS_MAX]; /* [0]: the top of the file */
 	SLIST_HEAD(, list) lists;
 	max_align_t values[];
 };
@@ -38,16 +38,25 @@ static struct {
 	bool has_error;
 } loading;
 
-static const struct settings_key *find_key(const char *section, const char *name)
+static void append(struct error *error, const char *more)
 {
-	for (size_t t = 0; t < loading.form->n_tables; t++) {
-		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
-			const struct settings_key *key = &loading.form->tables[t].keys[k];
+	size_t length = strlen(error->text);
 
-			if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
-				return key;
-			}
+	snprintf(error->text + length, ERROR_MAX - length, "%s", more);
+}
+
+/* The keys of all tables, one after the other: the i-th, NULL behind the last. offset_r: where its member
+ * is in the struct of the form. */
+static const struct settings_key *key_at(size_t i, size_t *offset_r)
+{
+	const struct settings_table *table = loading.form->tables;
+
+	for (size_t t = 0; t < loading.form->n_tables; t++, table++) {
+		if (i < table->n_keys) {
+			*offset_r = table->base + table->keys[i].offset;
+			return &table->keys[i];
 		}
+		i -= table->n_keys;
 	}
 	return NULL;
 }
@@ -58,37 +67,41 @@ static const char *section_of(const cfg_t *cfg)
 	return cfg->name == NULL || strcmp(cfg->name, "root") == 0 ? "" : cfg->name;
 }
 
-static void append(char *text, size_t n, const char *more)
+/* The key of an option: each has one. */
+static const struct settings_key *find_key(const cfg_t *cfg, const cfg_opt_t *option)
 {
-	size_t length = strlen(text);
+	const struct settings_key *key;
+	size_t offset;
 
-	snprintf(text + length, n - length, "%s", more);
+	for (size_t i = 0; (key = key_at(i, &offset)) != NULL; i++) {
+		if (strcmp(key->section, section_of(cfg)) == 0 &&
+		    strcmp(key->name, option->name) == 0) {
+			break;
+		}
+	}
+	return key;
 }
 
 __attribute__((format(printf, 2, 0))) static void on_error(
     cfg_t *cfg, const char *format, va_list args)
 {
 	const char *section = section_of(cfg);
-	bool is_unknown = strncmp(format, "no such option", 14) == 0;
+	struct error *error = loading.error;
+	char what[ERROR_MAX];
 
 	if (loading.has_error) { /* the first is the cause */
 		return;
 	}
 	loading.has_error = true;
-	snprintf(loading.error->text, ERROR_MAX, "%s:%d: ", loading.path, cfg->line);
-	if (section[0] != '\0') {
-		append(loading.error->text, ERROR_MAX, "in section ");
-		append(loading.error->text, ERROR_MAX, section);
-		append(loading.error->text, ERROR_MAX, ": ");
-	}
-	vsnprintf(loading.error->text + strlen(loading.error->text),
-	    ERROR_MAX - strlen(loading.error->text), format, args);
-	if (is_unknown) {
-		append(loading.error->text, ERROR_MAX, "; allowed here:");
+	vsnprintf(what, sizeof(what), format, args);
+	error_set(error, "%s:%d: %s%s%s%s", loading.path, cfg->line,
+	    section[0] == '\0' ? "" : "in section ", section, section[0] == '\0' ? "" : ": ", what);
+	if (strncmp(format, "no such option", 14) == 0) {
+		append(error, "; allowed here:");
 		for (const cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
 			if (strcmp(option->name, "__unknown") != 0) {
-				append(loading.error->text, ERROR_MAX, " ");
-				append(loading.error->text, ERROR_MAX, option->name);
+				append(error, " ");
+				append(error, option->name);
 			}
 		}
 	}
@@ -96,7 +109,7 @@ __attribute__((format(printf, 2, 0))) static void on_error(
 
 static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 {
-	const struct settings_key *key = find_key(section_of(cfg), option->name);
+	const struct settings_key *key = find_key(cfg, option);
 	char *end;
 	long number;
 
@@ -115,7 +128,7 @@ static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *
 /* Without its leading 0 a usual mode (600, 660) is a decimal number beyond the range. */
 static int parse_mode(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 {
-	const struct settings_key *key = find_key(section_of(cfg), option->name);
+	const struct settings_key *key = find_key(cfg, option);
 	char *end;
 	long mode = strtol(value, &end, 0);
 
@@ -130,7 +143,7 @@ static int parse_mode(cfg_t *cfg, cfg_opt_t *option, const char *value, void *re
 
 static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 {
-	const struct settings_key *key = find_key(section_of(cfg), option->name);
+	const struct settings_key *key = find_key(cfg, option);
 	struct error reason;
 
 	if (key->check != NULL && key->check(value, &reason) != 0) {
@@ -143,146 +156,94 @@ static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *re
 
 static cfg_opt_t make_option(const struct settings_key *key)
 {
-	cfg_opt_t number =
-	    CFG_INT_CB(key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
-	cfg_opt_t mode =
-	    CFG_INT_CB(key->name, strtol(key->initial, NULL, 8), CFGF_NONE, parse_mode);
-	cfg_opt_t text = CFG_STR_CB(key->name, key->initial, CFGF_NONE, parse_text);
-	cfg_opt_t list = CFG_STR_LIST_CB(
-	    key->name, (char *)(size_t)key->initial, CFGF_NONE, parse_text); /* only read */
-
 	switch (key->type) {
 	case SETTINGS_NUMBER:
-		return number;
+		return (cfg_opt_t)CFG_INT_CB(
+		    key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
 	case SETTINGS_MODE:
-		return mode;
-	case SETTINGS_LIST:
-		return list;
+		return (cfg_opt_t)CFG_INT_CB(
+		    key->name, strtol(key->initial, NULL, 8), CFGF_NONE, parse_mode);
+	case SETTINGS_LIST: /* its initial value is only read */
+		return (cfg_opt_t)CFG_STR_LIST_CB(
+		    key->name, (char *)(size_t)key->initial, CFGF_NONE, parse_text);
 	case SETTINGS_TEXT:
 		break;
 	}
-	return text;
+	return (cfg_opt_t)CFG_STR_CB(key->name, key->initial, CFGF_NONE, parse_text);
 }
 
-/* The options of one section, or of the top, with room for its sections and the end. */
-static cfg_opt_t *make_options(const char *section, size_t *n_r)
+/* Tells libconfuse what may stand at the top of the file (section "", the first) and in each section.
+ * Returns what cfg_init() does; NULL when out of memory. */
+static cfg_t *init_options(void)
 {
+	const char *sections[SECTIONS_MAX] = { "" };
+	size_t n[SECTIONS_MAX] = { 0 }, n_sections = 1, n_keys = 0, most, offset;
+	const struct settings_key *key;
 	cfg_opt_t *options;
-	cfg_opt_t end = CFG_END();
-	size_t n = 0;
+	cfg_t *cfg = NULL;
 
-	for (size_t t = 0; t < loading.form->n_tables; t++) {
-		n += loading.form->tables[t].n_keys;
+	while (key_at(n_keys, &offset) != NULL) {
+		n_keys++;
 	}
-	options = calloc(n + SECTIONS_MAX + 1, sizeof(*options));
+	/* Of one section; an option that is all zeros ends it. */
+	most = n_keys + SECTIONS_MAX;
+	options = calloc(SECTIONS_MAX * most, sizeof(*options));
 	if (options == NULL) {
 		return NULL;
 	}
-	n = 0;
-	for (size_t t = 0; t < loading.form->n_tables; t++) {
-		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
-			if (strcmp(loading.form->tables[t].keys[k].section, section) == 0) {
-				options[n++] = make_option(&loading.form->tables[t].keys[k]);
-			}
+	for (size_t i = 0; (key = key_at(i, &offset)) != NULL; i++) {
+		size_t s = 0;
+
+		while (s < n_sections && strcmp(sections[s], key->section) != 0) {
+			s++;
 		}
+		if (s == n_sections) {
+			assert(n_sections < SECTIONS_MAX);
+			sections[n_sections++] = key->section;
+		}
+		options[s * most + n[s]++] = make_option(key);
 	}
-	options[n] = end;
-	*n_r = n;
-	return options;
+	for (size_t s = 1; s < n_sections; s++) {
+		options[n[0]++] = (cfg_opt_t)CFG_SEC(sections[s], &options[s * most], CFGF_NONE);
+	}
+	cfg = cfg_init(options, CFGF_NONE); /* has a copy of its own */
+	free(options);
+	return cfg;
 }
 
-static bool has_section(cfg_opt_t *options, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (options[i].type == CFGT_SEC && strcmp(options[i].name, name) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static int make_sections(struct settings *settings)
-{
-	size_t n_top, n_sections = 0, n;
-	cfg_opt_t end = CFG_END();
-	cfg_opt_t *top = make_options("", &n_top);
-
-	settings->options[0] = top;
-	if (top == NULL) {
-		return -1;
-	}
-	for (size_t t = 0; t < loading.form->n_tables; t++) {
-		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
-			const char *name = loading.form->tables[t].keys[k].section;
-
-			if (name[0] == '\0' || has_section(top, n_top + n_sections, name) ||
-			    n_sections + 1 == SECTIONS_MAX) {
-				continue;
-			}
-			settings->options[++n_sections] = make_options(name, &n);
-			if (settings->options[n_sections] == NULL) {
-				return -1;
-			}
-			cfg_opt_t section = CFG_SEC(name, settings->options[n_sections], CFGF_NONE);
-
-			top[n_top + n_sections - 1] = section;
-			top[n_top + n_sections] = end;
-		}
-	}
-	return 0;
-}
-
-/* Blanks out comments. libconfuse 3.3 counts the line of a comment more than once, and an error
- * would then name a line that is not there. */
-static void strip_comments(char *text)
-{
-	char quote = '\0';
-	char *p = text;
-
-	while (*p != '\0') {
-		if (quote != '\0') {
-			if (*p == '\\' && p[1] != '\0') {
-				p++;
-			} else if (*p == quote) {
-				quote = '\0';
-			}
-			p++;
-		} else if (*p == '"' || *p == '\'') {
-			quote = *p++;
-		} else if (*p == '#' || (p[0] == '/' && p[1] == '/')) {
-			while (*p != '\0' && *p != '\n') {
-				*p++ = ' ';
-			}
-		} else if (p[0] == '/' && p[1] == '*') {
-			char *end = strstr(p + 2, "*/");
-
-			end = end == NULL ? p + strlen(p) : end + 2;
-			for (; p < end; p++) {
-				*p = *p == '\n' ? '\n' : ' ';
-			}
-		} else {
-			p++;
-		}
-	}
-}
-
-/* Line of the last '{' that nothing closes, 0 if there is none. libconfuse takes a file that was cut
- * off in the middle for a whole one. Comments are gone. */
-static unsigned find_unclosed(const char *text)
+/* Blanks out comments, since libconfuse 3.3 counts the line of a comment more than once, and an error
+ * would then name a line that is not there. Returns the line of the last '{' that nothing closes, 0 if
+ * there is none: libconfuse takes a file that was cut off in the middle for a whole one. */
+static unsigned blank_comments(char *text)
 {
 	unsigned opened[SECTIONS_MAX] = { 0 }, depth = 0, line = 1;
-	char quote = '\0';
+	char within = '\0'; /* a quote, '#' for a comment up to the line's end, '*' for another */
 
-	for (const char *p = text; *p != '\0'; p++) {
+	for (char *p = text; *p != '\0'; p++) {
 		line += *p == '\n';
-		if (quote != '\0') {
+		if (within == '"' || within == '\'') {
 			if (*p == '\\' && p[1] != '\0') {
 				line += *++p == '\n';
-			} else if (*p == quote) {
-				quote = '\0';
+			} else if (*p == within) {
+				within = '\0';
 			}
+		} else if (within == '#' && *p == '\n') {
+			within = '\0';
+		} else if (within == '*' && p[0] == '*' && p[1] == '/') {
+			within = '\0';
+			*p++ = ' ';
+			*p = ' ';
+		} else if (within != '\0') {
+			*p = *p == '\n' ? '\n' : ' ';
 		} else if (*p == '"' || *p == '\'') {
-			quote = *p;
+			within = *p;
+		} else if (p[0] == '/' && p[1] == '*') {
+			within = '*';
+			*p++ = ' ';
+			*p = ' ';
+		} else if (*p == '#' || (p[0] == '/' && p[1] == '/')) {
+			within = '#';
+			*p = ' ';
 		} else if (*p == '{' && depth < SECTIONS_MAX) {
 			opened[depth++] = line;
 		} else if (*p == '}' && depth > 0) {
@@ -316,8 +277,7 @@ static char *read_file(const char *path, struct error *error)
 		unsigned line;
 
 		text[n] = '\0';
-		strip_comments(text);
-		line = find_unclosed(text);
+		line = blank_comments(text);
 		if (line > 0) {
 			error_set(error, "%s:%u: the { of this line is never closed", path, line);
 			free(text);
@@ -342,9 +302,6 @@ static void free_settings(struct settings *settings)
 	if (settings->cfg != NULL) {
 		cfg_free(settings->cfg);
 	}
-	for (size_t i = 0; i < SECTIONS_MAX; i++) {
-		free(settings->options[i]);
-	}
 	free(settings);
 }
 
@@ -368,27 +325,25 @@ static int fill_list(
 /* Puts the value of each key, read or initial, where the key says that it goes. */
 static int fill_values(struct settings *settings)
 {
-	for (size_t t = 0; t < loading.form->n_tables; t++) {
-		for (size_t k = 0; k < loading.form->tables[t].n_keys; k++) {
-			const struct settings_key *key = &loading.form->tables[t].keys[k];
-			void *member =
-			    (char *)settings->values + loading.form->tables[t].base + key->offset;
-			cfg_t *section = key->section[0] == '\0'
-					     ? settings->cfg
-					     : cfg_getsec(settings->cfg, key->section);
+	const struct settings_key *key;
+	size_t offset;
 
-			switch (key->type) {
-			case SETTINGS_NUMBER:
-			case SETTINGS_MODE:
-				*(long *)member = cfg_getint(section, key->name);
-				break;
-			case SETTINGS_TEXT:
-				*(const char **)member = cfg_getstr(section, key->name);
-				break;
-			case SETTINGS_LIST:
-				if (fill_list(settings, section, key->name, member) != 0) {
-					return -1;
-				}
+	for (size_t i = 0; (key = key_at(i, &offset)) != NULL; i++) {
+		void *member = (char *)settings->values + offset;
+		cfg_t *section = key->section[0] == '\0' ? settings->cfg
+							 : cfg_getsec(settings->cfg, key->section);
+
+		switch (key->type) {
+		case SETTINGS_NUMBER:
+		case SETTINGS_MODE:
+			*(long *)member = cfg_getint(section, key->name);
+			break;
+		case SETTINGS_TEXT:
+			*(const char **)member = cfg_getstr(section, key->name);
+			break;
+		case SETTINGS_LIST:
+			if (fill_list(settings, section, key->name, member) != 0) {
+				return -1;
 			}
 		}
 	}
@@ -398,9 +353,7 @@ static int fill_values(struct settings *settings)
 /* Parses a text and fills the struct. Returns 0, or -1 with a message in error. */
 static int parse(struct settings *settings, const char *text)
 {
-	if (make_sections(settings) == 0) {
-		settings->cfg = cfg_init(settings->options[0], CFGF_NONE);
-	}
+	settings->cfg = init_options();
 	if (settings->cfg == NULL) {
 		return error_set(loading.error, "%s: out of memory", loading.path);
 	}
