@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "status/control.h"
-#include "runtime/listener.h"
+#include "runtime/endpoint.h"
 
 static int check_mechanism(const char *value, struct error *error)
 {
@@ -21,7 +21,7 @@ static int check_mechanism(const char *value, struct error *error)
 
 static const struct settings_key keys[] = {
 	{ "auth", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/auth\"}",
-	    AT(daemon.listen), 0, 0, listener_check },
+	    AT(daemon.listen), 0, 0, endpoint_check },
 	{ "auth", "socket_mode", SETTINGS_MODE, "0660", AT(daemon.socket_mode), 0, 0777, NULL },
 	{ "auth", "socket_user", SETTINGS_TEXT, "postfix", AT(daemon.socket_user), 0, 0, NULL },
 	{ "auth", "socket_group", SETTINGS_TEXT, "postfix", AT(daemon.socket_group), 0, 0, NULL },

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "doctor/command.h"
+#include "runtime/endpoint.h"
 
 /* Of sockets without a slash, Dovecot's base_dir. */
 static const char base[] = "/run/dovecot/";
@@ -28,14 +29,14 @@ struct reading {
 static const char *find_listed(const struct sockets *sockets, const struct reading *reading)
 {
 	for (size_t i = 0; i < sockets->n_listen; i++) {
-		const char *ours = sockets->listen[i];
-		const char *port = strrchr(ours, ':');
-		bool is_inet = strncmp(ours, "inet:", 5) == 0;
+		struct endpoint ours;
+		struct error ignored;
 
-		if (is_inet == reading->is_inet &&
-		    strcmp(is_inet ? port + 1 : ours + 5,
-			is_inet ? reading->port : reading->name) == 0) {
-			return ours;
+		if (endpoint_parse(&ours, sockets->listen[i], &ignored) == 0 &&
+		    reading->is_inet == (ours.path == NULL) &&
+		    strcmp(reading->is_inet ? ours.port : ours.path,
+			reading->is_inet ? reading->port : reading->name) == 0) {
+			return ours.text;
 		}
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "doctor/command.h"
+#include "runtime/endpoint.h"
 
 /* What postconf is asked: the parameters of main.cf that some check reads. */
 static const char *const list_parameters[] = { "-x", "queue_directory", "mail_owner",
@@ -146,10 +147,12 @@ void postconf_resolve(
 const char *postconf_below_queue(const struct postconf *postfix, const char *spec)
 {
 	size_t n = strlen(postfix->queue_directory);
+	struct endpoint ours;
+	struct error ignored;
 
-	return strncmp(spec, "unix:", 5) == 0 &&
-		       strncmp(spec + 5, postfix->queue_directory, n) == 0 && spec[5 + n] == '/'
-		   ? spec + 5 + n + 1
+	return endpoint_parse(&ours, spec, &ignored) == 0 && ours.path != NULL &&
+		       strncmp(ours.path, postfix->queue_directory, n) == 0 && ours.path[n] == '/'
+		   ? ours.path + n + 1
 		   : NULL;
 }
 
@@ -178,30 +181,6 @@ static bool is_same_path(const char *a, const char *b)
 	return strcmp(real_a, real_b) == 0;
 }
 
-struct inet_socket {
-	char host[256];
-	const char *port;
-};
-
-/* "host:port" and "[host]:port". */
-static bool split_inet(const char *text, struct inet_socket *socket_r)
-{
-	const char *colon = strrchr(text, ':');
-	size_t n;
-
-	if (colon == NULL) {
-		return false;
-	}
-	n = (size_t)(colon - text);
-	if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
-		text++;
-		n -= 2;
-	}
-	snprintf(socket_r->host, sizeof(socket_r->host), "%.*s", (int)n, text);
-	socket_r->port = colon + 1;
-	return true;
-}
-
 /* Addresses of this machine that are reached by one name, localhost. */
 static bool is_loopback(const char *host)
 {
@@ -210,32 +189,33 @@ static bool is_loopback(const char *host)
 }
 
 /* Does what Postfix connects to end at what we bind? One who binds all addresses is found at each. */
-static bool is_same_inet(const char *theirs, const char *ours)
+static bool is_same_inet(const struct endpoint *theirs, const struct endpoint *ours)
 {
-	struct inet_socket a, b;
-
-	if (!split_inet(theirs, &a) || !split_inet(ours, &b) || strcmp(a.port, b.port) != 0) {
-		return false;
-	}
-	return strcmp(a.host, b.host) == 0 || strcmp(b.host, "0.0.0.0") == 0 ||
-	       strcmp(b.host, "::") == 0 || (is_loopback(a.host) && is_loopback(b.host));
+	return ours->path == NULL && strcmp(theirs->port, ours->port) == 0 &&
+	       (strcmp(theirs->host, ours->host) == 0 || strcmp(ours->host, "0.0.0.0") == 0 ||
+		   strcmp(ours->host, "::") == 0 ||
+		   (is_loopback(theirs->host) && is_loopback(ours->host)));
 }
 
 bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool is_chrooted,
     const char *const *listen, size_t n_listen)
 {
-	char path[PATH_MAX];
 	bool is_inet = strncmp(socket, "inet:", 5) == 0;
+	struct endpoint theirs, ours;
+	struct error ignored;
+	char path[PATH_MAX];
 
+	if (is_inet && endpoint_parse(&theirs, socket, &ignored) != 0) {
+		return false; /* its port has a name, while ours are numbers */
+	}
 	if (!is_inet) {
 		postconf_resolve(postfix, strncmp(socket, "unix:", 5) == 0 ? socket + 5 : socket,
 		    is_chrooted, path, sizeof(path));
 	}
 	for (size_t i = 0; i < n_listen; i++) {
-		bool is_ours_inet = strncmp(listen[i], "inet:", 5) == 0;
-
-		if (is_inet == is_ours_inet && (is_inet ? is_same_inet(socket + 5, listen[i] + 5)
-							: is_same_path(path, listen[i] + 5))) {
+		if (endpoint_parse(&ours, listen[i], &ignored) == 0 &&
+		    (is_inet ? is_same_inet(&theirs, &ours)
+			     : ours.path != NULL && is_same_path(path, ours.path))) {
 			return true;
 		}
 	}

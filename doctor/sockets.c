@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/endpoint.h"
 #include "runtime/privilege.h"
 
 enum {
@@ -88,26 +89,29 @@ static bool has_list(const char *path)
 }
 
 /* Does the path lead to the directory that the visitor starts out from, or up from there? */
-static bool is_above_start(const struct visitor *visitor, const char *spec, size_t n_path)
+static bool is_above_start(
+    const struct visitor *visitor, const struct endpoint *ours, size_t n_path)
 {
 	size_t n = visitor->inside == NULL ? 0 : strlen(visitor->inside);
 
-	return n > 0 && strncmp(spec + 5, visitor->inside, n) == 0 && spec[5 + n] == '/' &&
+	return n > 0 && strncmp(ours->path, visitor->inside, n) == 0 && ours->path[n] == '/' &&
 	       n_path < n;
 }
 
 /* Can the visitor walk down to the socket? Reports what stops it. */
-static bool check_way(const struct visitor *visitor, const char *spec, struct report *report)
+static bool check_way(
+    const struct visitor *visitor, const struct endpoint *ours, struct report *report)
 {
-	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char directory[ENDPOINT_PATH_MAX + 1];
 	struct stat status;
 
-	for (const char *slash = strchr(spec + 6, '/'); slash != NULL;
+	for (const char *slash = strchr(ours->path + 1, '/'); slash != NULL;
 	     slash = strchr(slash + 1, '/')) {
 		const char *remedy;
 
-		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - (spec + 5)), spec + 5);
-		if (is_above_start(visitor, spec, strlen(directory))) {
+		snprintf(
+		    directory, sizeof(directory), "%.*s", (int)(slash - ours->path), ours->path);
+		if (is_above_start(visitor, ours, strlen(directory))) {
 			continue;
 		}
 		if (stat(directory, &status) != 0) {
@@ -117,12 +121,12 @@ static bool check_way(const struct visitor *visitor, const char *spec, struct re
 			continue;
 		}
 		/* A directory of its own that is closed to others should stay so. */
-		remedy = (status.st_mode & S_IRWXO) == 0 && slash == strrchr(spec, '/')
+		remedy = (status.st_mode & S_IRWXO) == 0 && slash == strrchr(ours->path, '/')
 			     ? report_remedy(report, "chown %s %s && chmod u=rwx %s", visitor->name,
 				   directory, directory)
 			     : report_remedy(report, "chmod o+x %s", directory);
 		report_fail(report, EX_CONFIG, "socket", remedy,
-		    "%s: user %s cannot pass %s (uid %u, mode %04o)", spec, visitor->name,
+		    "%s: user %s cannot pass %s (uid %u, mode %04o)", ours->text, visitor->name,
 		    directory, status.st_uid, (unsigned)(status.st_mode & 07777));
 		return false;
 	}
@@ -132,11 +136,11 @@ static bool check_way(const struct visitor *visitor, const char *spec, struct re
 /* Owner and mode: of the socket that is there, or of the one that would be made, also in the place of
  * one that nobody listens on. */
 static void check_entry(const struct sockets *sockets, const struct visitor *visitor,
-    const char *spec, bool is_stale, struct report *report)
+    const struct endpoint *ours, bool is_stale, struct report *report)
 {
 	struct error ignored;
 	struct stat status = { .st_mode = sockets->mode };
-	bool is_there = !is_stale && stat(spec + 5, &status) == 0;
+	bool is_there = !is_stale && stat(ours->path, &status) == 0;
 
 	if (!is_there) {
 		if ((!is_stale && errno != ENOENT) ||
@@ -148,7 +152,7 @@ static void check_entry(const struct sockets *sockets, const struct visitor *vis
 		status.st_uid = status.st_uid == (uid_t)-1 ? geteuid() : status.st_uid;
 		status.st_gid = status.st_gid == (gid_t)-1 ? getegid() : status.st_gid;
 	}
-	if (may(visitor, &status, MAY_CONNECT) || (is_there && has_list(spec + 5))) {
+	if (may(visitor, &status, MAY_CONNECT) || (is_there && has_list(ours->path))) {
 		return;
 	}
 	report_fail(report, EX_CONFIG, "socket",
@@ -157,8 +161,8 @@ static void check_entry(const struct sockets *sockets, const struct visitor *vis
 		"makes the socket, SocketUser=%s and SocketMode=0600 by: systemctl edit %s.socket",
 		sockets->section, visitor->name, sockets->section, sockets->daemon, visitor->name,
 		sockets->daemon),
-	    "%s: user %s cannot connect: it %s uid %u, gid %u and mode %04o", spec, visitor->name,
-	    is_there ? "has" : "would have", status.st_uid, status.st_gid,
+	    "%s: user %s cannot connect: it %s uid %u, gid %u and mode %04o", ours->text,
+	    visitor->name, is_there ? "has" : "would have", status.st_uid, status.st_gid,
 	    (unsigned)(status.st_mode & 07777));
 }
 
@@ -211,81 +215,82 @@ static void listen_to(
 
 /* What is there after a connection: nobody, us, a service that systemd has not brought up yet, or somebody
  * who is in the way. */
-static void say_server(const struct sockets *sockets, const char *spec,
+static void say_server(const struct sockets *sockets, const struct endpoint *ours,
     const struct listening *listening, struct report *report)
 {
 	char who[512] = "it says nothing";
 
 	if (!listening->is_served) {
-		report_ok(report, "socket", "%s", spec);
+		report_ok(report, "socket", "%s", ours->text);
 	} else if (listening->said[0] != '\0' &&
 		   sockets->is_ours(listening->said, who, sizeof(who))) {
-		report_ok(report, "socket", "%s, %s serves it now", spec, sockets->daemon);
+		report_ok(report, "socket", "%s, %s serves it now", ours->text, sockets->daemon);
 	} else if (listening->said[0] == '\0' && listening->is_systemd) {
 		/* Our connection has started the service, or has tried to. */
 		report_warn(report, "socket",
 		    report_remedy(report, "systemctl status %s", sockets->daemon),
-		    "%s: systemd holds it, but %s has not answered within %d seconds", spec,
+		    "%s: systemd holds it, but %s has not answered within %d seconds", ours->text,
 		    sockets->daemon, PATIENCE);
 	} else {
 		report_fail(report, EX_CONFIG, "socket", sockets->remedy,
-		    "%s: another program serves it: %s", spec, who);
+		    "%s: another program serves it: %s", ours->text, who);
 	}
 }
 
 /* Reports why it cannot be judged whether a socket may be there. */
-static void check_absence(
-    const struct sockets *sockets, const char *spec, const char *path, struct report *report)
+static void check_absence(const struct sockets *sockets, const struct endpoint *ours,
+    const char *path, struct report *report)
 {
 	const char *why = strerror(errno);
 
 	if (errno == EACCES) {
 		/* /var/spool/postfix/private is closed to all but root and postfix. */
-		report_warn(report, "socket", "run --check as root to see it", "%s: %s: %s", spec,
-		    path, why);
+		report_warn(report, "socket", "run --check as root to see it", "%s: %s: %s",
+		    ours->text, path, why);
 		return;
 	}
 	report_fail(report, EX_CONFIG, "socket",
 	    report_remedy(report, "install Postfix, or set %s.listen to a directory that exists",
 		sockets->section),
-	    "%s: %s: %s", spec, path, why);
+	    "%s: %s: %s", ours->text, path, why);
 }
 
 /* One of another kind than a path is open to whoever reaches the address. */
 static void check_socket(const struct sockets *sockets, const struct visitor *visitor,
-    const char *spec, struct report *report)
+    const struct endpoint *ours, struct report *report)
 {
-	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char directory[ENDPOINT_PATH_MAX + 1];
 	struct listening listening;
 	struct stat status;
 	char *slash;
 
-	if (strncmp(spec, "unix:", 5) != 0) {
-		report_ok(report, "socket", "%s", spec);
+	if (ours->path == NULL) {
+		report_ok(report, "socket", "%s", ours->text);
 		return;
 	}
-	snprintf(directory, sizeof(directory), "%s", spec + 5);
+	snprintf(directory, sizeof(directory), "%s", ours->path);
 	slash = strrchr(directory, '/');
 	slash[slash == directory] = '\0';
 	if (stat(directory, &status) != 0) {
-		check_absence(sockets, spec, directory, report);
+		check_absence(sockets, ours, directory, report);
 		return;
 	}
-	if (stat(spec + 5, &status) == 0) {
+	if (stat(ours->path, &status) == 0) {
 		if (!S_ISSOCK(status.st_mode)) {
 			report_fail(report, EX_CONFIG, "socket",
-			    "something that is no socket lies there: move it away", "%s", spec);
+			    "something that is no socket lies there: move it away", "%s",
+			    ours->text);
 			return;
 		}
 	} else if (errno == EACCES) {
-		check_absence(sockets, spec, spec + 5, report);
+		check_absence(sockets, ours, ours->path, report);
 		return;
 	}
-	listen_to(sockets, spec + 5, &listening);
-	if (visitor->name != NULL && check_way(visitor, spec, report)) {
-		check_entry(sockets, visitor, spec, listening.is_stale, report);
+	listen_to(sockets, ours->path, &listening);
+	if (visitor->name != NULL && check_way(visitor, ours, report)) {
+		check_entry(sockets, visitor, ours, listening.is_stale, report);
 	}
-	say_server(sockets, spec, &listening, report);
+	say_server(sockets, ours, &listening, report);
 }
 
 /* Whoever makes the sockets gives them away; systemd does it in its own unit. */
@@ -314,7 +319,12 @@ void sockets_check(
 
 	find_visitor(sockets, postfix, &visitor);
 	for (size_t i = 0; i < sockets->n_listen; i++) {
-		check_socket(sockets, &visitor, sockets->listen[i], report);
+		struct endpoint ours;
+		struct error ignored;
+
+		if (endpoint_parse(&ours, sockets->listen[i], &ignored) == 0) {
+			check_socket(sockets, &visitor, &ours, report);
+		}
 	}
 	check_owner(sockets, report);
 }

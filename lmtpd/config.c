@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "status/control.h"
-#include "runtime/listener.h"
+#include "runtime/endpoint.h"
 
 static bool is_placeholder(const char *p)
 {
@@ -79,7 +79,7 @@ static int check_path(const char *value, struct error *error)
 static const struct settings_key keys[] = {
 	{ "", "hostname", SETTINGS_TEXT, "", AT(hostname), 0, 0, check_host_name },
 	{ "lmtp", "listen", SETTINGS_LIST, "{\"unix:/var/spool/postfix/private/dovecot-lmtp\"}",
-	    AT(daemon.listen), 0, 0, listener_check },
+	    AT(daemon.listen), 0, 0, endpoint_check },
 	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", AT(daemon.socket_mode), 0, 0777, NULL },
 	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", AT(daemon.socket_user), 0, 0, NULL },
 	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", AT(daemon.socket_group), 0, 0, NULL },

@@ -43,10 +43,11 @@ static void take_sockets(struct daemon *daemon, size_t n)
 static void forget_sockets(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		if (daemon->listeners[i].spec != NULL) {
-			listener_remove(daemon->listeners[i].spec);
-			free(daemon->listeners[i].spec);
-			daemon->listeners[i].spec = NULL;
+		char *path = daemon->listeners[i].path;
+
+		if (path[0] != '\0') {
+			unlink(path);
+			path[0] = '\0';
 		}
 	}
 }
@@ -70,14 +71,16 @@ int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, str
 		return error_prefix(error, "socket_user and socket_group: ");
 	}
 	for (size_t i = 0; i < n; i++) {
-		int fd = listener_open(from->listen.texts[i], &settings, error);
+		struct daemon_listener *listener = &daemon->listeners[i];
+		struct endpoint endpoint;
 
-		if (fd < 0) {
+		if (endpoint_parse(&endpoint, from->listen.texts[i], error) != 0 ||
+		    (listener->fd = listener_open(&endpoint, &settings, error)) < 0) {
 			forget_sockets(daemon);
 			return -1;
 		}
-		daemon->listeners[i].fd = fd;
-		daemon->listeners[i].spec = strdup(from->listen.texts[i]);
+		snprintf(listener->path, sizeof(listener->path), "%s",
+		    endpoint.path == NULL ? "" : endpoint.path);
 		daemon->n_listeners++;
 	}
 	return 0;

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "runtime/endpoint.h"
 #include "runtime/program.h"
 #include "runtime/service.h"
 #include "runtime/settings.h"
@@ -28,8 +29,8 @@ struct daemon_listener {
 	struct daemon *daemon;
 	int fd;           /* the handle works on a copy of it and can be closed */
 	uv_timer_t retry; /* runs while the handle is closed */
-	char *spec;       /* of a socket made here, NULL if it was handed over */
 	bool has_waiting; /* a client that was not accepted since there are too many */
+	char path[ENDPOINT_PATH_MAX + 1]; /* of a file that was made here, "" for none */
 };
 
 struct daemon {
@@ -50,7 +51,7 @@ struct daemon {
 /* The keys that every daemon has; they are settled before root is given up. Each daemon's table fills
  * them from the sections that they stand in there. */
 struct daemon_settings {
-	struct settings_list listen; /* see listener.h */
+	struct settings_list listen; /* see endpoint.h */
 	long socket_mode;
 	const char *socket_user, *socket_group; /* "" leaves them */
 	const char *control;                    /* path of the control socket, "" for none */

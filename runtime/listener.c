@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,70 +17,6 @@
 enum {
 	BACKLOG = 4096
 }; /* the kernel cuts it to net.core.somaxconn */
-
-static const char *unix_path(const char *spec)
-{
-	return strncmp(spec, "unix:", 5) == 0 ? spec + 5 : NULL;
-}
-
-static bool is_port(const char *text)
-{
-	size_t n = strlen(text);
-
-	return n > 0 && n <= 5 && strspn(text, "0123456789") == n &&
-	       strtol(text, NULL, 10) <= 65535;
-}
-
-/* "inet:host:port", "inet:[v6]:port" into host and port; false if spec is not of that form. */
-static bool parse_inet(const char *spec, char *host, size_t n_host, const char **port_r)
-{
-	const char *start = spec + 5, *end;
-	size_t n;
-
-	if (strncmp(spec, "inet:", 5) != 0) {
-		return false;
-	}
-	if (*start == '[') {
-		end = strchr(++start, ']');
-		if (end == NULL || end[1] != ':') {
-			return false;
-		}
-		*port_r = end + 2;
-	} else {
-		end = strchr(start, ':');
-		if (end == NULL) {
-			return false;
-		}
-		*port_r = end + 1;
-	}
-	n = (size_t)(end - start);
-	if (n == 0 || n >= n_host || !is_port(*port_r)) {
-		return false;
-	}
-	memcpy(host, start, n);
-	host[n] = '\0';
-	return true;
-}
-
-int listener_check(const char *spec, struct error *error)
-{
-	const char *path = unix_path(spec), *port;
-	char host[256];
-
-	if (path != NULL) {
-		if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-			return error_set(error,
-			    "\"%s\" needs an absolute path of at most %zu bytes", spec,
-			    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-		}
-		return 0;
-	}
-	if (!parse_inet(spec, host, sizeof(host), &port)) {
-		return error_set(
-		    error, "\"%s\" is neither \"unix:/path\" nor \"inet:address:port\"", spec);
-	}
-	return 0;
-}
 
 /* Is somebody there to accept? A socket file that its owner left behind refuses connections. */
 static bool is_served(const struct sockaddr_un *address)
@@ -159,24 +96,20 @@ static int open_unix(
 	return fd;
 }
 
-static int open_inet(const char *spec, struct error *error)
+static int open_inet(const struct endpoint *endpoint, struct error *error)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	struct addrinfo *found;
-	const char *port = "";
-	char host[256] = "";
-	int result, fd, on = 1;
+	int result = getaddrinfo(endpoint->host, endpoint->port, &hints, &found), fd, on = 1;
 
-	parse_inet(spec, host, sizeof(host), &port);
-	result = getaddrinfo(host, port, &hints, &found);
 	if (result != 0) {
-		return error_set(error, "%s: %s", spec, gai_strerror(result));
+		return error_set(error, "%s: %s", endpoint->text, gai_strerror(result));
 	}
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
-		error_set(error, "%s: cannot bind: %s", spec, strerror(errno));
+		error_set(error, "%s: cannot bind: %s", endpoint->text, strerror(errno));
 		if (fd >= 0) {
 			close(fd);
 		}
@@ -186,28 +119,16 @@ static int open_inet(const char *spec, struct error *error)
 	return fd;
 }
 
-int listener_open(const char *spec, const struct listener_settings *settings, struct error *error)
+int listener_open(
+    const struct endpoint *endpoint, const struct listener_settings *settings, struct error *error)
 {
-	const char *path = unix_path(spec);
-	int fd;
+	int fd = endpoint->path != NULL ? open_unix(endpoint->path, settings, error)
+					: open_inet(endpoint, error);
 
-	if (listener_check(spec, error) != 0) {
-		return -1;
-	}
-	fd = path != NULL ? open_unix(path, settings, error) : open_inet(spec, error);
 	if (fd >= 0 && listen(fd, BACKLOG) != 0) {
-		error_set(error, "%s: cannot listen: %s", spec, strerror(errno));
+		error_set(error, "%s: cannot listen: %s", endpoint->text, strerror(errno));
 		close(fd);
 		return -1;
 	}
 	return fd;
-}
-
-void listener_remove(const char *spec)
-{
-	const char *path = unix_path(spec);
-
-	if (path != NULL) {
-		unlink(path);
-	}
 }
