@@ -49,13 +49,23 @@ static void test_new_mailboxes_for_real(void **state)
 	expect_saved(*state, true);
 }
 
-/* What this process has synced once it need not sync again, however young it is. */
+/* What this process has synced once it need not sync again, however young it is. Of a thousand times two of
+ * the three may have to share the place where that is remembered; others are tried then. */
 static void test_young_and_synced(void **state)
 {
-	deliver(*state, &mailroot_plain, 3);
-	deliver(*state, &mailroot_plain, 3);
-	expect_saved(*state, false);
-	assert_int_equal(fault_count(FAULT_FSYNC), 1 + 3);
+	struct mailroot *mailroot = *state;
+	unsigned n_syncs = 0;
+
+	for (unsigned i = 0; i < 4 && n_syncs != 1 + 3; i++) {
+		if (i > 0) {
+			directory_remove(mailroot_path(mailroot, "example.com", ""));
+		}
+		deliver(mailroot, &mailroot_plain, 3);
+		deliver(mailroot, &mailroot_plain, 3);
+		expect_saved(mailroot, false);
+		n_syncs = fault_count(FAULT_FSYNC);
+	}
+	assert_int_equal(n_syncs, 1 + 3);
 }
 
 /* Made by somebody else, who may not have synced it yet. */
