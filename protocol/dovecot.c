@@ -76,13 +76,18 @@ static void remove_request(struct dovecot *dovecot, struct dovecot_request *requ
 	dovecot->n_requests--;
 }
 
+static void drop_request(struct dovecot *dovecot, struct dovecot_request *request)
+{
+	remove_request(dovecot, request);
+	free_request(request);
+}
+
 void dovecot_deinit(struct dovecot *dovecot)
 {
 	struct dovecot_request *request;
 
 	while ((request = STAILQ_FIRST(&dovecot->requests)) != NULL) {
-		remove_request(dovecot, request);
-		free_request(request);
+		drop_request(dovecot, request);
 	}
 	free_request(dovecot->told);
 	line_done(&dovecot->line);
@@ -102,11 +107,10 @@ static bool is_plain(const char *text)
 	return true;
 }
 
+/* A name that a client sent holds no control bytes, see sasl.h. */
 static void put_fail(struct dovecot *dovecot, uint32_t id, const char *user)
 {
-	bool has_user = user != NULL && is_plain(user);
-
-	put_line(dovecot, "FAIL", id, has_user ? "\tuser=" : "", has_user ? user : "");
+	put_line(dovecot, "FAIL", id, user != NULL ? "\tuser=" : "", user != NULL ? user : "");
 }
 
 void dovecot_ok(struct dovecot *dovecot, struct dovecot_request *request, const char *user)
@@ -116,8 +120,7 @@ void dovecot_ok(struct dovecot *dovecot, struct dovecot_request *request, const 
 	} else if (!request->is_cancelled) {
 		put_fail(dovecot, request->id, NULL);
 	}
-	remove_request(dovecot, request);
-	free_request(request);
+	drop_request(dovecot, request);
 }
 
 void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request)
@@ -125,8 +128,7 @@ void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request)
 	if (!request->is_cancelled) {
 		put_fail(dovecot, request->id, request->sasl.user);
 	}
-	remove_request(dovecot, request);
-	free_request(request);
+	drop_request(dovecot, request);
 }
 
 static size_t split(const char *line, size_t n, struct word *words)
@@ -186,8 +188,7 @@ static void forget_abandoned(struct dovecot *dovecot, uint64_t now, size_t n_all
 		if (!request->is_out &&
 		    (dovecot->n_requests > n_allowed ||
 			now - request->time >= (uint64_t)DOVECOT_ABANDONED_SECONDS * 1000)) {
-			remove_request(dovecot, request);
-			free_request(request);
+			drop_request(dovecot, request);
 		}
 	}
 }
@@ -249,14 +250,6 @@ static bool parse_parameter(struct word word, const char *name, struct word *val
 	return true;
 }
 
-static void keep_rip(struct dovecot_request *request, struct word value)
-{
-	if (value.n <= DOVECOT_RIP_MAX) {
-		memcpy(request->rip, value.p, value.n);
-		request->rip[value.n] = '\0';
-	}
-}
-
 /* An empty response is spelled "resp==" by clients before version 1.2, to whom "resp=" is none. */
 static struct word read_response(const struct dovecot *dovecot, struct word value)
 {
@@ -280,8 +273,7 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 	}
 	request = find_request(dovecot, id);
 	if (request != NULL && !request->is_out) { /* the client has begun anew */
-		remove_request(dovecot, request);
-		free_request(request);
+		drop_request(dovecot, request);
 		request = NULL;
 	}
 	forget_abandoned(dovecot, now, DOVECOT_REQUESTS_MAX - 1);
@@ -299,8 +291,8 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 	STAILQ_INSERT_TAIL(&dovecot->requests, request, next);
 	dovecot->n_requests++;
 	for (size_t i = 3; i < n_words; i++) {
-		if (parse_parameter(words[i], "rip=", &value)) {
-			keep_rip(request, value);
+		if (parse_parameter(words[i], "rip=", &value) && value.n <= DOVECOT_RIP_MAX) {
+			snprintf(request->rip, sizeof(request->rip), "%.*s", (int)value.n, value.p);
 		} else if (parse_parameter(words[i], "resp=", &value)) {
 			response = read_response(dovecot, value);
 		}
@@ -351,8 +343,7 @@ static void on_cancel(struct dovecot *dovecot, const struct word *words, size_t 
 		request->is_cancelled = true;
 		return;
 	}
-	remove_request(dovecot, request);
-	free_request(request);
+	drop_request(dovecot, request);
 }
 
 /* VERSION major minor: another major is another protocol. */

@@ -136,6 +136,8 @@ void machine_answer(struct machine *machine, size_t i)
 		dovecot_ok(&machine->protocol, request, row);
 	} else if (strcmp(request->sasl.password, "tab") == 0) {
 		dovecot_ok(&machine->protocol, request, "ta\tb");
+	} else if (strcmp(request->sasl.password, "del") == 0) {
+		dovecot_ok(&machine->protocol, request, "de\177l");
 	} else {
 		dovecot_fail(&machine->protocol, request);
 	}

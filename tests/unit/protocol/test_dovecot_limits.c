@@ -216,6 +216,28 @@ static void test_stops_at_each_login(void **state)
 	dovecot_deinit(&protocol);
 }
 
+/* What has ended stays so, for the same reason. */
+static void test_ended(void **state)
+{
+	static const char input[] = "VERSION\t2\t0\nAUTH\t1\tPLAIN\n";
+	struct dovecot_step step;
+	struct dovecot protocol;
+	size_t n_before, n_behind;
+
+	dovecot_init(&protocol, &exchange_settings);
+	dovecot_output(&protocol, &n_before);
+	for (unsigned i = 0; i < 3; i++) {
+		size_t n = dovecot_feed(&protocol, input, strlen(input), 0, &step);
+
+		assert_int_equal(n, i == 0 ? strcspn(input, "\n") + 1 : 0);
+		assert_int_equal(step.want, DOVECOT_CLOSE);
+		expect_text("reason", step.reason, "client speaks another version of the protocol");
+	}
+	dovecot_output(&protocol, &n_behind);
+	assert_int_equal(n_behind, n_before);
+	dovecot_deinit(&protocol);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_many_cancelled),
 		cmocka_unit_test(test_deaf_client),
 		cmocka_unit_test(test_stops_at_each_login),
+		cmocka_unit_test(test_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

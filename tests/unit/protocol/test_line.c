@@ -35,24 +35,23 @@ static void expect_another_line(void)
 static void test_ends(void **state)
 {
 	static const struct {
+		const char *in, *text;
 		enum line_end end;
-		const char *in;
 		int outcome;
-		const char *text;
 	} rows[] = {
-		{ LINE_CRLF, "a b\r\n", LINE_WHOLE, "a b" },
-		{ LINE_CRLF, "\r\n", LINE_WHOLE, "" },
-		{ LINE_CRLF, "a\nb\rc\r\r\n", LINE_WHOLE, "a\nb\rc\r" },
-		{ LINE_CRLF, "\n\r\n", LINE_WHOLE, "\n" },
-		{ LINE_CRLF, "0123456789abcd\r\n", LINE_WHOLE, "0123456789abcd" },
-		{ LINE_CRLF, "0123456789abcde\r\n", LINE_LONG, "0123456789abcde\r" },
-		{ LINE_CRLF, "0123456789abcdefghij\r\n", LINE_LONG, "0123456789abcdef" },
-		{ LINE_LF, "a b\n", LINE_WHOLE, "a b" },
-		{ LINE_LF, "\n", LINE_WHOLE, "" },
-		{ LINE_LF, "a\r\n", LINE_WHOLE, "a\r" },
-		{ LINE_LF, "0123456789abcde\n", LINE_WHOLE, "0123456789abcde" },
-		{ LINE_LF, "0123456789abcdef\n", LINE_LONG, "0123456789abcdef" },
-		{ LINE_LF, "0123456789abcdefghij\n", LINE_LONG, "0123456789abcdef" },
+		{ "a b\r\n", "a b", LINE_CRLF, LINE_WHOLE },
+		{ "\r\n", "", LINE_CRLF, LINE_WHOLE },
+		{ "a\nb\rc\r\r\n", "a\nb\rc\r", LINE_CRLF, LINE_WHOLE },
+		{ "\n\r\n", "\n", LINE_CRLF, LINE_WHOLE },
+		{ "0123456789abcd\r\n", "0123456789abcd", LINE_CRLF, LINE_WHOLE },
+		{ "0123456789abcde\r\n", "0123456789abcde\r", LINE_CRLF, LINE_LONG },
+		{ "0123456789abcdefghij\r\n", "0123456789abcdef", LINE_CRLF, LINE_LONG },
+		{ "a b\n", "a b", LINE_LF, LINE_WHOLE },
+		{ "\n", "", LINE_LF, LINE_WHOLE },
+		{ "a\r\n", "a\r", LINE_LF, LINE_WHOLE },
+		{ "0123456789abcde\n", "0123456789abcde", LINE_LF, LINE_WHOLE },
+		{ "0123456789abcdef\n", "0123456789abcdef", LINE_LF, LINE_LONG },
+		{ "0123456789abcdefghij\n", "0123456789abcdef", LINE_LF, LINE_LONG },
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {

@@ -266,10 +266,12 @@ static void test_in_transaction(void **state)
 	struct edge edge;
 
 	edge_init(&edge, &edge_settings, EDGE_AT_ONCE, 64);
+	assert_false(lmtp_has_begun(&edge.lmtp));
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		edge_feed(&edge, rows[i].input, strlen(rows[i].input));
 		if (lmtp_is_in_transaction(&edge.lmtp) != rows[i].is_in_transaction ||
-		    lmtp_is_in_body(&edge.lmtp) != rows[i].is_in_body) {
+		    lmtp_is_in_body(&edge.lmtp) != rows[i].is_in_body ||
+		    !lmtp_has_begun(&edge.lmtp)) {
 			fail_msg("behind %s", shown(rows[i].input, strlen(rows[i].input)));
 		}
 	}
