@@ -27,7 +27,7 @@ struct list {
 struct settings {
 	const struct settings_form *form;
 	cfg_t *cfg;
-	SLIST_HEAD(, list) lists;
+	SLIST_HEAD(settings_lists, list) lists;
 	max_align_t values[];
 };
 

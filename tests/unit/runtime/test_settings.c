@@ -385,7 +385,10 @@ static void test_two_at_once(void **state)
 	first = settings_load(&both, place->file, &error);
 	write_file(place, "name = second box { more = {y, z} }", 35);
 	second = settings_load(&both, place->file, &error);
-	assert_true(first != NULL && second != NULL);
+	if (first == NULL || second == NULL) {
+		fail_msg("%s", error.text);
+		return;
+	}
 	dump(&first->values, out, sizeof(out));
 	expect_text("first", out, "first||5|640|a,b c|-1");
 	assert_int_equal(first->box.mode, 0644);
