@@ -162,11 +162,11 @@ static int run_hash(const struct program_call *call)
 }
 
 static const struct program_command commands[] = {
-	{ "check", no_argument, 0, PROGRAM_JSON, run_check },
-	{ "status", no_argument, 0, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH, ask_run },
-	{ "verify", required_argument, 0, PROGRAM_TEXT, run_verify },
-	{ "hash", no_argument, 1, PROGRAM_TEXT, run_hash },
-	{ NULL, 0, 0, PROGRAM_TEXT, NULL },
+	{ "check", run_check, 0, no_argument, PROGRAM_JSON },
+	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
+	{ "verify", run_verify, 0, required_argument, PROGRAM_TEXT },
+	{ "hash", run_hash, 1, no_argument, PROGRAM_TEXT },
+	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
 const struct program auth_program = {

@@ -49,8 +49,14 @@ static _Noreturn void run_child(
 {
 	const struct rlimit limit = { COMMAND_OUTPUT_MAX + 1, COMMAND_OUTPUT_MAX + 1 };
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
 
-	signal(SIGPIPE, SIG_DFL);
+	/* Signals are as a shell leaves them; two of them cannot be set, and need not be. */
+	for (int number = 1; number < NSIG; number++) {
+		signal(number, SIG_DFL);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
 	    dup2(in, STDIN_FILENO) >= 0 && close_range(3, ~0U, 0) == 0 && setpgid(0, 0) == 0 &&
 	    setrlimit(RLIMIT_FSIZE, &limit) == 0) {

@@ -49,7 +49,7 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 
 	assert(n_max > 0); /* accepted recipients have a mailbox */
 	/* One block holds both, since every message comes through here. */
-	places->list = calloc(n_max, sizeof(*places->list) + sizeof(*places->of));
+	places->list = calloc(n_max, sizeof(*places->list) + sizeof(void *));
 	if (places->list == NULL) {
 		return -ENOMEM;
 	}

@@ -156,10 +156,10 @@ static int run_stdio(const struct program_call *call)
 }
 
 static const struct program_command commands[] = {
-	{ "check", no_argument, SIZE_MAX, PROGRAM_JSON, run_check },
-	{ "status", no_argument, 0, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH, ask_run },
-	{ "stdio", no_argument, 0, PROGRAM_TEXT, run_stdio },
-	{ NULL, 0, 0, PROGRAM_TEXT, NULL },
+	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
+	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
+	{ "stdio", run_stdio, 0, no_argument, PROGRAM_TEXT },
+	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
 const struct program lmtpd_program = {

@@ -46,7 +46,7 @@ static void list_options(
 	size_t n = N_COMMON;
 
 	memcpy(options_r, common_options, sizeof(common_options));
-	for (size_t i = 0; program->commands[i].name != NULL && i < COMMANDS_MAX; i++) {
+	for (size_t i = 0; i < COMMANDS_MAX && program->commands[i].name != NULL; i++) {
 		options_r[n++] = (struct option){ program->commands[i].name,
 			program->commands[i].has_argument, NULL, FIRST_COMMAND + (int)i };
 	}

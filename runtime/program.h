@@ -42,11 +42,11 @@ enum program_form {
 /* Something else than to serve: the option --NAME. */
 struct program_command {
 	const char *name; /* NULL ends the list */
-	int has_argument; /* as getopt_long(3) has it */
-	size_t arguments_max;
-	unsigned forms; /* options --json, --prometheus and --watch that it knows */
 	/* Returns an exit code of sysexits. */
 	int (*run)(const struct program_call *call);
+	size_t arguments_max;
+	int has_argument; /* as getopt_long(3) has it */
+	unsigned forms;   /* options --json, --prometheus and --watch that it knows */
 };
 
 struct program {

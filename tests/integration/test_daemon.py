@@ -285,9 +285,10 @@ def test_sigkill_loses_nothing_acknowledged(lmtpd):
 # --- reload -----------------------------------------------------------------
 
 def test_reload(lmtpd):
-    """New sessions have the new settings; a session that is open keeps its own."""
+    """The next transaction has the new settings; one that is under way keeps its own."""
     daemon = lmtpd()
     old = daemon.session()
+    old.mail()
     daemon.configure(lmtp={"recipient_limit": 1, "recipient_delimiter": "-"})
     daemon.reload()
 
@@ -301,7 +302,6 @@ def test_reload(lmtpd):
         session.mail()
         assert session.rcpt(EMAIL1).code == 250
         assert session.rcpt(EMAIL1).status == "452 4.5.3"
-    old.mail()
     assert old.rcpt("email1+x@example.com").code == 250
     assert old.rcpt(EMAIL1).code == 250
     assert [reply.code for reply in old.data(message(), 2)] == [250, 250]

