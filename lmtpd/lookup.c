@@ -65,7 +65,8 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
  * stays bounded however many sessions there are. */
 static bool lookup_is_late(const struct lookup *lookup)
 {
-	uint64_t patience = (uint64_t)config_of(lookup->service)->directory.timeout * 1000000000u;
+	uint64_t patience =
+	    directory_patience(&config_of(lookup->service)->directory) * UINT64_C(1000000000);
 
 	return uv_hrtime() - lookup->submitted > patience;
 }

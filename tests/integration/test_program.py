@@ -135,6 +135,23 @@ def test_question_is_answered_when_the_database_comes(kind, database, silent):
     assert outcome(kind, daemon) is True
 
 
+def test_queue_waits_as_long_as_the_hosts_may_take(make_lmtpd, database, silent):
+    """One connection, which gets through to the third host after 2 s: who waits for it is not put off
+    after the time of one host."""
+    good = f"127.0.0.1:{database.port}"
+    daemon = make_lmtpd(mysql={
+        "hosts": [host_of(silent)] * 2 + [good] * 2, "timeout": 1, "connections": 1}).start()
+    first, second = daemon.session(), daemon.session()
+    for client in (first, second):
+        client.mail()
+    first.send(f"RCPT TO:<{EMAIL1}>\r\n")
+    time.sleep(0.2)  # not together with the first
+    assert second.rcpt(EMAIL1).status == "250 2.1.5"
+    assert first.reply().status == "250 2.1.5"
+    first.quit()
+    second.quit()
+
+
 def test_starts_without_a_table(kind, database):
     """As in a restore: a daemon that is running goes on, so one that starts must too."""
     database.sql("RENAME TABLE virtual_users TO away")
