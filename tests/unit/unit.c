@@ -112,3 +112,22 @@ void directory_remove(const char *path)
 {
 	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
+
+int place_set_up(void **state, const char *file)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	directory_make(place->directory, sizeof(place->directory));
+	snprintf(place->file, sizeof(place->file), "%s/%s", place->directory, file);
+	*state = place;
+	return 0;
+}
+
+int place_tear_down(void **state)
+{
+	struct place *place = *state;
+
+	directory_remove(place->directory);
+	free(place);
+	return 0;
+}

@@ -45,3 +45,11 @@ uint64_t random_below(uint64_t *seed, uint64_t limit);
 void directory_make(char *path_r, size_t n);
 void directory_make_in_memory(char *path_r, size_t n);
 void directory_remove(const char *path);
+
+/* A fixture: such a directory, and the path of a file in it that is not there yet. */
+struct place {
+	char directory[200];
+	char file[256];
+};
+int place_set_up(void **state, const char *file);
+int place_tear_down(void **state);

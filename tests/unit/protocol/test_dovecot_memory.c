@@ -6,67 +6,7 @@
 #include <string.h>
 
 #include "tests/unit/protocol/machine.h"
-
-/* Of the linker's --wrap. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *old, size_t n);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *old, size_t n);
-char *__wrap_strndup(const char *text, size_t n);
-
-static bool is_inside;   /* the machine runs */
-static bool is_for_good; /* memory stays away; else one allocation fails */
-static size_t n_until;   /* allocations that succeed first */
-static size_t n_failed;
-
-static bool fails(void)
-{
-	if (!is_inside) {
-		return false;
-	}
-	if (n_until > 0) {
-		n_until--;
-		return false;
-	}
-	if (n_failed > 0 && !is_for_good) {
-		return false;
-	}
-	n_failed++;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n)
-{
-	return fails() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-	return fails() ? NULL : __real_realloc(old, n);
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-	return fails() ? NULL : __real_strndup(text, n);
-}
-
-static void enter(void)
-{
-	is_inside = true;
-}
-
-static void leave(void)
-{
-	is_inside = false;
-}
+#include "tests/unit/protocol/memory.h"
 
 static const struct dovecot_settings settings = {
 	.mechanisms = { [SASL_PLAIN] = true, [SASL_LOGIN] = true },
@@ -128,7 +68,7 @@ static void check_prefix(const struct machine *machine, const struct bytes *whol
 	if (machine->output.n > whole->n ||
 	    memcmp(machine->output.p, whole->p, machine->output.n) != 0) {
 		fail_msg("allocation %zu failed%s\n  got  %s\n  want the start of %s", n,
-		    is_for_good ? ", and all after it" : "",
+		    memory.is_for_good ? ", and all after it" : "",
 		    shown(machine->output.p, machine->output.n), shown(whole->p, whole->n));
 	}
 }
@@ -143,7 +83,7 @@ static void check_each_line(const struct machine *machine, const struct bytes *w
 
 		if (memmem(whole->p, whole->n, line, length) == NULL) {
 			fail_msg("allocation %zu failed%s\n  a line of nobody: %s", n,
-			    is_for_good ? ", and all after it" : "", shown(line, length));
+			    memory.is_for_good ? ", and all after it" : "", shown(line, length));
 		}
 		line = lf + 1;
 	}
@@ -161,11 +101,11 @@ static void check_way(const struct way *way)
 	bytes_put(&whole, machine.output.p, machine.output.n);
 	machine_deinit(&machine);
 
-	machine_enter = enter;
-	machine_leave = leave;
+	machine_enter = memory_enter;
+	machine_leave = memory_leave;
 	do {
-		n_until = n++;
-		n_failed = 0;
+		memory.n_until = n++;
+		memory.n_failed = 0;
 		converse(&machine, way);
 		if (way->answers_at_once) {
 			check_prefix(&machine, &whole, n);
@@ -173,12 +113,12 @@ static void check_way(const struct way *way)
 			check_each_line(&machine, &whole, n);
 		}
 		/* Postfix turns a closed connection into "try again later"; silence costs it 10 s. */
-		if (n_failed > 0 && !machine.is_closed) {
+		if (memory.n_failed > 0 && !machine.is_closed) {
 			fail_msg("allocation %zu failed, and it goes on: %s", n,
 			    shown(machine.output.p, machine.output.n));
 		}
 		machine_deinit(&machine);
-	} while (n_failed > 0);
+	} while (memory.n_failed > 0);
 	assert_true(n > 10); /* else nothing has failed */
 	bytes_free(&whole);
 }
@@ -196,21 +136,21 @@ static void check_ways(bool answers_at_once)
 
 static void test_one_allocation_fails(void **state)
 {
-	is_for_good = false;
+	memory.is_for_good = false;
 	check_ways(true);
 }
 
 static void test_memory_stays_away(void **state)
 {
-	is_for_good = true;
+	memory.is_for_good = true;
 	check_ways(true);
 }
 
 static void test_answers_at_the_end(void **state)
 {
-	is_for_good = false;
+	memory.is_for_good = false;
 	check_ways(false);
-	is_for_good = true;
+	memory.is_for_good = true;
 	check_ways(false);
 }
 

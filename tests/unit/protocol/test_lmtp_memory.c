@@ -3,71 +3,11 @@
  * one that is lost must not be followed by the next one in its place: a recipient that was refused
  * would look saved, and its message would be gone. */
 #include "tests/models/edge.h"
+#include "tests/unit/protocol/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Of the linker's --wrap. */
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t count, size_t n);
-void *__real_realloc(void *old, size_t n);
-char *__real_strndup(const char *text, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t count, size_t n);
-void *__wrap_realloc(void *old, size_t n);
-char *__wrap_strndup(const char *text, size_t n);
-
-static bool is_inside;   /* the machine runs */
-static bool is_for_good; /* memory stays away; else one allocation fails */
-static size_t n_until;   /* allocations that succeed first */
-static size_t n_failed;
-
-static bool fails(void)
-{
-	if (!is_inside) {
-		return false;
-	}
-	if (n_until > 0) {
-		n_until--;
-		return false;
-	}
-	if (n_failed > 0 && !is_for_good) {
-		return false;
-	}
-	n_failed++;
-	return true;
-}
-
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t count, size_t n)
-{
-	return fails() ? NULL : __real_calloc(count, n);
-}
-
-void *__wrap_realloc(void *old, size_t n)
-{
-	return fails() ? NULL : __real_realloc(old, n);
-}
-
-char *__wrap_strndup(const char *text, size_t n)
-{
-	return fails() ? NULL : __real_strndup(text, n);
-}
-
-static void enter(void)
-{
-	is_inside = true;
-}
-
-static void leave(void)
-{
-	is_inside = false;
-}
 
 /* Everything that allocates, with fates that must not be mixed up. */
 static const char input[] = "LHLO client.example.org\r\n"
@@ -137,7 +77,7 @@ static void check_output(const struct edge *edge, const struct buffer *wanted, s
 
 		if (n_wanted == 0 || (!is_same && got[at] != '4')) {
 			fail_msg("allocation %zu failed%s\n  got  %s\n  want %s", n,
-			    is_for_good ? ", and all after it" : "", shown(got + at, n_got),
+			    memory.is_for_good ? ", and all after it" : "", shown(got + at, n_got),
 			    shown(wanted->p + at_wanted, n_wanted));
 		}
 		at += n_got;
@@ -157,17 +97,17 @@ static void check_way(const struct way *way)
 	assert_int_equal(check_replies(wanted.p, wanted.n), 32);
 	edge_deinit(&edge);
 
-	edge_enter = enter;
-	edge_leave = leave;
+	edge_enter = memory_enter;
+	edge_leave = memory_leave;
 	for (;; n++) {
-		n_until = n;
-		n_failed = 0;
+		memory.n_until = n;
+		memory.n_failed = 0;
 		converse(&edge, way);
 		check_output(&edge, &wanted, n);
 		/* A session that lost something ends; it does not go on and guess. */
-		assert_int_equal(edge.is_closed, n_failed > 0);
+		assert_int_equal(edge.is_closed, memory.n_failed > 0);
 		edge_deinit(&edge);
-		if (n_failed == 0) {
+		if (memory.n_failed == 0) {
 			break;
 		}
 	}
@@ -189,13 +129,13 @@ static void check_ways(void)
 
 static void test_one_allocation_fails(void **state)
 {
-	is_for_good = false;
+	memory.is_for_good = false;
 	check_ways();
 }
 
 static void test_memory_stays_away(void **state)
 {
-	is_for_good = true;
+	memory.is_for_good = true;
 	check_ways();
 }
 

@@ -19,11 +19,6 @@ static const struct listener_settings settings = {
 	.mode = 0640, .uid = (uid_t)-1, .gid = (gid_t)-1
 };
 
-struct place {
-	char directory[200];
-	char path[256];
-};
-
 /* Of the linker's --wrap: looks at the socket's file at the moment when it appears. */
 int __real_bind(int fd, const struct sockaddr *address, socklen_t n);
 int __wrap_bind(int fd, const struct sockaddr *address, socklen_t n);
@@ -44,21 +39,7 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t n)
 
 static int setup(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
-
-	directory_make(place->directory, sizeof(place->directory));
-	snprintf(place->path, sizeof(place->path), "%s/socket", place->directory);
-	*state = place;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct place *place = *state;
-
-	directory_remove(place->directory);
-	free(place);
-	return 0;
+	return place_set_up(state, "socket");
 }
 
 static struct sockaddr_un make_address(const char *path)
@@ -108,7 +89,7 @@ static int open_path(
 {
 	char spec[300];
 
-	snprintf(spec, sizeof(spec), "unix:%s", place->path);
+	snprintf(spec, sizeof(spec), "unix:%s", place->file);
 	return open_spec(spec, how, error);
 }
 
@@ -118,7 +99,7 @@ static int open_well(const struct place *place, const struct listener_settings *
 	int fd = open_path(place, how, &error);
 
 	if (fd < 0) {
-		fail_msg("%s: %s", place->path, error.text);
+		fail_msg("%s: %s", place->file, error.text);
 	}
 	return fd;
 }
@@ -128,8 +109,8 @@ static void expect_refusal(const struct place *place, const char *reason)
 	struct error error = { "" };
 
 	assert_int_equal(open_path(place, &settings, &error), -1);
-	if (strstr(error.text, reason) == NULL || strstr(error.text, place->path) == NULL) {
-		fail_msg("\"%s\" does not say \"%s\" of %s", error.text, reason, place->path);
+	if (strstr(error.text, reason) == NULL || strstr(error.text, place->file) == NULL) {
+		fail_msg("\"%s\" does not say \"%s\" of %s", error.text, reason, place->file);
 	}
 }
 
@@ -150,14 +131,14 @@ static void test_open_unix(void **state)
 		umask_after = umask(old);
 		assert_int_equal(mode_at_bind, 0000); /* nobody comes in before owner and mode */
 		assert_int_equal(umask_after, 0027);
-		assert_int_equal(lstat(place->path, &status), 0);
+		assert_int_equal(lstat(place->file, &status), 0);
 		assert_int_equal(status.st_mode, S_IFSOCK | modes[i]);
 		assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 		assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 		if (modes[i] != 0000) {
-			check_serves(fd, place->path);
+			check_serves(fd, place->file);
 		}
-		unlink(place->path);
+		unlink(place->file);
 		close(fd);
 	}
 }
@@ -172,14 +153,14 @@ static void test_owner(void **state)
 
 	how.uid = how.gid = geteuid() == 0 ? 65534 : geteuid();
 	fd = open_well(place, &how);
-	assert_int_equal(lstat(place->path, &status), 0);
+	assert_int_equal(lstat(place->file, &status), 0);
 	assert_int_equal(status.st_uid, how.uid);
 	close(fd);
-	unlink(place->path);
+	unlink(place->file);
 	if (geteuid() != 0) {
 		how.uid = 0; /* nobody but root can give it away, and nothing is left behind */
 		assert_int_equal(open_path(place, &how, &error), -1);
-		assert_int_equal(lstat(place->path, &status), -1);
+		assert_int_equal(lstat(place->file, &status), -1);
 	}
 }
 
@@ -190,9 +171,9 @@ static void test_stale_socket_is_replaced(void **state)
 	int fd = open_well(place, &settings);
 
 	close(fd);
-	assert_int_equal(connect_to(place->path), -ECONNREFUSED);
+	assert_int_equal(connect_to(place->file), -ECONNREFUSED);
 	fd = open_well(place, &settings);
-	check_serves(fd, place->path);
+	check_serves(fd, place->file);
 	close(fd);
 }
 
@@ -202,7 +183,7 @@ static void test_served_socket_is_refused(void **state)
 	int fd = open_well(place, &settings);
 
 	expect_refusal(place, "listens");
-	check_serves(fd, place->path);
+	check_serves(fd, place->file);
 	close(fd);
 }
 
@@ -213,7 +194,7 @@ static void test_busy_socket_is_refused(void **state)
 		CLIENTS = 8
 	};
 	const struct place *place = *state;
-	struct sockaddr_un address = make_address(place->path);
+	struct sockaddr_un address = make_address(place->file);
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0), clients[CLIENTS];
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -233,29 +214,29 @@ static void test_others_are_left_alone(void **state)
 {
 	const struct place *place = *state;
 	struct stat status;
-	int fd = open(place->path, O_CREAT | O_WRONLY, 0600);
+	int fd = open(place->file, O_CREAT | O_WRONLY, 0600);
 
 	assert_int_equal(write(fd, "mine", 4), 4);
 	close(fd);
 	expect_refusal(place, "no socket");
-	assert_int_equal(lstat(place->path, &status), 0);
+	assert_int_equal(lstat(place->file, &status), 0);
 	assert_int_equal(status.st_size, 4);
-	unlink(place->path);
+	unlink(place->file);
 
-	assert_int_equal(mkdir(place->path, 0700), 0);
+	assert_int_equal(mkdir(place->file, 0700), 0);
 	expect_refusal(place, "no socket");
-	assert_int_equal(rmdir(place->path), 0);
+	assert_int_equal(rmdir(place->file), 0);
 
-	assert_int_equal(symlink("elsewhere", place->path), 0);
+	assert_int_equal(symlink("elsewhere", place->file), 0);
 	expect_refusal(place, "no socket");
-	assert_int_equal(unlink(place->path), 0);
+	assert_int_equal(unlink(place->file), 0);
 }
 
 static void test_no_directory(void **state)
 {
 	struct place place = *(struct place *)*state;
 
-	add_text(place.path, sizeof(place.path), "/x/y");
+	add_text(place.file, sizeof(place.file), "/x/y");
 	expect_refusal(&place, strerror(ENOENT));
 }
 
@@ -295,7 +276,7 @@ static void test_open_inet(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_open_unix),
 		TEST(test_owner),

@@ -67,30 +67,11 @@ static void clear_values(void *data)
 static const struct settings_form form = { sizeof(struct values), &table, 1, check_values,
 	clear_values };
 
-struct place {
-	char directory[200];
-	char file[256];
-};
-
 static int setup(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
-
-	directory_make(place->directory, sizeof(place->directory));
-	snprintf(place->file, sizeof(place->file), "%s/x.conf", place->directory);
 	setenv("LMTPD_UNIT", "from \"outside\"", 1);
 	unsetenv("LMTPD_UNIT_ABSENT");
-	*state = place;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct place *place = *state;
-
-	directory_remove(place->directory);
-	free(place);
-	return 0;
+	return place_set_up(state, "x.conf");
 }
 
 static void write_file(const struct place *place, const char *content, size_t n)
@@ -404,7 +385,7 @@ static void test_two_at_once(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, place_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_values),
 		TEST(test_errors),

@@ -8,28 +8,9 @@
 
 #include "tests/unit/unit.h"
 
-struct place {
-	char directory[200];
-	char file[256];
-};
-
 static int setup(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
-
-	directory_make(place->directory, sizeof(place->directory));
-	snprintf(place->file, sizeof(place->file), "%s/x.conf", place->directory);
-	*state = place;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct place *place = *state;
-
-	directory_remove(place->directory);
-	free(place);
-	return 0;
+	return place_set_up(state, "x.conf");
 }
 
 static void write_file(const char *path, const char *content)
@@ -147,7 +128,7 @@ static void test_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rows, setup, place_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

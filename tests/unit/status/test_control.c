@@ -23,7 +23,7 @@ enum {
 };
 
 /* A daemon: a loop that turns for a reason of its own, and a control socket. */
-struct place {
+struct fixture {
 	char directory[80], path[CONTROL_PATH_MAX];
 	uv_loop_t loop;
 	uv_timer_t turn;
@@ -36,60 +36,60 @@ static void write_document(void *owner, struct document *document)
 	static const struct document_value value = {
 		.name = "value", .metric = "value", .help = "A value.", .is_counter = true
 	};
-	struct place *place = owner;
+	struct fixture *fixture = owner;
 
 	document_group(document, "group");
-	document_number(document, &value, place->value++);
+	document_number(document, &value, fixture->value++);
 }
 
 static void on_turn(uv_timer_t *timer)
 {
 }
 
-static void prepare(struct place *place, struct control *control)
+static void prepare(struct fixture *fixture, struct control *control)
 {
 	*control = (struct control){
-		.loop = &place->loop,
+		.loop = &fixture->loop,
 		.prefix = "test",
 		.write = write_document,
-		.owner = place,
+		.owner = fixture,
 	};
 }
 
 static int setup(void **state)
 {
-	struct place *place = calloc(1, sizeof(*place));
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-	directory_make(place->directory, sizeof(place->directory));
-	snprintf(place->path, sizeof(place->path), "%s/control", place->directory);
-	uv_loop_init(&place->loop);
-	uv_timer_init(&place->loop, &place->turn);
-	uv_timer_start(&place->turn, on_turn, 2, 2);
-	prepare(place, &place->control);
-	*state = place;
+	directory_make(fixture->directory, sizeof(fixture->directory));
+	snprintf(fixture->path, sizeof(fixture->path), "%s/control", fixture->directory);
+	uv_loop_init(&fixture->loop);
+	uv_timer_init(&fixture->loop, &fixture->turn);
+	uv_timer_start(&fixture->turn, on_turn, 2, 2);
+	prepare(fixture, &fixture->control);
+	*state = fixture;
 	return 0;
 }
 
 /* Nothing of it keeps the loop going, and nothing is left. */
 static int teardown(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 
-	control_close(&place->control);
-	uv_close((uv_handle_t *)&place->turn, NULL);
-	uv_run(&place->loop, UV_RUN_DEFAULT);
-	if (uv_loop_close(&place->loop) != 0 || access(place->path, F_OK) == 0) {
+	control_close(&fixture->control);
+	uv_close((uv_handle_t *)&fixture->turn, NULL);
+	uv_run(&fixture->loop, UV_RUN_DEFAULT);
+	if (uv_loop_close(&fixture->loop) != 0 || access(fixture->path, F_OK) == 0) {
 		return -1;
 	}
-	directory_remove(place->directory);
-	free(place);
+	directory_remove(fixture->directory);
+	free(fixture);
 	return 0;
 }
 
-static void turn(struct place *place, unsigned times)
+static void turn(struct fixture *fixture, unsigned times)
 {
 	while (times-- > 0) {
-		uv_run(&place->loop, UV_RUN_ONCE);
+		uv_run(&fixture->loop, UV_RUN_ONCE);
 	}
 }
 
@@ -107,7 +107,7 @@ static int connect_to(const char *path)
 }
 
 /* Turns until the connection is closed; what it was sent, NUL-terminated. */
-static void read_answer(struct place *place, int fd, char *answer)
+static void read_answer(struct fixture *fixture, int fd, char *answer)
 {
 	size_t n = 0;
 
@@ -120,34 +120,35 @@ static void read_answer(struct place *place, int fd, char *answer)
 		if (result == 0 || (result < 0 && errno == ECONNRESET)) {
 			break;
 		}
-		turn(place, 1);
+		turn(fixture, 1);
 	}
 	answer[n] = '\0';
 	close(fd);
 }
 
-static void ask(struct place *place, const char *request, size_t n, bool is_bytewise, char *answer)
+static void ask(
+    struct fixture *fixture, const char *request, size_t n, bool is_bytewise, char *answer)
 {
-	int fd = connect_to(place->path);
+	int fd = connect_to(fixture->path);
 
 	assert_true(fd >= 0);
 	for (size_t i = 0; is_bytewise && i < n; i++) {
 		(void)!send(fd, request + i, 1, MSG_NOSIGNAL); /* it may have heard enough */
-		turn(place, 1);
+		turn(fixture, 1);
 	}
 	if (!is_bytewise && n > 0) {
 		assert_int_equal(send(fd, request, n, MSG_NOSIGNAL), n);
 	}
 	shutdown(fd, SHUT_WR);
-	read_answer(place, fd, answer);
+	read_answer(fixture, fd, answer);
 }
 
-static void check_serves(struct place *place)
+static void check_serves(struct fixture *fixture)
 {
 	char answer[ANSWER];
 
-	place->value = 42;
-	ask(place, "text\n", 5, false, answer);
+	fixture->value = 42;
+	ask(fixture, "text\n", 5, false, answer);
 	expect_text("answer", answer, "group        value 42\n");
 }
 
@@ -188,30 +189,30 @@ static void test_requests(void **state)
 		{ TEXT(LONG LONG LONG "\ntext\n"), UNKNOWN },
 		{ TEXT("%n%s%n\n"), UNKNOWN },
 	};
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 
-	control_open(&place->control, place->path);
+	control_open(&fixture->control, fixture->path);
 	for (size_t i = 0; i < 2 * LENGTH(rows); i++) {
 		const struct text *request = &rows[i / 2].request;
 		char answer[ANSWER];
 
-		place->value = 7;
-		memset(place->control.watchers, 0, sizeof(place->control.watchers[0].id));
+		fixture->value = 7;
+		memset(fixture->control.watchers, 0, sizeof(fixture->control.watchers[0].id));
 		for (unsigned w = 0; w < CONTROL_WATCHERS_MAX; w++) {
-			free(place->control.watchers[w].marks);
-			place->control.watchers[w].marks = NULL;
+			free(fixture->control.watchers[w].marks);
+			fixture->control.watchers[w].marks = NULL;
 		}
-		ask(place, request->p, request->n, i % 2 == 1, answer);
+		ask(fixture, request->p, request->n, i % 2 == 1, answer);
 		expect_text(shown(request->p, request->n), answer, rows[i / 2].answer);
 	}
 }
 
 static void test_random_bytes(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	uint64_t seed = 1;
 
-	control_open(&place->control, place->path);
+	control_open(&fixture->control, fixture->path);
 	for (unsigned i = 0; i < 500; i++) {
 		char request[200], answer[ANSWER];
 		size_t n = (size_t)random_below(&seed, sizeof(request));
@@ -219,34 +220,34 @@ static void test_random_bytes(void **state)
 		for (size_t k = 0; k < n; k++) {
 			request[k] = (char)random_below(&seed, 256);
 		}
-		ask(place, request, n, false, answer);
+		ask(fixture, request, n, false, answer);
 		assert_true(answer[0] == '\0' || strcmp(answer, UNKNOWN) == 0);
 	}
-	check_serves(place);
+	check_serves(fixture);
 }
 
 /* A watcher is told rates from his second look on, one at a time or among others. */
 static void test_watchers(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	char request[32], answer[ANSWER];
 
-	control_open(&place->control, place->path);
+	control_open(&fixture->control, fixture->path);
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned id = 1; id <= CONTROL_WATCHERS_MAX; id++) {
 			snprintf(request, sizeof(request), "watch %u\n", id);
-			ask(place, request, strlen(request), false, answer);
+			ask(fixture, request, strlen(request), false, answer);
 			assert_int_equal(strstr(answer, "/s)") != NULL, round > 0);
-			turn(place, 3); /* so that one looked before the other */
+			turn(fixture, 3); /* so that one looked before the other */
 		}
 	}
-	ask(place, "watch 77\n", 9, false, answer); /* in the place of the first */
+	ask(fixture, "watch 77\n", 9, false, answer); /* in the place of the first */
 	assert_null(strstr(answer, "/s)"));
-	ask(place, "watch 77\n", 9, false, answer);
+	ask(fixture, "watch 77\n", 9, false, answer);
 	assert_non_null(strstr(answer, "/s)"));
-	ask(place, "watch 2\n", 8, false, answer);
+	ask(fixture, "watch 2\n", 8, false, answer);
 	assert_non_null(strstr(answer, "/s)"));
-	ask(place, "watch 1\n", 8, false, answer);
+	ask(fixture, "watch 1\n", 8, false, answer);
 	assert_null(strstr(answer, "/s)"));
 }
 
@@ -256,25 +257,25 @@ static void test_silent_clients(void **state)
 	enum {
 		CLIENTS = CONTROL_CLIENTS_MAX + 4
 	};
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	int clients[CLIENTS];
 	uint64_t begun;
 	char byte;
 
-	control_open(&place->control, place->path);
+	control_open(&fixture->control, fixture->path);
 	for (unsigned i = 0; i < CLIENTS; i++) {
-		clients[i] = connect_to(place->path);
+		clients[i] = connect_to(fixture->path);
 		assert_true(clients[i] >= 0);
-		turn(place, 2);
+		turn(fixture, 2);
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		close(clients[CLIENTS - 1 - i]); /* the impatient ones */
 	}
-	begun = uv_now(&place->loop);
-	check_serves(place);
+	begun = uv_now(&fixture->loop);
+	check_serves(fixture);
 	assert_in_range(
-	    uv_now(&place->loop) - begun, CONTROL_TIMEOUT_MS / 2, CONTROL_TIMEOUT_MS * 2);
-	turn(place, 100); /* one was heard a little after the other */
+	    uv_now(&fixture->loop) - begun, CONTROL_TIMEOUT_MS / 2, CONTROL_TIMEOUT_MS * 2);
+	turn(fixture, 100); /* one was heard a little after the other */
 	for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
 		assert_int_equal(recv(clients[i], &byte, 1, 0), 0);
 		close(clients[i]);
@@ -284,50 +285,50 @@ static void test_silent_clients(void **state)
 /* Clients that are gone before they are accepted or answered. */
 static void test_fleeting_clients(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 
-	control_open(&place->control, place->path);
+	control_open(&fixture->control, fixture->path);
 	for (unsigned i = 0; i < 200; i++) {
-		int fd = connect_to(place->path);
+		int fd = connect_to(fixture->path);
 
 		if (fd >= 0 && i % 2 == 0) {
 			(void)!send(fd, "json\n", 5, MSG_NOSIGNAL);
 		}
 		if (i % 3 == 0) {
-			turn(place, 1);
+			turn(fixture, 1);
 		}
 		close(fd);
-		turn(place, i % 5);
+		turn(fixture, i % 5);
 	}
-	check_serves(place);
+	check_serves(fixture);
 }
 
 static void test_mode(void **state)
 {
 	static const mode_t umasks[] = { 0000, 0022, 0077 };
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < LENGTH(umasks); i++) {
 		mode_t old = umask(umasks[i]);
 		struct stat status;
 
-		prepare(place, &place->control);
-		control_open(&place->control, place->path);
+		prepare(fixture, &fixture->control);
+		control_open(&fixture->control, fixture->path);
 		umask(old);
-		assert_true(place->control.is_open);
-		assert_int_equal(lstat(place->path, &status), 0);
+		assert_true(fixture->control.is_open);
+		assert_int_equal(lstat(fixture->path, &status), 0);
 		assert_int_equal(status.st_mode, S_IFSOCK | 0600);
-		check_serves(place);
-		control_close(&place->control);
-		turn(place, 3);
-		assert_int_equal(lstat(place->path, &status), -1);
+		check_serves(fixture);
+		control_close(&fixture->control);
+		turn(fixture, 3);
+		assert_int_equal(lstat(fixture->path, &status), -1);
 	}
 }
 
 /* Another user, though the file would let him. */
 static void test_another_user(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	char answer[ANSWER] = "";
 	int fds[2], status;
 	pid_t child;
@@ -335,13 +336,13 @@ static void test_another_user(void **state)
 	if (geteuid() != 0) {
 		skip();
 	}
-	control_open(&place->control, place->path);
-	assert_int_equal(chmod(place->directory, 0755), 0);
-	assert_int_equal(chmod(place->path, 0666), 0);
+	control_open(&fixture->control, fixture->path);
+	assert_int_equal(chmod(fixture->directory, 0755), 0);
+	assert_int_equal(chmod(fixture->path, 0666), 0);
 	assert_int_equal(pipe(fds), 0);
 	child = fork();
 	if (child == 0) {
-		int fd = setuid(SOMEBODY) == 0 ? connect_to(place->path) : -1;
+		int fd = setuid(SOMEBODY) == 0 ? connect_to(fixture->path) : -1;
 		ssize_t n;
 
 		fcntl(fd, F_SETFL, 0);
@@ -351,55 +352,55 @@ static void test_another_user(void **state)
 		_exit(0);
 	}
 	while (waitpid(child, &status, WNOHANG) == 0) {
-		turn(place, 1);
+		turn(fixture, 1);
 	}
 	close(fds[1]);
 	assert_true(read(fds[0], answer, sizeof(answer) - 1) >= 0);
 	close(fds[0]);
 	expect_text("answer", answer, "error: only root and the daemon's own user may ask\n");
-	check_serves(place);
+	check_serves(fixture);
 }
 
 /* Left behind by a daemon that was killed; then by one that is ending. */
 static void test_takes_the_place(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int stale = socket(AF_UNIX, SOCK_STREAM, 0), asking;
 	struct control *old = calloc(1, sizeof(*old));
 	char answer[ANSWER];
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", place->path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", fixture->path);
 	assert_int_equal(bind(stale, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(stale);
-	assert_int_equal(connect_to(place->path), -ECONNREFUSED);
+	assert_int_equal(connect_to(fixture->path), -ECONNREFUSED);
 
-	prepare(place, old);
-	control_open(old, place->path);
-	check_serves(place);
-	asking = connect_to(place->path);
-	control_open(&place->control, place->path);
-	assert_true(place->control.is_open);
-	turn(place, 3);
+	prepare(fixture, old);
+	control_open(old, fixture->path);
+	check_serves(fixture);
+	asking = connect_to(fixture->path);
+	control_open(&fixture->control, fixture->path);
+	assert_true(fixture->control.is_open);
+	turn(fixture, 3);
 	assert_int_equal(send(asking, "json\n", 5, MSG_NOSIGNAL), 5);
-	read_answer(place, asking, answer); /* by the old one */
+	read_answer(fixture, asking, answer); /* by the old one */
 	assert_int_equal(answer[0], '{');
 	control_close(old);
-	turn(place, 3);
-	check_serves(place); /* the new one's name is left alone */
+	turn(fixture, 3);
+	check_serves(fixture); /* the new one's name is left alone */
 	free(old);
 }
 
-static void expect_warning(struct place *place, const char *path, const char *why)
+static void expect_warning(struct fixture *fixture, const char *path, const char *why)
 {
 	struct log_problem found[LOG_PROBLEMS_MAX];
 	uint64_t n_errors, n_before, n_after;
 
 	log_problems(found, &n_errors, &n_before);
-	prepare(place, &place->control);
-	control_open(&place->control, path);
-	assert_false(place->control.is_open);
-	control_close(&place->control);
+	prepare(fixture, &fixture->control);
+	control_open(&fixture->control, path);
+	assert_false(fixture->control.is_open);
+	control_close(&fixture->control);
 	log_problems(found, &n_errors, &n_after);
 	assert_int_equal(n_after, n_before + 1);
 	assert_non_null(strstr(found[0].text, path));
@@ -408,37 +409,37 @@ static void expect_warning(struct place *place, const char *path, const char *wh
 
 static void test_cannot_be_made(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	struct stat status;
 	char path[300];
 	int fd;
 
-	control_open(&place->control, ""); /* is not wanted: no word */
-	assert_false(place->control.is_open);
-	snprintf(path, sizeof(path), "%s/missing/control", place->directory);
-	expect_warning(place, path, strerror(ENOENT));
-	fd = open(place->path, O_CREAT | O_WRONLY, 0600);
+	control_open(&fixture->control, ""); /* is not wanted: no word */
+	assert_false(fixture->control.is_open);
+	snprintf(path, sizeof(path), "%s/missing/control", fixture->directory);
+	expect_warning(fixture, path, strerror(ENOENT));
+	fd = open(fixture->path, O_CREAT | O_WRONLY, 0600);
 	assert_int_equal(write(fd, "mine", 4), 4);
 	close(fd);
-	expect_warning(place, place->path, "no socket");
-	assert_int_equal(lstat(place->path, &status), 0);
+	expect_warning(fixture, fixture->path, "no socket");
+	assert_int_equal(lstat(fixture->path, &status), 0);
 	assert_int_equal(status.st_size, 4);
-	unlink(place->path);
-	snprintf(path, sizeof(path), "%s/control", place->directory);
+	unlink(fixture->path);
+	snprintf(path, sizeof(path), "%s/control", fixture->directory);
 	assert_int_equal(symlink("/dev/null", path), 0);
-	expect_warning(place, path, "no socket");
+	expect_warning(fixture, path, "no socket");
 	unlink(path);
-	assert_int_equal(rmdir(place->directory), 0); /* nothing of ours is left */
-	assert_int_equal(mkdir(place->directory, 0700), 0);
+	assert_int_equal(rmdir(fixture->directory), 0); /* nothing of ours is left */
+	assert_int_equal(mkdir(fixture->directory, 0700), 0);
 }
 
 static void test_directory_for_the_user(void **state)
 {
-	struct place *place = *state;
+	struct fixture *fixture = *state;
 	char path[300], directory[280];
 	struct stat status;
 
-	snprintf(directory, sizeof(directory), "%s/run", place->directory);
+	snprintf(directory, sizeof(directory), "%s/run", fixture->directory);
 	snprintf(path, sizeof(path), "%s/control", directory);
 	control_prepare(path, SOMEBODY, SOMEBODY);
 	if (geteuid() != 0) {
