@@ -3,10 +3,9 @@
  * middle; what only root may see comes before. */
 #include "auth/checkup.h"
 
-#include <sysexits.h>
-
 #include "auth/config.h"
 #include "auth/password.h"
+#include "doctor/checkup.h"
 #include "doctor/database.h"
 #include "doctor/doveconf.h"
 #include "doctor/hashes.h"
@@ -28,8 +27,9 @@ static void check_database(const struct auth_config *config, struct report *repo
 	directory_free(directory);
 }
 
-static void check_all(const struct auth_config *config, const char *file, struct report *report)
+static void examine(const void *data, const char *file, struct report *report)
 {
+	const struct auth_config *config = data;
 	const struct owner owner = {
 		.what = "daemon's user",
 		.section = "auth",
@@ -64,21 +64,7 @@ static void check_all(const struct auth_config *config, const char *file, struct
 	postconf_free(&postfix);
 }
 
-int checkup_run(const char *config_file, bool is_json)
+int auth_checkup(const char *config_file, bool is_json)
 {
-	struct report report = { .is_json = is_json };
-	struct auth_config *config;
-	struct error error;
-
-	report_begin(&report, "checks");
-	config = settings_load(&auth_config_form, config_file, &error);
-	if (config == NULL) {
-		report_fail(
-		    &report, EX_CONFIG, "configuration", "correct it there", "%s", error.text);
-	} else {
-		check_all(config, config_file, &report);
-		settings_free(config);
-	}
-	report_end(&report, report.exit_code);
-	return report.exit_code;
+	return checkup_run(&auth_config_form, config_file, is_json, examine);
 }

@@ -61,17 +61,17 @@ static void on_closing(struct peer *peer, const char *why)
 
 /* Counts and logs it. */
 static void tell_result(struct server *server, enum log_level level, enum status_result result,
-    enum sasl_mechanism mechanism, const char *user, const char *rip, const char *reason)
+    const struct sasl *sasl, const char *rip, const char *reason)
 {
 	struct log_line line;
 
-	status_login(&server->status, mechanism, result);
+	status_login(&server->status, sasl->mechanism, result);
 	log_begin(&line, level, "auth");
 	if (result == STATUS_FAIL) {
 		log_routine(&line); /* somebody's wrong password */
 	}
-	log_text(&line, "user", user != NULL ? user : "");
-	log_text(&line, "mech", sasl_name(mechanism));
+	log_text(&line, "user", sasl->user != NULL ? sasl->user : "");
+	log_text(&line, "mech", sasl_name(sasl->mechanism));
 	log_text(&line, "rip", rip);
 	log_text(&line, "result", status_name(result));
 	log_quoted(&line, "reason", reason);
@@ -82,7 +82,7 @@ static void tell_verdict(const struct verification *verification, enum log_level
     enum status_result result, const char *reason)
 {
 	tell_result((struct server *)verification->service->daemon, level, result,
-	    verification->mechanism, verification->user, verification->rip, reason);
+	    &verification->sasl, verification->rip, reason);
 }
 
 static void client_flush(struct client *client)
@@ -176,8 +176,8 @@ static void client_verify(struct client *client, struct dovecot_request *request
 	    client->server->daemon.service, request, on_verified, on_late, client);
 
 	if (verification == NULL) {
-		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, request->sasl.mechanism,
-		    request->sasl.user, request->rip, "out of memory");
+		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, &request->sasl,
+		    request->rip, "out of memory");
 		peer_close(&client->peer, NULL);
 		return;
 	}
@@ -204,8 +204,7 @@ static size_t on_input(struct peer *peer, const char *data, size_t n)
 			break;
 		case DOVECOT_REFUSED:
 			tell_result(client->server, LOG_LEVEL_WARNING, STATUS_FAIL,
-			    step.request->sasl.mechanism, step.request->sasl.user,
-			    step.request->rip, step.reason);
+			    &step.request->sasl, step.request->rip, step.reason);
 			break;
 		case DOVECOT_FLUSH:
 			client_flush(client);

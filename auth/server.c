@@ -12,6 +12,7 @@
 #include "auth/checkup.h"
 #include "auth/client.h"
 #include "auth/commands.h"
+#include "auth/verification.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
 #include "status/ask.h"
@@ -21,7 +22,6 @@
  * the delivery of mail. */
 enum {
 	CRYPT_NICE = 5,
-	PATIENCE = 8,   /* seconds; Postfix waits for 10 */
 	SLACK_MS = 300, /* for an answer that comes at the last moment */
 };
 
@@ -37,7 +37,7 @@ static const char usage[] =
     "\n"
     "FILE is " LMTPD_SYSCONFDIR "/auth.conf if not given; see lmtpd-auth(8) and auth.conf(5).\n";
 
-/* It lives as long as the process; it holds the read buffer, so it is not on a stack. */
+/* There is one, and it lives as long as the process. */
 static struct server server;
 
 static int auth_init(struct error *error)
@@ -63,7 +63,9 @@ static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES
 		.name = "lookup",
 		.n_threads = (unsigned)config->directory.connections,
 		.n_descriptors = 1,
-		.patience = (patience < PATIENCE ? patience * 1000 : PATIENCE * 1000) + SLACK_MS,
+		.patience =
+		    (patience < VERIFICATION_PATIENCE ? patience : VERIFICATION_PATIENCE) * 1000 +
+		    SLACK_MS,
 		.is_dispensable = true,
 		.start = directory_thread_begin,
 		.stop = directory_thread_end,
@@ -79,11 +81,7 @@ static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES
 
 static void auth_tried(struct daemon *daemon, int result, const char *error)
 {
-	if (result == 0) {
-		vitals_answered(&server.status.vitals);
-	} else {
-		vitals_unanswered(&server.status.vitals, error);
-	}
+	vitals_tried(&server.status.vitals, result, error);
 }
 
 static int auth_begin(struct daemon *daemon)
@@ -148,7 +146,7 @@ static void auth_end(struct daemon *daemon)
 
 static int run_check(const struct program_call *call)
 {
-	return checkup_run(call->config_file, (call->forms & PROGRAM_JSON) != 0);
+	return auth_checkup(call->config_file, (call->forms & PROGRAM_JSON) != 0);
 }
 
 static int run_verify(const struct program_call *call)
@@ -169,7 +167,7 @@ static const struct program_command commands[] = {
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
-const struct program auth_program = {
+static const struct program auth_program = {
 	.name = "lmtpd-auth",
 	.usage = usage,
 	.config_file = LMTPD_SYSCONFDIR "/auth.conf",

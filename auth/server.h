@@ -26,5 +26,3 @@ struct server {
 	/* A hash of the method that users have, of nobody's account: an unknown user costs as much. */
 	char dummy[PASSWORD_HASH_MAX];
 };
-
-extern const struct program auth_program;

@@ -11,11 +11,6 @@
 
 #include "auth/server.h"
 
-/* Postfix waits 10 s for an answer (its AUTH_TIMEOUT) and then takes the service for dead. */
-enum {
-	PATIENCE_MS = 8000
-};
-
 uint64_t verification_age(const struct verification *verification)
 {
 	return (uv_hrtime() - verification->began) / 1000000;
@@ -34,7 +29,7 @@ static bool is_void(struct verification *verification)
 		fail(verification, "the client went away before its turn");
 		return true;
 	}
-	if (verification_age(verification) >= PATIENCE_MS) {
+	if (verification_age(verification) >= VERIFICATION_PATIENCE * 1000) {
 		fail(verification, "too many logins: it waited for more than 8 s");
 		return true;
 	}
@@ -56,7 +51,7 @@ static void run_find(struct work *work, void *context)
 		fail(verification, "out of memory");
 		return;
 	}
-	result = credentials_find(directory, verification->user, &verification->credentials);
+	result = credentials_find(directory, verification->sasl.user, &verification->credentials);
 	verification->is_asked = true;
 	verification->is_database_error = result < 0;
 	verification->lookup_took = uv_hrtime() - began;
@@ -84,7 +79,7 @@ static void run_check(struct work *work, void *context)
 	if (is_void(verification)) {
 		return;
 	}
-	result = password_check(verification->password, verification->credentials.hash);
+	result = password_check(verification->sasl.password, verification->credentials.hash);
 	verification->is_hashed = true;
 	verification->hashing_took = uv_hrtime() - began;
 	switch (result) {
@@ -174,11 +169,8 @@ struct verification *verification_start(struct service *service, struct dovecot_
 	verification->owner = owner;
 	verification->request = request;
 	verification->began = uv_hrtime();
-	verification->mechanism = request->sasl.mechanism;
 	memcpy(verification->rip, request->rip, sizeof(verification->rip));
-	verification->user = strdup(request->sasl.user);
-	verification->password = strdup(request->sasl.password);
-	if (verification->user == NULL || verification->password == NULL) {
+	if (sasl_copy(&verification->sasl, &request->sasl) != 0) {
 		verification_free(verification);
 		return NULL;
 	}
@@ -186,20 +178,11 @@ struct verification *verification_start(struct service *service, struct dovecot_
 	return verification;
 }
 
-static void free_secret(char *text)
-{
-	if (text != NULL) {
-		explicit_bzero(text, strlen(text));
-		free(text);
-	}
-}
-
 void verification_free(struct verification *verification)
 {
 	struct service *service = verification->service;
 
-	free_secret(verification->user);
-	free_secret(verification->password);
+	sasl_deinit(&verification->sasl);
 	explicit_bzero(&verification->credentials, sizeof(verification->credentials));
 	free(verification);
 	service_unref(service);

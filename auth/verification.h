@@ -11,6 +11,12 @@
 #include "protocol/dovecot.h"
 #include "auth/config.h"
 
+enum {
+	/* Seconds after which a login is given up: Postfix waits 10 s for an answer (its AUTH_TIMEOUT) and
+	 * then takes the service for dead. */
+	VERIFICATION_PATIENCE = 8,
+};
+
 enum verification_result {
 	VERIFICATION_RIGHT,
 	VERIFICATION_WRONG,
@@ -31,9 +37,8 @@ struct verification {
 	bool is_late;
 
 	/* Copies, since the owner may leave while a thread reads them. */
-	enum sasl_mechanism mechanism;
+	struct sasl sasl;
 	char rip[DOVECOT_RIP_MAX + 1];
-	char *user, *password;
 	atomic_bool is_abandoned; /* no work is worth it any more */
 
 	/* What was done, and how many nanoseconds it took. */

@@ -3,8 +3,7 @@
  * middle, as the daemon does, so that it meets the same permissions; what only root may see comes before. */
 #include "lmtpd/checkup.h"
 
-#include <sysexits.h>
-
+#include "doctor/checkup.h"
 #include "doctor/database.h"
 #include "doctor/doveconf.h"
 #include "doctor/lists.h"
@@ -53,8 +52,9 @@ static void check_rows(
 	directory_free(directory);
 }
 
-static void check_all(const struct lmtpd_config *config, const char *file, struct report *report)
+static void examine(const void *data, const char *file, struct report *report)
 {
+	const struct lmtpd_config *config = data;
 	const struct owner owner = {
 		.what = "mail owner",
 		.section = "maildir",
@@ -96,21 +96,7 @@ static void check_all(const struct lmtpd_config *config, const char *file, struc
 	postconf_free(&postfix);
 }
 
-int checkup_run(const char *config_file, bool is_json)
+int lmtpd_checkup(const char *config_file, bool is_json)
 {
-	struct report report = { .is_json = is_json };
-	struct lmtpd_config *config;
-	struct error error;
-
-	report_begin(&report, "checks");
-	config = settings_load(&lmtpd_config_form, config_file, &error);
-	if (config == NULL) {
-		report_fail(
-		    &report, EX_CONFIG, "configuration", "correct it there", "%s", error.text);
-	} else {
-		check_all(config, config_file, &report);
-		settings_free(config);
-	}
-	report_end(&report, report.exit_code);
-	return report.exit_code;
+	return checkup_run(&lmtpd_config_form, config_file, is_json, examine);
 }

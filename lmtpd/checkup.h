@@ -5,4 +5,4 @@
 #include <stdbool.h>
 
 /* Examines the set-up and prints one line a check. Returns an exit code of sysexits. */
-int checkup_run(const char *config_file, bool is_json);
+int lmtpd_checkup(const char *config_file, bool is_json);

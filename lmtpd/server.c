@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "lmtpd/checkup.h"
-#include "lmtpd/session.h"
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
+#include "lmtpd/session.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
 #include "status/ask.h"
@@ -33,7 +33,7 @@ static const char usage[] =
     "\n"
     "FILE is " LMTPD_SYSCONFDIR "/lmtpd.conf if not given; see lmtpd(8) and lmtpd.conf(5).\n";
 
-/* It lives as long as the process; it holds the read buffer, so it is not on a stack. */
+/* There is one, and it lives as long as the process. */
 static struct server server;
 
 static void *start_writer(void *config)
@@ -70,11 +70,7 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 
 static void lmtpd_tried(struct daemon *daemon, int result, const char *error)
 {
-	if (result == 0) {
-		vitals_answered(&server.status.vitals);
-	} else {
-		vitals_unanswered(&server.status.vitals, error);
-	}
+	vitals_tried(&server.status.vitals, result, error);
 }
 
 static int lmtpd_begin(struct daemon *daemon)
@@ -146,7 +142,7 @@ static int run_check(const struct program_call *call)
 	bool is_json = (call->forms & PROGRAM_JSON) != 0;
 
 	return call->n_arguments == 0
-		   ? checkup_run(call->config_file, is_json)
+		   ? lmtpd_checkup(call->config_file, is_json)
 		   : dry_run(call->config_file, is_json, call->arguments, call->n_arguments);
 }
 
@@ -162,7 +158,7 @@ static const struct program_command commands[] = {
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
-const struct program lmtpd_program = {
+static const struct program lmtpd_program = {
 	.name = "lmtpd",
 	.usage = usage,
 	.config_file = LMTPD_SYSCONFDIR "/lmtpd.conf",

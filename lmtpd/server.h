@@ -21,5 +21,3 @@ struct server {
 	unsigned n_sessions; /* so far, for their ids */
 	char id_prefix[40];
 };
-
-extern const struct program lmtpd_program;

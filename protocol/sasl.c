@@ -45,6 +45,17 @@ static int keep(char **kept_r, const char *text, size_t n)
 	return *kept_r == NULL ? -ENOMEM : SASL_DONE;
 }
 
+int sasl_copy(struct sasl *copy_r, const struct sasl *sasl)
+{
+	int result;
+
+	sasl_init(copy_r, sasl->mechanism);
+	result = keep(&copy_r->user, sasl->user, strlen(sasl->user));
+	return result != SASL_DONE
+		   ? result
+		   : keep(&copy_r->password, sasl->password, strlen(sasl->password));
+}
+
 static int keep_user(struct sasl *sasl, const char *text, size_t n)
 {
 	return is_user(text, n) ? keep(&sasl->user, text, n) : SASL_INVALID;

@@ -41,6 +41,9 @@ enum sasl_mechanism sasl_find(const char *name, size_t n);
 void sasl_init(struct sasl *sasl, enum sasl_mechanism mechanism);
 void sasl_deinit(struct sasl *sasl);
 
+/* Of one that is done, for who needs it longer. Returns 0 or -ENOMEM; sasl_deinit() is due in both cases. */
+int sasl_copy(struct sasl *copy_r, const struct sasl *sasl);
+
 /* Takes one decoded response; NULL: there was no initial response. On SASL_CONTINUE *challenge_r is
  * the challenge in base64. Returns a sasl_outcome or -ENOMEM. */
 int sasl_step(struct sasl *sasl, const char *response, size_t n, const char **challenge_r);

@@ -31,6 +31,15 @@ void vitals_unanswered(struct vitals *vitals, const char *why)
 	snprintf(vitals->last_error, sizeof(vitals->last_error), "%s", why);
 }
 
+void vitals_tried(struct vitals *vitals, int result, const char *why)
+{
+	if (result == 0) {
+		vitals_answered(vitals);
+	} else {
+		vitals_unanswered(vitals, why);
+	}
+}
+
 /* Bytes; 0 if the system does not tell. proc(5), statm: pages in all, then resident. */
 static uint64_t resident_memory(void)
 {

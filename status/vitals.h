@@ -28,6 +28,9 @@ void vitals_begin(struct vitals *vitals);
 void vitals_answered(struct vitals *vitals);
 void vitals_unanswered(struct vitals *vitals, const char *why);
 
+/* It was tried whether the database can be worked with: 0, or why not. */
+void vitals_tried(struct vitals *vitals, int result, const char *why);
+
 /* Group "process". */
 void vitals_write_process(const struct vitals *vitals, struct document *document,
     const char *program, const struct daemon *daemon);

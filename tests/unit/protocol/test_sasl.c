@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/protocol/memory.h"
 #include "tests/unit/unit.h"
 
 enum {
@@ -353,6 +354,30 @@ static void test_names(void **state)
 	assert_int_equal(sasl_find("PLAINxyz", 5), SASL_PLAIN);
 }
 
+/* A copy outlives what it was made of, and is whole or none. */
+static void test_copy(void **state)
+{
+	const char response[] = "\0user\0password";
+	const char *challenge;
+	struct sasl sasl, copy;
+
+	sasl_init(&sasl, SASL_PLAIN);
+	assert_int_equal(sasl_step(&sasl, response, sizeof(response) - 1, &challenge), SASL_DONE);
+	for (size_t i = 0; i < 2; i++) {
+		memory = (struct memory){ .n_until = i };
+		memory_enter();
+		assert_int_equal(sasl_copy(&copy, &sasl), -ENOMEM);
+		memory_leave();
+		sasl_deinit(&copy);
+	}
+	assert_int_equal(sasl_copy(&copy, &sasl), 0);
+	sasl_deinit(&sasl);
+	assert_int_equal(copy.mechanism, SASL_PLAIN);
+	assert_string_equal(copy.user, "user");
+	assert_string_equal(copy.password, "password");
+	sasl_deinit(&copy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_control_bytes),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
