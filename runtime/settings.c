@@ -107,6 +107,8 @@ __attribute__((format(printf, 2, 0))) static void on_error(
 	}
 }
 
+/* A mode is a number whose leading 0 counts: without it the usual ones (600, 660) are decimal numbers beyond
+ * the range. */
 static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
 {
 	const struct settings_key *key = find_key(cfg, option);
@@ -115,30 +117,19 @@ static int parse_number(cfg_t *cfg, cfg_opt_t *option, const char *value, void *
 
 	errno = 0;
 	number = strtol(value, &end, 0);
-	if (*value == '\0' || *end != '\0' || errno != 0 || number < key->min ||
-	    number > key->max) {
-		cfg_error(cfg, "%s = %s: allowed is a number from %ld to %ld", option->name, value,
-		    key->min, key->max);
-		return -1;
+	if (*value != '\0' && *end == '\0' && errno == 0 && number >= key->min &&
+	    number <= key->max) {
+		*(long *)result = number;
+		return 0;
 	}
-	*(long *)result = number;
-	return 0;
-}
-
-/* Without its leading 0 a usual mode (600, 660) is a decimal number beyond the range. */
-static int parse_mode(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
-{
-	const struct settings_key *key = find_key(cfg, option);
-	char *end;
-	long mode = strtol(value, &end, 0);
-
-	if (*value == '\0' || *end != '\0' || mode < key->min || mode > key->max) {
+	if (key->type == SETTINGS_MODE) {
 		cfg_error(cfg, "%s = %s: allowed is an octal mode, with its leading 0, up to %04lo",
 		    option->name, value, (unsigned long)key->max);
-		return -1;
+	} else {
+		cfg_error(cfg, "%s = %s: allowed is a number from %ld to %ld", option->name, value,
+		    key->min, key->max);
 	}
-	*(long *)result = mode;
-	return 0;
+	return -1;
 }
 
 static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
@@ -158,11 +149,9 @@ static cfg_opt_t make_option(const struct settings_key *key)
 {
 	switch (key->type) {
 	case SETTINGS_NUMBER:
-		return (cfg_opt_t)CFG_INT_CB(
-		    key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
 	case SETTINGS_MODE:
 		return (cfg_opt_t)CFG_INT_CB(
-		    key->name, strtol(key->initial, NULL, 8), CFGF_NONE, parse_mode);
+		    key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
 	case SETTINGS_LIST: /* its initial value is only read */
 		return (cfg_opt_t)CFG_STR_LIST_CB(
 		    key->name, (char *)(size_t)key->initial, CFGF_NONE, parse_text);
@@ -253,39 +242,29 @@ static unsigned blank_comments(char *text)
 	return depth > 0 ? opened[depth - 1] : 0;
 }
 
-static char *read_file(const char *path, struct error *error)
+/* Fills text[FILE_MAX + 1]. Returns 0, or -1 with a message in error. */
+static int read_file(const char *path, char *text, struct error *error)
 {
 	FILE *file = fopen(path, "re");
-	char *text = malloc(FILE_MAX + 1);
+	unsigned line;
+	bool is_bad;
 	size_t n;
 
-	if (file == NULL || text == NULL) {
-		error_set(error, "%s: cannot open: %s", path, strerror(errno));
-		if (file != NULL) {
-			fclose(file);
-		}
-		free(text);
-		return NULL;
+	if (file == NULL) {
+		return error_set(error, "%s: cannot open: %s", path, strerror(errno));
 	}
 	n = fread(text, 1, FILE_MAX + 1, file);
-	if (ferror(file) || n > FILE_MAX || memchr(text, '\0', n) != NULL) {
-		error_set(error, "%s: cannot be read, is larger than %d bytes or holds a NUL", path,
-		    FILE_MAX);
-		free(text);
-		text = NULL;
-	} else {
-		unsigned line;
-
-		text[n] = '\0';
-		line = blank_comments(text);
-		if (line > 0) {
-			error_set(error, "%s:%u: the { of this line is never closed", path, line);
-			free(text);
-			text = NULL;
-		}
-	}
+	is_bad = ferror(file) || n > FILE_MAX || memchr(text, '\0', n) != NULL;
 	fclose(file);
-	return text;
+	if (is_bad) {
+		return error_set(error,
+		    "%s: cannot be read, is larger than %d bytes or holds a NUL", path, FILE_MAX);
+	}
+	text[n] = '\0';
+	line = blank_comments(text);
+	return line == 0
+		   ? 0
+		   : error_set(error, "%s:%u: the { of this line is never closed", path, line);
 }
 
 static void free_settings(struct settings *settings)
@@ -354,34 +333,33 @@ static int fill_values(struct settings *settings)
 static int parse(struct settings *settings, const char *text)
 {
 	settings->cfg = init_options();
-	if (settings->cfg == NULL) {
-		return error_set(loading.error, "%s: out of memory", loading.path);
+	if (settings->cfg != NULL) {
+		cfg_set_error_function(settings->cfg, on_error);
+		if (cfg_parse_buf(settings->cfg, text) != CFG_SUCCESS) {
+			return loading.has_error
+				   ? -1
+				   : error_set(loading.error, "%s: cannot be parsed", loading.path);
+		}
+		if (fill_values(settings) == 0) {
+			return 0;
+		}
 	}
-	cfg_set_error_function(settings->cfg, on_error);
-	if (cfg_parse_buf(settings->cfg, text) != CFG_SUCCESS) {
-		return loading.has_error
-			   ? -1
-			   : error_set(loading.error, "%s: cannot be parsed", loading.path);
-	}
-	if (fill_values(settings) != 0) {
-		return error_set(loading.error, "%s: out of memory", loading.path);
-	}
-	return 0;
+	return error_set(loading.error, "%s: out of memory", loading.path);
 }
 
 void *settings_read(const struct settings_form *form, const char *path, struct error *error)
 {
 	struct settings *settings = calloc(1, sizeof(*settings) + form->size);
-	char *text = read_file(path, error);
+	char *text = malloc(FILE_MAX + 1);
 	int result = -1;
 
 	loading.path = path;
 	loading.form = form;
 	loading.error = error;
 	loading.has_error = false;
-	if (settings == NULL) {
+	if (settings == NULL || text == NULL) {
 		error_set(error, "%s: out of memory", path);
-	} else if (text != NULL) {
+	} else if (read_file(path, text, error) == 0) {
 		settings->form = form;
 		result = parse(settings, text);
 	}
