@@ -16,7 +16,6 @@
 
 struct client {
 	struct peer peer; /* first: its callbacks get back to the client */
-	LIST_ENTRY(client) entry;
 	struct server *server;
 	struct dovecot_settings settings;
 	struct dovecot dovecot;
@@ -230,15 +229,13 @@ static void on_turn(struct peer *peer)
 static void on_closed(struct peer *peer)
 {
 	struct client *client = (struct client *)peer;
-	struct server *server = client->server;
 
-	LIST_REMOVE(client, entry);
+	daemon_closed(&client->server->daemon, peer);
 	dovecot_deinit(&client->dovecot);
 	free(client);
-	daemon_closed(&server->daemon);
 }
 
-bool client_accept(struct server *server, uv_stream_t *listener)
+struct peer *client_open(struct daemon *daemon)
 {
 	static const struct peer_callbacks callbacks = {
 		.input = on_input,
@@ -250,16 +247,16 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 	unsigned char random[16];
 
 	if (client == NULL) {
-		return false;
+		return NULL;
 	}
-	client->server = server;
+	client->server = (struct server *)daemon;
 	LIST_INIT(&client->verifications);
 	client->peer.callbacks = &callbacks;
 	client->peer.has_secrets = true;
-	memcpy(client->settings.mechanisms, config_of(server->daemon.service)->mechanisms,
+	memcpy(client->settings.mechanisms, config_of(daemon->service)->mechanisms,
 	    sizeof(client->settings.mechanisms));
 	client->settings.pid = (unsigned long)getpid();
-	client->settings.connection = ++server->n_clients;
+	client->settings.connection = (unsigned long)daemon->n_accepted + 1;
 	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random)) {
 		memset(random, 0, sizeof(random)); /* a number that nobody uses */
 	}
@@ -267,24 +264,16 @@ bool client_accept(struct server *server, uv_stream_t *listener)
 		snprintf(client->settings.cookie + 2 * i, 3, "%02x", random[i]);
 	}
 	dovecot_init(&client->dovecot, &client->settings);
-	LIST_INSERT_HEAD(&server->clients, client, entry);
-	daemon_opened(&server->daemon);
-	peer_accept(&client->peer, listener); /* on failure it ends by itself */
-	return true;
+	return &client->peer;
 }
 
-void client_shut_down(struct client *client)
+void client_stop(struct peer *peer)
 {
-	peer_end(&client->peer);
-	peer_proceed(&client->peer);
+	peer_end(peer);
+	peer_proceed(peer);
 }
 
-void client_drop(struct client *client)
+void client_drop(struct peer *peer)
 {
-	peer_close(&client->peer, NULL);
-}
-
-struct client *client_next(struct client *client)
-{
-	return LIST_NEXT(client, entry);
+	peer_close(peer, NULL);
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * One connection of Postfix's smtpd: bytes between its socket and the protocol machine. */
+ * One connection of Postfix's smtpd: bytes between its socket and the protocol machine. Its functions are
+ * those of a connection in runtime/program.h. */
 #pragma once
 
 #include "auth/server.h"
 
-/* Accepts a client that waits on a listener; false when out of memory. */
-bool client_accept(struct server *server, uv_stream_t *listener);
+struct peer *client_open(struct daemon *daemon);
 
 /* Ends the connection, once what is being verified has been answered. */
-void client_shut_down(struct client *client);
+void client_stop(struct peer *peer);
 
 /* Ends the connection now. */
-void client_drop(struct client *client);
-
-struct client *client_next(struct client *client);
+void client_drop(struct peer *peer);

@@ -86,7 +86,6 @@ static void auth_tried(struct daemon *daemon, int result, const char *error)
 
 static int auth_begin(struct daemon *daemon)
 {
-	LIST_INIT(&server.clients);
 	if (getrandom(&server.failures.seed, sizeof(server.failures.seed), 0) < 0) {
 		server.failures.seed = 0;
 	}
@@ -105,38 +104,6 @@ static int auth_begin(struct daemon *daemon)
 	log_event(LOG_LEVEL_INFO, "start", "lmtpd-auth %s serves %zu sockets", LMTPD_VERSION,
 	    daemon->n_listeners);
 	return 0;
-}
-
-static bool auth_accept(struct daemon *daemon, uv_stream_t *listener)
-{
-	return client_accept(&server, listener);
-}
-
-/* The next login is verified by the new configuration, also on the connections that stand: Postfix
- * keeps them for long. What they were offered at their beginning they keep. */
-static void auth_renew(struct daemon *daemon)
-{
-}
-
-/* For every client; it may end on the way. */
-static void for_each_client(void (*f)(struct client *client))
-{
-	struct client *client, *next;
-
-	for (client = LIST_FIRST(&server.clients); client != NULL; client = next) {
-		next = client_next(client);
-		f(client);
-	}
-}
-
-static void auth_stop(struct daemon *daemon)
-{
-	for_each_client(client_shut_down);
-}
-
-static void auth_drop(struct daemon *daemon)
-{
-	for_each_client(client_drop);
 }
 
 static void auth_end(struct daemon *daemon)
@@ -182,11 +149,12 @@ static const struct program auth_program = {
 	.tried = auth_tried,
 	.prepare = control_prepare,
 	.begin = auth_begin,
-	.accept = auth_accept,
-	.renew = auth_renew,
-	.stop = auth_stop,
-	.drop = auth_drop,
 	.end = auth_end,
+	.open = client_open,
+	/* Without .renew: the next login is verified by the new configuration, also on the connections that
+	 * stand: Postfix keeps them for long. What they were offered at their beginning they keep. */
+	.stop = client_stop,
+	.drop = client_drop,
 };
 
 int main(int argc, char **argv)

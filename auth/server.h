@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The login daemon: a table for runtime/program.h, and what it has of its own: its clients, who failed
- * lately, and what it counts. Loop's thread. */
+ * The login daemon: a table for runtime/program.h, and what it has of its own: who failed lately,
+ * and what it counts. Loop's thread. */
 #pragma once
-
-#include <sys/queue.h>
 
 #include "auth/config.h"
 #include "auth/failures.h"
@@ -13,16 +11,11 @@
 #include "runtime/daemon.h"
 #include "status/control.h"
 
-struct client;
-LIST_HEAD(clients, client);
-
 struct server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
-	struct clients clients;
 	struct failures failures;
 	struct status status;
 	struct control control;
-	unsigned long n_clients; /* so far */
 	/* A hash of the method that users have, of nobody's account: an unknown user costs as much. */
 	char dummy[PASSWORD_HASH_MAX];
 };

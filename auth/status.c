@@ -84,7 +84,7 @@ void status_write(void *owner, struct document *document)
 	struct lane *lanes = server->daemon.service->lanes;
 
 	vitals_write_process(&status->vitals, document, "lmtpd-auth", &server->daemon);
-	vitals_write_connections(document, &server->daemon, server->n_clients);
+	vitals_write_connections(document, &server->daemon);
 	write_logins(status, document);
 	write_mechanisms(status, document);
 	document_group(document, "verifications");

@@ -77,16 +77,10 @@ static int lmtpd_begin(struct daemon *daemon)
 {
 	const struct lmtpd_config *config = config_of(daemon->service);
 
-	LIST_INIT(&server.sessions);
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());
 	vitals_begin(&server.status.vitals);
 	if (daemon->n_listeners == 0) {
-		if (session_open_stdio(&server) != 0) {
-			log_event(LOG_LEVEL_ERROR, "start",
-			    "--stdio: stdin and stdout must be pipes or sockets");
-			return -1;
-		}
 		return 0;
 	}
 	server.control = (struct control){
@@ -99,37 +93,6 @@ static int lmtpd_begin(struct daemon *daemon)
 	log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
 	    LMTPD_VERSION, daemon->n_listeners, config->base);
 	return 0;
-}
-
-static bool lmtpd_accept(struct daemon *daemon, uv_stream_t *listener)
-{
-	return session_accept(&server, listener);
-}
-
-/* For every session; it may end on the way. */
-static void for_each_session(void (*f)(struct session *session))
-{
-	struct session *session, *next;
-
-	for (session = LIST_FIRST(&server.sessions); session != NULL; session = next) {
-		next = session_next(session);
-		f(session);
-	}
-}
-
-static void lmtpd_renew(struct daemon *daemon)
-{
-	for_each_session(session_renew);
-}
-
-static void lmtpd_stop(struct daemon *daemon)
-{
-	for_each_session(session_shut_down);
-}
-
-static void lmtpd_drop(struct daemon *daemon)
-{
-	for_each_session(session_drop);
 }
 
 static void lmtpd_end(struct daemon *daemon)
@@ -173,11 +136,11 @@ static const struct program lmtpd_program = {
 	.tried = lmtpd_tried,
 	.prepare = control_prepare,
 	.begin = lmtpd_begin,
-	.accept = lmtpd_accept,
-	.renew = lmtpd_renew,
-	.stop = lmtpd_stop,
-	.drop = lmtpd_drop,
 	.end = lmtpd_end,
+	.open = session_open,
+	.renew = session_renew,
+	.stop = session_stop,
+	.drop = session_drop,
 };
 
 int main(int argc, char **argv)

@@ -6,31 +6,15 @@
 #include "lmtpd/session.h"
 
 #include <assert.h>
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lmtpd/delivery.h"
 #include "lmtpd/delivery_log.h"
-#include "lmtpd/lookup.h"
-#include "protocol/lmtp.h"
 #include "runtime/log.h"
-#include "runtime/peer.h"
 
 enum {
 	LAST_SILENCE = 1000 /* ms that a client may be silent between transactions at the end */
-};
-
-struct session {
-	struct peer peer; /* first: its callbacks get back to the session */
-	LIST_ENTRY(session) entry;
-	struct server *server;
-	struct service *service;
-	struct lmtp lmtp;
-	char id[64];
-	struct lookups lookups;    /* out on the lane */
-	struct delivery *delivery; /* from LMTP_BEGIN to its end */
-	bool is_shutting_down;
 };
 
 /* A message past its last dot is delivered, whatever becomes of its client. */
@@ -256,11 +240,12 @@ static void session_set_patience(struct session *session)
 
 /* Between transactions a session moves to the configuration that is in force, so that the old one, its
  * threads and its connections to the database do not live as long as a client that stays. */
-void session_renew(struct session *session)
+void session_renew(struct peer *peer)
 {
+	struct session *session = (struct session *)peer;
 	struct service *service = session->server->daemon.service;
 
-	if (service == NULL || service == session->service || session->peer.n_out > 0 ||
+	if (service == NULL || service == session->service || peer->n_out > 0 ||
 	    session->delivery != NULL || lmtp_is_in_transaction(&session->lmtp)) {
 		return;
 	}
@@ -277,7 +262,7 @@ static void on_turn(struct peer *peer)
 	if (peer->n_out == 0 || session->delivery != NULL) {
 		session_flush(session);
 	}
-	session_renew(session);
+	session_renew(peer);
 	session_set_patience(session);
 }
 
@@ -312,15 +297,14 @@ static void on_closed(struct peer *peer)
 	struct server *server = session->server;
 
 	session_abandon(session);
-	LIST_REMOVE(session, entry);
-	server->status.n_sessions += session_has_begun(session);
+	daemon_closed(&server->daemon, peer);
+	server->status.n_sessions += lmtp_has_begun(&session->lmtp);
 	lmtp_deinit(&session->lmtp);
 	service_unref(session->service);
 	free(session);
-	daemon_closed(&server->daemon);
 }
 
-static struct session *session_new(struct server *server)
+struct peer *session_open(struct daemon *daemon)
 {
 	static const struct peer_callbacks callbacks = {
 		.input = on_input,
@@ -329,6 +313,7 @@ static struct session *session_new(struct server *server)
 		.closing = on_closing,
 		.closed = on_closed,
 	};
+	struct server *server = (struct server *)daemon;
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (session == NULL) {
@@ -337,57 +322,25 @@ static struct session *session_new(struct server *server)
 	session->peer.callbacks = &callbacks;
 	session->server = server;
 	LIST_INIT(&session->lookups);
-	session->service = service_ref(server->daemon.service);
-	snprintf(session->id, sizeof(session->id), "%s%x", server->id_prefix, ++server->n_sessions);
+	session->service = service_ref(daemon->service);
+	snprintf(session->id, sizeof(session->id), "%s%" PRIx64, server->id_prefix,
+	    daemon->n_accepted + 1);
 	lmtp_init(&session->lmtp, &config_of(session->service)->lmtp, session->id);
-	LIST_INSERT_HEAD(&server->sessions, session, entry);
-	daemon_opened(&server->daemon);
-	return session;
+	return &session->peer;
 }
 
-bool session_accept(struct server *server, uv_stream_t *listener)
+void session_stop(struct peer *peer)
 {
-	struct session *session = session_new(server);
+	struct session *session = (struct session *)peer;
 
-	if (session == NULL) {
-		return false;
-	}
-	peer_accept(&session->peer, listener); /* on failure it ends by itself */
-	return true;
-}
-
-int session_open_stdio(struct server *server)
-{
-	struct session *session = session_new(server);
-
-	return session == NULL ? -ENOMEM : peer_open_stdio(&session->peer, &server->daemon.loop);
-}
-
-void session_shut_down(struct session *session)
-{
 	session->is_shutting_down = true;
 	lmtp_shut_down(&session->lmtp);
 	session_set_patience(session);
 }
 
-void session_drop(struct session *session)
+void session_drop(struct peer *peer)
 {
-	if (!session_is_delivering(session)) {
-		peer_close(&session->peer, "lmtpd has to end");
+	if (!session_is_delivering((struct session *)peer)) {
+		peer_close(peer, "lmtpd has to end");
 	}
-}
-
-bool session_has_begun(const struct session *session)
-{
-	return lmtp_has_begun(&session->lmtp);
-}
-
-bool session_is_in_transaction(const struct session *session)
-{
-	return lmtp_is_in_transaction(&session->lmtp);
-}
-
-struct session *session_next(struct session *session)
-{
-	return LIST_NEXT(session, entry);
 }

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT
- * One session: its machine's wishes, and who fulfils them. */
+ * One session: its machine's wishes, and who fulfils them. Its functions are those of a connection in
+ * runtime/program.h. */
 #pragma once
 
+#include "lmtpd/delivery.h"
+#include "lmtpd/lookup.h"
 #include "lmtpd/server.h"
+#include "protocol/lmtp.h"
+#include "runtime/peer.h"
 
-struct session;
+struct session {
+	struct peer peer; /* first: its callbacks get back to the session */
+	struct server *server;
+	struct service *service;
+	struct lmtp lmtp;
+	char id[64];
+	struct lookups lookups;    /* out on the lane */
+	struct delivery *delivery; /* from LMTP_BEGIN to its end */
+	bool is_shutting_down;
+};
 
-/* Accepts a client that waits on a listener; false when out of memory. */
-bool session_accept(struct server *server, uv_stream_t *listener);
+struct peer *session_open(struct daemon *daemon);
 
-/* A session on stdin and stdout. Returns 0 or a negative errno. */
-int session_open_stdio(struct server *server);
-
-/* A new configuration is in force: the session follows it between two transactions. */
-void session_renew(struct session *session);
+/* The session follows a new configuration between two transactions. */
+void session_renew(struct peer *peer);
 
 /* No more transactions; the one that is under way is finished. */
-void session_shut_down(struct session *session);
+void session_stop(struct peer *peer);
 
 /* Ends the session now, unless its message is past the last dot: that is finished and answered. */
-void session_drop(struct session *session);
-
-/* Has the client said LHLO? Is an envelope or a message on its way? */
-bool session_has_begun(const struct session *session);
-bool session_is_in_transaction(const struct session *session);
-
-struct session *session_next(struct session *session);
+void session_drop(struct peer *peer);

@@ -5,10 +5,6 @@
 #include <stdio.h>
 
 #include "lmtpd/session.h"
-#include "lmtpd/delivery.h"
-#include "lmtpd/lookup.h"
-#include "mail/envelope.h"
-#include "lmtpd/server.h"
 
 void status_refused(struct status *status, enum reply reply)
 {
@@ -49,11 +45,13 @@ void status_delivered(
 static void write_sessions(const struct server *server, struct document *document)
 {
 	uint64_t n_total = server->status.n_sessions, n_busy = 0;
-	struct session *session = LIST_FIRST(&server->sessions);
+	const struct peer *peer;
 
-	for (; session != NULL; session = session_next(session)) {
-		n_total += session_has_begun(session);
-		n_busy += session_is_in_transaction(session);
+	LIST_FOREACH (peer, &server->daemon.peers, entry) {
+		const struct lmtp *lmtp = &((const struct session *)peer)->lmtp;
+
+		n_total += lmtp_has_begun(lmtp);
+		n_busy += lmtp_is_in_transaction(lmtp);
 	}
 	document_group(document, "sessions");
 	document_counter(
@@ -136,7 +134,7 @@ void status_write(void *owner, struct document *document)
 	struct lane *lanes = server->daemon.service->lanes;
 
 	vitals_write_process(&status->vitals, document, "lmtpd", &server->daemon);
-	vitals_write_connections(document, &server->daemon, server->n_sessions);
+	vitals_write_connections(document, &server->daemon);
 	write_sessions(server, document);
 	write_messages(status, document);
 	write_recipients(status, document);

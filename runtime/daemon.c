@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,15 +21,14 @@
 #include "runtime/systemd.h"
 
 enum {
-	RETRY_MS = 1000,
+	/* What is under way at SIGTERM may take so long. */
+	DRAIN_MS = 30000,
 	/* From SIGTERM on nobody waits longer for the database, */
 	LAST_PATIENCE_MS = 1000,
 	/* and from the last connection's end on nothing waits longer for what hangs. */
 	LAST_MS = 500,
 	RESERVED = 64, /* descriptors that are neither connections nor the lanes' */
 };
-
-static void on_retry(uv_timer_t *timer);
 
 static void take_sockets(struct daemon *daemon, size_t n)
 {
@@ -43,7 +41,7 @@ static void take_sockets(struct daemon *daemon, size_t n)
 static void forget_sockets(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		char *path = daemon->listeners[i].path;
+		char *path = daemon->paths[i];
 
 		if (path[0] != '\0') {
 			unlink(path);
@@ -71,15 +69,15 @@ int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, str
 		return error_prefix(error, "socket_user and socket_group: ");
 	}
 	for (size_t i = 0; i < n; i++) {
-		struct daemon_listener *listener = &daemon->listeners[i];
+		int *fd = &daemon->listeners[i].fd;
 		struct endpoint endpoint;
 
 		if (endpoint_parse(&endpoint, from->listen.texts[i], error) != 0 ||
-		    (listener->fd = listener_open(&endpoint, &settings, error)) < 0) {
+		    (*fd = listener_open(&endpoint, &settings, error)) < 0) {
 			forget_sockets(daemon);
 			return -1;
 		}
-		snprintf(listener->path, sizeof(listener->path), "%s",
+		snprintf(daemon->paths[i], sizeof(daemon->paths[i]), "%s",
 		    endpoint.path == NULL ? "" : endpoint.path);
 		daemon->n_listeners++;
 	}
@@ -113,78 +111,38 @@ bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon
 	return !is_same;
 }
 
-static void on_paused(uv_handle_t *handle)
+/* Makes a connection, which is still to be accepted; NULL when out of memory. */
+static struct peer *open_peer(struct daemon *daemon)
 {
-	struct daemon_listener *listener = handle->data;
+	struct peer *peer = daemon->program->open(daemon);
 
-	if (!listener->daemon->is_stopping) {
-		uv_timer_start(&listener->retry, on_retry, RETRY_MS, 0);
+	if (peer != NULL) {
+		LIST_INSERT_HEAD(&daemon->peers, peer, entry);
+		daemon->n_connections++;
+		daemon->n_accepted++;
 	}
+	return peer;
 }
 
-/* After a failed accept(2) libuv tries again at once, and as long as it fails nothing else is done
- * in the process. So the handle is closed for a while; the socket stays, and clients wait in its
- * backlog. */
-static void pause_listener(struct daemon_listener *listener, const char *why)
+static enum listener_outcome on_client(struct listener *listener, uv_stream_t *stream)
+{
+	struct daemon *daemon = listener->owner;
+	struct peer *peer;
+
+	if (daemon->n_connections >= daemon->connections_max) {
+		return LISTENER_LATER;
+	}
+	peer = open_peer(daemon);
+	if (peer == NULL) {
+		return daemon->n_connections > 0 ? LISTENER_LATER : LISTENER_NO_MEMORY;
+	}
+	peer_accept(peer, stream); /* on failure it ends by itself */
+	return LISTENER_ACCEPTED;
+}
+
+static void on_paused(const char *why)
 {
 	log_event(LOG_LEVEL_ERROR, "accept", "cannot accept connections: %s; clients wait", why);
-	listener->has_waiting = false;
-	uv_close(&listener->handle, on_paused);
-}
-
-static void on_connection(uv_stream_t *stream, int status)
-{
-	struct daemon_listener *listener = stream->data;
-	struct daemon *daemon = listener->daemon;
-
-	if (status < 0) {
-		pause_listener(listener, uv_strerror(status));
-		return;
-	}
-	/* Not accepted, it keeps libuv from taking more off the backlog: clients wait there. */
-	listener->has_waiting = daemon->n_connections >= daemon->connections_max ||
-				!daemon->program->accept(daemon, stream);
-	if (listener->has_waiting && daemon->n_connections == 0) {
-		pause_listener(listener, "out of memory"); /* no end of another one will come */
-	}
-}
-
-/* Initialises the handle in any case. */
-static int open_listener(struct daemon_listener *listener)
-{
-	struct sockaddr_storage address = { .ss_family = AF_UNIX };
-	socklen_t n = sizeof(address);
-	bool is_inet = getsockname(listener->fd, (struct sockaddr *)&address, &n) == 0 &&
-		       address.ss_family != AF_UNIX;
-	uv_loop_t *loop = &listener->daemon->loop;
-	int fd, result;
-
-	if (is_inet) {
-		uv_tcp_init(loop, &listener->tcp);
-	} else {
-		uv_pipe_init(loop, &listener->pipe, 0);
-	}
-	listener->handle.data = listener;
-	fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0) {
-		return -errno;
-	}
-	result = is_inet ? uv_tcp_open(&listener->tcp, fd) : uv_pipe_open(&listener->pipe, fd);
-	if (result != 0) {
-		close(fd);
-		return result;
-	}
-	return uv_listen(&listener->stream, SOMAXCONN, on_connection);
-}
-
-static void on_retry(uv_timer_t *timer)
-{
-	struct daemon_listener *listener = timer->data;
-	int result = open_listener(listener);
-
-	if (result != 0) {
-		pause_listener(listener, uv_strerror(result));
-	}
 }
 
 static void close_handle(uv_handle_t *handle)
@@ -231,23 +189,25 @@ static void end(struct daemon *daemon)
 	uv_unref((uv_handle_t *)&daemon->drain);
 }
 
-void daemon_opened(struct daemon *daemon)
+void daemon_for_each(struct daemon *daemon, void (*f)(struct peer *peer))
 {
-	daemon->n_connections++;
+	struct peer *peer, *next;
+
+	for (peer = LIST_FIRST(&daemon->peers); peer != NULL; peer = next) {
+		next = LIST_NEXT(peer, entry);
+		f(peer);
+	}
 }
 
-void daemon_closed(struct daemon *daemon)
+void daemon_closed(struct daemon *daemon, struct peer *peer)
 {
+	LIST_REMOVE(peer, entry);
 	daemon->n_connections--;
 	if (daemon->n_connections == 0 && (daemon->is_stopping || daemon->n_listeners == 0)) {
 		end(daemon);
 	}
-	for (size_t i = 0; i < daemon->n_listeners && !daemon->is_stopping; i++) {
-		struct daemon_listener *listener = &daemon->listeners[i];
-
-		if (listener->has_waiting) {
-			on_connection(&listener->stream, 0);
-		}
+	for (size_t i = 0; i < daemon->n_listeners; i++) {
+		listener_proceed(&daemon->listeners[i]);
 	}
 }
 
@@ -255,10 +215,10 @@ static void on_drained(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
 
-	daemon->program->drop(daemon);
+	daemon_for_each(daemon, daemon->program->drop);
 }
 
-void daemon_stop(struct daemon *daemon)
+static void stop(struct daemon *daemon)
 {
 	struct service *service;
 
@@ -270,24 +230,22 @@ void daemon_stop(struct daemon *daemon)
 	log_event(LOG_LEVEL_INFO, "stop", "%zu connections to finish", daemon->n_connections);
 	forget_sockets(daemon);
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		close_handle(&daemon->listeners[i].handle);
-		close_handle((uv_handle_t *)&daemon->listeners[i].retry);
-		close(daemon->listeners[i].fd);
+		listener_stop(&daemon->listeners[i]);
 	}
 	if (daemon->n_connections == 0) {
 		end(daemon);
 		return;
 	}
-	uv_timer_start(&daemon->drain, on_drained, (uint64_t)DAEMON_DRAIN_SECONDS * 1000, 0);
+	uv_timer_start(&daemon->drain, on_drained, DRAIN_MS, 0);
 	LIST_FOREACH (service, &daemon->services, entry) {
-		service_hurry(service, LAST_PATIENCE_MS);
+		lane_hurry(&service->lanes[SERVICE_LOOKUPS], LAST_PATIENCE_MS);
 	}
-	daemon->program->stop(daemon);
+	daemon_for_each(daemon, daemon->program->stop);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)
 {
-	daemon_stop(signal->data);
+	stop(signal->data);
 }
 
 static void on_hangup(uv_signal_t *signal, int number)
@@ -304,11 +262,6 @@ static void on_hangup(uv_signal_t *signal, int number)
 	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	systemd_notify(state);
 	reload_start(daemon);
-}
-
-void daemon_reloaded(void)
-{
-	systemd_notify("READY=1");
 }
 
 /* As many connections are allowed as there are descriptors, less those that the lanes may need. */
@@ -349,31 +302,14 @@ static void init_signal(
 	uv_unref((uv_handle_t *)signal);
 }
 
-static void init_daemon(struct daemon *daemon)
+void daemon_init(struct daemon *daemon, const struct program *program, const char *config_file)
 {
-	uv_loop_init(&daemon->loop);
+	daemon->program = program;
+	daemon->config_file = config_file;
 	LIST_INIT(&daemon->services);
-	init_signal(daemon, &daemon->terminate, on_stop_signal, SIGTERM);
-	init_signal(daemon, &daemon->interrupt, on_stop_signal, SIGINT);
+	LIST_INIT(&daemon->peers);
+	uv_loop_init(&daemon->loop);
 	init_signal(daemon, &daemon->hangup, on_hangup, SIGHUP);
-	uv_timer_init(&daemon->loop, &daemon->drain);
-	daemon->drain.data = daemon;
-	uv_timer_init(&daemon->loop, &daemon->watchdog);
-	uv_unref((uv_handle_t *)&daemon->watchdog);
-}
-
-static void hold_signal(int how, int number)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	pthread_sigmask(how, &set, NULL);
-}
-
-void daemon_hold_reload(void)
-{
-	hold_signal(SIG_BLOCK, SIGHUP);
 }
 
 static void on_watchdog(uv_timer_t *timer)
@@ -394,20 +330,21 @@ static void start_watchdog(struct daemon *daemon)
 }
 
 /* Accepts from now on, and tells systemd. */
-static int start_listening(struct daemon *daemon, struct error *error)
+static int start_listening(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		struct daemon_listener *listener = &daemon->listeners[i];
+		struct listener *listener = &daemon->listeners[i];
 		int result;
 
-		listener->daemon = daemon;
-		uv_timer_init(&daemon->loop, &listener->retry);
-		listener->retry.data = listener;
-		result = open_listener(listener);
+		listener->accept = on_client;
+		listener->paused = on_paused;
+		listener->owner = daemon;
+		result = listener_start(listener, &daemon->loop);
 		if (result != 0) {
-			daemon->n_listeners = i + 1; /* those that daemon_stop() must close */
-			return error_set(error, "cannot listen on descriptor %d: %s", listener->fd,
-			    uv_strerror(result));
+			daemon->n_listeners = i + 1; /* those that stop() must close */
+			log_event(LOG_LEVEL_ERROR, "start", "cannot listen on descriptor %d: %s",
+			    listener->fd, uv_strerror(result));
+			return -1;
 		}
 	}
 	systemd_notify("READY=1");
@@ -415,26 +352,41 @@ static int start_listening(struct daemon *daemon, struct error *error)
 	return 0;
 }
 
-static int begin(struct daemon *daemon)
+/* The one connection of a daemon without listeners. */
+static int open_stdio(struct daemon *daemon)
 {
-	struct error error;
+	struct peer *peer = open_peer(daemon);
 
-	if (daemon->n_listeners > 0 && start_listening(daemon, &error) != 0) {
-		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
+	if (peer == NULL || peer_open_stdio(peer, &daemon->loop) != 0) {
+		log_event(
+		    LOG_LEVEL_ERROR, "start", "--stdio: stdin and stdout must be pipes or sockets");
 		return -1;
 	}
-	return daemon->program->begin(daemon);
+	return 0;
 }
 
-int daemon_serve(
-    struct daemon *daemon, const struct program *program, const char *config_file, void *config)
+static int begin(struct daemon *daemon)
+{
+	if (daemon->n_listeners > 0 && start_listening(daemon) != 0) {
+		return -1;
+	}
+	if (daemon->program->begin(daemon) != 0) {
+		return -1;
+	}
+	return daemon->n_listeners > 0 ? 0 : open_stdio(daemon);
+}
+
+int daemon_serve(struct daemon *daemon, void *config)
 {
 	struct error error;
 	int result;
 
-	daemon->program = program;
-	daemon->config_file = config_file;
-	init_daemon(daemon);
+	init_signal(daemon, &daemon->terminate, on_stop_signal, SIGTERM);
+	init_signal(daemon, &daemon->interrupt, on_stop_signal, SIGINT);
+	uv_timer_init(&daemon->loop, &daemon->drain);
+	daemon->drain.data = daemon;
+	uv_timer_init(&daemon->loop, &daemon->watchdog);
+	uv_unref((uv_handle_t *)&daemon->watchdog);
 	daemon->service = service_new(daemon, config, &error);
 	if (daemon->service == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start", "%s", error.text);
@@ -445,9 +397,8 @@ int daemon_serve(
 	if (result == EX_OK) {
 		reload_first(daemon);
 	} else if (daemon->n_connections == 0) {
-		daemon_stop(daemon);
+		stop(daemon);
 	}
-	hold_signal(SIG_UNBLOCK, SIGHUP);
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	close_handle((uv_handle_t *)&daemon->drain);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);

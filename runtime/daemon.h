@@ -10,27 +10,14 @@
 
 #include "base/error.h"
 #include "runtime/endpoint.h"
+#include "runtime/listener.h"
+#include "runtime/peer.h"
 #include "runtime/program.h"
 #include "runtime/service.h"
 #include "runtime/settings.h"
 
 enum {
 	DAEMON_LISTENERS_MAX = 16,
-	DAEMON_DRAIN_SECONDS = 30,
-};
-
-struct daemon_listener {
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_pipe_t pipe;
-		uv_tcp_t tcp;
-	};
-	struct daemon *daemon;
-	int fd;           /* the handle works on a copy of it and can be closed */
-	uv_timer_t retry; /* runs while the handle is closed */
-	bool has_waiting; /* a client that was not accepted since there are too many */
-	char path[ENDPOINT_PATH_MAX + 1]; /* of a file that was made here, "" for none */
 };
 
 struct daemon {
@@ -40,11 +27,15 @@ struct daemon {
 	struct services services; /* all that are not closed */
 	unsigned n_reloads;       /* that were tried */
 	uv_loop_t loop;
-	struct daemon_listener listeners[DAEMON_LISTENERS_MAX];
-	size_t n_listeners; /* none: one session on stdin and stdout */
+	struct listener listeners[DAEMON_LISTENERS_MAX];
+	size_t n_listeners; /* none: one connection on stdin and stdout */
+	char paths[DAEMON_LISTENERS_MAX]
+		  [ENDPOINT_PATH_MAX + 1]; /* of files that were made for them */
+	struct peers peers;                /* the connections */
 	uv_signal_t terminate, interrupt, hangup;
 	uv_timer_t drain, watchdog;
 	size_t n_connections, connections_max;
+	uint64_t n_accepted; /* so far */
 	bool is_stopping, has_ended;
 };
 
@@ -71,19 +62,15 @@ bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon
 int daemon_listen(
     struct daemon *daemon, const struct daemon_settings *settings, struct error *error);
 
-/* SIGHUP is held back until the loop takes it. */
-void daemon_hold_reload(void);
+/* First of all. From now on a SIGHUP waits until the loop takes it, and reloads then; by default it would
+ * kill. */
+void daemon_init(struct daemon *daemon, const struct program *program, const char *config_file);
 
 /* Serves until the end. Takes over config. Returns an exit code of sysexits. */
-int daemon_serve(
-    struct daemon *daemon, const struct program *program, const char *config_file, void *config);
+int daemon_serve(struct daemon *daemon, void *config);
 
-/* As SIGTERM does. */
-void daemon_stop(struct daemon *daemon);
+/* For each connection; it may end on the way. */
+void daemon_for_each(struct daemon *daemon, void (*f)(struct peer *peer));
 
-/* A connection begins and ends; the last one's end is the daemon's when it is stopping. */
-void daemon_opened(struct daemon *daemon);
-void daemon_closed(struct daemon *daemon);
-
-/* A reload is over, well or not. */
-void daemon_reloaded(void);
+/* A connection is over: its peer may be freed. The last one's end is the daemon's when it is stopping. */
+void daemon_closed(struct daemon *daemon, struct peer *peer);

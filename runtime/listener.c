@@ -3,6 +3,7 @@
 #include "runtime/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -15,8 +16,9 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 4096
-}; /* the kernel cuts it to net.core.somaxconn */
+	BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+	RETRY_MS = 1000,
+};
 
 /* Is somebody there to accept? A socket file that its owner left behind refuses connections. */
 static bool is_served(const struct sockaddr_un *address)
@@ -131,4 +133,94 @@ int listener_open(
 		return -1;
 	}
 	return fd;
+}
+
+static void on_retry(uv_timer_t *timer);
+
+static void on_paused(uv_handle_t *handle)
+{
+	struct listener *listener = handle->data;
+
+	if (!listener->is_stopped) {
+		uv_timer_start(&listener->retry, on_retry, RETRY_MS, 0);
+	}
+}
+
+/* After a failed accept(2) libuv tries again at once, and as long as it fails nothing else is done
+ * in the process. So the handle is closed for a while; the socket stays, and clients wait in its
+ * backlog. */
+static void listener_pause(struct listener *listener, const char *why)
+{
+	if (listener->paused != NULL) {
+		listener->paused(why);
+	}
+	listener->has_waiting = false;
+	uv_close(&listener->handle.handle, on_paused);
+}
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+	struct listener *listener = stream->data;
+	enum listener_outcome outcome;
+
+	if (status < 0) {
+		listener_pause(listener, uv_strerror(status));
+		return;
+	}
+	outcome = listener->accept(listener, stream);
+	listener->has_waiting = outcome == LISTENER_LATER;
+	if (outcome == LISTENER_NO_MEMORY) {
+		listener_pause(listener, "out of memory");
+	}
+}
+
+/* Initialises the handle in any case. */
+static int listener_listen(struct listener *listener)
+{
+	int fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0), failed = -errno;
+	int result = peer_handle_open(&listener->handle, listener->retry.loop, fd);
+
+	listener->handle.handle.data = listener;
+	if (fd < 0) {
+		return failed;
+	}
+	if (result != 0) {
+		close(fd);
+		return result;
+	}
+	return uv_listen(&listener->handle.stream, BACKLOG, on_connection);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	struct listener *listener = timer->data;
+	int result = listener_listen(listener);
+
+	if (result != 0) {
+		listener_pause(listener, uv_strerror(result));
+	}
+}
+
+int listener_start(struct listener *listener, uv_loop_t *loop)
+{
+	uv_timer_init(loop, &listener->retry);
+	listener->retry.data = listener;
+	return listener_listen(listener);
+}
+
+void listener_proceed(struct listener *listener)
+{
+	if (listener->has_waiting && !listener->is_stopped) {
+		on_connection(&listener->handle.stream, 0);
+	}
+}
+
+void listener_stop(struct listener *listener)
+{
+	listener->is_stopped = true;
+	if (!uv_is_closing(&listener->handle.handle)) {
+		uv_close(&listener->handle.handle, NULL);
+	}
+	uv_close((uv_handle_t *)&listener->retry, NULL);
+	close(listener->fd);
 }

@@ -31,6 +31,13 @@ static void peer_drop_input(struct peer *peer)
 	peer->n_input = peer->input_at = 0;
 }
 
+static void peer_is_alive(struct peer *peer)
+{
+	if (!peer->has_deadline) {
+		peer->active = uv_now(peer->timer.loop);
+	}
+}
+
 /* The handles and the work that is out point to it. */
 static void peer_free_if_done(struct peer *peer)
 {
@@ -154,7 +161,7 @@ void peer_proceed(struct peer *peer)
 void peer_work_done(struct peer *peer)
 {
 	peer->n_out--;
-	peer->active = uv_now(peer->timer.loop);
+	peer_is_alive(peer);
 	peer_proceed(peer);
 }
 
@@ -171,7 +178,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		peer_settle(peer);
 		return;
 	}
-	peer->active = uv_now(peer->timer.loop);
+	peer_is_alive(peer);
 	/* What is kept comes first. */
 	taken = peer->n_input > 0 ? 0 : peer->callbacks->input(peer, buf->base, (size_t)n);
 	peer_keep(peer, buf->base + taken, (size_t)n - taken);
@@ -195,7 +202,7 @@ static void on_written(uv_write_t *request, int status)
 	if (status < 0) {
 		peer_close(peer, does_not_take);
 	}
-	peer->active = uv_now(peer->timer.loop);
+	peer_is_alive(peer);
 	peer_proceed(peer);
 }
 
@@ -278,20 +285,29 @@ void peer_set_patience(struct peer *peer, uint64_t patience)
 static void peer_init(struct peer *peer, uv_loop_t *loop)
 {
 	uv_timer_init(loop, &peer->timer);
-	peer->timer.data = peer;
-	peer->n_handles = 1;
+	peer->timer.data = peer->in.handle.data = peer->out.handle.data = peer;
+	peer->n_handles = peer->is_split ? 3 : 2;
 	peer->active = uv_now(loop);
 }
 
-static void init_handle(struct peer *peer, union peer_handle *handle, bool is_tcp)
+static void init_handle(union peer_handle *handle, uv_loop_t *loop, bool is_tcp)
 {
 	if (is_tcp) {
-		uv_tcp_init(peer->timer.loop, &handle->tcp);
+		uv_tcp_init(loop, &handle->tcp);
 	} else {
-		uv_pipe_init(peer->timer.loop, &handle->pipe, 0);
+		uv_pipe_init(loop, &handle->pipe, 0);
 	}
-	handle->handle.data = peer;
-	peer->n_handles++;
+}
+
+int peer_handle_open(union peer_handle *handle, uv_loop_t *loop, int fd)
+{
+	uv_handle_type type = uv_guess_handle(fd);
+
+	init_handle(handle, loop, type == UV_TCP);
+	if (type == UV_TCP) {
+		return uv_tcp_open(&handle->tcp, fd);
+	}
+	return type == UV_NAMED_PIPE ? uv_pipe_open(&handle->pipe, fd) : -EINVAL;
 }
 
 /* Begins, or closes for a reason that is not the peer's. */
@@ -311,7 +327,7 @@ int peer_accept(struct peer *peer, uv_stream_t *listener)
 	int result;
 
 	peer_init(peer, listener->loop);
-	init_handle(peer, &peer->in, is_tcp);
+	init_handle(&peer->in, listener->loop, is_tcp);
 	result = uv_accept(listener, &peer->in.stream);
 	if (result == 0 && is_tcp) {
 		uv_tcp_nodelay(&peer->in.tcp, 1);
@@ -319,26 +335,14 @@ int peer_accept(struct peer *peer, uv_stream_t *listener)
 	return peer_begin(peer, result);
 }
 
-static int open_fd(struct peer *peer, union peer_handle *handle, int fd)
-{
-	uv_handle_type type = uv_guess_handle(fd);
-	bool is_tcp = type == UV_TCP;
-
-	init_handle(peer, handle, is_tcp);
-	if (!is_tcp && type != UV_NAMED_PIPE) {
-		return -EINVAL;
-	}
-	return is_tcp ? uv_tcp_open(&handle->tcp, fd) : uv_pipe_open(&handle->pipe, fd);
-}
-
 int peer_open_stdio(struct peer *peer, uv_loop_t *loop)
 {
 	int result;
 
-	peer_init(peer, loop);
 	peer->is_split = true;
-	result = open_fd(peer, &peer->in, STDIN_FILENO);
-	if (open_fd(peer, &peer->out, STDOUT_FILENO) != 0) {
+	peer_init(peer, loop);
+	result = peer_handle_open(&peer->in, loop, STDIN_FILENO);
+	if (peer_handle_open(&peer->out, loop, STDOUT_FILENO) != 0) {
 		result = -EINVAL;
 	}
 	return peer_begin(peer, result);

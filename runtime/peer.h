@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 struct peer;
@@ -42,9 +43,12 @@ union peer_handle {
 
 struct peer {
 	const struct peer_callbacks *callbacks;
-	bool has_secrets; /* the owner's to set: what was read is wiped */
-	bool is_full;     /* the owner's to set: nothing is to be read for now */
-	unsigned n_out;   /* the owner's to raise: work that is out, on a lane or with a timer */
+	LIST_ENTRY(peer) entry; /* the owner's: of all that he has */
+	bool has_secrets;       /* the owner's to set: what was read is wiped */
+	bool
+	    has_deadline; /* the owner's to set: patience counts from its beginning, not from its last word */
+	bool is_full;   /* the owner's to set: nothing is to be read for now */
+	unsigned n_out; /* the owner's to raise: work that is out, on a lane or with a timer */
 
 	/* The owner's to read. */
 	bool is_at_end;  /* it has closed its side */
@@ -63,6 +67,11 @@ struct peer {
 	uint64_t patience;        /* ms that it may be silent; 0: for ever */
 	uint64_t active;          /* uv_now() of its last sign of life */
 };
+LIST_HEAD(peers, peer);
+
+/* Makes a handle of the kind that suits a socket or a pipe. It is initialised in any case, and takes over fd
+ * when all is well. Returns 0 or a negative errno. */
+int peer_handle_open(union peer_handle *handle, uv_loop_t *loop, int fd);
 
 /* Takes a client that waits on a listener, or stdin and stdout; what was put out is sent, and reading
  * begins. Members but those that are the owner's to set must be 0. Returns 0 or a negative errno: the

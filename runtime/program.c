@@ -160,8 +160,7 @@ int program_serve(const struct program_call *call, bool is_listening)
 	struct error error;
 	void *config;
 
-	/* A SIGHUP that comes during the start waits, and reloads then; by default it would kill. */
-	daemon_hold_reload();
+	daemon_init(program->daemon, program, call->config_file);
 	config = settings_load(program->form, call->config_file, &error);
 	if (config == NULL) {
 		return fail(&error);
@@ -170,7 +169,7 @@ int program_serve(const struct program_call *call, bool is_listening)
 		settings_free(config);
 		return fail(&error);
 	}
-	return daemon_serve(program->daemon, program, call->config_file, config);
+	return daemon_serve(program->daemon, config);
 }
 
 int program_main(const struct program *program, int argc, char **argv)

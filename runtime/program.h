@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <uv.h>
 
 #include "base/error.h"
 #include "runtime/lane.h"
+#include "runtime/peer.h"
 #include "runtime/service.h"
 
 struct daemon;
@@ -72,23 +72,25 @@ struct program {
 	void (*tried)(struct daemon *daemon, int result, const char *error);
 
 	/* Its life. prepare(): as root, before it is given up. begin(): everything is there, and sockets
-	 * are served unless it was started without; -1 ends it again. accept(): a client waits: uv_accept()
-	 * it and call daemon_opened(); false when that cannot be now: it then waits until another
-	 * connection ends. renew(): a new configuration is in force. stop(): end what can be ended now.
-	 * drop(): the time for an orderly end is over. end(): the last connection is gone. */
+	 * are served unless it was started without; -1 ends it again. end(): the last connection is gone. */
 	void (*prepare)(const char *control, uid_t uid, gid_t gid);
 	int (*begin)(struct daemon *daemon);
-	bool (*accept)(struct daemon *daemon, uv_stream_t *listener);
-	void (*renew)(struct daemon *daemon);
-	void (*stop)(struct daemon *daemon);
-	void (*drop)(struct daemon *daemon);
 	void (*end)(struct daemon *daemon);
+
+	/* Its connections. open(): the peer of a new one, which the daemon goes on to accept, and whose
+	 * closed() calls daemon_closed(); NULL when out of memory. renew(): a new configuration is in force;
+	 * NULL when that is nothing to those that are there. stop(): end what can be ended now. drop(): the
+	 * time for an orderly end is over. */
+	struct peer *(*open)(struct daemon *daemon);
+	void (*renew)(struct peer *peer);
+	void (*stop)(struct peer *peer);
+	void (*drop)(struct peer *peer);
 };
 
 /* The whole of main(). Returns an exit code of sysexits. */
 int program_main(const struct program *program, int argc, char **argv);
 
-/* Serves until SIGTERM or SIGINT; without listening, as long as what begin() opens. Returns an exit code
+/* Serves until SIGTERM or SIGINT; without listening, one client on stdin and stdout. Returns an exit code
  * of sysexits. */
 int program_serve(const struct program_call *call, bool is_listening);
 

@@ -7,6 +7,7 @@
 
 #include "runtime/daemon.h"
 #include "runtime/log.h"
+#include "runtime/systemd.h"
 
 struct trial {
 	struct work work;
@@ -20,7 +21,7 @@ struct trial {
 static void reload_refuse(const char *reason)
 {
 	log_event(LOG_LEVEL_ERROR, "reload", "the old configuration stays: %s", reason);
-	daemon_reloaded();
+	systemd_notify("READY=1");
 }
 
 /* A database that is away may come back, and a table that is missing may be restored: until then every
@@ -47,9 +48,11 @@ static void conclude_reload(struct daemon *daemon, const struct trial *trial)
 	}
 	service_unref(daemon->service);
 	daemon->service = service_ref(trial->service);
-	daemon->program->renew(daemon);
+	if (daemon->program->renew != NULL) {
+		daemon_for_each(daemon, daemon->program->renew);
+	}
 	log_event(LOG_LEVEL_INFO, "reload", "the new configuration is in force");
-	daemon_reloaded();
+	systemd_notify("READY=1");
 }
 
 static void run_trial(struct work *work, void *context)

@@ -77,19 +77,14 @@ void service_unref(struct service *service)
 	}
 }
 
-void service_hurry(struct service *service, unsigned patience)
-{
-	lane_hurry(&service->lanes[SERVICE_LOOKUPS], patience);
-}
-
 bool service_is_needed(const struct service *service)
 {
-	bool is_needed = false;
-
 	for (size_t i = 0; i < SERVICE_LANES; i++) {
 		const struct lane *lane = &service->lanes[i];
 
-		is_needed = is_needed || (lane->n_out > 0 && !lane->settings.is_dispensable);
+		if (lane->n_out > 0 && !lane->settings.is_dispensable) {
+			return true;
+		}
 	}
-	return is_needed;
+	return false;
 }

@@ -35,8 +35,5 @@ struct service *service_ref(struct service *service);
 /* The last reference must be dropped when none of the lanes' work is out. */
 void service_unref(struct service *service);
 
-/* Nobody waits for the look-ups for longer than so many milliseconds. */
-void service_hurry(struct service *service, unsigned patience);
-
 /* Is there work out that must be finished before the process ends? */
 bool service_is_needed(const struct service *service);

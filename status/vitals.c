@@ -84,8 +84,7 @@ void vitals_write_process(const struct vitals *vitals, struct document *document
 	document_number(document, &memory, resident_memory());
 }
 
-void vitals_write_connections(
-    struct document *document, const struct daemon *daemon, uint64_t n_accepted)
+void vitals_write_connections(struct document *document, const struct daemon *daemon)
 {
 	document_group(document, "connections");
 	document_gauge(
@@ -93,8 +92,8 @@ void vitals_write_connections(
 	document_gauge(document, "max", "connections_max",
 	    "Connections that may be open at a time; further clients wait.",
 	    daemon->connections_max);
-	document_counter(
-	    document, "total", "connections_total", "Connections that were accepted.", n_accepted);
+	document_counter(document, "total", "connections_total", "Connections that were accepted.",
+	    daemon->n_accepted);
 }
 
 void vitals_write_lane(struct document *document, struct lane *lane, const char *metric)

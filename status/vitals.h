@@ -35,9 +35,8 @@ void vitals_tried(struct vitals *vitals, int result, const char *why);
 void vitals_write_process(const struct vitals *vitals, struct document *document,
     const char *program, const struct daemon *daemon);
 
-/* Group "connections"; n_accepted so far. */
-void vitals_write_connections(
-    struct document *document, const struct daemon *daemon, uint64_t n_accepted);
+/* Group "connections". */
+void vitals_write_connections(struct document *document, const struct daemon *daemon);
 
 /* Of the group that is open: the queue of a lane and its threads; metric is Prometheus's name for what
  * the lane does, "lookup". */
