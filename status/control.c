@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Bare sockets below uv_poll_t: a place in a fixed table for each client, and nothing allocated before
- * its request is understood. All handles are unreferenced: the loop ends without asking them. */
+ * A place in a fixed table for each client, and nothing allocated before its request is understood. */
 #include "status/control.h"
 
 #include <errno.h>
@@ -18,15 +17,12 @@
 
 enum {
 	BACKLOG = 16,
-	RETRY_MS = 1000,
+	ANSWER_MAX = 65536,
 };
 
 static const char denied[] = "error: only root and the daemon's own user may ask\n";
 static const char unknown[] = "error: ask with one line: text, json or prometheus\n";
 static const char too_long[] = "error: the answer does not fit\n";
-
-static void on_connection(uv_poll_t *poll, int status, int events);
-static void on_client(uv_poll_t *poll, int status, int events);
 
 int control_check(const char *path, struct error *error)
 {
@@ -70,7 +66,7 @@ static void set_address(struct sockaddr_un *address, const char *path)
 
 /* Takes the place of a socket that was left behind, or of a daemon that is ending: under a name of
  * its own first, so that at every moment the path leads to one that is whole. */
-static int bind_socket(struct control *control)
+static int bind_socket(struct control *control, int fd)
 {
 	char name[CONTROL_PATH_MAX + 12];
 	struct sockaddr_un address;
@@ -84,93 +80,16 @@ static int bind_socket(struct control *control)
 	set_address(&address, name);
 	unlink(name); /* of a process with this number, long ago */
 	/* The mode of the descriptor is that of the name, less the umask: no moment is without it. */
-	if (fchmod(control->fd, 0600) != 0 ||
-	    bind(control->fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+	if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		return -errno;
 	}
-	if (listen(control->fd, BACKLOG) != 0 || lstat(name, &control->status) != 0 ||
+	if (listen(fd, BACKLOG) != 0 || lstat(name, &control->status) != 0 ||
 	    rename(name, control->path) != 0) {
 		result = -errno;
 		unlink(name);
 		return result;
 	}
 	return 0;
-}
-
-static void stop_listening(struct control *control)
-{
-	uv_poll_stop(&control->poll);
-	control->is_paused = true;
-}
-
-static void start_listening(struct control *control)
-{
-	control->is_paused = false;
-	uv_poll_start(&control->poll, UV_READABLE, on_connection);
-}
-
-void control_open(struct control *control, const char *path)
-{
-	int result = 0;
-
-	if (path[0] == '\0') {
-		return;
-	}
-	snprintf(control->path, sizeof(control->path), "%s", path);
-	control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	result = control->fd < 0 ? -errno : bind_socket(control);
-	if (result == 0) {
-		result = uv_poll_init(control->loop, &control->poll, control->fd);
-	}
-	if (result != 0) {
-		log_event(LOG_LEVEL_WARNING, "control",
-		    "no --status, all else works: %s: %s; its directory must be there and belong "
-		    "to uid %d, "
-		    "or set control to another path, or to \"\" for none",
-		    path,
-		    result == -EEXIST ? "is there already and is no socket" : strerror(-result),
-		    (int)geteuid());
-		if (control->fd >= 0) {
-			close(control->fd);
-		}
-		return;
-	}
-	control->is_open = true;
-	control->poll.data = control;
-	uv_timer_init(control->loop, &control->retry);
-	control->retry.data = control;
-	uv_unref((uv_handle_t *)&control->poll);
-	uv_unref((uv_handle_t *)&control->retry);
-	start_listening(control);
-}
-
-static void on_client_handle_closed(uv_handle_t *handle)
-{
-	struct control_client *client = handle->data;
-	struct control *control = client->control;
-
-	client->n_open--;
-	if (client->n_open == 0 && control->is_open && control->is_paused &&
-	    !uv_is_active((uv_handle_t *)&control->retry)) {
-		start_listening(control);
-	}
-}
-
-static void drop_client(struct control_client *client)
-{
-	if (uv_is_closing((uv_handle_t *)&client->poll)) {
-		return;
-	}
-	uv_close((uv_handle_t *)&client->poll, on_client_handle_closed);
-	uv_close((uv_handle_t *)&client->timer, on_client_handle_closed);
-	close(client->fd);
-	free(client->answer);
-	client->answer = NULL;
-}
-
-static void on_timeout(uv_timer_t *timer)
-{
-	drop_client(timer->data);
 }
 
 /* The marks of a watcher by its id; one who is new takes the place of who has not looked for longest.
@@ -226,158 +145,164 @@ static bool parse(const char *line, enum document_form *form_r, bool *is_watcher
 	return false;
 }
 
-static void answer(struct control_client *client, const char *line)
+static void say(struct control_client *client, const char *answer, size_t n)
 {
+	client->is_answered = true;
+	peer_write(&client->peer, answer, n);
+	peer_end(&client->peer);
+}
+
+/* To a request that is NUL-terminated. */
+static void answer(struct control_client *client, const char *request)
+{
+	static char buffer[ANSWER_MAX]; /* the loop writes one answer at a time */
 	struct control *control = client->control;
-	struct document_marks *marks = NULL;
 	struct document document;
 	enum document_form form;
-	const char *error = NULL;
 	bool is_watcher;
 	uint64_t id;
+	size_t n;
 
-	client->answer = malloc(CONTROL_ANSWER_MAX);
-	if (client->answer == NULL) {
+	if (!parse(request, &form, &is_watcher, &id)) {
+		say(client, unknown, sizeof(unknown) - 1);
 		return;
 	}
-	if (!parse(line, &form, &is_watcher, &id)) {
-		error = unknown;
+	document_begin(&document, form, control->prefix, buffer, sizeof(buffer),
+	    is_watcher ? find_marks(control, id) : NULL, uv_hrtime());
+	control->write(control->owner, &document);
+	n = document_end(&document);
+	if (n == 0) {
+		say(client, too_long, sizeof(too_long) - 1);
 	} else {
-		if (is_watcher) {
-			marks = find_marks(control, id);
-		}
-		document_begin(&document, form, control->prefix, client->answer, CONTROL_ANSWER_MAX,
-		    marks, uv_hrtime());
-		control->write(control->owner, &document);
-		client->n_answer = document_end(&document);
-		error = client->n_answer == 0 ? too_long : NULL;
-	}
-	if (error != NULL) {
-		client->n_answer =
-		    (size_t)snprintf(client->answer, CONTROL_ANSWER_MAX, "%s", error);
+		say(client, buffer, n);
 	}
 }
 
-/* Sends on; returns false when there is no more to do. */
-static bool send_answer(struct control_client *client)
+static bool may_ask(const struct peer *peer)
 {
-	ssize_t n = send(client->fd, client->answer + client->n_sent,
-	    client->n_answer - client->n_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (n < 0) {
-		return errno == EAGAIN || errno == EINTR;
-	}
-	client->n_sent += (size_t)n;
-	return client->n_sent < client->n_answer;
-}
-
-/* Reads on; returns false when the client is to be dropped. A request ends with its line, or with
- * what the client sends. */
-static bool read_request(struct control_client *client)
-{
-	ssize_t n = recv(client->fd, client->request + client->n_request,
-	    sizeof(client->request) - client->n_request, MSG_DONTWAIT);
-	char *end;
-
-	if (n < 0) {
-		return errno == EAGAIN || errno == EINTR;
-	}
-	client->n_request += (size_t)n;
-	end = memchr(client->request, '\n', client->n_request);
-	if (end == NULL && client->n_request == sizeof(client->request)) {
-		end = client->request; /* too long to be one that is known */
-	} else if (end == NULL && n == 0 && client->n_request > 0) {
-		end = client->request + client->n_request;
-	} else if (end == NULL) {
-		return n > 0;
-	}
-	*end = '\0';
-	if (memchr(client->request, '\0', (size_t)(end - client->request)) != NULL) {
-		end = client->request; /* a NUL is no part of any */
-	}
-	answer(client, end == client->request ? "" : client->request);
-	return client->answer != NULL;
-}
-
-static void on_client(uv_poll_t *poll, int status, int events)
-{
-	struct control_client *client = poll->data;
-	bool goes_on = status == 0;
-
-	if (goes_on && client->answer == NULL) {
-		goes_on = read_request(client);
-	}
-	if (goes_on && client->answer != NULL) {
-		goes_on = send_answer(client);
-		if (goes_on) {
-			uv_poll_start(poll, UV_WRITABLE, on_client);
-		}
-	}
-	if (!goes_on) {
-		drop_client(client);
-	}
-}
-
-static bool may_ask(int fd)
-{
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
-}
-
-static void begin_client(struct control *control, struct control_client *client, int fd)
-{
-	*client = (struct control_client){ .control = control, .fd = fd };
-	if (uv_poll_init(control->loop, &client->poll, fd) != 0) {
-		close(fd);
-		return;
-	}
-	uv_timer_init(control->loop, &client->timer);
-	client->n_open = 2;
-	client->poll.data = client->timer.data = client;
-	uv_timer_start(&client->timer, on_timeout, CONTROL_TIMEOUT_MS, 0);
-	uv_poll_start(&client->poll, UV_READABLE, on_client);
-	uv_unref((uv_handle_t *)&client->timer);
-	uv_unref((uv_handle_t *)&client->poll);
-}
-
-static void on_retry(uv_timer_t *timer)
-{
-	start_listening(timer->data);
-}
-
-static struct control_client *find_place(struct control *control)
-{
-	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-		if (control->clients[i].n_open == 0) {
-			return &control->clients[i];
-		}
-	}
-	return NULL;
-}
-
-static void on_connection(uv_poll_t *poll, int status, int events)
-{
-	struct control *control = poll->data;
-	struct control_client *client = find_place(control);
+	struct ucred who;
+	socklen_t n = sizeof(who);
 	int fd;
 
-	if (client == NULL) {
-		stop_listening(control); /* until one of them is gone */
+	return uv_fileno(&peer->in.handle, &fd) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+	       (who.uid == 0 || who.uid == geteuid());
+}
+
+/* What comes behind the request is dropped. */
+static size_t on_input(struct peer *peer, const char *data, size_t n)
+{
+	struct control_client *client = (struct control_client *)peer;
+	size_t room = sizeof(client->request) - client->n_request;
+	size_t n_taken = n < room ? n : room;
+
+	memcpy(client->request + client->n_request, data, n_taken);
+	client->n_request += n_taken;
+	return n;
+}
+
+/* A request ends with its line, or with what the client sends. */
+static void on_turn(struct peer *peer)
+{
+	struct control_client *client = (struct control_client *)peer;
+	char *end = memchr(client->request, '\n', client->n_request);
+
+	if (client->is_answered || peer->is_closed) {
 		return;
 	}
-	fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0 && may_ask(fd)) {
-		begin_client(control, client, fd);
-	} else if (fd >= 0) {
-		(void)!send(fd, denied, sizeof(denied) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-		close(fd);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		stop_listening(control); /* it would be tried without a pause */
-		uv_timer_start(&control->retry, on_retry, RETRY_MS, 0);
+	if (!may_ask(peer)) {
+		say(client, denied, sizeof(denied) - 1);
+		return;
 	}
+	if (end == NULL && client->n_request == sizeof(client->request)) {
+		end = client->request; /* too long to be one that is known */
+	} else if (end == NULL && peer->is_at_end && client->n_request > 0) {
+		end = client->request + client->n_request;
+	} else if (end == NULL) {
+		return;
+	}
+	*end = '\0';
+	if (strlen(client->request) < (size_t)(end - client->request)) {
+		client->request[0] = '\0'; /* a NUL is no part of any */
+	}
+	answer(client, client->request);
+}
+
+static void on_silent(struct peer *peer)
+{
+	peer_close(peer, NULL);
+}
+
+static void on_closed(struct peer *peer)
+{
+	struct control_client *client = (struct control_client *)peer;
+
+	client->is_there = false;
+	if (client->control->is_open) {
+		listener_proceed(&client->control->listener);
+	}
+}
+
+static enum listener_outcome on_client(struct listener *listener, uv_stream_t *stream)
+{
+	static const struct peer_callbacks callbacks = {
+		.input = on_input,
+		.turn = on_turn,
+		.silent = on_silent,
+		.closed = on_closed,
+	};
+	struct control *control = listener->owner;
+
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (!client->is_there) {
+			*client = (struct control_client){
+				.peer = { .callbacks = &callbacks, .has_deadline = true },
+				.control = control,
+				.is_there = true,
+			};
+			peer_accept(&client->peer, stream); /* on failure it ends by itself */
+			peer_set_patience(&client->peer, CONTROL_TIMEOUT_MS);
+			return LISTENER_ACCEPTED;
+		}
+	}
+	return LISTENER_LATER;
+}
+
+void control_open(struct control *control, const char *path)
+{
+	int fd, result;
+
+	if (path[0] == '\0') {
+		return;
+	}
+	snprintf(control->path, sizeof(control->path), "%s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	result = fd < 0 ? -errno : bind_socket(control, fd);
+	if (result == 0) {
+		control->listener =
+		    (struct listener){ .fd = fd, .accept = on_client, .owner = control };
+		result = listener_start(&control->listener, control->loop);
+		if (result != 0) {
+			listener_stop(&control->listener);
+			fd = -1;
+		}
+	}
+	if (result != 0) {
+		log_event(LOG_LEVEL_WARNING, "control",
+		    "no --status, all else works: %s: %s; its directory must be there and belong "
+		    "to uid %d, "
+		    "or set control to another path, or to \"\" for none",
+		    path,
+		    result == -EEXIST ? "is there already and is no socket" : strerror(-result),
+		    (int)geteuid());
+		if (fd >= 0) {
+			close(fd);
+		}
+		return;
+	}
+	control->is_open = true;
 }
 
 void control_close(struct control *control)
@@ -393,12 +318,10 @@ void control_close(struct control *control)
 	    status.st_ino == control->status.st_ino) {
 		unlink(control->path);
 	}
-	uv_close((uv_handle_t *)&control->poll, NULL);
-	uv_close((uv_handle_t *)&control->retry, NULL);
-	close(control->fd);
+	listener_stop(&control->listener);
 	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
-		if (control->clients[i].n_open > 0) {
-			drop_client(&control->clients[i]);
+		if (control->clients[i].is_there) {
+			peer_close(&control->clients[i].peer, NULL);
 		}
 	}
 	for (size_t i = 0; i < CONTROL_WATCHERS_MAX; i++) {

@@ -14,29 +14,27 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "runtime/listener.h"
+#include "runtime/peer.h"
 #include "status/document.h"
 
 enum {
-	CONTROL_PATH_MAX = 96,    /* bytes; the name it is made under is longer */
-	CONTROL_CLIENTS_MAX = 4,  /* at a time; further ones wait in the backlog */
-	CONTROL_WATCHERS_MAX = 4, /* whose last look is remembered */
-	CONTROL_REQUEST_MAX = 64, /* bytes of a request, LF included */
-	CONTROL_ANSWER_MAX = 65536,
+	CONTROL_PATH_MAX = 96,     /* bytes; the name it is made under is longer */
+	CONTROL_CLIENTS_MAX = 4,   /* at a time; further ones wait in the backlog */
+	CONTROL_WATCHERS_MAX = 4,  /* whose last look is remembered */
+	CONTROL_REQUEST_MAX = 64,  /* bytes of a request, LF included */
 	CONTROL_TIMEOUT_MS = 5000, /* from the connect to the last byte */
 };
 
 struct control;
 
 struct control_client {
+	struct peer peer; /* first: its callbacks get back to the client */
 	struct control *control;
-	int fd;
-	uv_poll_t poll;
-	uv_timer_t timer;
-	unsigned n_open; /* handles; 0: the place is free */
+	bool is_there;    /* else the place is free */
+	bool is_answered; /* the request came whole */
 	char request[CONTROL_REQUEST_MAX];
 	size_t n_request;
-	char *answer; /* NULL: the request has not come whole */
-	size_t n_answer, n_sent;
 };
 
 struct control_watcher {
@@ -50,12 +48,10 @@ struct control {
 	void (*write)(void *owner, struct document *document);
 	void *owner;
 
-	bool is_open, is_paused;
-	int fd;
+	bool is_open;
 	char path[CONTROL_PATH_MAX + 1];
 	struct stat status; /* of what stands at path */
-	uv_poll_t poll;
-	uv_timer_t retry;
+	struct listener listener;
 	struct control_client clients[CONTROL_CLIENTS_MAX];
 	struct control_watcher watchers[CONTROL_WATCHERS_MAX];
 };

@@ -392,6 +392,22 @@ static void test_silence(void **state)
 	expect_end(owner, "silent");
 }
 
+/* With a deadline no sign of life puts it off. */
+static void test_deadline(void **state)
+{
+	struct owner *owner = *state;
+	uint64_t began = uv_now(&owner->loop);
+
+	owner->peer.has_deadline = true;
+	peer_set_patience(&owner->peer, 100);
+	while (owner->why == NULL && uv_now(&owner->loop) - began < 5000) {
+		(void)!send(owner->fd, "a", 1, MSG_NOSIGNAL);
+		turn(owner, 1);
+	}
+	assert_in_range(uv_now(&owner->loop) - began, 90, 4000);
+	expect_end(owner, "silent");
+}
+
 /* Less patience counts at once, also for the silence that was. */
 static void test_patience_shrinks(void **state)
 {
@@ -440,6 +456,7 @@ int main(void)
 		TEST(test_client_does_not_read),
 		TEST(test_closed_while_work_is_out),
 		TEST(test_silence),
+		TEST(test_deadline),
 		TEST(test_patience_shrinks),
 		TEST(test_silence_of_who_does_not_read),
 	};
