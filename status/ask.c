@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "runtime/daemon.h"
 
@@ -32,8 +33,10 @@ struct ask {
 	const char *program;
 	const char *config; /* the file with the path of the control socket */
 	char path[CONTROL_PATH_MAX + 1];
-	unsigned seconds; /* between two looks */
 };
+
+/* NUL-terminated. */
+static char answer[ANSWER_MAX];
 
 static volatile sig_atomic_t has_to_end;
 
@@ -78,19 +81,11 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-static time_t monotonic_seconds(void)
+/* One question. Returns the length of its answer or a negative errno. */
+static ssize_t ask_once(const char *path, const char *request)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
-/* One question and its answer, NUL-terminated. Returns its length or a negative errno. */
-static ssize_t ask_once(const char *path, const char *request, char *answer)
-{
-	size_t n = 0, n_request = strlen(request);
-	time_t deadline = monotonic_seconds() + PATIENCE;
+	uint64_t deadline = uv_hrtime() + PATIENCE * UINT64_C(1000000000);
+	size_t n = 0;
 	int fd = connect_to(path);
 	ssize_t result;
 
@@ -98,10 +93,10 @@ static ssize_t ask_once(const char *path, const char *request, char *answer)
 		return fd;
 	}
 	/* Who may not ask is told so and closed upon, perhaps before this is sent. */
-	(void)!send(fd, request, n_request, MSG_NOSIGNAL);
+	(void)!send(fd, request, strlen(request), MSG_NOSIGNAL);
 	while ((result = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0)) > 0) {
 		n += (size_t)result;
-		if (monotonic_seconds() > deadline) { /* drop by drop */
+		if (uv_hrtime() > deadline) { /* drop by drop */
 			result = -1;
 			errno = EAGAIN;
 			break;
@@ -141,17 +136,21 @@ static int explain(const struct ask *ask, int error)
 	return EX_UNAVAILABLE;
 }
 
-static int print(const struct ask *ask, const char *answer, size_t n)
+/* The answer, of that length; or why there is none, a negative errno. */
+static int print(const struct ask *ask, ssize_t n)
 {
+	if (n < 0) {
+		return explain(ask, (int)n);
+	}
 	if (strncmp(answer, "error: ", 7) == 0) {
 		fprintf(stderr, "%s: %s: ", ask->program, ask->path);
-		for (size_t i = 0; i < n; i++) {
+		for (ssize_t i = 0; i < n; i++) {
 			fputc(answer[i] >= ' ' && answer[i] < 0x7f ? answer[i] : ' ', stderr);
 		}
 		fputc('\n', stderr);
 		return strstr(answer, "may ask") != NULL ? EX_NOPERM : EX_PROTOCOL;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (ssize_t i = 0; i < n; i++) {
 		char c = answer[i];
 
 		putchar((c >= ' ' && c < 0x7f) || c == '\n' ? c : '?');
@@ -159,23 +158,20 @@ static int print(const struct ask *ask, const char *answer, size_t n)
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
-static int watch(const struct ask *ask, char *answer)
+static int watch(const struct ask *ask, unsigned seconds)
 {
-	const struct timespec pause = { .tv_sec = ask->seconds };
+	const struct timespec pause = { .tv_sec = seconds };
 	const struct sigaction action = { .sa_handler = on_signal };
 	bool is_terminal = isatty(STDOUT_FILENO), is_first = true;
-	struct timespec now;
 	char request[64];
 	int result = EX_OK;
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	/* A number that no other watcher has. */
-	snprintf(request, sizeof(request), "watch %" PRIu64 "\n",
-	    (uint64_t)now.tv_sec * 1000000000 % 1000000000000000u + (uint64_t)now.tv_nsec);
+	snprintf(request, sizeof(request), "watch %" PRIu64 "\n", uv_hrtime());
 	while (!has_to_end && result != EX_IOERR) {
-		ssize_t n = ask_once(ask->path, request, answer);
+		ssize_t n = ask_once(ask->path, request);
 
 		if (is_terminal) {
 			fputs("\033[H\033[2J\033[3J", stdout);
@@ -183,7 +179,7 @@ static int watch(const struct ask *ask, char *answer)
 		} else if (!is_first) {
 			putchar('\n');
 		}
-		result = n < 0 ? explain(ask, (int)n) : print(ask, answer, (size_t)n);
+		result = print(ask, n);
 		if (is_first && result != EX_OK) {
 			return result;
 		}
@@ -199,14 +195,11 @@ int ask_run(const struct program_call *call)
 {
 	struct ask ask = { .program = call->program->name, .config = call->config_file };
 	struct daemon_settings *settings;
+	unsigned seconds = parse_seconds(call->seconds);
 	struct error error;
-	char *answer;
-	ssize_t n;
-	int result;
 
 	signal(SIGPIPE, SIG_DFL); /* of a pager that is left */
-	ask.seconds = parse_seconds(call->seconds);
-	if (ask.seconds == 0) {
+	if (seconds == 0) {
 		return program_misused(call->program);
 	}
 	settings = settings_read(call->program->form, ask.config, &error);
@@ -221,21 +214,10 @@ int ask_run(const struct program_call *call)
 		    ask.program, ask.config);
 		return EX_CONFIG;
 	}
-	answer = malloc(ANSWER_MAX);
-	if (answer == NULL) {
-		fprintf(stderr, "%s: out of memory\n", ask.program);
-		return EX_OSERR;
-	}
 	if ((call->forms & PROGRAM_WATCH) != 0) {
-		result = watch(&ask, answer);
-	} else {
-		n = ask_once(ask.path,
-		    call->forms == PROGRAM_JSON         ? "json\n"
-		    : call->forms == PROGRAM_PROMETHEUS ? "prometheus\n"
-							: "text\n",
-		    answer);
-		result = n < 0 ? explain(&ask, (int)n) : print(&ask, answer, (size_t)n);
+		return watch(&ask, seconds);
 	}
-	free(answer);
-	return result;
+	return print(&ask, ask_once(ask.path, call->forms == PROGRAM_JSON         ? "json\n"
+					      : call->forms == PROGRAM_PROMETHEUS ? "prometheus\n"
+										  : "text\n"));
 }
