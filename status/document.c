@@ -120,51 +120,43 @@ static void put_entry(struct document *document, const char *name, const char *v
 	put_words(document, value);
 }
 
-static void print_size(char *out, size_t n, double bytes)
+/* With so many decimals; a size has a unit, and one decimal from 1 KiB on. */
+static void print_number(
+    char *out, size_t n, const struct document_value *value, double number, int n_decimals)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
 	unsigned unit = 0;
 
-	while (bytes >= 1024 && unit < 4) {
-		bytes /= 1024;
-		unit++;
+	if (!value->is_size) {
+		snprintf(out, n, "%.*f", n_decimals, number);
+		return;
 	}
-	snprintf(out, n, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+	for (; number >= 1024 && unit < 4; unit++) {
+		number /= 1024;
+	}
+	snprintf(out, n, "%.*f %s", unit == 0 ? 0 : 1, number, units[unit]);
 }
 
 static void put_text_number(
     struct document *document, const struct document_value *value, uint64_t number)
 {
-	char shown[96];
+	char shown[48], rate[48], both[100];
 	size_t at = document->n_counters;
-	int n;
 
-	if (value->is_size) {
-		print_size(shown, sizeof(shown), (double)number);
-	} else {
-		snprintf(shown, sizeof(shown), "%" PRIu64, number);
-	}
+	print_number(shown, sizeof(shown), value, (double)number, 0);
+	snprintf(both, sizeof(both), "%s", shown);
 	if (value->is_counter && document->marks != NULL && at < DOCUMENT_MARKS_MAX) {
 		if (document->seconds > 0) {
-			double rate =
-			    (double)(number - document->marks->counters[at]) / document->seconds;
-
-			n = (int)strlen(shown);
-			snprintf(shown + n, sizeof(shown) - (size_t)n, " (");
-			if (value->is_size) {
-				print_size(shown + n + 2, sizeof(shown) - (size_t)n - 2, rate);
-			} else {
-				snprintf(
-				    shown + n + 2, sizeof(shown) - (size_t)n - 2, "%.1f", rate);
-			}
-			n = (int)strlen(shown);
-			snprintf(shown + n, sizeof(shown) - (size_t)n, "/s)");
+			print_number(rate, sizeof(rate), value,
+			    (double)(number - document->marks->counters[at]) / document->seconds,
+			    1);
+			snprintf(both, sizeof(both), "%s (%s/s)", shown, rate);
 		}
 		document->marks->counters[at] = number;
 		document->n_counters++;
 	}
 	if (number != 0 || !value->is_left_out_at_0) {
-		put_entry(document, value->name, shown);
+		put_entry(document, value->name, both);
 	}
 }
 
