@@ -36,23 +36,19 @@ uint64_t failures_add(struct failures *failures, const char *rip, uint64_t now, 
 	unsigned char identity[64] = { 0 };
 	size_t n_identity = identify(rip, identity, sizeof(identity));
 	uint64_t hash = mix(failures->seed, identity, n_identity);
-	size_t slot = hash % FAILURES_SLOTS;
+	struct failures_slot *slot = &failures->slots[hash % FAILURES_SLOTS];
 	uint32_t key = (uint32_t)(hash >> 32);
 	uint64_t forgotten, total;
 
-	if (failures->slots[slot].key != key) {
-		failures->slots[slot].key = key;
-		failures->slots[slot].n = 0;
-		failures->slots[slot].time = now;
+	if (slot->key != key) {
+		*slot = (struct failures_slot){ .key = key, .time = now };
 	}
-	forgotten = (now - failures->slots[slot].time) / FAILURES_FORGET_MS;
-	failures->slots[slot].n = forgotten >= failures->slots[slot].n
-				      ? 0
-				      : failures->slots[slot].n - (uint32_t)forgotten;
-	total = delay + (uint64_t)failures->slots[slot].n * FAILURES_STEP_MS;
-	if (failures->slots[slot].n < FAILURES_TOTAL_MS / FAILURES_STEP_MS) {
-		failures->slots[slot].n++;
+	forgotten = (now - slot->time) / FAILURES_FORGET_MS;
+	slot->n = forgotten >= slot->n ? 0 : slot->n - (uint32_t)forgotten;
+	total = delay + (uint64_t)slot->n * FAILURES_STEP_MS;
+	if (slot->n < FAILURES_TOTAL_MS / FAILURES_STEP_MS) {
+		slot->n++;
 	}
-	failures->slots[slot].time = now;
+	slot->time = now;
 	return total < FAILURES_TOTAL_MS ? total : FAILURES_TOTAL_MS;
 }

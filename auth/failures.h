@@ -13,7 +13,7 @@ enum {
 };
 
 struct failures {
-	struct {
+	struct failures_slot {
 		uint32_t key;
 		uint32_t n;
 		uint64_t time;
