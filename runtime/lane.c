@@ -15,10 +15,8 @@ enum {
 /* Moves what one thread takes at once into taken. */
 static void take(struct lane *lane, struct work_queue *taken)
 {
-	unsigned n = lane->settings.run_together != NULL ? lane->settings.n_together : 1;
-
 	STAILQ_INIT(taken);
-	for (; n > 0 && !STAILQ_EMPTY(&lane->waiting); n--) {
+	for (unsigned n = lane->settings.n_together; n > 0 && !STAILQ_EMPTY(&lane->waiting); n--) {
 		struct work *work = STAILQ_FIRST(&lane->waiting);
 
 		STAILQ_REMOVE_HEAD(&lane->waiting, next);
@@ -186,9 +184,7 @@ static void on_timer(uv_timer_t *timer)
 /* More threads than those on their way have something to do. With the mutex. */
 static bool needs_thread(const struct lane *lane)
 {
-	unsigned together = lane->settings.run_together != NULL ? lane->settings.n_together : 1;
-
-	return lane->n_called * together < lane->n_waiting;
+	return lane->n_called * lane->settings.n_together < lane->n_waiting;
 }
 
 static void on_turn(uv_prepare_t *turn)
@@ -246,6 +242,9 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 		.patience = settings->patience,
 		.on_closed = on_closed,
 	};
+	if (settings->run_together == NULL) {
+		lane->settings.n_together = 1;
+	}
 	TAILQ_INIT(&lane->awaited);
 	STAILQ_INIT(&lane->waiting);
 	STAILQ_INIT(&lane->finished);
