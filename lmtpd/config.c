@@ -215,28 +215,24 @@ static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
 int lmtpd_config_mailbox_path(
     const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path)
 {
-	const char *domain = address_domain(row);
 	size_t at = 0;
 	bool fits = true;
 
 	for (const char *p = config->home_rest; *p != '\0' && fits; p++) {
-		if (*p != '%') {
-			fits = put(path_r, n_path, &at, p, 1);
-			continue;
+		const char *text = p;
+		size_t n = 1;
+
+		if (*p == '%') {
+			text = ++p; /* %% is a percent sign */
+			if (*p == 'd') {
+				text = address_domain(row);
+				n = strlen(text);
+			} else if (*p == 'n' || *p == 'u') {
+				text = row->text;
+				n = *p == 'n' ? row->n_local : strlen(text);
+			}
 		}
-		switch (*++p) {
-		case 'd':
-			fits = put(path_r, n_path, &at, domain, strlen(domain));
-			break;
-		case 'n':
-			fits = put(path_r, n_path, &at, row->text, row->n_local);
-			break;
-		case 'u':
-			fits = put(path_r, n_path, &at, row->text, strlen(row->text));
-			break;
-		default:
-			fits = put(path_r, n_path, &at, p, 1);
-		}
+		fits = put(path_r, n_path, &at, text, n);
 	}
 	while (at > 0 && path_r[at - 1] == '/') {
 		path_r[--at] = '\0';
