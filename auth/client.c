@@ -67,7 +67,7 @@ static void tell_result(struct server *server, enum log_level level, enum status
 	status_login(&server->status, sasl->mechanism, result);
 	log_begin(&line, level, "auth");
 	if (result == STATUS_FAIL) {
-		log_routine(&line); /* somebody's wrong password */
+		line.is_routine = true; /* somebody's wrong password */
 	}
 	log_text(&line, "user", sasl->user != NULL ? sasl->user : "");
 	log_text(&line, "mech", sasl_name(sasl->mechanism));
@@ -164,7 +164,7 @@ static void on_late(struct verification *verification)
 	struct client *client = verification->owner;
 	static const char reason[] = "the database has not answered in time";
 
-	vitals_unanswered(&client->server->status.vitals, reason);
+	vitals_asked(&client->server->status.vitals, reason);
 	tell_verdict(verification, LOG_LEVEL_ERROR, STATUS_ERROR, reason);
 	peer_close(&client->peer, NULL);
 }

@@ -22,7 +22,6 @@
  * the delivery of mail. */
 enum {
 	CRYPT_NICE = 5,
-	SLACK_MS = 300, /* for an answer that comes at the last moment */
 };
 
 static const char usage[] =
@@ -56,21 +55,16 @@ static void *start_crypt(void *data)
 static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
 	struct auth_config *config = data;
+	struct lane_settings *lookups = &settings_r[SERVICE_LOOKUPS];
 	unsigned patience = directory_patience(&config->directory);
 	long n_cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	settings_r[SERVICE_LOOKUPS] = (struct lane_settings){
-		.name = "lookup",
-		.n_threads = (unsigned)config->directory.connections,
-		.n_descriptors = 1,
-		.patience =
-		    (patience < VERIFICATION_PATIENCE ? patience : VERIFICATION_PATIENCE) * 1000 +
-		    SLACK_MS,
-		.is_dispensable = true,
-		.start = directory_thread_begin,
-		.stop = directory_thread_end,
-		.data = &config->directory,
-	};
+	lookups->n_threads = (unsigned)config->directory.connections;
+	lookups->patience =
+	    (patience < VERIFICATION_PATIENCE ? patience : VERIFICATION_PATIENCE) * 1000;
+	lookups->start = directory_thread_begin;
+	lookups->stop = directory_thread_end;
+	lookups->data = &config->directory;
 	settings_r[SERVICE_WORKERS] = (struct lane_settings){
 		.name = "crypt",
 		.n_threads = n_cores > 0 ? (unsigned)n_cores : 1,
@@ -79,9 +73,9 @@ static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES
 	};
 }
 
-static void auth_tried(struct daemon *daemon, int result, const char *error)
+static void auth_tried(struct daemon *daemon, const char *why_not)
 {
-	vitals_tried(&server.status.vitals, result, error);
+	vitals_asked(&server.status.vitals, why_not);
 }
 
 static int auth_begin(struct daemon *daemon)

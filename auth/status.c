@@ -27,11 +27,8 @@ void status_verified(struct status *status, const struct verification *verificat
 {
 	if (verification->is_asked) {
 		histogram_add(&status->lookups, verification->lookup_took);
-		if (verification->is_database_error) {
-			vitals_unanswered(&status->vitals, verification->reason);
-		} else {
-			vitals_answered(&status->vitals);
-		}
+		vitals_asked(
+		    &status->vitals, verification->is_database_error ? verification->reason : NULL);
 	}
 	if (verification->is_hashed) {
 		histogram_add(&status->hashings, verification->hashing_took);
@@ -83,7 +80,7 @@ void status_write(void *owner, struct document *document)
 	const struct status *status = &server->status;
 	struct lane *lanes = server->daemon.service->lanes;
 
-	vitals_write_process(&status->vitals, document, "lmtpd-auth", &server->daemon);
+	vitals_write_process(&status->vitals, document, &server->daemon);
 	vitals_write_connections(document, &server->daemon);
 	write_logins(status, document);
 	write_mechanisms(status, document);

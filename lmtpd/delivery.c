@@ -11,11 +11,6 @@ enum {
 	BUFFER_SPARE = 64, /* body_decode() wants 2; less than a line is not worth a turn */
 };
 
-bool delivery_is_too_wide(const struct envelope *envelope, const struct resolution *one_more)
-{
-	return envelope->n_mailboxes + one_more->n_mailboxes > DELIVERY_MAILBOXES_MAX;
-}
-
 static void put_header(struct delivery *delivery, const struct envelope *envelope)
 {
 	const struct recipient *first = STAILQ_FIRST(&envelope->recipients);
@@ -147,11 +142,4 @@ void delivery_abandon(struct delivery *delivery)
 	delivery->work.run = run_abandon;
 	delivery->work.done = done_abandon;
 	lane_submit(&delivery->service->lanes[SERVICE_WORKERS], &delivery->work);
-}
-
-enum reply delivery_outcome(
-    const struct delivery *delivery, const struct recipient *recipient, char *reason_r, size_t n)
-{
-	return places_outcome(
-	    &delivery->places, recipient, config_of(delivery->service)->base, reason_r, n);
 }

@@ -14,7 +14,7 @@
 #include "protocol/reply.h"
 
 enum {
-	/* Of one transaction, counted for each recipient: what lists among them may cost. */
+	/* Mailboxes of one transaction, counted for each recipient: what lists among them may cost. */
 	DELIVERY_MAILBOXES_MAX = 10000,
 };
 
@@ -38,9 +38,6 @@ struct delivery {
 	uint64_t finished;   /* and of its durability */
 };
 
-/* With one more recipient, would the envelope lead to more mailboxes than one delivery may have? */
-bool delivery_is_too_wide(const struct envelope *envelope, const struct resolution *one_more);
-
 /* Of an envelope that is complete. NULL when out of memory. */
 struct delivery *delivery_new(struct service *service, struct envelope *envelope);
 
@@ -57,8 +54,3 @@ void delivery_write(
 void delivery_abandon(struct delivery *delivery);
 
 void delivery_free(struct delivery *delivery);
-
-/* The reply for one recipient: saved when it is durable in every one of its mailboxes. reason_r[n]
- * says why not. */
-enum reply delivery_outcome(
-    const struct delivery *delivery, const struct recipient *recipient, char *reason_r, size_t n);

@@ -19,7 +19,7 @@ static void list_mailboxes(const struct resolution *resolution, char *out, size_
 	}
 }
 
-static const char *status_of(enum reply reply)
+const char *delivery_status(enum reply reply)
 {
 	if (reply == REPLY_SAVED) {
 		return "saved";
@@ -37,7 +37,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	list_mailboxes(&recipient->resolution, mailboxes, sizeof(mailboxes));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
 	if (reply != REPLY_SAVED && reply_is_permanent(reply)) {
-		log_routine(&line); /* the sender's, not ours */
+		line.is_routine = true; /* the sender's, not ours */
 	}
 	log_text(&line, "session", envelope->id);
 	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
@@ -48,7 +48,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_number(&line, "size", delivery != NULL ? delivery->message.size : 0);
 	log_number(
 	    &line, "ms", delivery != NULL ? (delivery->finished - delivery->ended) / 1000000 : 0);
-	log_text(&line, "status", status_of(reply));
+	log_text(&line, "status", delivery_status(reply));
 	log_number(&line, "code", (uint64_t)reply_code(reply));
 	log_text(&line, "dsn", reply_enhanced(reply));
 	log_quoted(&line, "reason", reason);

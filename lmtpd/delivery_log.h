@@ -5,6 +5,9 @@
 #include "lmtpd/delivery.h"
 #include "mail/envelope.h"
 
+/* What became of a recipient with that reply: "saved", "deferred" or "rejected". */
+const char *delivery_status(enum reply reply);
+
 /* @delivery is NULL for a recipient that was refused before its message came. */
 void delivery_log(const struct envelope *envelope, const struct recipient *recipient,
     const struct delivery *delivery, const char *reason);

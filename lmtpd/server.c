@@ -18,7 +18,6 @@
 
 enum {
 	WRITER_DESCRIPTORS = 32, /* of one delivery, but for long lists */
-	SLACK_MS = 300,          /* for an answer that comes at the last moment */
 };
 
 static const char usage[] =
@@ -46,19 +45,15 @@ static void *start_writer(void *config)
 static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
 	struct lmtpd_config *config = data;
+	struct lane_settings *lookups = &settings_r[SERVICE_LOOKUPS];
 
-	settings_r[SERVICE_LOOKUPS] = (struct lane_settings){
-		.name = "lookup",
-		.n_threads = (unsigned)config->directory.connections,
-		.n_descriptors = 1,
-		.patience = directory_patience(&config->directory) * 1000 + SLACK_MS,
-		.is_dispensable = true,
-		.run_together = lookup_run_together,
-		.n_together = DIRECTORY_TOGETHER_MAX,
-		.start = directory_thread_begin,
-		.stop = directory_thread_end,
-		.data = &config->directory,
-	};
+	lookups->n_threads = (unsigned)config->directory.connections;
+	lookups->patience = directory_patience(&config->directory) * 1000;
+	lookups->run_together = lookup_run_together;
+	lookups->n_together = DIRECTORY_TOGETHER_MAX;
+	lookups->start = directory_thread_begin;
+	lookups->stop = directory_thread_end;
+	lookups->data = &config->directory;
 	settings_r[SERVICE_WORKERS] = (struct lane_settings){
 		.name = "writer",
 		.n_threads = (unsigned)config->writers,
@@ -68,9 +63,9 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 	};
 }
 
-static void lmtpd_tried(struct daemon *daemon, int result, const char *error)
+static void lmtpd_tried(struct daemon *daemon, const char *why_not)
 {
-	vitals_tried(&server.status.vitals, result, error);
+	vitals_asked(&server.status.vitals, why_not);
 }
 
 static int lmtpd_begin(struct daemon *daemon)

@@ -56,7 +56,8 @@ static void on_looked_up(struct lookup *lookup)
 			    resolution->note);
 		}
 		if (resolution->n_mailboxes > 1 &&
-		    delivery_is_too_wide(lmtp_envelope(&session->lmtp), resolution)) {
+		    lmtp_envelope(&session->lmtp)->n_mailboxes + resolution->n_mailboxes >
+			DELIVERY_MAILBOXES_MAX) {
 			lookup->reply = REPLY_TOO_MANY_RECIPIENTS; /* in another transaction */
 		}
 	}
@@ -74,7 +75,7 @@ static void on_late(struct lookup *lookup)
 
 	lookup_abandon(lookup);
 	snprintf(note, sizeof(recipient->resolution.note), "the database has not answered in time");
-	vitals_unanswered(&session->server->status.vitals, note);
+	vitals_asked(&session->server->status.vitals, note);
 	lmtp_recipient_done(&session->lmtp, recipient, REPLY_NO_DATABASE);
 	peer_work_done(&session->peer);
 }
@@ -102,8 +103,9 @@ static void session_answer(struct session *session, const struct delivery *deliv
 		char reason[1024] = "out of memory";
 
 		recipient->reply = delivery == NULL ? REPLY_NO_MEMORY
-						    : delivery_outcome(delivery, recipient, reason,
-							  sizeof(reason));
+						    : places_outcome(&delivery->places, recipient,
+							  config_of(delivery->service)->base,
+							  reason, sizeof(reason));
 		delivery_log(envelope, recipient, delivery, reason);
 	}
 	status_delivered(&session->server->status, envelope, delivery);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "lmtpd/delivery_log.h"
 #include "lmtpd/session.h"
 
 void status_refused(struct status *status, enum reply reply)
@@ -16,10 +17,9 @@ void status_looked_up(struct status *status, const struct lookup *lookup)
 	if (lookup->is_asked) {
 		histogram_add(&status->lookups, lookup->took);
 	}
-	if (lookup->reply == REPLY_NO_DATABASE) {
-		vitals_unanswered(&status->vitals, lookup->resolution.note);
-	} else if (lookup->reply != REPLY_NO_MEMORY) {
-		vitals_answered(&status->vitals);
+	if (lookup->reply != REPLY_NO_MEMORY) {
+		vitals_asked(&status->vitals,
+		    lookup->reply == REPLY_NO_DATABASE ? lookup->resolution.note : NULL);
 	}
 }
 
@@ -75,11 +75,6 @@ static void write_messages(const struct status *status, struct document *documen
 	document_number(document, &bytes, status->n_bytes);
 }
 
-static const char *outcome_of(enum reply reply)
-{
-	return reply == REPLY_SAVED ? "saved" : reply_is_permanent(reply) ? "rejected" : "deferred";
-}
-
 /* Can a recipient end with it? */
 static bool is_outcome(enum reply reply)
 {
@@ -121,7 +116,7 @@ static void write_replies(const struct status *status, struct document *document
 			snprintf(
 			    name, sizeof(name), "%d %s", reply_code(reply), reply_enhanced(reply));
 			snprintf(labels, sizeof(labels), "status=\"%s\",code=\"%d\",dsn=\"%s\"",
-			    outcome_of(reply), reply_code(reply), reply_enhanced(reply));
+			    delivery_status(reply), reply_code(reply), reply_enhanced(reply));
 			document_number(document, &value, status->recipients[reply]);
 		}
 	}
@@ -133,7 +128,7 @@ void status_write(void *owner, struct document *document)
 	const struct status *status = &server->status;
 	struct lane *lanes = server->daemon.service->lanes;
 
-	vitals_write_process(&status->vitals, document, "lmtpd", &server->daemon);
+	vitals_write_process(&status->vitals, document, &server->daemon);
 	vitals_write_connections(document, &server->daemon);
 	write_sessions(server, document);
 	write_messages(status, document);

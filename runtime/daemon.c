@@ -30,23 +30,10 @@ enum {
 	RESERVED = 64, /* descriptors that are neither connections nor the lanes' */
 };
 
-static void take_sockets(struct daemon *daemon, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		daemon->listeners[i].fd = SYSTEMD_FIRST_FD + (int)i;
-	}
-	daemon->n_listeners = n;
-}
-
 static void forget_sockets(struct daemon *daemon)
 {
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		char *path = daemon->paths[i];
-
-		if (path[0] != '\0') {
-			unlink(path);
-			path[0] = '\0';
-		}
+		unlink(daemon->paths[i]); /* "" is the path of nothing */
 	}
 }
 
@@ -61,7 +48,10 @@ int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, str
 		    error, "listen: from 1 to %d sockets, not %zu", DAEMON_LISTENERS_MAX, n);
 	}
 	if (n_passed > 0) {
-		take_sockets(daemon, n);
+		for (size_t i = 0; i < n; i++) {
+			daemon->listeners[i].fd = SYSTEMD_FIRST_FD + (int)i;
+		}
+		daemon->n_listeners = n;
 		return 0;
 	}
 	if (privilege_find(
@@ -145,13 +135,6 @@ static void on_paused(const char *why)
 	log_event(LOG_LEVEL_ERROR, "accept", "cannot accept connections: %s; clients wait", why);
 }
 
-static void close_handle(uv_handle_t *handle)
-{
-	if (!uv_is_closing(handle)) {
-		uv_close(handle, NULL);
-	}
-}
-
 /* What still hangs now is a thread within a library or the kernel; only a message that is being written is
  * waited for. */
 static void on_last(uv_timer_t *timer)
@@ -174,14 +157,14 @@ static void end(struct daemon *daemon)
 		return;
 	}
 	daemon->has_ended = true;
-	close_handle((uv_handle_t *)&daemon->terminate);
-	close_handle((uv_handle_t *)&daemon->interrupt);
-	close_handle((uv_handle_t *)&daemon->hangup);
+	uv_close((uv_handle_t *)&daemon->terminate, NULL);
+	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
+	uv_close((uv_handle_t *)&daemon->hangup, NULL);
 	/* One more of them must not turn an orderly end into a sudden one. */
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	close_handle((uv_handle_t *)&daemon->watchdog);
+	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
 	daemon->program->end(daemon);
 	service_unref(daemon->service);
 	daemon->service = NULL;
@@ -271,7 +254,7 @@ static void set_limits(struct daemon *daemon)
 		LEAST = 16,
 		MOST = 100000
 	};
-	size_t n_reserved = RESERVED;
+	size_t n_reserved = RESERVED, room;
 	struct rlimit limit;
 
 	for (size_t i = 0; i < SERVICE_LANES; i++) {
@@ -280,15 +263,13 @@ static void set_limits(struct daemon *daemon)
 		n_reserved += (size_t)settings->n_threads * settings->n_descriptors;
 	}
 	daemon->connections_max = LEAST;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-		return;
-	}
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur > n_reserved + MOST) {
-		daemon->connections_max = MOST;
-	} else if (limit.rlim_cur > n_reserved + LEAST) {
-		daemon->connections_max = limit.rlim_cur - n_reserved;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		if (limit.rlim_cur > n_reserved + LEAST) {
+			room = limit.rlim_cur - n_reserved;
+			daemon->connections_max = room < MOST ? room : MOST;
+		}
 	}
 }
 
@@ -320,11 +301,9 @@ static void on_watchdog(uv_timer_t *timer)
 /* As long as the loop turns. */
 static void start_watchdog(struct daemon *daemon)
 {
-	uint64_t timeout = systemd_watchdog_timeout();
+	uint64_t interval = (systemd_watchdog_timeout() + 1) / 2;
 
-	if (timeout > 0) {
-		uint64_t interval = timeout > 1 ? timeout / 2 : 1;
-
+	if (interval > 0) {
 		uv_timer_start(&daemon->watchdog, on_watchdog, interval, interval);
 	}
 }
@@ -400,7 +379,7 @@ int daemon_serve(struct daemon *daemon, void *config)
 		stop(daemon);
 	}
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
-	close_handle((uv_handle_t *)&daemon->drain);
+	uv_close((uv_handle_t *)&daemon->drain, NULL);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
 	if (uv_loop_close(&daemon->loop) != 0) {
 		/* A thread hangs within a library that exit(3) would tidy up. */

@@ -132,13 +132,7 @@ void log_number(struct log_line *line, const char *key, uint64_t number)
 	char digits[24];
 
 	snprintf(digits, sizeof(digits), "%" PRIu64, number);
-	put_key(line, key);
-	put(line, digits, strlen(digits));
-}
-
-void log_routine(struct log_line *line)
-{
-	line->is_routine = true;
+	log_text(line, key, digits);
 }
 
 static void keep(const struct log_line *line)
@@ -180,14 +174,11 @@ size_t log_problems(struct log_problem *problems, uint64_t *n_errors_r, uint64_t
 
 void log_end(struct log_line *line)
 {
-	ssize_t ignored;
-
 	if (line->level < LOG_LEVEL_INFO && !line->is_routine) {
 		keep(line);
 	}
 	line->text[line->n++] = '\n';
-	ignored = write(STDERR_FILENO, line->text, line->n);
-	(void)ignored; /* there is nowhere left to say so */
+	(void)!write(STDERR_FILENO, line->text, line->n); /* there is nowhere left to say so */
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)

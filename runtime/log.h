@@ -23,7 +23,7 @@ struct log_line {
 	size_t n;
 	size_t n_priority; /* in front, for the journal */
 	enum log_level level;
-	bool is_routine;
+	bool is_routine; /* the caller's to set: whatever its level, no problem of ours */
 	char text[LOG_LINE_MAX];
 };
 
@@ -49,9 +49,6 @@ void log_quoted(struct log_line *line, const char *key, const char *value); /* a
 void log_address(struct log_line *line, const char *key, const char *address); /* key=<address> */
 void log_number(struct log_line *line, const char *key, uint64_t number);
 void log_end(struct log_line *line);
-
-/* The line is no problem of ours, whatever its level: a stranger's wrong password. */
-void log_routine(struct log_line *line);
 
 /* The latest warnings and errors, the latest first, in problems[LOG_PROBLEMS_MAX], and how many there
  * have been. Returns how many are there. */

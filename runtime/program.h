@@ -64,12 +64,13 @@ struct program {
 	const char *fixed_keys;   /* in words: those that change with a restart only */
 	const char *root_warning; /* why its user should not be root */
 
-	/* Its lanes: how they are set for a configuration. try(), on a thread of SERVICE_LOOKUPS with its
+	/* Its lanes: how they are set for a configuration, but for what is the same in all daemons (service.c).
+	 * try(), on a thread of SERVICE_LOOKUPS with its
 	 * context: can the database be worked with? 0; a positive outcome if it refuses; or a negative
-	 * errno if it is merely away. error says why. tried(): the outcome at the start. */
+	 * errno if it is merely away. error says why. tried(): the outcome at the start; NULL if it can. */
 	void (*lanes)(void *config, struct lane_settings settings_r[SERVICE_LANES]);
 	int (*try)(void *context, struct error *error);
-	void (*tried)(struct daemon *daemon, int result, const char *error);
+	void (*tried)(struct daemon *daemon, const char *why_not);
 
 	/* Its life. prepare(): as root, before it is given up. begin(): everything is there, and sockets
 	 * are served unless it was started without; -1 ends it again. end(): the last connection is gone. */

@@ -26,8 +26,9 @@ static void reload_refuse(const char *reason)
 
 /* A database that is away may come back, and a table that is missing may be restored: until then every
  * question gets a temporary answer, which is better than no daemon at all. */
-static void say_first(const struct trial *trial)
+static void conclude_first(struct daemon *daemon, const struct trial *trial)
 {
+	daemon->program->tried(daemon, trial->result == 0 ? NULL : trial->error.text);
 	if (trial->result != 0) {
 		log_event(trial->result > 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "start",
 		    "the database cannot be asked yet: %s", trial->error.text);
@@ -68,8 +69,7 @@ static void done_trial(struct work *work)
 	struct daemon *daemon = trial->service->daemon;
 
 	if (trial->is_first) {
-		daemon->program->tried(daemon, trial->result, trial->error.text);
-		say_first(trial);
+		conclude_first(daemon, trial);
 	} else if (trial->n_reloads == daemon->n_reloads && !daemon->has_ended) {
 		conclude_reload(daemon, trial);
 	} /* else a newer one has begun, and whatever became of this one is old */

@@ -8,6 +8,10 @@
 
 #include "runtime/daemon.h"
 
+enum {
+	SLACK_MS = 300, /* for an answer of the database that comes at the last moment */
+};
+
 static void service_closed(struct lane *lane)
 {
 	struct service *service = lane->owner;
@@ -22,8 +26,11 @@ static void service_closed(struct lane *lane)
 
 struct service *service_new(struct daemon *daemon, void *config, struct error *error)
 {
-	const struct program *program = daemon->program;
-	struct lane_settings settings[SERVICE_LANES];
+	struct lane_settings settings[SERVICE_LANES] = {
+		[SERVICE_LOOKUPS] = { .name = "lookup",
+		    .n_descriptors = 1,
+		    .is_dispensable = true },
+	};
 	struct service *service = calloc(1, sizeof(*service));
 	int result = 0;
 
@@ -36,19 +43,15 @@ struct service *service_new(struct daemon *daemon, void *config, struct error *e
 	service->config = config;
 	service->n_refs = 1;
 	LIST_INSERT_HEAD(&daemon->services, service, entry);
-	memset(settings, 0, sizeof(settings));
-	program->lanes(config, settings);
-	for (size_t i = 0; i < SERVICE_LANES; i++) {
+	daemon->program->lanes(config, settings);
+	settings[SERVICE_LOOKUPS].patience += SLACK_MS;
+	for (size_t i = 0; i < SERVICE_LANES && result == 0; i++) {
 		struct lane *lane = &service->lanes[i];
-		int failed = lane_init(lane, &daemon->loop, &settings[i], service_closed);
 
 		/* A lane that could not start its threads closes on its own. */
+		result = lane_init(lane, &daemon->loop, &settings[i], service_closed);
 		lane->owner = service;
 		service->n_open++;
-		if (failed < 0) {
-			result = failed;
-			break;
-		}
 	}
 	if (result < 0) {
 		error_set(error, "cannot start threads: %s", strerror(-result));

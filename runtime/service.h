@@ -12,7 +12,7 @@
 struct daemon;
 
 enum service_lane {
-	SERVICE_LOOKUPS, /* each thread's context is a connection to the database */
+	SERVICE_LOOKUPS, /* each thread's context is a connection to the database, its one descriptor */
 	SERVICE_WORKERS, /* what is to be done with the answers: the program says what */
 	SERVICE_LANES
 };

@@ -17,26 +17,13 @@ void vitals_begin(struct vitals *vitals)
 	vitals->began = uv_hrtime();
 }
 
-void vitals_answered(struct vitals *vitals)
+void vitals_asked(struct vitals *vitals, const char *why_not)
 {
-	vitals->has_asked = vitals->is_answering = true;
-}
-
-void vitals_unanswered(struct vitals *vitals, const char *why)
-{
-	vitals->has_asked = true;
-	vitals->is_answering = false;
-	vitals->n_errors++;
-	vitals->last_error_time = time(NULL);
-	snprintf(vitals->last_error, sizeof(vitals->last_error), "%s", why);
-}
-
-void vitals_tried(struct vitals *vitals, int result, const char *why)
-{
-	if (result == 0) {
-		vitals_answered(vitals);
-	} else {
-		vitals_unanswered(vitals, why);
+	vitals->is_answering = why_not == NULL;
+	if (why_not != NULL) {
+		vitals->n_errors++;
+		vitals->last_error_time = time(NULL);
+		snprintf(vitals->last_error, sizeof(vitals->last_error), "%s", why_not);
 	}
 }
 
@@ -58,8 +45,8 @@ static uint64_t resident_memory(void)
 	return blank == NULL ? 0 : strtoull(blank, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void vitals_write_process(const struct vitals *vitals, struct document *document,
-    const char *program, const struct daemon *daemon)
+void vitals_write_process(
+    const struct vitals *vitals, struct document *document, const struct daemon *daemon)
 {
 	static const struct document_value info = { .metric = "info",
 		.labels = "version=\"" LMTPD_VERSION "\"",
@@ -70,7 +57,7 @@ void vitals_write_process(const struct vitals *vitals, struct document *document
 		.is_size = true };
 
 	document_group(document, "process");
-	document_words(document, "program", program);
+	document_words(document, "program", daemon->program->name);
 	document_words(document, "version", LMTPD_VERSION);
 	document_gauge(document, "pid", NULL, NULL, (uint64_t)getpid());
 	document_words(document, "state", daemon->is_stopping ? "ending" : "serving");
@@ -114,9 +101,9 @@ void vitals_write_database(const struct vitals *vitals, struct document *documen
 {
 	document_group(document, "database");
 	document_words(document, "state",
-	    !vitals->has_asked     ? "not asked yet"
-	    : vitals->is_answering ? "answers"
-				   : "does not answer");
+	    vitals->is_answering   ? "answers"
+	    : vitals->n_errors > 0 ? "does not answer"
+				   : "not asked yet");
 	document_gauge(document, NULL, "database_up",
 	    "Has the database answered the last question?", vitals->is_answering);
 	document_counter(document, "errors", "database_errors_total",

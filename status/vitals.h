@@ -16,24 +16,20 @@ struct vitals {
 	uint64_t began; /* uv_hrtime() */
 
 	/* The database: how the last question went, and what kept it from answering last. */
-	bool has_asked, is_answering;
-	uint64_t n_errors;
+	bool is_answering;
+	uint64_t n_errors; /* 0, and it is not answering: it was not asked yet */
 	time_t last_error_time;
 	char last_error[512];
 };
 
 void vitals_begin(struct vitals *vitals);
 
-/* A question to the database has been answered; or it has not, and why. */
-void vitals_answered(struct vitals *vitals);
-void vitals_unanswered(struct vitals *vitals, const char *why);
-
-/* It was tried whether the database can be worked with: 0, or why not. */
-void vitals_tried(struct vitals *vitals, int result, const char *why);
+/* The database was asked: NULL, it has answered; or why it has not. */
+void vitals_asked(struct vitals *vitals, const char *why_not);
 
 /* Group "process". */
-void vitals_write_process(const struct vitals *vitals, struct document *document,
-    const char *program, const struct daemon *daemon);
+void vitals_write_process(
+    const struct vitals *vitals, struct document *document, const struct daemon *daemon);
 
 /* Group "connections". */
 void vitals_write_connections(struct document *document, const struct daemon *daemon);
