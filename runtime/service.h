@@ -18,6 +18,10 @@ enum service_lane {
 };
 
 struct service {
+	struct work trial;  /* first: what becomes of it gets back to the service; see reload.h */
+	unsigned n_trial;   /* of the daemon's reloads; 0: it began with this service */
+	int result;         /* of program->try, */
+	struct error error; /* and its words */
 	LIST_ENTRY(service) entry; /* of the daemon's */
 	struct daemon *daemon;
 	void *config; /* the program's; constant while the service lives */
