@@ -16,7 +16,6 @@
 #include "runtime/log.h"
 
 enum {
-	BACKLOG = 16,
 	ANSWER_MAX = 65536,
 };
 
@@ -83,7 +82,7 @@ static int bind_socket(struct control *control, int fd)
 	if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		return -errno;
 	}
-	if (listen(fd, BACKLOG) != 0 || lstat(name, &control->status) != 0 ||
+	if (listen(fd, SOMAXCONN) != 0 || lstat(name, &control->status) != 0 ||
 	    rename(name, control->path) != 0) {
 		result = -errno;
 		unlink(name);
