@@ -36,7 +36,7 @@ static void session_flush(struct session *session)
 /* A RCPT, or a message for its size, that was refused. */
 static void session_refused(struct session *session, const struct recipient *recipient)
 {
-	status_refused(&session->server->status, recipient->reply);
+	session->server->status.recipients[recipient->reply]++;
 	delivery_log_refusal(lmtp_envelope(&session->lmtp), recipient);
 }
 

@@ -7,11 +7,6 @@
 #include "lmtpd/delivery_log.h"
 #include "lmtpd/session.h"
 
-void status_refused(struct status *status, enum reply reply)
-{
-	status->recipients[reply]++;
-}
-
 void status_looked_up(struct status *status, const struct lookup *lookup)
 {
 	if (lookup->is_asked) {

@@ -23,9 +23,6 @@ struct status {
 	struct histogram lookups, commits;
 };
 
-/* A recipient was refused before the data. */
-void status_refused(struct status *status, enum reply reply);
-
 /* A look-up is back, its resolution still with it. */
 void status_looked_up(struct status *status, const struct lookup *lookup);
 
