@@ -64,7 +64,7 @@ static void tell_result(struct server *server, enum log_level level, enum status
 {
 	struct log_line line;
 
-	status_login(&server->status, sasl->mechanism, result);
+	server->status.logins[sasl->mechanism][result]++;
 	log_begin(&line, level, "auth");
 	if (result == STATUS_FAIL) {
 		line.is_routine = true; /* somebody's wrong password */
@@ -77,11 +77,20 @@ static void tell_result(struct server *server, enum log_level level, enum status
 	log_end(&line);
 }
 
-static void tell_verdict(const struct verification *verification, enum log_level level,
-    enum status_result result, const char *reason)
+/* Nobody has lost anything when there is no verdict for a client that has left. */
+static void tell_verdict(
+    const struct verification *verification, enum status_result result, const char *reason)
 {
-	tell_result((struct server *)verification->service->daemon, level, result,
-	    &verification->sasl, verification->rip, reason);
+	static const enum log_level levels[] = {
+		[STATUS_OK] = LOG_LEVEL_INFO,
+		[STATUS_FAIL] = LOG_LEVEL_WARNING,
+		[STATUS_ERROR] = LOG_LEVEL_ERROR,
+	};
+	bool is_lost = result == STATUS_ERROR && verification->owner == NULL;
+
+	tell_result((struct server *)verification->service->daemon,
+	    is_lost ? LOG_LEVEL_INFO : levels[result], result, &verification->sasl,
+	    verification->rip, reason);
 }
 
 static void client_flush(struct client *client)
@@ -122,16 +131,6 @@ static void fail_later(struct server *server, struct verification *verification)
 	uv_timer_start(&verification->timer, on_delayed, age < wait ? wait - age : 0, 0);
 }
 
-static void on_right(struct client *client, struct verification *verification)
-{
-	tell_verdict(verification, LOG_LEVEL_INFO, STATUS_OK, "");
-	if (client != NULL) {
-		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
-		end_verification(client, verification);
-	}
-	verification_free(verification);
-}
-
 /* Of a client that has left nothing is left but what its login came to. */
 static void on_verified(struct verification *verification)
 {
@@ -139,23 +138,18 @@ static void on_verified(struct verification *verification)
 	struct client *client = verification->owner;
 
 	status_verified(&server->status, verification);
-	switch (verification->result) {
-	case VERIFICATION_RIGHT:
-		on_right(client, verification);
-		break;
-	case VERIFICATION_WRONG:
-		tell_verdict(verification, LOG_LEVEL_WARNING, STATUS_FAIL, verification->reason);
+	tell_verdict(verification, verification->result, verification->reason);
+	if (verification->result == STATUS_FAIL) {
 		fail_later(server, verification);
-		break;
-	case VERIFICATION_ERROR:
-		tell_verdict(verification, client == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-		    STATUS_ERROR, verification->reason);
-		if (client != NULL) {
-			peer_close(&client->peer, NULL);
-		}
-		verification_free(verification);
-		break;
+		return;
 	}
+	if (client != NULL && verification->result == STATUS_OK) {
+		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
+		end_verification(client, verification);
+	} else if (client != NULL) {
+		peer_close(&client->peer, NULL);
+	}
+	verification_free(verification);
 }
 
 /* The thread may be within the database's library for long; nobody waits for it. */
@@ -165,7 +159,7 @@ static void on_late(struct verification *verification)
 	static const char reason[] = "the database has not answered in time";
 
 	vitals_asked(&client->server->status.vitals, reason);
-	tell_verdict(verification, LOG_LEVEL_ERROR, STATUS_ERROR, reason);
+	tell_verdict(verification, STATUS_ERROR, reason);
 	peer_close(&client->peer, NULL);
 }
 

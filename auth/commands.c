@@ -52,7 +52,7 @@ static int verify(struct directory *directory, const char *user, const char *pas
 	return exit_code;
 }
 
-int commands_verify(const char *config_file, const char *user)
+int commands_verify(const struct program_call *call)
 {
 	struct error error;
 	char password[SASL_PASSWORD_MAX + 1];
@@ -60,7 +60,7 @@ int commands_verify(const char *config_file, const char *user)
 	struct auth_config *config;
 	int exit_code;
 
-	config = settings_load(&auth_config_form, config_file, &error);
+	config = settings_load(&auth_config_form, call->config_file, &error);
 	if (config == NULL) {
 		return complain(EX_CONFIG, error.text);
 	}
@@ -74,15 +74,16 @@ int commands_verify(const char *config_file, const char *user)
 	}
 	directory = directory_new(&config->directory);
 	exit_code = directory == NULL ? complain(EX_OSERR, "out of memory")
-				      : verify(directory, user, password);
+				      : verify(directory, call->argument, password);
 	explicit_bzero(password, sizeof(password));
 	directory_free(directory);
 	settings_free(config);
 	return exit_code;
 }
 
-int commands_hash(const char *method)
+int commands_hash(const struct program_call *call)
 {
+	const char *method = call->n_arguments == 0 ? "sha512crypt" : call->arguments[0];
 	struct error error;
 	char password[SASL_PASSWORD_MAX + 1], hash[PASSWORD_HASH_MAX];
 	int result;

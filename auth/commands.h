@@ -2,8 +2,10 @@
  * The daemon's own code, for people who have a password at hand. Each returns an exit code of sysexits. */
 #pragma once
 
+#include "runtime/program.h"
+
 /* Verifies the password from the terminal or stdin, as a login would. */
-int commands_verify(const char *config_file, const char *user);
+int commands_verify(const struct program_call *call);
 
 /* Prints the hash of a password from the terminal or stdin. */
-int commands_hash(const char *method);
+int commands_hash(const struct program_call *call);

@@ -110,21 +110,11 @@ static int run_check(const struct program_call *call)
 	return auth_checkup(call->config_file, (call->forms & PROGRAM_JSON) != 0);
 }
 
-static int run_verify(const struct program_call *call)
-{
-	return commands_verify(call->config_file, call->argument);
-}
-
-static int run_hash(const struct program_call *call)
-{
-	return commands_hash(call->n_arguments == 0 ? "sha512crypt" : call->arguments[0]);
-}
-
 static const struct program_command commands[] = {
 	{ "check", run_check, 0, no_argument, PROGRAM_JSON },
 	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
-	{ "verify", run_verify, 0, required_argument, PROGRAM_TEXT },
-	{ "hash", run_hash, 1, no_argument, PROGRAM_TEXT },
+	{ "verify", commands_verify, 0, required_argument, PROGRAM_TEXT },
+	{ "hash", commands_hash, 1, no_argument, PROGRAM_TEXT },
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 

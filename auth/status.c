@@ -18,11 +18,6 @@ const char *status_name(enum status_result result)
 	return names[result];
 }
 
-void status_login(struct status *status, enum sasl_mechanism mechanism, enum status_result result)
-{
-	status->logins[mechanism][result]++;
-}
-
 void status_verified(struct status *status, const struct verification *verification)
 {
 	if (verification->is_asked) {

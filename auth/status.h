@@ -16,7 +16,7 @@ struct verification;
 enum status_result {
 	STATUS_OK,
 	STATUS_FAIL,
-	STATUS_ERROR,
+	STATUS_ERROR, /* nothing can be said: the client is told nothing, see client.c */
 	STATUS_RESULTS
 };
 
@@ -28,8 +28,6 @@ struct status {
 };
 
 const char *status_name(enum status_result result); /* "ok", "fail", "error" */
-
-void status_login(struct status *status, enum sasl_mechanism mechanism, enum status_result result);
 
 /* A verification is back. */
 void status_verified(struct status *status, const struct verification *verification);

@@ -18,7 +18,7 @@ uint64_t verification_age(const struct verification *verification)
 
 static void fail(struct verification *verification, const char *reason)
 {
-	verification->result = VERIFICATION_ERROR;
+	verification->result = STATUS_ERROR;
 	snprintf(verification->reason, sizeof(verification->reason), "%s", reason);
 }
 
@@ -43,7 +43,7 @@ static void run_find(struct work *work, void *context)
 	uint64_t began = uv_hrtime();
 	int result;
 
-	verification->result = VERIFICATION_WRONG;
+	verification->result = STATUS_FAIL;
 	if (is_void(verification)) {
 		return;
 	}
@@ -84,11 +84,10 @@ static void run_check(struct work *work, void *context)
 	verification->hashing_took = uv_hrtime() - began;
 	switch (result) {
 	case PASSWORD_RIGHT:
-		verification->result =
-		    verification->is_known ? VERIFICATION_RIGHT : VERIFICATION_WRONG;
+		verification->result = verification->is_known ? STATUS_OK : STATUS_FAIL;
 		break;
 	case PASSWORD_WRONG:
-		verification->result = VERIFICATION_WRONG;
+		verification->result = STATUS_FAIL;
 		break;
 	case PASSWORD_UNKNOWN_METHOD:
 		fail(verification, "the stored hash cannot be checked: its method or scheme is "
@@ -98,7 +97,7 @@ static void run_check(struct work *work, void *context)
 	default:
 		fail(verification, "out of memory");
 	}
-	if (verification->result == VERIFICATION_WRONG) {
+	if (verification->result == STATUS_FAIL) {
 		snprintf(verification->reason, sizeof(verification->reason), "%s",
 		    verification->is_known ? "wrong password" : "unknown user");
 	}
@@ -114,7 +113,7 @@ static void done_check(struct work *work)
 	struct verification *verification = (struct verification *)work;
 
 	/* An unknown user costs what the last known one did. */
-	if (verification->is_known && verification->result != VERIFICATION_ERROR) {
+	if (verification->is_known && verification->result != STATUS_ERROR) {
 		memcpy(dummy_of(verification), verification->credentials.hash, PASSWORD_HASH_MAX);
 	}
 	explicit_bzero(verification->credentials.hash, sizeof(verification->credentials.hash));
@@ -129,7 +128,7 @@ static void done_find(struct work *work)
 		verification_free(verification);
 		return;
 	}
-	if (verification->result == VERIFICATION_ERROR) {
+	if (verification->result == STATUS_ERROR) {
 		verification->done(verification);
 		return;
 	}

@@ -7,20 +7,15 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#include "auth/credentials.h"
-#include "protocol/dovecot.h"
 #include "auth/config.h"
+#include "auth/credentials.h"
+#include "auth/status.h"
+#include "protocol/dovecot.h"
 
 enum {
 	/* Seconds after which a login is given up: Postfix waits 10 s for an answer (its AUTH_TIMEOUT) and
 	 * then takes the service for dead. */
 	VERIFICATION_PATIENCE = 8,
-};
-
-enum verification_result {
-	VERIFICATION_RIGHT,
-	VERIFICATION_WRONG,
-	VERIFICATION_ERROR, /* nothing can be said: the client is told nothing, see client.c */
 };
 
 struct verification {
@@ -47,7 +42,7 @@ struct verification {
 
 	bool is_known;
 	struct credentials credentials; /* of an unknown user: a hash that costs the same */
-	enum verification_result result;
+	enum status_result result;
 	char reason[512]; /* for the log */
 
 	uv_timer_t timer; /* the owner's, to delay a failure */
