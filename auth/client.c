@@ -16,7 +16,7 @@
 
 struct client {
 	struct peer peer; /* first: its callbacks get back to the client */
-	struct server *server;
+	struct auth_server *server;
 	struct dovecot_settings settings;
 	struct dovecot dovecot;
 	struct verifications verifications; /* on the lanes, or waiting to be answered */
@@ -59,7 +59,7 @@ static void on_closing(struct peer *peer, const char *why)
 }
 
 /* Counts and logs it. */
-static void tell_result(struct server *server, enum log_level level, enum status_result result,
+static void tell_result(struct auth_server *server, enum log_level level, enum status_result result,
     const struct sasl *sasl, const char *rip, const char *reason)
 {
 	struct log_line line;
@@ -88,7 +88,7 @@ static void tell_verdict(
 	};
 	bool is_lost = result == STATUS_ERROR && verification->owner == NULL;
 
-	tell_result((struct server *)verification->service->daemon,
+	tell_result((struct auth_server *)verification->service->daemon,
 	    is_lost ? LOG_LEVEL_INFO : levels[result], result, &verification->sasl,
 	    verification->rip, reason);
 }
@@ -110,11 +110,11 @@ static void on_delayed(uv_timer_t *timer)
 
 /* Counts a failure, and tells the client after a while: longer for who fails often, counted from the
  * request, so that the delay also hides how long the work took. */
-static void fail_later(struct server *server, struct verification *verification)
+static void fail_later(struct auth_server *server, struct verification *verification)
 {
 	uv_loop_t *loop = &server->daemon.loop;
 	uint64_t now, wait,
-	    delay = (uint64_t)config_of(verification->service)->failure_delay * 1000;
+	    delay = (uint64_t)auth_config_of(verification->service)->failure_delay * 1000;
 	uint64_t age = verification_age(verification);
 
 	/* A timer counts from the loop's time, which lags where there is much to do. */
@@ -134,7 +134,7 @@ static void fail_later(struct server *server, struct verification *verification)
 /* Of a client that has left nothing is left but what its login came to. */
 static void on_verified(struct verification *verification)
 {
-	struct server *server = (struct server *)verification->service->daemon;
+	struct auth_server *server = (struct auth_server *)verification->service->daemon;
 	struct client *client = verification->owner;
 
 	status_verified(&server->status, verification);
@@ -243,11 +243,11 @@ struct peer *client_open(struct daemon *daemon)
 	if (client == NULL) {
 		return NULL;
 	}
-	client->server = (struct server *)daemon;
+	client->server = (struct auth_server *)daemon;
 	LIST_INIT(&client->verifications);
 	client->peer.callbacks = &callbacks;
 	client->peer.has_secrets = true;
-	memcpy(client->settings.mechanisms, config_of(daemon->service)->mechanisms,
+	memcpy(client->settings.mechanisms, auth_config_of(daemon->service)->mechanisms,
 	    sizeof(client->settings.mechanisms));
 	client->settings.pid = (unsigned long)getpid();
 	client->settings.connection = (unsigned long)daemon->n_accepted + 1;

@@ -22,7 +22,7 @@ struct auth_config {
 
 extern const struct settings_form auth_config_form;
 
-static inline const struct auth_config *config_of(const struct service *service)
+static inline const struct auth_config *auth_config_of(const struct service *service)
 {
 	return service->config;
 }

@@ -37,7 +37,7 @@ static const char usage[] =
     "FILE is " LMTPD_SYSCONFDIR "/auth.conf if not given; see lmtpd-auth(8) and auth.conf(5).\n";
 
 /* There is one, and it lives as long as the process. */
-static struct server server;
+static struct auth_server server;
 
 static int auth_init(struct error *error)
 {
@@ -94,7 +94,7 @@ static int auth_begin(struct daemon *daemon)
 		.write = status_write,
 		.owner = &server,
 	};
-	control_open(&server.control, config_of(daemon->service)->daemon.control);
+	control_open(&server.control, auth_config_of(daemon->service)->daemon.control);
 	log_event(LOG_LEVEL_INFO, "start", "lmtpd-auth %s serves %zu sockets", LMTPD_VERSION,
 	    daemon->n_listeners);
 	return 0;

@@ -18,7 +18,7 @@ const char *status_name(enum status_result result)
 	return names[result];
 }
 
-void status_verified(struct status *status, const struct verification *verification)
+void status_verified(struct auth_status *status, const struct verification *verification)
 {
 	if (verification->is_asked) {
 		histogram_add(&status->lookups, verification->lookup_took);
@@ -31,7 +31,7 @@ void status_verified(struct status *status, const struct verification *verificat
 	}
 }
 
-static void write_logins(const struct status *status, struct document *document)
+static void write_logins(const struct auth_status *status, struct document *document)
 {
 	document_group(document, "logins");
 	for (unsigned result = 0; result < STATUS_RESULTS; result++) {
@@ -44,7 +44,7 @@ static void write_logins(const struct status *status, struct document *document)
 	}
 }
 
-static void write_mechanisms(const struct status *status, struct document *document)
+static void write_mechanisms(const struct auth_status *status, struct document *document)
 {
 	char name[32], labels[64];
 	struct document_value value = {
@@ -71,8 +71,8 @@ static void write_mechanisms(const struct status *status, struct document *docum
 
 void status_write(void *owner, struct document *document)
 {
-	struct server *server = owner;
-	const struct status *status = &server->status;
+	struct auth_server *server = owner;
+	const struct auth_status *status = &server->status;
 	struct lane *lanes = server->daemon.service->lanes;
 
 	vitals_write_process(&status->vitals, document, &server->daemon);

@@ -20,7 +20,7 @@ enum status_result {
 	STATUS_RESULTS
 };
 
-struct status {
+struct auth_status {
 	struct vitals vitals;
 	/* By mechanism, the last of which is none that is offered. */
 	uint64_t logins[SASL_MECHANISMS + 1][STATUS_RESULTS];
@@ -30,7 +30,7 @@ struct status {
 const char *status_name(enum status_result result); /* "ok", "fail", "error" */
 
 /* A verification is back. */
-void status_verified(struct status *status, const struct verification *verification);
+void status_verified(struct auth_status *status, const struct verification *verification);
 
-/* The whole document; owner is the struct server. */
+/* The whole document; owner is the struct auth_server. */
 void status_write(void *owner, struct document *document);

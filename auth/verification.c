@@ -105,7 +105,7 @@ static void run_check(struct work *work, void *context)
 
 static char *dummy_of(const struct verification *verification)
 {
-	return ((struct server *)verification->service->daemon)->dummy;
+	return ((struct auth_server *)verification->service->daemon)->dummy;
 }
 
 static void done_check(struct work *work)

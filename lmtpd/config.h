@@ -33,7 +33,7 @@ struct lmtpd_config {
 
 extern const struct settings_form lmtpd_config_form;
 
-static inline const struct lmtpd_config *config_of(const struct service *service)
+static inline const struct lmtpd_config *lmtpd_config_of(const struct service *service)
 {
 	return service->config;
 }

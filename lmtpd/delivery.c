@@ -17,7 +17,7 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 	struct header header = {
 		.sender = envelope->sender,
 		.lhlo = envelope->client,
-		.hostname = config_of(delivery->service)->hostname,
+		.hostname = lmtpd_config_of(delivery->service)->hostname,
 		.id = envelope->id,
 		.time = time(NULL),
 	};
@@ -41,8 +41,9 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 	delivery->service = service_ref(service);
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
-	if (delivery->buffer == NULL || places_make(&delivery->places, envelope,
-					    lmtpd_config_mailbox_path, config_of(service)) != 0) {
+	if (delivery->buffer == NULL ||
+	    places_make(&delivery->places, envelope, lmtpd_config_mailbox_path,
+		lmtpd_config_of(service)) != 0) {
 		delivery_free(delivery);
 		return NULL;
 	}
@@ -67,7 +68,7 @@ static void run_write(struct work *work, void *context)
 	if (!delivery->is_open) {
 		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
 		    delivery->n - delivery->n_header);
-		maildir_begin(&delivery->message, &config_of(delivery->service)->root,
+		maildir_begin(&delivery->message, &lmtpd_config_of(delivery->service)->root,
 		    delivery->places.list, delivery->places.n);
 		delivery->is_open = true;
 	}

@@ -66,7 +66,7 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 static bool lookup_is_late(const struct lookup *lookup)
 {
 	uint64_t patience =
-	    directory_patience(&config_of(lookup->service)->directory) * UINT64_C(1000000000);
+	    directory_patience(&lmtpd_config_of(lookup->service)->directory) * UINT64_C(1000000000);
 
 	return uv_hrtime() - lookup->submitted > patience;
 }
@@ -88,8 +88,8 @@ static void run_lookup(struct work *work, void *context)
 		return;
 	}
 	lookup->is_asked = true;
-	lookup->reply = lookup_resolve(directory, config_of(lookup->service), &lookup->address,
-	    NULL, NULL, &lookup->resolution);
+	lookup->reply = lookup_resolve(directory, lmtpd_config_of(lookup->service),
+	    &lookup->address, NULL, NULL, &lookup->resolution);
 }
 
 /* All first questions go out at once. What is kept of the answers serves these look-ups alone. */

@@ -33,7 +33,7 @@ static const char usage[] =
     "FILE is " LMTPD_SYSCONFDIR "/lmtpd.conf if not given; see lmtpd(8) and lmtpd.conf(5).\n";
 
 /* There is one, and it lives as long as the process. */
-static struct server server;
+static struct lmtpd_server server;
 
 static void *start_writer(void *config)
 {
@@ -70,7 +70,7 @@ static void lmtpd_tried(struct daemon *daemon, const char *why_not)
 
 static int lmtpd_begin(struct daemon *daemon)
 {
-	const struct lmtpd_config *config = config_of(daemon->service);
+	const struct lmtpd_config *config = lmtpd_config_of(daemon->service);
 
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());

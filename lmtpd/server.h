@@ -7,9 +7,9 @@
 #include "runtime/daemon.h"
 #include "status/control.h"
 
-struct server {
+struct lmtpd_server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
-	struct status status;
+	struct lmtpd_status status;
 	struct control control;
 	char id_prefix[40]; /* of its sessions */
 };

@@ -104,7 +104,7 @@ static void session_answer(struct session *session, const struct delivery *deliv
 
 		recipient->reply = delivery == NULL ? REPLY_NO_MEMORY
 						    : places_outcome(&delivery->places, recipient,
-							  config_of(delivery->service)->base,
+							  lmtpd_config_of(delivery->service)->base,
 							  reason, sizeof(reason));
 		delivery_log(envelope, recipient, delivery, reason);
 	}
@@ -237,7 +237,8 @@ static void session_set_patience(struct session *session)
 	bool is_last = session->is_shutting_down && !lmtp_is_in_transaction(&session->lmtp);
 
 	peer_set_patience(&session->peer,
-	    is_last ? LAST_SILENCE : (uint64_t)config_of(session->service)->idle_timeout * 1000);
+	    is_last ? LAST_SILENCE
+		    : (uint64_t)lmtpd_config_of(session->service)->idle_timeout * 1000);
 }
 
 /* Between transactions a session moves to the configuration that is in force, so that the old one, its
@@ -253,7 +254,7 @@ void session_renew(struct peer *peer)
 	}
 	service_unref(session->service);
 	session->service = service_ref(service);
-	lmtp_renew(&session->lmtp, &config_of(service)->lmtp);
+	lmtp_renew(&session->lmtp, &lmtpd_config_of(service)->lmtp);
 }
 
 static void on_turn(struct peer *peer)
@@ -296,7 +297,7 @@ static void on_closing(struct peer *peer, const char *why)
 static void on_closed(struct peer *peer)
 {
 	struct session *session = (struct session *)peer;
-	struct server *server = session->server;
+	struct lmtpd_server *server = session->server;
 
 	session_abandon(session);
 	daemon_closed(&server->daemon, peer);
@@ -315,7 +316,7 @@ struct peer *session_open(struct daemon *daemon)
 		.closing = on_closing,
 		.closed = on_closed,
 	};
-	struct server *server = (struct server *)daemon;
+	struct lmtpd_server *server = (struct lmtpd_server *)daemon;
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (session == NULL) {
@@ -327,7 +328,7 @@ struct peer *session_open(struct daemon *daemon)
 	session->service = service_ref(daemon->service);
 	snprintf(session->id, sizeof(session->id), "%s%" PRIx64, server->id_prefix,
 	    daemon->n_accepted + 1);
-	lmtp_init(&session->lmtp, &config_of(session->service)->lmtp, session->id);
+	lmtp_init(&session->lmtp, &lmtpd_config_of(session->service)->lmtp, session->id);
 	return &session->peer;
 }
 

@@ -11,7 +11,7 @@
 
 struct session {
 	struct peer peer; /* first: its callbacks get back to the session */
-	struct server *server;
+	struct lmtpd_server *server;
 	struct service *service;
 	struct lmtp lmtp;
 	char id[64];

@@ -7,7 +7,7 @@
 #include "lmtpd/delivery_log.h"
 #include "lmtpd/session.h"
 
-void status_looked_up(struct status *status, const struct lookup *lookup)
+void status_looked_up(struct lmtpd_status *status, const struct lookup *lookup)
 {
 	if (lookup->is_asked) {
 		histogram_add(&status->lookups, lookup->took);
@@ -19,7 +19,7 @@ void status_looked_up(struct status *status, const struct lookup *lookup)
 }
 
 void status_delivered(
-    struct status *status, const struct envelope *envelope, const struct delivery *delivery)
+    struct lmtpd_status *status, const struct envelope *envelope, const struct delivery *delivery)
 {
 	const struct recipient *recipient;
 	bool is_saved = false;
@@ -37,7 +37,7 @@ void status_delivered(
 	}
 }
 
-static void write_sessions(const struct server *server, struct document *document)
+static void write_sessions(const struct lmtpd_server *server, struct document *document)
 {
 	uint64_t n_total = server->status.n_sessions, n_busy = 0;
 	const struct peer *peer;
@@ -55,7 +55,7 @@ static void write_sessions(const struct server *server, struct document *documen
 	    "Sessions with an envelope or a message under way.", n_busy);
 }
 
-static void write_messages(const struct status *status, struct document *document)
+static void write_messages(const struct lmtpd_status *status, struct document *document)
 {
 	static const struct document_value bytes = { .name = "bytes",
 		.metric = "message_bytes_total",
@@ -76,7 +76,7 @@ static bool is_outcome(enum reply reply)
 	return reply == REPLY_SAVED || (reply > REPLY_NONE && reply_code(reply) >= 400);
 }
 
-static void write_recipients(const struct status *status, struct document *document)
+static void write_recipients(const struct lmtpd_status *status, struct document *document)
 {
 	uint64_t n_saved = status->recipients[REPLY_SAVED], n_deferred = 0, n_rejected = 0;
 
@@ -93,7 +93,7 @@ static void write_recipients(const struct status *status, struct document *docum
 }
 
 /* All of them, also those that nobody got yet: a rate begins at 0. */
-static void write_replies(const struct status *status, struct document *document)
+static void write_replies(const struct lmtpd_status *status, struct document *document)
 {
 	char name[32], labels[80];
 	struct document_value value = {
@@ -119,8 +119,8 @@ static void write_replies(const struct status *status, struct document *document
 
 void status_write(void *owner, struct document *document)
 {
-	struct server *server = owner;
-	const struct status *status = &server->status;
+	struct lmtpd_server *server = owner;
+	const struct lmtpd_status *status = &server->status;
 	struct lane *lanes = server->daemon.service->lanes;
 
 	vitals_write_process(&status->vitals, document, &server->daemon);

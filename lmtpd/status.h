@@ -14,7 +14,7 @@ struct delivery;
 struct envelope;
 struct lookup;
 
-struct status {
+struct lmtpd_status {
 	struct vitals vitals;
 	uint64_t n_sessions; /* that have ended and had said LHLO */
 	uint64_t n_messages; /* whose data was complete and not too big */
@@ -24,11 +24,11 @@ struct status {
 };
 
 /* A look-up is back, its resolution still with it. */
-void status_looked_up(struct status *status, const struct lookup *lookup);
+void status_looked_up(struct lmtpd_status *status, const struct lookup *lookup);
 
 /* A transaction has its end and each of its recipients its reply. delivery may be NULL. */
 void status_delivered(
-    struct status *status, const struct envelope *envelope, const struct delivery *delivery);
+    struct lmtpd_status *status, const struct envelope *envelope, const struct delivery *delivery);
 
-/* The whole document; owner is the struct server. */
+/* The whole document; owner is the struct lmtpd_server. */
 void status_write(void *owner, struct document *document);

@@ -2,16 +2,13 @@
  * The loop and what hangs on it. */
 #include "runtime/daemon.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/listener.h"
@@ -150,12 +147,9 @@ static void on_last(uv_timer_t *timer)
 	uv_stop(&daemon->loop);
 }
 
-/* Lets go of all that keeps the loop alive. */
+/* Once, when the last connection is gone and no other can come: lets go of all that keeps the loop alive. */
 static void end(struct daemon *daemon)
 {
-	if (daemon->has_ended) {
-		return;
-	}
 	daemon->has_ended = true;
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
@@ -234,15 +228,13 @@ static void on_stop_signal(uv_signal_t *signal, int number)
 static void on_hangup(uv_signal_t *signal, int number)
 {
 	struct daemon *daemon = signal->data;
-	struct timespec now;
 	char state[80];
 
 	if (daemon->is_stopping) {
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
-	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	/* sd_notify(3) wants CLOCK_MONOTONIC, which uv_hrtime() reads. */
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, uv_hrtime() / 1000);
 	systemd_notify(state);
 	reload_start(daemon);
 }
