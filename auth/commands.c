@@ -29,6 +29,9 @@ static int verify(struct directory *directory, const char *user, const char *pas
 	struct credentials credentials;
 	int exit_code = EX_TEMPFAIL, result;
 
+	if (directory == NULL) {
+		return complain(EX_OSERR, "out of memory");
+	}
 	switch (credentials_find(directory, user, &credentials)) {
 	case CREDENTIALS_FOUND:
 		break;
@@ -65,18 +68,15 @@ int commands_verify(const struct program_call *call)
 		return complain(EX_CONFIG, error.text);
 	}
 	if (privilege_leave_root(config->daemon.user, config->daemon.group, &error) != 0) {
-		settings_free(config);
-		return complain(EX_CONFIG, error.text);
+		exit_code = complain(EX_CONFIG, error.text);
+	} else if (terminal_read_password(password, sizeof(password), false, &error) != 0) {
+		exit_code = complain(EX_USAGE, error.text);
+	} else {
+		directory = directory_new(&config->directory);
+		exit_code = verify(directory, call->argument, password);
+		explicit_bzero(password, sizeof(password));
+		directory_free(directory);
 	}
-	if (terminal_read_password(password, sizeof(password), false, &error) != 0) {
-		settings_free(config);
-		return complain(EX_USAGE, error.text);
-	}
-	directory = directory_new(&config->directory);
-	exit_code = directory == NULL ? complain(EX_OSERR, "out of memory")
-				      : verify(directory, call->argument, password);
-	explicit_bzero(password, sizeof(password));
-	directory_free(directory);
 	settings_free(config);
 	return exit_code;
 }

@@ -57,18 +57,12 @@ void control_prepare(const char *path, uid_t uid, gid_t gid)
 	}
 }
 
-static void set_address(struct sockaddr_un *address, const char *path)
-{
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(address->sun_path, sizeof(address->sun_path), "%s", path);
-}
-
 /* Takes the place of a socket that was left behind, or of a daemon that is ending: under a name of
  * its own first, so that at every moment the path leads to one that is whole. */
 static int bind_socket(struct control *control, int fd)
 {
 	char name[CONTROL_PATH_MAX + 12];
-	struct sockaddr_un address;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat status;
 	int result;
 
@@ -76,13 +70,11 @@ static int bind_socket(struct control *control, int fd)
 		return -EEXIST;
 	}
 	snprintf(name, sizeof(name), "%s.%d", control->path, (int)getpid());
-	set_address(&address, name);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", name);
 	unlink(name); /* of a process with this number, long ago */
 	/* The mode of the descriptor is that of the name, less the umask: no moment is without it. */
-	if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-		return -errno;
-	}
-	if (listen(fd, SOMAXCONN) != 0 || lstat(name, &control->status) != 0 ||
+	if (fchmod(fd, 0600) != 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(fd, SOMAXCONN) != 0 || lstat(name, &control->status) != 0 ||
 	    rename(name, control->path) != 0) {
 		result = -errno;
 		unlink(name);
@@ -91,31 +83,24 @@ static int bind_socket(struct control *control, int fd)
 	return 0;
 }
 
-/* The marks of a watcher by its id; one who is new takes the place of who has not looked for longest.
- * NULL when out of memory: then he is told no rates. */
+/* The marks of a watcher by its id; one who is new takes the place of who has not looked for longest. */
 static struct document_marks *find_marks(struct control *control, uint64_t id)
 {
 	struct control_watcher *watcher = &control->watchers[0];
 
-	for (size_t i = 0; i < CONTROL_WATCHERS_MAX; i++) {
+	for (size_t i = 1; i < CONTROL_WATCHERS_MAX && watcher->id != id; i++) {
 		struct control_watcher *other = &control->watchers[i];
 
-		if (other->marks != NULL && other->id == id) {
-			watcher = other;
-			break;
-		}
-		if (other->used < watcher->used) {
+		if (other->id == id || other->used < watcher->used) {
 			watcher = other;
 		}
 	}
-	if (watcher->marks == NULL) {
-		watcher->marks = calloc(1, sizeof(*watcher->marks));
-	} else if (watcher->id != id) {
-		memset(watcher->marks, 0, sizeof(*watcher->marks));
+	if (watcher->id != id) {
+		memset(watcher, 0, sizeof(*watcher));
+		watcher->id = id;
 	}
-	watcher->id = id;
 	watcher->used = uv_now(control->loop);
-	return watcher->marks;
+	return &watcher->marks;
 }
 
 /* What is asked for? The line is NUL-terminated. */
@@ -322,9 +307,5 @@ void control_close(struct control *control)
 		if (control->clients[i].is_there) {
 			peer_close(&control->clients[i].peer, NULL);
 		}
-	}
-	for (size_t i = 0; i < CONTROL_WATCHERS_MAX; i++) {
-		free(control->watchers[i].marks);
-		control->watchers[i].marks = NULL;
 	}
 }

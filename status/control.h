@@ -39,7 +39,7 @@ struct control_client {
 
 struct control_watcher {
 	uint64_t id, used; /* uv_now() */
-	struct document_marks *marks;
+	struct document_marks marks;
 };
 
 struct control {

@@ -197,11 +197,7 @@ static void test_requests(void **state)
 		char answer[ANSWER];
 
 		fixture->value = 7;
-		memset(fixture->control.watchers, 0, sizeof(fixture->control.watchers[0].id));
-		for (unsigned w = 0; w < CONTROL_WATCHERS_MAX; w++) {
-			free(fixture->control.watchers[w].marks);
-			fixture->control.watchers[w].marks = NULL;
-		}
+		memset(fixture->control.watchers, 0, sizeof(fixture->control.watchers));
 		ask(fixture, request->p, request->n, i % 2 == 1, answer);
 		expect_text(shown(request->p, request->n), answer, rows[i / 2].answer);
 	}
