@@ -274,6 +274,113 @@ static void test_open_inet(void **state)
 	}
 }
 
+/* Who takes the clients of a listener, or does not. */
+struct host {
+	uv_loop_t loop;
+	struct listener listener;
+	enum listener_outcome outcome;
+	unsigned n_asked;
+	uv_pipe_t pipes[4]; /* of those that it took */
+	size_t n_pipes;
+};
+
+static const char *paused_why;
+
+static void on_paused(const char *why)
+{
+	paused_why = why;
+}
+
+static enum listener_outcome on_client(struct listener *listener, uv_stream_t *stream)
+{
+	struct host *host = listener->owner;
+
+	host->n_asked++;
+	if (host->outcome == LISTENER_ACCEPTED) {
+		uv_pipe_t *pipe = &host->pipes[host->n_pipes++];
+
+		uv_pipe_init(&host->loop, pipe, 0);
+		assert_int_equal(uv_accept(stream, (uv_stream_t *)pipe), 0);
+	}
+	return host->outcome;
+}
+
+static void run_until_asked(struct host *host, unsigned n)
+{
+	while (host->n_asked < n) {
+		uv_run(&host->loop, UV_RUN_ONCE);
+	}
+	uv_run(&host->loop, UV_RUN_NOWAIT);
+	assert_int_equal(host->n_asked, n);
+}
+
+/* Without room the first who waits is held, and the others stay in the backlog; without memory all wait for
+ * the end of a pause. */
+static void test_clients_wait(void **state)
+{
+	const struct place *place = *state;
+	static struct host host;
+	int clients[4];
+	uint64_t began;
+
+	uv_loop_init(&host.loop);
+	host.listener.fd = open_well(place, &settings);
+	host.listener.accept = on_client;
+	host.listener.paused = on_paused;
+	host.listener.owner = &host;
+	assert_int_equal(listener_start(&host.listener, &host.loop), 0);
+	listener_proceed(&host.listener); /* nobody waits */
+	assert_int_equal(host.n_asked, 0);
+
+	host.outcome = LISTENER_LATER;
+	clients[0] = connect_to(place->file);
+	clients[1] = connect_to(place->file);
+	run_until_asked(&host, 1);
+	listener_proceed(&host.listener); /* still no room */
+	run_until_asked(&host, 2);
+	host.outcome = LISTENER_ACCEPTED;
+	listener_proceed(&host.listener);
+	run_until_asked(&host, 4);
+	assert_int_equal(host.n_pipes, 2);
+	assert_null(paused_why);
+
+	host.outcome = LISTENER_NO_MEMORY;
+	clients[2] = connect_to(place->file);
+	run_until_asked(&host, 5);
+	assert_string_equal(paused_why, "out of memory");
+	host.outcome = LISTENER_ACCEPTED;
+	began = uv_now(&host.loop);
+	clients[3] = connect_to(place->file);
+	run_until_asked(&host, 6);
+	assert_in_range(uv_now(&host.loop) - began, 900, 5000);
+	assert_int_equal(host.n_pipes, 3);
+
+	listener_stop(&host.listener);
+	listener_proceed(&host.listener);
+	assert_int_equal(host.n_asked, 6);
+	for (size_t i = 0; i < host.n_pipes; i++) {
+		uv_close((uv_handle_t *)&host.pipes[i], NULL);
+	}
+	uv_run(&host.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&host.loop), 0);
+	for (size_t i = 0; i < 4; i++) {
+		close(clients[i]);
+	}
+}
+
+/* What is no socket cannot be listened on, and the end of that is in order. */
+static void test_no_socket(void **state)
+{
+	struct listener listener = { .fd = open("/dev/null", O_RDONLY | O_CLOEXEC) };
+	uv_loop_t loop;
+
+	uv_loop_init(&loop);
+	assert_true(listener_start(&listener, &loop) < 0);
+	listener_stop(&listener);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, place_tear_down)
@@ -286,6 +393,8 @@ int main(void)
 		TEST(test_others_are_left_alone),
 		TEST(test_no_directory),
 		cmocka_unit_test(test_open_inet),
+		TEST(test_clients_wait),
+		cmocka_unit_test(test_no_socket),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
