@@ -87,14 +87,7 @@ static int auth_begin(struct daemon *daemon)
 		log_event(LOG_LEVEL_ERROR, "start", "cannot hash with sha512crypt");
 		return -1;
 	}
-	vitals_begin(&server.status.vitals);
-	server.control = (struct control){
-		.loop = &daemon->loop,
-		.prefix = "lmtpd_auth",
-		.write = status_write,
-		.owner = &server,
-	};
-	control_open(&server.control, auth_config_of(daemon->service)->daemon.control);
+	vitals_begin(&server.status.vitals, daemon, "lmtpd_auth", status_write);
 	log_event(LOG_LEVEL_INFO, "start", "lmtpd-auth %s serves %zu sockets", LMTPD_VERSION,
 	    daemon->n_listeners);
 	return 0;
@@ -102,7 +95,7 @@ static int auth_begin(struct daemon *daemon)
 
 static void auth_end(struct daemon *daemon)
 {
-	control_close(&server.control);
+	control_close(&server.status.vitals.control);
 }
 
 static int run_check(const struct program_call *call)

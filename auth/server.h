@@ -9,13 +9,11 @@
 #include "auth/status.h"
 #include "protocol/dovecot.h"
 #include "runtime/daemon.h"
-#include "status/control.h"
 
 struct auth_server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
 	struct failures failures;
 	struct auth_status status;
-	struct control control;
 	/* A hash of the method that users have, of nobody's account: an unknown user costs as much. */
 	char dummy[PASSWORD_HASH_MAX];
 };

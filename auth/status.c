@@ -69,14 +69,10 @@ static void write_mechanisms(const struct auth_status *status, struct document *
 	}
 }
 
-void status_write(void *owner, struct document *document)
+void status_write(struct daemon *daemon, struct document *document)
 {
-	struct auth_server *server = owner;
-	const struct auth_status *status = &server->status;
-	struct lane *lanes = server->daemon.service->lanes;
+	const struct auth_status *status = &((const struct auth_server *)daemon)->status;
 
-	vitals_write_process(&status->vitals, document, &server->daemon);
-	vitals_write_connections(document, &server->daemon);
 	write_logins(status, document);
 	write_mechanisms(status, document);
 	document_group(document, "verifications");
@@ -85,11 +81,9 @@ void status_write(void *owner, struct document *document)
 	document_group(document, "lookups");
 	document_histogram(document, "lookup_duration_seconds",
 	    "How long the database took for one login.", &status->lookups);
-	vitals_write_lane(document, &lanes[SERVICE_LOOKUPS], "lookup");
+	vitals_write_lane(&status->vitals, document, SERVICE_LOOKUPS, "lookup");
 	document_group(document, "hashings");
 	document_histogram(document, "hashing_duration_seconds",
 	    "How long the hash of one password took.", &status->hashings);
-	vitals_write_lane(document, &lanes[SERVICE_WORKERS], "hashing");
-	vitals_write_database(&status->vitals, document);
-	vitals_write_problems(document);
+	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "hashing");
 }

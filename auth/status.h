@@ -32,5 +32,5 @@ const char *status_name(enum status_result result); /* "ok", "fail", "error" */
 /* A verification is back. */
 void status_verified(struct auth_status *status, const struct verification *verification);
 
-/* The whole document; owner is the struct auth_server. */
-void status_write(void *owner, struct document *document);
+/* What only this daemon has to tell. */
+void status_write(struct daemon *daemon, struct document *document);

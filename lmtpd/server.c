@@ -70,29 +70,19 @@ static void lmtpd_tried(struct daemon *daemon, const char *why_not)
 
 static int lmtpd_begin(struct daemon *daemon)
 {
-	const struct lmtpd_config *config = lmtpd_config_of(daemon->service);
-
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());
-	vitals_begin(&server.status.vitals);
-	if (daemon->n_listeners == 0) {
-		return 0;
+	vitals_begin(&server.status.vitals, daemon, "lmtpd", status_write);
+	if (daemon->n_listeners > 0) {
+		log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
+		    LMTPD_VERSION, daemon->n_listeners, lmtpd_config_of(daemon->service)->base);
 	}
-	server.control = (struct control){
-		.loop = &daemon->loop,
-		.prefix = "lmtpd",
-		.write = status_write,
-		.owner = &server,
-	};
-	control_open(&server.control, config->daemon.control);
-	log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
-	    LMTPD_VERSION, daemon->n_listeners, config->base);
 	return 0;
 }
 
 static void lmtpd_end(struct daemon *daemon)
 {
-	control_close(&server.control);
+	control_close(&server.status.vitals.control);
 }
 
 static int run_check(const struct program_call *call)

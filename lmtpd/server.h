@@ -5,11 +5,9 @@
 #include "lmtpd/config.h"
 #include "lmtpd/status.h"
 #include "runtime/daemon.h"
-#include "status/control.h"
 
 struct lmtpd_server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
 	struct lmtpd_status status;
-	struct control control;
 	char id_prefix[40]; /* of its sessions */
 };

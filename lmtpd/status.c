@@ -117,14 +117,11 @@ static void write_replies(const struct lmtpd_status *status, struct document *do
 	}
 }
 
-void status_write(void *owner, struct document *document)
+void status_write(struct daemon *daemon, struct document *document)
 {
-	struct lmtpd_server *server = owner;
+	const struct lmtpd_server *server = (const struct lmtpd_server *)daemon;
 	const struct lmtpd_status *status = &server->status;
-	struct lane *lanes = server->daemon.service->lanes;
 
-	vitals_write_process(&status->vitals, document, &server->daemon);
-	vitals_write_connections(document, &server->daemon);
 	write_sessions(server, document);
 	write_messages(status, document);
 	write_recipients(status, document);
@@ -132,11 +129,9 @@ void status_write(void *owner, struct document *document)
 	document_group(document, "lookups");
 	document_histogram(document, "lookup_duration_seconds",
 	    "How long the database took for one recipient.", &status->lookups);
-	vitals_write_lane(document, &lanes[SERVICE_LOOKUPS], "lookup");
+	vitals_write_lane(&status->vitals, document, SERVICE_LOOKUPS, "lookup");
 	document_group(document, "commits");
 	document_histogram(document, "commit_duration_seconds",
 	    "How long the disk took to make one message durable.", &status->commits);
-	vitals_write_lane(document, &lanes[SERVICE_WORKERS], "writer");
-	vitals_write_database(&status->vitals, document);
-	vitals_write_problems(document);
+	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "writer");
 }

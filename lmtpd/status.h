@@ -30,5 +30,5 @@ void status_looked_up(struct lmtpd_status *status, const struct lookup *lookup);
 void status_delivered(
     struct lmtpd_status *status, const struct envelope *envelope, const struct delivery *delivery);
 
-/* The whole document; owner is the struct lmtpd_server. */
-void status_write(void *owner, struct document *document);
+/* What only this daemon has to tell. */
+void status_write(struct daemon *daemon, struct document *document);

@@ -11,12 +11,6 @@
 
 #include "version.h"
 
-void vitals_begin(struct vitals *vitals)
-{
-	vitals->started = time(NULL);
-	vitals->began = uv_hrtime();
-}
-
 void vitals_asked(struct vitals *vitals, const char *why_not)
 {
 	vitals->is_answering = why_not == NULL;
@@ -45,8 +39,7 @@ static uint64_t resident_memory(void)
 	return blank == NULL ? 0 : strtoull(blank, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-void vitals_write_process(
-    const struct vitals *vitals, struct document *document, const struct daemon *daemon)
+static void write_process(const struct vitals *vitals, struct document *document)
 {
 	static const struct document_value info = { .metric = "info",
 		.labels = "version=\"" LMTPD_VERSION "\"",
@@ -57,22 +50,25 @@ void vitals_write_process(
 		.is_size = true };
 
 	document_group(document, "process");
-	document_words(document, "program", daemon->program->name);
+	document_words(document, "program", vitals->daemon->program->name);
 	document_words(document, "version", LMTPD_VERSION);
 	document_gauge(document, "pid", NULL, NULL, (uint64_t)getpid());
-	document_words(document, "state", daemon->is_stopping ? "ending" : "serving");
+	document_words(document, "state", vitals->daemon->is_stopping ? "ending" : "serving");
 	document_time(document, "started", vitals->started);
 	document_duration(document, "uptime", (uv_hrtime() - vitals->began) / 1000000000);
 	document_number(document, &info, 1);
 	document_gauge(document, NULL, "start_time_seconds",
 	    "When the process started, in seconds since 1970.", (uint64_t)vitals->started);
 	document_gauge(document, NULL, "ending",
-	    "1 while the process finishes what is under way before its end.", daemon->is_stopping);
+	    "1 while the process finishes what is under way before its end.",
+	    vitals->daemon->is_stopping);
 	document_number(document, &memory, resident_memory());
 }
 
-void vitals_write_connections(struct document *document, const struct daemon *daemon)
+static void write_connections(const struct vitals *vitals, struct document *document)
 {
+	const struct daemon *daemon = vitals->daemon;
+
 	document_group(document, "connections");
 	document_gauge(
 	    document, "now", "connections", "Connections that are open.", daemon->n_connections);
@@ -83,12 +79,13 @@ void vitals_write_connections(struct document *document, const struct daemon *da
 	    daemon->n_accepted);
 }
 
-void vitals_write_lane(struct document *document, struct lane *lane, const char *metric)
+void vitals_write_lane(const struct vitals *vitals, struct document *document,
+    enum service_lane lane, const char *metric)
 {
 	struct lane_load load;
 	char name[48];
 
-	lane_get_load(lane, &load);
+	lane_get_load(&vitals->daemon->service->lanes[lane], &load);
 	snprintf(name, sizeof(name), "%s_waiting", metric);
 	document_gauge(document, "waiting", name, "Work that waits for a thread.", load.n_waiting);
 	snprintf(name, sizeof(name), "%s_threads_busy", metric);
@@ -97,7 +94,7 @@ void vitals_write_lane(struct document *document, struct lane *lane, const char 
 	document_gauge(document, "threads", name, "Threads that there are.", load.n_threads);
 }
 
-void vitals_write_database(const struct vitals *vitals, struct document *document)
+static void write_database(const struct vitals *vitals, struct document *document)
 {
 	document_group(document, "database");
 	document_words(document, "state",
@@ -115,7 +112,7 @@ void vitals_write_database(const struct vitals *vitals, struct document *documen
 	document_words(document, "last_error", vitals->n_errors > 0 ? vitals->last_error : NULL);
 }
 
-void vitals_write_problems(struct document *document)
+static void write_problems(struct document *document)
 {
 	struct document_value value = { .metric = "log_problems_total",
 		.labels = "level=\"error\"",
@@ -129,4 +126,36 @@ void vitals_write_problems(struct document *document)
 	value.labels = "level=\"warning\"";
 	document_number(document, &value, n_warnings);
 	document_problems(document, problems, n);
+}
+
+static void write_document(void *owner, struct document *document)
+{
+	const struct vitals *vitals = owner;
+
+	write_process(vitals, document);
+	write_connections(vitals, document);
+	vitals->write(vitals->daemon, document);
+	write_database(vitals, document);
+	write_problems(document);
+}
+
+void vitals_begin(struct vitals *vitals, struct daemon *daemon, const char *prefix,
+    void (*write)(struct daemon *daemon, struct document *document))
+{
+	/* The first member of every configuration. */
+	const struct daemon_settings *settings = daemon->service->config;
+
+	vitals->daemon = daemon;
+	vitals->write = write;
+	vitals->started = time(NULL);
+	vitals->began = uv_hrtime();
+	vitals->control = (struct control){
+		.loop = &daemon->loop,
+		.prefix = prefix,
+		.write = write_document,
+		.owner = vitals,
+	};
+	if (daemon->n_listeners > 0) {
+		control_open(&vitals->control, settings->control);
+	}
 }

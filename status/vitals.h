@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What every daemon tells of itself: its process, its connections, its lanes, the database, and what
- * went wrong last. Loop's thread. */
+ * went wrong last; and the control socket where it does. Loop's thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,10 +8,13 @@
 #include <time.h>
 
 #include "runtime/daemon.h"
+#include "status/control.h"
 #include "status/document.h"
-#include "runtime/lane.h"
 
 struct vitals {
+	struct daemon *daemon;
+	struct control control;
+	void (*write)(struct daemon *daemon, struct document *document);
 	time_t started;
 	uint64_t began; /* uv_hrtime() */
 
@@ -22,24 +25,15 @@ struct vitals {
 	char last_error[512];
 };
 
-void vitals_begin(struct vitals *vitals);
+/* At the beginning of a daemon; at its end control_close() is due. write() tells what this one has of its own, in the middle of
+ * the document; prefix is that of Prometheus's names. Without listeners there is no control socket either. */
+void vitals_begin(struct vitals *vitals, struct daemon *daemon, const char *prefix,
+    void (*write)(struct daemon *daemon, struct document *document));
 
 /* The database was asked: NULL, it has answered; or why it has not. */
 void vitals_asked(struct vitals *vitals, const char *why_not);
 
-/* Group "process". */
-void vitals_write_process(
-    const struct vitals *vitals, struct document *document, const struct daemon *daemon);
-
-/* Group "connections". */
-void vitals_write_connections(struct document *document, const struct daemon *daemon);
-
 /* Of the group that is open: the queue of a lane and its threads; metric is Prometheus's name for what
  * the lane does, "lookup". */
-void vitals_write_lane(struct document *document, struct lane *lane, const char *metric);
-
-/* Group "database". */
-void vitals_write_database(const struct vitals *vitals, struct document *document);
-
-/* Group "problems". */
-void vitals_write_problems(struct document *document);
+void vitals_write_lane(const struct vitals *vitals, struct document *document,
+    enum service_lane lane, const char *metric);
