@@ -99,33 +99,50 @@ static bool is_equal(const char *a, const char *b, size_t n)
 	return difference == 0;
 }
 
+/* Hashes into hash_r[PASSWORD_HASH_MAX]. Returns 0 or a negative errno. */
+static int compute(char *hash_r, const char *password, const char *setting)
+{
+	struct crypt_data *data = calloc(1, sizeof(*data)); /* 32 KiB: too much for a small stack */
+	int result = 0;
+
+	if (data == NULL) {
+		return -ENOMEM;
+	}
+	if (crypt_rn(password, setting, data, (int)sizeof(*data)) == NULL) {
+		result = -errno;
+	} else {
+		memcpy(hash_r, data->output, strlen(data->output) + 1);
+	}
+	explicit_bzero(data, sizeof(*data));
+	free(data);
+	return result;
+}
+
 int password_check(const char *password, const char *stored)
 {
 	const char *hash = skip_scheme(stored);
-	struct crypt_data *data;
-	const char *computed;
+	char computed[PASSWORD_HASH_MAX] = "*"; /* as libcrypt says that there is none */
 	bool is_weak;
 	size_t n = strlen(hash);
-	int outcome = PASSWORD_UNKNOWN_METHOD;
+	int outcome = PASSWORD_UNKNOWN_METHOD, result;
 
 	if (password_method(stored, &is_weak) == NULL) {
 		return PASSWORD_UNKNOWN_METHOD;
 	}
-	data = calloc(1, sizeof(*data)); /* 32 KiB: too much for a small stack */
-	if (data == NULL) {
+	result = compute(computed, password, hash);
+	if (result == -ENOMEM) {
 		return -ENOMEM;
 	}
-	computed = crypt_rn(password, hash, data, (int)sizeof(*data));
-	if (computed == NULL && errno == ENOMEM) {
-		outcome = -ENOMEM;
-	} else if (computed == NULL && strlen(password) >= CRYPT_MAX_PASSPHRASE_SIZE) {
-		outcome = PASSWORD_WRONG; /* longer than any password that was ever hashed */
-	} else if (computed != NULL && computed[0] != '*' && strlen(computed) == n) {
-		/* Of another length it was cut when it was stored: no password could match it. */
+	if (result < 0) {
+		/* Longer than any password that was ever hashed? */
+		return strlen(password) >= CRYPT_MAX_PASSPHRASE_SIZE ? PASSWORD_WRONG
+								     : PASSWORD_UNKNOWN_METHOD;
+	}
+	/* Of another length it was cut when it was stored: no password could match it. */
+	if (computed[0] != '*' && strlen(computed) == n) {
 		outcome = is_equal(computed, hash, n) ? PASSWORD_RIGHT : PASSWORD_WRONG;
 	}
-	explicit_bzero(data, sizeof(*data));
-	free(data);
+	explicit_bzero(computed, sizeof(computed));
 	return outcome;
 }
 
@@ -140,30 +157,14 @@ int password_hash(char *hash_r, const char *password, const char *method)
 		{ "bcrypt", "$2b$", BCRYPT_COST },
 	};
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-	struct crypt_data *data;
-	int result = -EINVAL;
 
 	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
 		if (strcmp(method, made[i].method) == 0) {
-			result = crypt_gensalt_rn(made[i].prefix, made[i].count, NULL, 0, setting,
-				     (int)sizeof(setting)) == NULL
-				     ? -errno
-				     : 0;
+			return crypt_gensalt_rn(made[i].prefix, made[i].count, NULL, 0, setting,
+				   (int)sizeof(setting)) == NULL
+				   ? -errno
+				   : compute(hash_r, password, setting);
 		}
 	}
-	if (result < 0) {
-		return result;
-	}
-	data = calloc(1, sizeof(*data));
-	if (data == NULL) {
-		return -ENOMEM;
-	}
-	if (crypt_rn(password, setting, data, (int)sizeof(*data)) == NULL) {
-		result = -errno;
-	} else {
-		memcpy(hash_r, data->output, strlen(data->output) + 1);
-	}
-	explicit_bzero(data, sizeof(*data));
-	free(data);
-	return result;
+	return -EINVAL;
 }
