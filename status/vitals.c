@@ -2,11 +2,8 @@
  * Names and words of the documents that both daemons share: a promise, see lmtpd(8). */
 #include "status/vitals.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "version.h"
@@ -21,24 +18,6 @@ void vitals_asked(struct vitals *vitals, const char *why_not)
 	}
 }
 
-/* Bytes; 0 if the system does not tell. proc(5), statm: pages in all, then resident. */
-static uint64_t resident_memory(void)
-{
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	char text[128] = "";
-	const char *blank;
-
-	if (fd < 0) {
-		return 0;
-	}
-	if (read(fd, text, sizeof(text) - 1) < 0) {
-		text[0] = '\0';
-	}
-	close(fd);
-	blank = strchr(text, ' ');
-	return blank == NULL ? 0 : strtoull(blank, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void write_process(const struct vitals *vitals, struct document *document)
 {
 	static const struct document_value info = { .metric = "info",
@@ -48,6 +27,7 @@ static void write_process(const struct vitals *vitals, struct document *document
 		.metric = "resident_memory_bytes",
 		.help = "Memory of the process that is resident.",
 		.is_size = true };
+	size_t n_resident = 0; /* stays so if the system does not tell */
 
 	document_group(document, "process");
 	document_words(document, "program", vitals->daemon->program->name);
@@ -62,7 +42,8 @@ static void write_process(const struct vitals *vitals, struct document *document
 	document_gauge(document, NULL, "ending",
 	    "1 while the process finishes what is under way before its end.",
 	    vitals->daemon->is_stopping);
-	document_number(document, &memory, resident_memory());
+	uv_resident_set_memory(&n_resident);
+	document_number(document, &memory, n_resident);
 }
 
 static void write_connections(const struct vitals *vitals, struct document *document)
