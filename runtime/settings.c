@@ -10,24 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 enum {
 	SECTIONS_MAX = 8,
 	FILE_MAX = 1 << 20,
 };
 
-/* The memory of one settings_list. The texts themselves are libconfuse's. */
-struct list {
-	SLIST_ENTRY(list) next;
-	const char *texts[];
-};
-
-/* What stands in front of the struct of the form, and has all that its members lead to. */
+/* What stands in front of the struct of the form, and has the texts that its members lead to. */
 struct settings {
 	const struct settings_form *form;
 	cfg_t *cfg;
-	SLIST_HEAD(settings_lists, list) lists;
 	max_align_t values[];
 };
 
@@ -45,13 +37,14 @@ static void append(struct error *error, const char *more)
 	snprintf(error->text + length, ERROR_MAX - length, "%s", more);
 }
 
-/* The keys of all tables, one after the other: the i-th, NULL behind the last. offset_r: where its member
+/* The keys of all tables of a form, one after the other: the i-th, NULL behind the last. offset_r: where its member
  * is in the struct of the form. */
-static const struct settings_key *key_at(size_t i, size_t *offset_r)
+static const struct settings_key *key_at(
+    const struct settings_form *form, size_t i, size_t *offset_r)
 {
-	const struct settings_table *table = loading.form->tables;
+	const struct settings_table *table = form->tables;
 
-	for (size_t t = 0; t < loading.form->n_tables; t++, table++) {
+	for (size_t t = 0; t < form->n_tables; t++, table++) {
 		if (i < table->n_keys) {
 			*offset_r = table->base + table->keys[i].offset;
 			return &table->keys[i];
@@ -73,7 +66,7 @@ static const struct settings_key *find_key(const cfg_t *cfg, const cfg_opt_t *op
 	const struct settings_key *key;
 	size_t offset;
 
-	for (size_t i = 0; (key = key_at(i, &offset)) != NULL; i++) {
+	for (size_t i = 0; (key = key_at(loading.form, i, &offset)) != NULL; i++) {
 		if (strcmp(key->section, section_of(cfg)) == 0 &&
 		    strcmp(key->name, option->name) == 0) {
 			break;
@@ -171,7 +164,7 @@ static cfg_t *init_options(void)
 	cfg_opt_t *options;
 	cfg_t *cfg = NULL;
 
-	while (key_at(n_keys, &offset) != NULL) {
+	while (key_at(loading.form, n_keys, &offset) != NULL) {
 		n_keys++;
 	}
 	/* Of one section; an option that is all zeros ends it. */
@@ -180,7 +173,7 @@ static cfg_t *init_options(void)
 	if (options == NULL) {
 		return NULL;
 	}
-	for (size_t i = 0; (key = key_at(i, &offset)) != NULL; i++) {
+	for (size_t i = 0; (key = key_at(loading.form, i, &offset)) != NULL; i++) {
 		size_t s = 0;
 
 		while (s < n_sections && strcmp(sections[s], key->section) != 0) {
@@ -269,14 +262,16 @@ static int read_file(const char *path, char *text, struct error *error)
 
 static void free_settings(struct settings *settings)
 {
-	struct list *list;
+	const struct settings_key *key;
+	size_t offset;
 
 	if (settings == NULL) {
 		return;
 	}
-	while ((list = SLIST_FIRST(&settings->lists)) != NULL) {
-		SLIST_REMOVE_HEAD(&settings->lists, next);
-		free(list);
+	for (size_t i = 0; (key = key_at(settings->form, i, &offset)) != NULL; i++) {
+		if (key->type == SETTINGS_LIST) {
+			free(((struct settings_list *)((char *)settings->values + offset))->texts);
+		}
 	}
 	if (settings->cfg != NULL) {
 		cfg_free(settings->cfg);
@@ -284,20 +279,17 @@ static void free_settings(struct settings *settings)
 	free(settings);
 }
 
-static int fill_list(
-    struct settings *settings, cfg_t *section, const char *name, struct settings_list *list_r)
+/* The texts themselves are libconfuse's. */
+static int fill_list(cfg_t *section, const char *name, struct settings_list *list_r)
 {
-	unsigned n = cfg_size(section, name);
-	struct list *list = calloc(1, sizeof(*list) + n * sizeof(list->texts[0]));
-
-	if (list == NULL) {
+	list_r->n = cfg_size(section, name);
+	list_r->texts = calloc(list_r->n + 1, sizeof(list_r->texts[0]));
+	if (list_r->texts == NULL) {
 		return -1;
 	}
-	SLIST_INSERT_HEAD(&settings->lists, list, next);
-	for (unsigned i = 0; i < n; i++) {
-		list->texts[i] = cfg_getnstr(section, name, i);
+	for (unsigned i = 0; i < list_r->n; i++) {
+		list_r->texts[i] = cfg_getnstr(section, name, i);
 	}
-	*list_r = (struct settings_list){ list->texts, n };
 	return 0;
 }
 
@@ -307,7 +299,7 @@ static int fill_values(struct settings *settings)
 	const struct settings_key *key;
 	size_t offset;
 
-	for (size_t i = 0; (key = key_at(i, &offset)) != NULL; i++) {
+	for (size_t i = 0; (key = key_at(loading.form, i, &offset)) != NULL; i++) {
 		void *member = (char *)settings->values + offset;
 		cfg_t *section = key->section[0] == '\0' ? settings->cfg
 							 : cfg_getsec(settings->cfg, key->section);
@@ -321,7 +313,7 @@ static int fill_values(struct settings *settings)
 			*(const char **)member = cfg_getstr(section, key->name);
 			break;
 		case SETTINGS_LIST:
-			if (fill_list(settings, section, key->name, member) != 0) {
+			if (fill_list(section, key->name, member) != 0) {
 				return -1;
 			}
 		}
@@ -357,10 +349,12 @@ void *settings_read(const struct settings_form *form, const char *path, struct e
 	loading.form = form;
 	loading.error = error;
 	loading.has_error = false;
+	if (settings != NULL) {
+		settings->form = form;
+	}
 	if (settings == NULL || text == NULL) {
 		error_set(error, "%s: out of memory", path);
 	} else if (read_file(path, text, error) == 0) {
-		settings->form = form;
 		result = parse(settings, text);
 	}
 	free(text);
