@@ -36,9 +36,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 
 	list_mailboxes(&recipient->resolution, mailboxes, sizeof(mailboxes));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
-	if (reply != REPLY_SAVED && reply_is_permanent(reply)) {
-		line.is_routine = true; /* the sender's, not ours */
-	}
+	line.is_routine = reply_is_permanent(reply); /* the sender's problem, not ours */
 	log_text(&line, "session", envelope->id);
 	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
 	log_address(&line, "from", envelope->sender);
