@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 static void put(struct json *json, const char *text)
@@ -66,11 +67,11 @@ static void put_character(struct json *json, const char *p, size_t n)
 {
 	char escape[8];
 
-	if (json->is_ascii && (n != 1 || *p < 0x20 || *p == 0x7f)) {
+	if (json->is_ascii && (n != 1 || text_is_control(*p))) {
 		put(json, "?");
 	} else if (n == 0) {
 		put(json, "\\ufffd");
-	} else if (n == 1 && (*p < 0x20 || *p == 0x7f)) {
+	} else if (n == 1 && text_is_control(*p)) {
 		snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)*p);
 		put(json, escape);
 	} else {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
 	BAD,
@@ -66,8 +67,7 @@ static void check_found(
 		resolution_deinit(&resolution);
 		return;
 	}
-	if (found != NULL &&
-	    address_equal_lowered(found->text, strlen(found->text), row->text, strlen(row->text))) {
+	if (found != NULL && strcasecmp(found->text, row->text) == 0) {
 		rows_warn(users->rows, &users->findings[HIDDEN],
 		    rows_remedy(users->rows, is_plain,
 			"delete that row, and move its mail to the other",

@@ -3,15 +3,12 @@
  * path on disk; everything else is refused by name. Pure: no state, any thread. */
 #include "mail/address.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
-
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
 
 /* A source route "@a,@b:" before the mailbox. */
 static size_t skip_route(const char *s, size_t n)
@@ -21,7 +18,7 @@ static size_t skip_route(const char *s, size_t n)
 	if (n == 0 || s[0] != '@') {
 		return 0;
 	}
-	while (i < n && strchr(":>\" ", s[i]) == NULL && !is_control(s[i])) {
+	while (i < n && strchr(":>\" ", s[i]) == NULL && !text_is_control(s[i])) {
 		i++;
 	}
 	return i < n && s[i] == ':' ? i + 1 : 0;
@@ -37,10 +34,10 @@ size_t path_parse(struct path *path_r, const char *s, size_t n)
 	}
 	start = 1 + skip_route(s + 1, n - 1);
 	for (i = start; i < n; i++) {
-		if (is_control(s[i])) {
+		if (text_is_control(s[i])) {
 			return 0;
 		}
-		if (s[i] == '\\' && i + 1 < n && !is_control(s[i + 1])) {
+		if (s[i] == '\\' && i + 1 < n && !text_is_control(s[i + 1])) {
 			i++;
 		} else if (s[i] == '"') {
 			is_quoted = !is_quoted;
@@ -58,14 +55,11 @@ size_t path_parse(struct path *path_r, const char *s, size_t n)
 /* Can this be the name of one directory, and nothing but a name? */
 static bool is_component(const char *s, size_t n)
 {
-	if (n == 0 || n > ADDRESS_PART_MAX) {
-		return false;
-	}
-	if (s[0] == '.' && (n == 1 || (n == 2 && s[1] == '.'))) {
+	if (n == 0 || n > ADDRESS_PART_MAX || text_is(s, n, ".") || text_is(s, n, "..")) {
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (is_control(s[i]) || s[i] == '/') {
+		if (text_is_control(s[i]) || s[i] == '/') {
 			return false;
 		}
 	}
@@ -133,34 +127,11 @@ const char *address_domain(const struct address *address)
 	return address->text + address->n_local + 1;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 void address_lower(struct address *address)
 {
 	for (char *p = address->text; *p != '\0'; p++) {
-		*p = lower(*p);
+		*p = (char)tolower((unsigned char)*p); /* of ASCII, see base/text.h */
 	}
-}
-
-bool address_equal_lowered(const char *a, size_t n_a, const char *b, size_t n_b)
-{
-	if (n_a != n_b) {
-		return false;
-	}
-	for (size_t i = 0; i < n_a; i++) {
-		if (lower(a[i]) != lower(b[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool local_is(const char *local, size_t n, const char *name)
-{
-	return n == strlen(name) && strncasecmp(local, name, n) == 0;
 }
 
 const char *address_split(const struct address *address, const char *delimiters,
@@ -169,8 +140,8 @@ const char *address_split(const struct address *address, const char *delimiters,
 	const char *local = address->text;
 	size_t n = address->n_local, at;
 
-	if (local_is(local, n, "postmaster") || local_is(local, n, "mailer-daemon") ||
-	    local_is(local, n, "double-bounce")) {
+	if (text_is(local, n, "postmaster") || text_is(local, n, "mailer-daemon") ||
+	    text_is(local, n, "double-bounce")) {
 		return NULL;
 	}
 	for (at = 0; at < n && strchr(delimiters, local[at]) == NULL; at++) {

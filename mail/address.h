@@ -2,7 +2,6 @@
  * Mail addresses: the paths of MAIL and RCPT, and what may be a mailbox here. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -45,7 +44,6 @@ const char *address_domain(const struct address *address);
 
 /* ASCII only: what lies above belongs to the mailbox's owner, byte for byte. */
 void address_lower(struct address *address);
-bool address_equal_lowered(const char *a, size_t n_a, const char *b, size_t n_b);
 
 /* Splits local+detail as Postfix does: at the first character of the set @delimiters; never
  * postmaster, mailer-daemon or double-bounce, never leaving an empty local part; with '-' in the

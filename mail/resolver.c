@@ -3,11 +3,15 @@
  * came from, so that a loop is seen and can be shown. */
 #include "mail/resolver.h"
 
+#include <argz.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/text.h"
 
 struct run {
 	const struct resolver *resolver;
@@ -23,11 +27,11 @@ struct frame {
 	struct address address; /* lower-cased */
 };
 
-/* Destinations of an alias, one after the other, each ended by NUL. */
+/* Destinations of an alias: a vector of argz_add(3), one after the other, each ended by NUL. */
 struct destinations {
 	const char *key;
 	char *text;
-	size_t n, cap;
+	size_t n; /* bytes of text */
 	size_t count;
 };
 
@@ -70,127 +74,94 @@ static int add_mailbox(struct run *run, const struct address *row)
 /* A row counts only if it equals what was asked: the collations of MySQL match more than that. */
 static bool column_equals(const struct column *column, const char *key)
 {
-	return address_equal_lowered(column->text, column->n, key, strlen(key));
+	return text_is(column->text, column->n, key);
 }
 
+/* The answer to a question for a mailbox or for a domain. */
 struct match {
+	enum resolver_table table;
 	const char *key;
-	struct address row;
 	bool is_found;
-	char strange[64]; /* a value that can be no answer to this query: the query is wrong */
+	struct address row; /* of a mailbox that was found, as it is stored */
+	char strange[64];   /* a value that can be no answer to this query: the query is wrong */
 };
 
-/* Postfix's own maps say SELECT 1: such a query here would make strangers of all users, for good. */
-static void keep_strange(struct match *match, const struct column *column)
+/* Postfix's own maps say SELECT 1: such a query here would make strangers of all users, for good. A
+ * mailbox has an '@', and no domain consists of digits alone. */
+static bool is_strange(enum resolver_table table, const struct column *column)
 {
-	size_t n = column->n < sizeof(match->strange) ? column->n : sizeof(match->strange) - 1;
+	size_t n_digits = 0;
 
-	memcpy(match->strange, column->text, n);
-	match->strange[n] = '\0';
+	if (table == RESOLVER_MAILBOX) {
+		return memchr(column->text, '@', column->n) == NULL;
+	}
+	while (n_digits < column->n && isdigit((unsigned char)column->text[n_digits])) {
+		n_digits++;
+	}
+	return n_digits == column->n;
 }
 
-static int report_strange(struct run *run, const struct match *match, const char *what)
+static int on_match_row(void *data, const struct row *row)
 {
-	add_note(run, "the query must return ", what);
-	add_note(run, "it returned ", match->strange);
-	return RESOLVER_BAD_ROW;
-}
-
-static int on_mailbox_row(void *data, const struct row *row)
-{
-	const struct column *address = &row->columns[0];
+	const struct column *column = &row->columns[0];
 	struct match *match = data;
 
-	if (address->text == NULL) {
+	if (column->text == NULL) {
 		return 0;
 	}
-	if (memchr(address->text, '@', address->n) == NULL) {
-		keep_strange(match, address);
-	} else if (!match->is_found && column_equals(address, match->key) &&
-		   address_from_text(&match->row, address->text, address->n) == ADDRESS_OK) {
-		match->is_found = true;
+	if (is_strange(match->table, column)) {
+		snprintf(
+		    match->strange, sizeof(match->strange), "%.*s", (int)column->n, column->text);
+	}
+	if (!match->is_found && column_equals(column, match->key)) {
+		match->is_found =
+		    match->table == RESOLVER_DOMAIN ||
+		    address_from_text(&match->row, column->text, column->n) == ADDRESS_OK;
 	}
 	return 0;
 }
 
-static int find_mailbox(struct run *run, const struct address *address, bool *is_found_r)
+/* Asks for a mailbox, which joins the others when it is found, or for a domain. Returns 0, found or
+ * not, RESOLVER_BAD_ROW or a negative accident. */
+static int find(struct run *run, enum resolver_table table, const char *key, bool *is_found_r)
 {
-	struct match match = { .key = address->text };
 	const struct resolver *resolver = run->resolver;
-	int result = resolver->ask(
-	    resolver->source, RESOLVER_MAILBOX, address->text, on_mailbox_row, &match);
+	bool is_mailbox = table == RESOLVER_MAILBOX;
+	struct match match = { .table = table, .key = key };
+	int result = resolver->ask(resolver->source, table, key, on_match_row, &match);
+	const char *found = is_mailbox ? match.row.text : key;
 
 	*is_found_r = match.is_found;
 	if (result < 0) {
 		return result;
 	}
-	trace(run, RESOLVER_MAILBOX, address->text, match.is_found ? match.row.text : NULL);
-	if (!match.is_found && match.strange[0] != '\0') {
-		return report_strange(run, &match, "the mailbox's address");
+	trace(run, table, key, match.is_found ? found : NULL);
+	if (match.is_found) {
+		return is_mailbox ? add_mailbox(run, &match.row) : 0;
 	}
-	return match.is_found ? add_mailbox(run, &match.row) : 0;
-}
-
-static int on_domain_row(void *data, const struct row *row)
-{
-	const struct column *name = &row->columns[0];
-	struct match *match = data;
-	size_t i = 0;
-
-	if (name->text == NULL) {
-		return 0;
-	}
-	if (column_equals(name, match->key)) {
-		match->is_found = true;
-	}
-	while (i < name->n && name->text[i] >= '0' && name->text[i] <= '9') {
-		i++;
-	}
-	if (i == name->n) {
-		keep_strange(match, name);
+	if (match.strange[0] != '\0') {
+		add_note(run, "the query must return ",
+		    is_mailbox ? "the mailbox's address" : "the domain's name");
+		add_note(run, "it returned ", match.strange);
+		return RESOLVER_BAD_ROW;
 	}
 	return 0;
-}
-
-static int find_domain(struct run *run, const char *domain, bool *is_found_r)
-{
-	struct match match = { .key = domain };
-	const struct resolver *resolver = run->resolver;
-	int result =
-	    resolver->ask(resolver->source, RESOLVER_DOMAIN, domain, on_domain_row, &match);
-
-	*is_found_r = match.is_found;
-	if (result < 0) {
-		return result;
-	}
-	trace(run, RESOLVER_DOMAIN, domain, match.is_found ? domain : NULL);
-	if (!match.is_found && match.strange[0] != '\0') {
-		return report_strange(run, &match, "the domain's name");
-	}
-	return result;
 }
 
 static int add_destination(struct destinations *destinations, const char *text, size_t n)
 {
-	if (destinations->n + n + 1 > destinations->cap) {
-		size_t cap = 2 * (destinations->n + n + 64);
-		char *grown = realloc(destinations->text, cap);
+	size_t start = destinations->n;
 
-		if (grown == NULL) {
-			return -ENOMEM;
-		}
-		destinations->text = grown;
-		destinations->cap = cap;
+	if (argz_append(&destinations->text, &destinations->n, text, n) != 0 ||
+	    argz_append(&destinations->text, &destinations->n, "", 1) != 0) {
+		return -ENOMEM;
 	}
-	for (size_t i = 0; i < n; i++) {
-		/* A NUL would make two of one; this makes it no address. */
-		destinations->text[destinations->n + i] = text[i];
-		if (text[i] == '\0') {
-			destinations->text[destinations->n + i] = '\177';
+	/* A NUL would make two of one; this makes it no address. */
+	for (size_t i = start; i < start + n; i++) {
+		if (destinations->text[i] == '\0') {
+			destinations->text[i] = '\177';
 		}
 	}
-	destinations->text[destinations->n + n] = '\0';
-	destinations->n += n + 1;
 	destinations->count++;
 	return 0;
 }
@@ -238,29 +209,18 @@ static int on_alias_row(void *data, const struct row *row)
 	return 0;
 }
 
-static int find_alias(struct run *run, const char *key, struct destinations *destinations_r)
+static void trace_alias(
+    const struct run *run, const char *key, const struct destinations *destinations)
 {
-	const struct resolver *resolver = run->resolver;
-	int result;
+	char *list = NULL;
+	size_t n = 0;
 
-	*destinations_r = (struct destinations){ .key = key };
-	result = resolver->ask(resolver->source, RESOLVER_ALIAS, key, on_alias_row, destinations_r);
-	if (result < 0) {
-		return result;
+	if (run->resolver->trace != NULL && destinations->count > 0 &&
+	    argz_append(&list, &n, destinations->text, destinations->n) == 0) {
+		argz_stringify(list, n, ',');
 	}
-	if (resolver->trace != NULL) {
-		char *list = destinations_r->count == 0 ? NULL : malloc(destinations_r->n);
-
-		if (list != NULL) {
-			memcpy(list, destinations_r->text, destinations_r->n);
-			for (size_t i = 0; i + 1 < destinations_r->n; i++) {
-				list[i] = list[i] == '\0' ? ',' : list[i];
-			}
-		}
-		trace(run, RESOLVER_ALIAS, key, list);
-		free(list);
-	}
-	return result;
+	trace(run, RESOLVER_ALIAS, key, list);
+	free(list);
 }
 
 static int expand(struct run *run, const struct frame *frame);
@@ -313,8 +273,7 @@ static enum address_outcome read_destination(struct address *address_r, const ch
 	if (address_from_path(&plain, &path) != ADDRESS_OK) {
 		return ADDRESS_BAD;
 	}
-	*address_r = plain;
-	return n_detail == 0 ? ADDRESS_OK : address_join(address_r, &plain, detail, n_detail);
+	return address_join(address_r, &plain, detail, n_detail);
 }
 
 /* One destination of the alias that was found for frame. */
@@ -350,15 +309,20 @@ static int follow_one(struct run *run, const struct frame *frame, const char *te
 static int follow(struct run *run, const struct frame *frame, const char *key, const char *detail,
     size_t n_detail, bool *is_found_r)
 {
-	struct destinations destinations;
-	int result = find_alias(run, key, &destinations);
-	const char *text = destinations.text;
+	const struct resolver *resolver = run->resolver;
+	struct destinations destinations = { .key = key };
+	const char *text = NULL;
+	int result =
+	    resolver->ask(resolver->source, RESOLVER_ALIAS, key, on_alias_row, &destinations);
 
 	*is_found_r = destinations.count > 0;
+	if (result >= 0) {
+		trace_alias(run, key, &destinations);
+	}
 	if (result == RESOLVER_LOOP) {
 		result = report_loop(run, frame, "more than 1000 destinations");
 	}
-	for (size_t i = 0; i < destinations.count && result == 0; i++, text += strlen(text) + 1) {
+	while (result == 0 && (text = argz_next(destinations.text, destinations.n, text)) != NULL) {
 		result = follow_one(run, frame, text, detail, n_detail);
 	}
 	free(destinations.text);
@@ -369,7 +333,7 @@ static int follow(struct run *run, const struct frame *frame, const char *key, c
 static int give_up(struct run *run, const struct frame *frame)
 {
 	bool is_ours;
-	int result = find_domain(run, address_domain(&frame->address), &is_ours);
+	int result = find(run, RESOLVER_DOMAIN, address_domain(&frame->address), &is_ours);
 
 	if (result != 0) {
 		return result;
@@ -395,25 +359,23 @@ static int expand(struct run *run, const struct frame *frame)
 {
 	const struct address *address = &frame->address;
 	const char *detail;
-	char catch_all[ADDRESS_PART_MAX + 2];
 	struct address base;
 	size_t n_detail = 0;
 	bool is_found;
-	int result = find_mailbox(run, address, &is_found);
+	int result = find(run, RESOLVER_MAILBOX, address->text, &is_found);
 
 	if (result == 0 && !is_found) {
-		result = follow(run, frame, address->text, NULL, 0, &is_found);
+		result = follow(run, frame, address->text, "", 0, &is_found);
 	}
 	detail = address_split(address, run->resolver->delimiters, &base, &n_detail);
 	if (result == 0 && !is_found && detail != NULL) {
-		result = find_mailbox(run, &base, &is_found);
+		result = find(run, RESOLVER_MAILBOX, base.text, &is_found);
 		if (result == 0 && !is_found) {
 			result = follow(run, frame, base.text, detail, n_detail, &is_found);
 		}
 	}
 	if (result == 0 && !is_found) {
-		snprintf(catch_all, sizeof(catch_all), "@%s", address_domain(address));
-		result = follow(run, frame, catch_all, NULL, 0, &is_found);
+		result = follow(run, frame, address->text + address->n_local, "", 0, &is_found);
 	}
 	if (result == 0 && !is_found) {
 		result = give_up(run, frame);
@@ -445,7 +407,7 @@ int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_
 	struct resolution resolution = { .mailboxes = NULL };
 	struct run run = { .resolver = resolver, .resolution = &resolution };
 
-	return find_domain(&run, domain, is_ours_r);
+	return find(&run, RESOLVER_DOMAIN, domain, is_ours_r);
 }
 
 void resolution_deinit(struct resolution *resolution)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 struct row {
@@ -87,9 +88,9 @@ static size_t put_clean(char *out, const char *text, size_t max)
 	}
 	is_utf8 = utf8_is_valid(text, n);
 	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
+		bool is_ascii = (unsigned char)text[i] < 0x80;
 
-		out[i] = c < 0x20 || c == 0x7f || (c >= 0x80 && !is_utf8) ? '?' : text[i];
+		out[i] = text_is_control(text[i]) || (!is_ascii && !is_utf8) ? '?' : text[i];
 	}
 	return n;
 }

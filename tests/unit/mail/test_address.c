@@ -327,39 +327,6 @@ static void test_address_lower(void **state)
 	expect_text("only ASCII", address.text, "\303\211mixed.@[`{z@ex\303\204mple.com");
 }
 
-static void test_address_equal_lowered(void **state)
-{
-	static const struct {
-		struct text a, b;
-		bool is_equal;
-	} rows[] = {
-		{ TEXT(""), TEXT(""), true },
-		{ TEXT("a"), TEXT(""), false },
-		{ TEXT("Ab@C.d"), TEXT("aB@c.D"), true },
-		{ TEXT("a@d"), TEXT("a@d "), false },
-		{ TEXT("a@d"), TEXT("a@d\0"), false },
-		{ TEXT("a@d"), TEXT("a@e"), false },
-		/* what collations take for equal */
-		{ TEXT("\303\251@d"), TEXT("e@d"), false },
-		{ TEXT("\303\251@d"), TEXT("\303\211@d"), false },
-		{ TEXT("\303\251@d"), TEXT("e\314\201@d"), false },
-		/* bytes beside the letters, which a careless |0x20 would fold */
-		{ TEXT("["), TEXT("{"), false },
-		{ TEXT("@"), TEXT("`"), false },
-		{ TEXT("\001"), TEXT("!"), false },
-		{ TEXT("\301"), TEXT("\341"), false },
-	};
-
-	for (size_t i = 0; i < LENGTH(rows); i++) {
-		struct text a = rows[i].a, b = rows[i].b;
-
-		if (address_equal_lowered(a.p, a.n, b.p, b.n) != rows[i].is_equal ||
-		    address_equal_lowered(b.p, b.n, a.p, a.n) != rows[i].is_equal) {
-			fail_msg("%s and %s", shown(a.p, a.n), shown(b.p, b.n));
-		}
-	}
-}
-
 static const struct split_row {
 	const char *address, *delimiters;
 	const char *base, *detail; /* NULL: not split */
@@ -483,7 +450,6 @@ int main(void)
 		cmocka_unit_test(test_address_from_path),
 		cmocka_unit_test(test_address_from_text),
 		cmocka_unit_test(test_address_lower),
-		cmocka_unit_test(test_address_equal_lowered),
 		cmocka_unit_test(test_address_split),
 		cmocka_unit_test(test_address_join),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Where the resolver stops: levels, results and notes; what it tells of each look-up; and rows that
  * show that a query is wrong. */
+#include <argz.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,10 +213,10 @@ static void test_trace(void **state)
 }
 
 /* Of the linker's --wrap: the n-th allocation fails. */
-void *__real_malloc(size_t n);
 void *__real_realloc(void *old, size_t n);
-void *__wrap_malloc(size_t n);
 void *__wrap_realloc(void *old, size_t n);
+error_t __real_argz_append(char **list, size_t *n_list, const char *text, size_t n);
+error_t __wrap_argz_append(char **list, size_t *n_list, const char *text, size_t n);
 
 static size_t n_until; /* allocations that succeed first, and the one that fails; 0: none fails */
 
@@ -224,14 +225,14 @@ static bool fails(void)
 	return n_until > 0 && --n_until == 0;
 }
 
-void *__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
 void *__wrap_realloc(void *old, size_t n)
 {
 	return fails() ? NULL : __real_realloc(old, n);
+}
+
+error_t __wrap_argz_append(char **list, size_t *n_list, const char *text, size_t n)
+{
+	return fails() ? ENOMEM : __real_argz_append(list, n_list, text, n);
 }
 
 /* Without memory nothing is found or not found: it is an accident, which passes. */

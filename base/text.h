@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * What several rooms ask of a string. The daemons never call setlocale(), so letters are those of ASCII. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Is s[0..n) that name, letters in either case? The name holds no NUL, so one in s makes it another. */
+bool text_is(const char *s, size_t n, const char *name);
+
+/* A control byte of ASCII: what has no business in a name, a reply or a log. */
+bool text_is_control(char c);
