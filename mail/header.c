@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 enum {
 	/* The header of a message is looked at no further than this; MIME is never parsed. */
 	SCAN_MAX = 65536,
@@ -29,30 +31,24 @@ static void put(struct text *out, const char *s)
 	out->n += n;
 }
 
-/* Puts what stands in a comment: a parenthesis of its own would end it (RFC 5322 3.2.2). */
-static void put_comment(struct text *out, const char *s, size_t max)
+/* Where a string of the wire stands, and what it must be kept from there. */
+enum context {
+	IN_BRACKETS,
+	IN_COMMENT, /* a parenthesis of its own would end it: it is quoted (RFC 5322 3.2.2) */
+	IN_CLAUSE,  /* no quoting there: what could open a comment or another clause becomes '?' */
+};
+
+/* Puts a string of the wire, at most max bytes of it; control bytes become '?' everywhere. */
+static void put_wire(struct text *out, enum context context, const char *s, size_t max)
 {
 	assert(out->n + 2 * max < HEADER_MAX);
 	for (; *s != '\0' && max > 0; s++, max--) {
-		unsigned char c = (unsigned char)*s;
+		bool is_bad =
+		    text_is_control(*s) || (context == IN_CLAUSE && strchr(" ();", *s) != NULL);
 
-		if (c == '(' || c == ')' || c == '\\') {
+		if (context == IN_COMMENT && strchr("()\\", *s) != NULL) {
 			out->p[out->n++] = '\\';
 		}
-		out->p[out->n++] = c < 0x20 || c == 0x7f ? '?' : *s;
-	}
-}
-
-/* Puts a string of the wire, at most max bytes of it; control bytes and, where the field has no
- * quoting (is_token), what could open a comment or a clause become '?'. */
-static void put_wire(struct text *out, const char *s, size_t max, bool is_token)
-{
-	assert(out->n + max < HEADER_MAX);
-	for (; *s != '\0' && max > 0; s++, max--) {
-		unsigned char c = (unsigned char)*s;
-		bool is_bad = c < 0x20 || c == 0x7f ||
-			      (is_token && (c == ' ' || c == '(' || c == ')' || c == ';'));
-
 		out->p[out->n++] = is_bad ? '?' : *s;
 	}
 }
@@ -64,25 +60,25 @@ size_t header_compose(char *out, const struct header *header)
 	struct tm tm;
 
 	put(&text, "Return-Path: <");
-	put_wire(&text, header->sender, ADDRESS_SHOWN, false);
+	put_wire(&text, IN_BRACKETS, header->sender, ADDRESS_SHOWN);
 	put(&text, ">\n");
 	if (header->delivered_to != NULL) {
 		put(&text, "Delivered-To: ");
-		put_wire(&text, header->delivered_to, ADDRESS_SHOWN, false);
+		put_wire(&text, IN_BRACKETS, header->delivered_to, ADDRESS_SHOWN);
 		put(&text, "\n");
 	}
 	put(&text, "Received: from ");
-	put_wire(&text, header->lhlo, LHLO_SHOWN, true);
+	put_wire(&text, IN_CLAUSE, header->lhlo, LHLO_SHOWN);
 	put(&text, "\n\tby ");
-	put_wire(&text, header->hostname, LHLO_SHOWN, true);
+	put_wire(&text, IN_CLAUSE, header->hostname, LHLO_SHOWN);
 	put(&text, " with LMTP id ");
 	put(&text, header->id);
 	put(&text, "\n\t(envelope-from <");
-	put_comment(&text, header->sender, ADDRESS_SHOWN);
+	put_wire(&text, IN_COMMENT, header->sender, ADDRESS_SHOWN);
 	put(&text, ">)");
 	if (header->recipient != NULL) {
 		put(&text, "\n\tfor <");
-		put_wire(&text, header->recipient, ADDRESS_SHOWN / 4, false);
+		put_wire(&text, IN_BRACKETS, header->recipient, ADDRESS_SHOWN / 4);
 		put(&text, ">");
 	}
 	/* %a and %b are English here: the daemon never calls setlocale(). */
@@ -150,11 +146,6 @@ static size_t next_word(const char *s, size_t n, size_t *at, const char **word_r
 	return n_word;
 }
 
-static bool word_is(const char *word, size_t n, const char *name)
-{
-	return n == strlen(name) && strncasecmp(word, name, n) == 0;
-}
-
 /* "Received: from NAME (...) by HOST (Postfix) with ESMTP id QUEUEID for ...". The name after
  * "from" is the client's own: "id" counts only behind "by". */
 static void scan_received(struct header_facts *facts_r, const char *field, size_t n)
@@ -164,12 +155,12 @@ static void scan_received(struct header_facts *facts_r, const char *field, size_
 	bool is_after_by = false;
 
 	while ((n_word = next_word(field, n, &at, &word)) > 0) {
-		bool is_by = word_is(word, n_word, "by");
+		bool is_by = text_is(word, n_word, "by");
 
-		if (is_by || word_is(word, n_word, "from")) {
+		if (is_by || text_is(word, n_word, "from")) {
 			is_after_by = is_after_by || is_by;
 			next_word(field, n, &at, &word); /* the host, whatever its name */
-		} else if (is_after_by && word_is(word, n_word, "id")) {
+		} else if (is_after_by && text_is(word, n_word, "id")) {
 			n_word = next_word(field, n, &at, &word);
 			if (n_word < sizeof(facts_r->queue_id)) {
 				memcpy(facts_r->queue_id, word, n_word);
