@@ -26,10 +26,10 @@ static bool session_is_delivering(const struct session *session)
 static void session_flush(struct session *session)
 {
 	size_t n;
-	const char *output = lmtp_output(&session->lmtp, &n);
+	const char *output = output_unsent(&session->lmtp.output, &n);
 
 	if (n > 0 && peer_write(&session->peer, output, n)) {
-		lmtp_sent(&session->lmtp, n);
+		output_sent(&session->lmtp.output, n);
 	}
 }
 
@@ -37,7 +37,7 @@ static void session_flush(struct session *session)
 static void session_refused(struct session *session, const struct recipient *recipient)
 {
 	session->server->status.recipients[recipient->reply]++;
-	delivery_log_refusal(lmtp_envelope(&session->lmtp), recipient);
+	delivery_log_refusal(&session->lmtp.envelope, recipient);
 }
 
 static void on_looked_up(struct lookup *lookup)
@@ -56,7 +56,7 @@ static void on_looked_up(struct lookup *lookup)
 			    resolution->note);
 		}
 		if (resolution->n_mailboxes > 1 &&
-		    lmtp_envelope(&session->lmtp)->n_mailboxes + resolution->n_mailboxes >
+		    session->lmtp.envelope.n_mailboxes + resolution->n_mailboxes >
 			DELIVERY_MAILBOXES_MAX) {
 			lookup->reply = REPLY_TOO_MANY_RECIPIENTS; /* in another transaction */
 		}
@@ -96,7 +96,7 @@ static void session_look_up(struct session *session, struct recipient *recipient
 /* Everybody's reply, from the results of the delivery; NULL: there was no memory for it. */
 static void session_answer(struct session *session, const struct delivery *delivery)
 {
-	struct envelope *envelope = lmtp_envelope(&session->lmtp);
+	struct envelope *envelope = &session->lmtp.envelope;
 	struct recipient *recipient;
 
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
@@ -138,7 +138,7 @@ static void session_begin(struct session *session)
 {
 	assert(session->delivery == NULL);
 	/* Without memory the body is taken and dropped, and answered with 451. */
-	session->delivery = delivery_new(session->service, lmtp_envelope(&session->lmtp));
+	session->delivery = delivery_new(session->service, &session->lmtp.envelope);
 }
 
 static void session_deliver(struct session *session)
@@ -234,7 +234,7 @@ static size_t on_input(struct peer *peer, const char *data, size_t n)
 /* How long the client may be silent. */
 static void session_set_patience(struct session *session)
 {
-	bool is_last = session->is_shutting_down && !lmtp_is_in_transaction(&session->lmtp);
+	bool is_last = session->lmtp.is_shutting_down && !lmtp_is_in_transaction(&session->lmtp);
 
 	peer_set_patience(&session->peer,
 	    is_last ? LAST_SILENCE
@@ -254,7 +254,7 @@ void session_renew(struct peer *peer)
 	}
 	service_unref(session->service);
 	session->service = service_ref(service);
-	lmtp_renew(&session->lmtp, &lmtpd_config_of(service)->lmtp);
+	session->lmtp.settings = &lmtpd_config_of(service)->lmtp;
 }
 
 static void on_turn(struct peer *peer)
@@ -286,7 +286,7 @@ static void on_closing(struct peer *peer, const char *why)
 	for (; !LIST_EMPTY(&session->lookups); peer->n_out--) {
 		lookup_abandon(LIST_FIRST(&session->lookups)); /* nobody asks any more */
 	}
-	if (why != NULL && lmtp_is_in_body(&session->lmtp)) {
+	if (why != NULL && session->lmtp.is_in_body) {
 		log_event(LOG_LEVEL_WARNING, "lost",
 		    "session %s: %s in the middle of a message, %s", session->id, why,
 		    session_is_delivering(session) ? "which is delivered all the same"
@@ -301,7 +301,7 @@ static void on_closed(struct peer *peer)
 
 	session_abandon(session);
 	daemon_closed(&server->daemon, peer);
-	server->status.n_sessions += lmtp_has_begun(&session->lmtp);
+	server->status.n_sessions += (session->lmtp.envelope.client != NULL);
 	lmtp_deinit(&session->lmtp);
 	service_unref(session->service);
 	free(session);
@@ -336,8 +336,7 @@ void session_stop(struct peer *peer)
 {
 	struct session *session = (struct session *)peer;
 
-	session->is_shutting_down = true;
-	lmtp_shut_down(&session->lmtp);
+	session->lmtp.is_shutting_down = true;
 	session_set_patience(session);
 }
 

@@ -17,7 +17,6 @@ struct session {
 	char id[64];
 	struct lookups lookups;    /* out on the lane */
 	struct delivery *delivery; /* from LMTP_BEGIN to its end */
-	bool is_shutting_down;
 };
 
 struct peer *session_open(struct daemon *daemon);

@@ -45,7 +45,7 @@ static void write_sessions(const struct lmtpd_server *server, struct document *d
 	LIST_FOREACH (peer, &server->daemon.peers, entry) {
 		const struct lmtp *lmtp = &((const struct session *)peer)->lmtp;
 
-		n_total += lmtp_has_begun(lmtp);
+		n_total += lmtp->envelope.client != NULL; /* it said LHLO */
 		n_busy += lmtp_is_in_transaction(lmtp);
 	}
 	document_group(document, "sessions");

@@ -30,14 +30,14 @@ void lmtp_put_reply(struct lmtp *lmtp, enum reply reply, const char *address, co
 	}
 }
 
-void lmtp_close_with(struct lmtp *lmtp, enum reply reply)
+enum lmtp_want lmtp_close_with(struct lmtp *lmtp, enum reply reply)
 {
 	lmtp_put_reply(lmtp, reply, NULL, lmtp->settings->hostname);
 	lmtp->phase = LMTP_PHASE_CLOSED;
+	return LMTP_NOTHING;
 }
 
-/* Answers a command that is no RCPT. */
-void lmtp_answer(struct lmtp *lmtp, enum reply reply)
+enum lmtp_want lmtp_answer(struct lmtp *lmtp, enum reply reply)
 {
 	lmtp_put_reply(lmtp, reply, NULL, NULL);
 	if (!reply_is_permanent(reply)) {
@@ -45,6 +45,16 @@ void lmtp_answer(struct lmtp *lmtp, enum reply reply)
 	} else if (++lmtp->n_errors >= LMTP_ERROR_MAX) {
 		lmtp_close_with(lmtp, REPLY_TOO_MANY_ERRORS);
 	}
+	return LMTP_NOTHING;
+}
+
+enum lmtp_want lmtp_end_transaction(struct lmtp *lmtp)
+{
+	enum lmtp_want want = lmtp->is_in_body ? LMTP_ABANDON : LMTP_NOTHING;
+
+	envelope_clear(&lmtp->envelope);
+	lmtp->is_in_body = lmtp->is_chunked = lmtp->is_last_chunk = lmtp->is_too_big = false;
+	return want;
 }
 
 void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings, const char *id)
@@ -86,89 +96,91 @@ static bool is_clean(const char *text, size_t n)
 	       memchr(text, '\0', n) == NULL;
 }
 
-/* Deals with a line that has come whole; outcome is of line_take(). */
-static void on_line(
-    struct lmtp *lmtp, int outcome, const char *text, size_t n, struct lmtp_step *step)
-{
-	bool is_command = outcome == LINE_WHOLE && is_clean(text, n);
-
-	lmtp_on_command(lmtp, is_command ? text : NULL, n, step);
-}
-
 /* Takes one command off the input, or what there is of it. A command that must wait is not taken,
  * except for the parts of it that came before. */
-static void feed_command(struct lmtp *lmtp, struct input *input, struct lmtp_step *step)
+static enum lmtp_want feed_command(struct lmtp *lmtp, struct input *input, struct lmtp_step *step)
 {
 	const char *text;
-	size_t n_before = lmtp->line.n, n_text, taken;
+	size_t n_text, taken;
+	enum lmtp_want want = LMTP_INPUT;
 	int outcome;
 
 	if (lmtp->output.n - lmtp->output.n_sent > OUTPUT_MAX) {
-		step->want = LMTP_FLUSH;
-		return;
+		return LMTP_FLUSH;
 	}
 	outcome = line_take(&lmtp->line, input->p, input->n, &taken, &text, &n_text);
 	if (outcome < 0) {
-		lmtp->is_out_of_memory = true;
-	} else if (n_before + taken > SKIP_MAX && lmtp->n_attempts == 0) {
-		lmtp_close_with(lmtp, REPLY_TOO_MANY_ERRORS);
-	} else if (n_before + taken > SKIP_MAX) {
-		step->want = LMTP_WAIT; /* their replies come first */
-	} else if (outcome != LINE_MORE) {
-		on_line(lmtp, outcome, text, n_text, step);
-	} else {
-		step->want = LMTP_INPUT;
+		lmtp->output.is_out_of_memory = true;
+		return LMTP_NOTHING;
 	}
-	if (outcome == LINE_MORE) {
-		skip(input, taken);
-	} else if (step->want == LMTP_WAIT) {
+	if (lmtp->line.n_before + taken > SKIP_MAX) {
+		/* The replies to RCPTs that are looked up come first. */
+		want =
+		    lmtp->n_attempts > 0 ? LMTP_WAIT : lmtp_close_with(lmtp, REPLY_TOO_MANY_ERRORS);
+	} else if (outcome != LINE_MORE) {
+		bool is_command = outcome == LINE_WHOLE && is_clean(text, n_text);
+
+		want = lmtp_on_command(lmtp, is_command ? text : NULL, n_text, step);
+	}
+	if (outcome != LINE_MORE && want == LMTP_WAIT) {
 		line_hold(&lmtp->line);
-	} else {
-		skip(input, taken);
+		return want;
+	}
+	skip(input, taken);
+	if (outcome != LINE_MORE) {
 		line_done(&lmtp->line);
 	}
+	return want;
 }
 
-/* The message has its replies. */
-static void end_message(struct lmtp *lmtp)
-{
-	lmtp_end_transaction(lmtp);
-	lmtp->phase = LMTP_PHASE_COMMAND;
-	if (lmtp->is_shutting_down) {
-		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
-	}
-}
-
-static void refuse_too_big(struct lmtp *lmtp)
+/* Everybody's reply to the data; @otherwise to those that still have that of RCPT: nobody has said
+ * what became of the message there. */
+static void answer_data(struct lmtp *lmtp, enum reply otherwise)
 {
 	struct recipient *recipient;
 
 	STAILQ_FOREACH (recipient, &lmtp->envelope.recipients, next) {
-		recipient->reply = REPLY_TOO_BIG;
-		lmtp_put_reply(lmtp, REPLY_TOO_BIG, recipient->text, NULL);
+		if (recipient->reply == REPLY_RECIPIENT_OK) {
+			recipient->reply = otherwise;
+		}
+		lmtp_put_reply(lmtp, recipient->reply, recipient->text,
+		    recipient->reply == REPLY_SAVED ? lmtp->envelope.id : NULL);
 	}
-	STAILQ_CONCAT(&lmtp->refused, &lmtp->envelope.recipients);
-	lmtp->phase = LMTP_PHASE_TOO_BIG;
 }
 
-/* Its last byte was decoded, or that of its chunk. */
-static void end_body(struct lmtp *lmtp, struct lmtp_step *step)
+/* The message has its replies. */
+static enum lmtp_want end_message(struct lmtp *lmtp)
+{
+	enum lmtp_want want = lmtp_end_transaction(lmtp);
+
+	lmtp->phase = LMTP_PHASE_COMMAND;
+	if (lmtp->is_shutting_down) {
+		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
+	}
+	return want;
+}
+
+/* The last byte of the message was decoded, or that of its chunk. */
+static enum lmtp_want end_body(struct lmtp *lmtp, size_t n_body)
 {
 	if (lmtp->is_chunked && !lmtp->is_last_chunk) {
 		lmtp_put_reply(lmtp, REPLY_CHUNK_OK, NULL, NULL);
 		lmtp->phase = LMTP_PHASE_COMMAND;
-		step->want = step->n_body > 0 ? LMTP_BODY : LMTP_NOTHING;
-	} else if (lmtp->is_too_big) {
-		refuse_too_big(lmtp);
-	} else {
-		lmtp->phase = LMTP_PHASE_DELIVERING;
-		step->want = LMTP_DELIVER;
+		return n_body > 0 ? LMTP_BODY : LMTP_NOTHING;
 	}
+	if (!lmtp->is_too_big) {
+		lmtp->phase = LMTP_PHASE_DELIVERING;
+		return LMTP_DELIVER;
+	}
+	answer_data(lmtp, REPLY_TOO_BIG);
+	STAILQ_CONCAT(&lmtp->refused, &lmtp->envelope.recipients);
+	lmtp->phase = LMTP_PHASE_TOO_BIG;
+	return LMTP_NOTHING;
 }
 
 /* Takes body off the input. */
-static void feed_body(
-    struct lmtp *lmtp, struct input *input, char *body, size_t body_cap, struct lmtp_step *step)
+static enum lmtp_want feed_body(
+    struct lmtp *lmtp, struct input *input, char *body, size_t body_cap, size_t *n_body_r)
 {
 	uint64_t limit = lmtp->settings->message_size_limit;
 	size_t n = lmtp->is_chunked && input->n > lmtp->n_chunk ? (size_t)lmtp->n_chunk : input->n;
@@ -188,28 +200,28 @@ static void feed_body(
 	/* What is too big is taken to its end and dropped: replying earlier would put the client's
 	 * next commands and our replies out of step. */
 	lmtp->is_too_big = lmtp->is_too_big || (limit > 0 && lmtp->body.n_wire > limit);
-	step->n_body = lmtp->is_too_big ? 0 : n_body;
+	*n_body_r = lmtp->is_too_big ? 0 : n_body;
 	if (is_over) {
-		end_body(lmtp, step);
-	} else if (n_body == 0) {
-		step->want = LMTP_INPUT;
-	} else {
-		step->want = step->n_body > 0 ? LMTP_BODY : LMTP_NOTHING;
+		return end_body(lmtp, *n_body_r);
 	}
+	if (n_body == 0) {
+		return LMTP_INPUT;
+	}
+	return *n_body_r > 0 ? LMTP_BODY : LMTP_NOTHING;
 }
 
-static void feed_discard(struct lmtp *lmtp, struct input *input, struct lmtp_step *step)
+/* Takes a chunk that was refused off the input. */
+static enum lmtp_want feed_discard(struct lmtp *lmtp, struct input *input)
 {
 	size_t n = input->n > lmtp->n_chunk ? (size_t)lmtp->n_chunk : input->n;
 
 	skip(input, n);
 	lmtp->n_chunk -= n;
 	if (lmtp->n_chunk > 0) {
-		step->want = LMTP_INPUT;
-		return;
+		return LMTP_INPUT;
 	}
 	lmtp->phase = LMTP_PHASE_COMMAND;
-	lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
+	return lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 }
 
 /* Hands out the next recipient that was refused; false if there is none. */
@@ -225,30 +237,24 @@ static bool tell_refused(struct lmtp *lmtp, struct lmtp_step *step)
 	return true;
 }
 
-static void feed_phase(
+static enum lmtp_want feed_phase(
     struct lmtp *lmtp, struct input *input, char *body, size_t body_cap, struct lmtp_step *step)
 {
 	switch (lmtp->phase) {
 	case LMTP_PHASE_COMMAND:
-		feed_command(lmtp, input, step);
-		break;
+		return feed_command(lmtp, input, step);
 	case LMTP_PHASE_BODY:
-		feed_body(lmtp, input, body, body_cap, step);
-		break;
+		return feed_body(lmtp, input, body, body_cap, &step->n_body);
 	case LMTP_PHASE_DISCARD:
-		feed_discard(lmtp, input, step);
-		break;
+		return feed_discard(lmtp, input);
 	case LMTP_PHASE_DELIVERING:
-		step->want = LMTP_WAIT;
-		break;
+		return LMTP_WAIT;
 	case LMTP_PHASE_TOO_BIG: /* the edge has heard of all of them */
-		end_message(lmtp);
-		step->want = LMTP_ABANDON;
-		break;
+		return end_message(lmtp);
 	case LMTP_PHASE_CLOSED:
-		step->want = LMTP_CLOSE;
 		break;
 	}
+	return LMTP_CLOSE;
 }
 
 size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t body_cap,
@@ -259,8 +265,8 @@ size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t
 	*step_r = (struct lmtp_step){ .want = LMTP_NOTHING };
 	/* Each turn takes a command or a chunk, or ends in a wish. */
 	while (step_r->want == LMTP_NOTHING && !tell_refused(lmtp, step_r)) {
-		feed_phase(lmtp, &input, body, body_cap, step_r);
-		if (lmtp->is_out_of_memory || lmtp->output.is_out_of_memory) {
+		step_r->want = feed_phase(lmtp, &input, body, body_cap, step_r);
+		if (lmtp->output.is_out_of_memory) {
 			lmtp->phase = LMTP_PHASE_CLOSED;
 			step_r->want = LMTP_CLOSE;
 		}
@@ -268,36 +274,11 @@ size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t
 	return n - input.n;
 }
 
-struct envelope *lmtp_envelope(struct lmtp *lmtp)
-{
-	return &lmtp->envelope;
-}
-
 void lmtp_delivered(struct lmtp *lmtp)
 {
-	struct recipient *recipient;
-
 	assert(lmtp->phase == LMTP_PHASE_DELIVERING);
-	STAILQ_FOREACH (recipient, &lmtp->envelope.recipients, next) {
-		/* Still the reply of RCPT: nobody has said that it was saved. */
-		if (recipient->reply == REPLY_RECIPIENT_OK) {
-			recipient->reply = REPLY_NOT_WRITTEN;
-		}
-		lmtp_put_reply(lmtp, recipient->reply, recipient->text,
-		    recipient->reply == REPLY_SAVED ? lmtp->envelope.id : NULL);
-	}
+	answer_data(lmtp, REPLY_NOT_WRITTEN);
 	end_message(lmtp);
-}
-
-void lmtp_renew(struct lmtp *lmtp, const struct lmtp_settings *settings)
-{
-	assert(!lmtp_is_in_transaction(lmtp));
-	lmtp->settings = settings;
-}
-
-void lmtp_shut_down(struct lmtp *lmtp)
-{
-	lmtp->is_shutting_down = true;
 }
 
 void lmtp_time_out(struct lmtp *lmtp)
@@ -305,26 +286,6 @@ void lmtp_time_out(struct lmtp *lmtp)
 	if (lmtp->phase != LMTP_PHASE_CLOSED) {
 		lmtp_close_with(lmtp, lmtp->is_shutting_down ? REPLY_SHUTTING_DOWN : REPLY_IDLE);
 	}
-}
-
-const char *lmtp_output(const struct lmtp *lmtp, size_t *n_r)
-{
-	return output_unsent(&lmtp->output, n_r);
-}
-
-void lmtp_sent(struct lmtp *lmtp, size_t n)
-{
-	output_sent(&lmtp->output, n);
-}
-
-bool lmtp_has_begun(const struct lmtp *lmtp)
-{
-	return lmtp->envelope.client != NULL;
-}
-
-bool lmtp_is_in_body(const struct lmtp *lmtp)
-{
-	return lmtp->phase == LMTP_PHASE_DELIVERING || lmtp->has_begun;
 }
 
 bool lmtp_is_in_transaction(const struct lmtp *lmtp)

@@ -66,19 +66,27 @@ enum lmtp_phase {
 	LMTP_PHASE_CLOSED,
 };
 
-/* The members are the machine's own. */
 struct lmtp {
+	/* They outlive the machine. Between transactions the edge may put others here. */
 	const struct lmtp_settings *settings;
-	enum lmtp_phase phase;
+	/* Set by the edge: from now on the session ends between transactions (421), with the end of
+	 * the one under way, or of one that begins yet, or with any other command. */
 	bool is_shutting_down;
-	bool is_out_of_memory;
+	/* Of the transaction that is under way, or of none; its client is NULL before LHLO. The edge may
+	 * change its recipients' replies between LMTP_DELIVER and lmtp_delivered(). */
+	struct envelope envelope;
+	bool is_in_body; /* a message is on its way, from DATA to its replies: to be read only */
+	struct output output; /* the edge sends it */
+
+	/* The rest is the machine's own. */
+	enum lmtp_phase phase;
 	struct line line; /* the command that is coming in */
 	unsigned n_errors;
 
-	/* the transaction: from MAIL to the replies after the data */
+	/* the transaction: from MAIL to the replies after the data. A recipient is on one list, of these
+	 * and the envelope's. */
 	const char *id; /* of the session */
 	unsigned n_transactions;
-	struct envelope envelope;
 	struct recipients attempts; /* RCPTs whose reply has not been put out, in order */
 	size_t n_attempts;
 	struct recipients refused; /* those that the edge has not heard of */
@@ -86,16 +94,13 @@ struct lmtp {
 
 	/* its body */
 	struct body body;
-	bool has_begun;
 	bool is_chunked, is_last_chunk;
 	bool is_too_big;
 	uint64_t n_chunk; /* bytes that the chunk still has */
-
-	struct output output;
 };
 
-/* Puts the greeting out. settings and id must outlive the machine; @id names the session, its
- * transactions are ID.1, ID.2, ... */
+/* Puts the greeting out. @id names the session and must outlive the machine; its transactions are ID.1,
+ * ID.2, ... */
 void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings, const char *id);
 void lmtp_deinit(struct lmtp *lmtp);
 
@@ -111,33 +116,13 @@ void lmtp_recipient_done(struct lmtp *lmtp, struct recipient *recipient, enum re
 /* All replies of the data are set; a recipient whose reply was forgotten is answered with 451. */
 void lmtp_delivered(struct lmtp *lmtp);
 
-/* Of the transaction that is under way, or of none. The edge may change its recipients' replies
- * between LMTP_DELIVER and lmtp_delivered(). */
-struct envelope *lmtp_envelope(struct lmtp *lmtp);
-
 /* What RCPT for a path is answered without a look-up: REPLY_NONE when it needs one. n_detail_r: see
  * struct recipient. */
 enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct path *path,
     struct address *address_r, size_t *n_detail_r);
 
-/* Between transactions: other settings, which must outlive the machine. */
-void lmtp_renew(struct lmtp *lmtp, const struct lmtp_settings *settings);
-
-/* From now on the session ends between transactions (421): with the end of the one under way, or of
- * one that begins yet, or with any other command. */
-void lmtp_shut_down(struct lmtp *lmtp);
-
-/* The client was silent for too long, or for a moment after lmtp_shut_down(). */
+/* The client was silent for too long, or for a moment after is_shutting_down was set. */
 void lmtp_time_out(struct lmtp *lmtp);
-
-const char *lmtp_output(const struct lmtp *lmtp, size_t *n_r);
-void lmtp_sent(struct lmtp *lmtp, size_t n);
-
-/* Has the client said LHLO? */
-bool lmtp_has_begun(const struct lmtp *lmtp);
-
-/* Is a message on its way (from DATA to its replies)? */
-bool lmtp_is_in_body(const struct lmtp *lmtp);
 
 /* Is an envelope or a message on its way? */
 bool lmtp_is_in_transaction(const struct lmtp *lmtp);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What each command does: whether it may come now follows from the transaction that stands. A command
- * that has to wait for outcomes sets step->want to LMTP_WAIT and comes again. Pure. */
+ * that has to wait for outcomes returns LMTP_WAIT and comes again. Pure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,18 +10,17 @@
 #include "protocol/command.h"
 #include "protocol/lmtp_private.h"
 
-static void on_lhlo(struct lmtp *lmtp, const struct command *command, struct lmtp_step *step)
+static enum lmtp_want on_lhlo(struct lmtp *lmtp, const struct command *command)
 {
-	bool had_begun = lmtp->has_begun;
-	char *name = strndup(command->argument, command->n_argument);
 	char *out = output_reserve(&lmtp->output, REPLY_LINE_MAX);
+	char *name = out == NULL ? NULL : strndup(command->argument, command->n_argument);
+	enum lmtp_want want;
 
-	if (name == NULL || out == NULL) {
-		free(name);
-		lmtp->is_out_of_memory = true;
-		return;
+	if (name == NULL) {
+		lmtp->output.is_out_of_memory = true;
+		return LMTP_NOTHING;
 	}
-	lmtp_end_transaction(lmtp); /* RFC 5321 4.1.4: as if RSET had been given */
+	want = lmtp_end_transaction(lmtp); /* RFC 5321 4.1.4: as if RSET had been given */
 	free(lmtp->envelope.client);
 	lmtp->envelope.client = name;
 	lmtp->n_errors = 0;
@@ -30,31 +29,54 @@ static void on_lhlo(struct lmtp *lmtp, const struct command *command, struct lmt
 	    "250-%.255s\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
 	    "250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250 SIZE %" PRIu64 "\r\n",
 	    lmtp->settings->hostname, lmtp->settings->message_size_limit);
-	if (had_begun) {
-		step->want = LMTP_ABANDON;
-	}
+	return want;
 }
 
-static void on_mail(struct lmtp *lmtp, const struct command *command)
+static enum lmtp_want on_mail(struct lmtp *lmtp, const struct command *command)
 {
 	uint64_t limit = lmtp->settings->message_size_limit;
 	struct envelope *envelope = &lmtp->envelope;
 
 	if (envelope->client == NULL || envelope->sender != NULL) {
-		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
-		return;
+		return lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 	}
 	if (limit > 0 && command->size > limit) {
-		lmtp_answer(lmtp, REPLY_TOO_BIG);
-		return;
+		return lmtp_answer(lmtp, REPLY_TOO_BIG);
 	}
 	envelope->sender = strndup(command->path.text, command->path.n);
 	if (envelope->sender == NULL) {
-		lmtp->is_out_of_memory = true;
-		return;
+		lmtp->output.is_out_of_memory = true;
+		return LMTP_NOTHING;
 	}
 	snprintf(envelope->id, sizeof(envelope->id), "%s.%u", lmtp->id, ++lmtp->n_transactions);
-	lmtp_answer(lmtp, REPLY_SENDER_OK);
+	return lmtp_answer(lmtp, REPLY_SENDER_OK);
+}
+
+/* Puts out the replies of the RCPTs at the head of the queue that have one. */
+static void answer_attempts(struct lmtp *lmtp)
+{
+	struct recipient *first;
+
+	while ((first = STAILQ_FIRST(&lmtp->attempts)) != NULL && first->reply != REPLY_NONE) {
+		STAILQ_REMOVE_HEAD(&lmtp->attempts, next);
+		lmtp->n_attempts--;
+		lmtp_put_reply(lmtp, first->reply, first->text, NULL);
+		if (first->reply == REPLY_RECIPIENT_OK) {
+			envelope_add(&lmtp->envelope, first);
+		} else {
+			STAILQ_INSERT_TAIL(&lmtp->refused, first, next);
+		}
+	}
+}
+
+void lmtp_recipient_done(struct lmtp *lmtp, struct recipient *recipient, enum reply reply)
+{
+	assert(recipient->reply == REPLY_NONE && reply != REPLY_NONE);
+	recipient->reply = reply;
+	if (reply == REPLY_RECIPIENT_OK) {
+		lmtp->envelope.n_mailboxes += recipient->resolution.n_mailboxes;
+	}
+	answer_attempts(lmtp);
 }
 
 enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct path *path,
@@ -72,27 +94,25 @@ enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct pa
 								    : REPLY_NONE;
 }
 
-static void on_rcpt(
+static enum lmtp_want on_rcpt(
     struct lmtp *lmtp, const struct command *command, enum reply reply, struct lmtp_step *step)
 {
 	const struct envelope *envelope = &lmtp->envelope;
 	struct recipient *recipient;
 
-	if (envelope->sender == NULL || lmtp->has_begun) {
-		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
-		return;
+	if (envelope->sender == NULL || lmtp->is_in_body) {
+		return lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 	}
 	/* Whether the limit is met depends on outcomes that are still out. */
 	if (lmtp->n_attempts >= LMTP_LOOKUP_MAX ||
 	    (lmtp->n_attempts > 0 &&
 		envelope->n_recipients + lmtp->n_attempts >= lmtp->settings->recipient_limit)) {
-		step->want = LMTP_WAIT;
-		return;
+		return LMTP_WAIT;
 	}
 	recipient = recipient_new(command->path.text, command->path.n);
 	if (recipient == NULL) {
-		lmtp->is_out_of_memory = true;
-		return;
+		lmtp->output.is_out_of_memory = true;
+		return LMTP_NOTHING;
 	}
 	if (reply == REPLY_NONE) {
 		reply = lmtp_check_path(
@@ -105,58 +125,61 @@ static void on_rcpt(
 	STAILQ_INSERT_TAIL(&lmtp->attempts, recipient, next);
 	lmtp->n_attempts++;
 	if (reply == REPLY_NONE) {
-		step->want = LMTP_RECIPIENT;
 		step->recipient = recipient;
-		return;
+		return LMTP_RECIPIENT;
 	}
-	lmtp_answer_attempts(lmtp);
+	answer_attempts(lmtp);
+	return LMTP_NOTHING;
 }
 
-static void begin_body(struct lmtp *lmtp, struct lmtp_step *step)
+static enum lmtp_want begin_body(struct lmtp *lmtp)
 {
 	lmtp->phase = LMTP_PHASE_BODY;
 	lmtp->n_errors = 0;
-	if (lmtp->has_begun) {
-		return;
+	if (lmtp->is_in_body) {
+		return LMTP_NOTHING; /* with an earlier chunk */
 	}
-	lmtp->has_begun = true;
+	lmtp->is_in_body = true;
 	body_init(&lmtp->body, !lmtp->is_chunked);
-	step->want = LMTP_BEGIN;
+	return LMTP_BEGIN;
 }
 
-static void on_data(struct lmtp *lmtp, struct lmtp_step *step)
+static enum lmtp_want on_data(struct lmtp *lmtp)
 {
 	/* RFC 2033 4.2: without a valid recipient DATA must be refused. */
-	if (lmtp->envelope.n_recipients == 0 || lmtp->has_begun) {
-		lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
-		return;
+	if (lmtp->envelope.n_recipients == 0 || lmtp->is_in_body) {
+		return lmtp_answer(lmtp, REPLY_BAD_SEQUENCE);
 	}
 	lmtp_put_reply(lmtp, REPLY_START_DATA, NULL, NULL);
-	begin_body(lmtp, step);
+	return begin_body(lmtp);
 }
 
-static void on_bdat(struct lmtp *lmtp, const struct command *command, struct lmtp_step *step)
+static enum lmtp_want on_bdat(struct lmtp *lmtp, const struct command *command)
 {
 	lmtp->n_chunk = command->size;
 	if (lmtp->envelope.n_recipients == 0) {
 		/* RFC 3030 2: the chunk comes in any case and must be skipped. */
 		lmtp->phase = LMTP_PHASE_DISCARD;
-		return;
+		return LMTP_NOTHING;
 	}
 	lmtp->is_chunked = true;
 	lmtp->is_last_chunk = command->is_last;
-	begin_body(lmtp, step);
+	return begin_body(lmtp);
 }
 
-static void on_rset(struct lmtp *lmtp, struct lmtp_step *step)
+static enum lmtp_want on_rset(struct lmtp *lmtp)
 {
-	bool had_begun = lmtp->has_begun;
+	enum lmtp_want want = lmtp_end_transaction(lmtp);
 
-	lmtp_end_transaction(lmtp);
 	lmtp_answer(lmtp, REPLY_OK);
-	if (had_begun) {
-		step->want = LMTP_ABANDON;
-	}
+	return want;
+}
+
+static enum lmtp_want on_quit(struct lmtp *lmtp)
+{
+	lmtp_put_reply(lmtp, REPLY_BYE, NULL, NULL);
+	lmtp->phase = LMTP_PHASE_CLOSED;
+	return LMTP_NOTHING;
 }
 
 /* A client that was let between transactions a moment ago has its next one on the way; told 421 now,
@@ -167,56 +190,41 @@ static bool may_go_on(const struct lmtp *lmtp, enum verb verb)
 	       verb == VERB_QUIT;
 }
 
-/* text is NULL for a line that is no command at all. */
-void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step)
+enum lmtp_want lmtp_on_command(
+    struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step)
 {
 	struct command command = { .verb = VERB_UNKNOWN };
 	enum reply parsed = text == NULL ? REPLY_BAD_LINE : command_parse(&command, text, n);
 
 	if (command.verb != VERB_RCPT && lmtp->n_attempts > 0) {
-		step->want = LMTP_WAIT;
-		return;
+		return LMTP_WAIT;
 	}
 	if (lmtp->is_shutting_down && !may_go_on(lmtp, command.verb)) {
-		lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
-		return;
+		return lmtp_close_with(lmtp, REPLY_SHUTTING_DOWN);
 	}
-	if (command.verb == VERB_RCPT) {
-		on_rcpt(lmtp, &command, parsed, step);
-		return;
-	}
-	if (parsed != REPLY_NONE) {
-		lmtp_answer(lmtp, parsed);
-		return;
+	if (parsed != REPLY_NONE && command.verb != VERB_RCPT) {
+		return lmtp_answer(lmtp, parsed);
 	}
 	switch (command.verb) {
 	case VERB_LHLO:
-		on_lhlo(lmtp, &command, step);
-		break;
+		return on_lhlo(lmtp, &command);
 	case VERB_MAIL:
-		on_mail(lmtp, &command);
-		break;
+		return on_mail(lmtp, &command);
+	case VERB_RCPT: /* one that is refused has its place among the others */
+		return on_rcpt(lmtp, &command, parsed, step);
 	case VERB_DATA:
-		on_data(lmtp, step);
-		break;
+		return on_data(lmtp);
 	case VERB_BDAT:
-		on_bdat(lmtp, &command, step);
-		break;
+		return on_bdat(lmtp, &command);
 	case VERB_RSET:
-		on_rset(lmtp, step);
-		break;
-	case VERB_NOOP:
-		lmtp_answer(lmtp, REPLY_OK);
-		break;
+		return on_rset(lmtp);
 	case VERB_VRFY:
-		lmtp_answer(lmtp, REPLY_CANNOT_VERIFY);
-		break;
+		return lmtp_answer(lmtp, REPLY_CANNOT_VERIFY);
 	case VERB_QUIT:
-		lmtp_put_reply(lmtp, REPLY_BYE, NULL, NULL);
-		lmtp->phase = LMTP_PHASE_CLOSED;
+		return on_quit(lmtp);
+	case VERB_NOOP:
+	case VERB_UNKNOWN: /* answered above */
 		break;
-	case VERB_RCPT:
-	case VERB_UNKNOWN:
-		assert(!"reached");
 	}
+	return lmtp_answer(lmtp, REPLY_OK);
 }

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * What the parts of the session machine know of one another. */
+ * What the parts of the session machine know of one another. What the machine wants next is what its
+ * functions return: LMTP_NOTHING where they have dealt with all. */
 #pragma once
 
 #include "protocol/lmtp.h"
 
-/* commands.c: deals with one line. text is NULL for a line that is no command at all. */
-void lmtp_on_command(struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step);
+/* lmtp_commands.c: deals with one line. text is NULL for a line that is no command at all. Sets the
+ * recipient of LMTP_RECIPIENT. */
+enum lmtp_want lmtp_on_command(
+    struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step);
 
 /* lmtp.c: puts a reply out; @address and @word as for reply_format(). */
 void lmtp_put_reply(struct lmtp *lmtp, enum reply reply, const char *address, const char *word);
 
-/* lmtp.c: answers a command that is no RCPT, counting errors; says a last word. */
-void lmtp_answer(struct lmtp *lmtp, enum reply reply);
-void lmtp_close_with(struct lmtp *lmtp, enum reply reply);
+/* lmtp.c: answers a command that is no RCPT, counting errors; says a last word. Both return
+ * LMTP_NOTHING. */
+enum lmtp_want lmtp_answer(struct lmtp *lmtp, enum reply reply);
+enum lmtp_want lmtp_close_with(struct lmtp *lmtp, enum reply reply);
 
-/* transaction.c: puts out the replies of the RCPTs at the head of the queue that have one. */
-void lmtp_answer_attempts(struct lmtp *lmtp);
-void lmtp_end_transaction(struct lmtp *lmtp);
+/* lmtp.c: returns LMTP_ABANDON for a transaction whose body had begun, else LMTP_NOTHING. */
+enum lmtp_want lmtp_end_transaction(struct lmtp *lmtp);

@@ -8,7 +8,8 @@
 struct output {
 	char *bytes; /* NULL when all is sent: idle sessions hold nothing */
 	size_t n, n_sent, cap;
-	bool is_out_of_memory; /* something was lost: the session must be closed */
+	/* Something was lost, of the output or of what it should answer: the session must be closed. */
+	bool is_out_of_memory;
 };
 
 /* Room for n more bytes, NULL when out of memory; count what was used with output->n. */

@@ -131,11 +131,11 @@ void edge_init(
 static void take_output(struct edge *edge)
 {
 	size_t n;
-	const char *output = lmtp_output(&edge->lmtp, &n);
+	const char *output = output_unsent(&edge->lmtp.output, &n);
 
 	if (n > 0) {
 		buffer_put(&edge->output, output, n);
-		lmtp_sent(&edge->lmtp, n);
+		output_sent(&edge->lmtp.output, n);
 	}
 }
 
@@ -176,7 +176,7 @@ static void on_recipient(struct edge *edge, struct recipient *recipient)
 static size_t count_unsent(const struct edge *edge)
 {
 	size_t n;
-	const char *output = lmtp_output(&edge->lmtp, &n);
+	const char *output = output_unsent(&edge->lmtp.output, &n);
 	size_t n_replies = 0;
 
 	for (size_t at = 0, n_reply; at < n; at += n_reply) {
@@ -192,7 +192,7 @@ static void deliver(struct edge *edge)
 	struct recipient *recipient;
 	size_t n_before = count_unsent(edge), n_recipients = 0, n_after;
 
-	STAILQ_FOREACH (recipient, &lmtp_envelope(&edge->lmtp)->recipients, next) {
+	STAILQ_FOREACH (recipient, &edge->lmtp.envelope.recipients, next) {
 		recipient->reply = edge_data_reply(recipient->text);
 		note(edge, "deliver ", recipient->text);
 		n_recipients++;
@@ -250,7 +250,7 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step)
 	case LMTP_BODY:
 		break;
 	case LMTP_DELIVER:
-		assert_true(edge->has_begun && lmtp_is_in_body(&edge->lmtp));
+		assert_true(edge->has_begun && edge->lmtp.is_in_body);
 		edge->is_delivering = true;
 		if (!edge->delivers_late) {
 			deliver(edge);
@@ -271,11 +271,11 @@ static void check_memory(struct edge *edge)
 {
 	size_t n;
 
-	lmtp_output(&edge->lmtp, &n);
+	output_unsent(&edge->lmtp.output, &n);
 	assert_true(n <= OUTPUT_BOUND +
 			     (edge->settings.recipient_limit + LMTP_LOOKUP_MAX) * REPLY_LINE_MAX);
 	assert_true(edge->lmtp.n_attempts <= LMTP_LOOKUP_MAX);
-	assert_true(lmtp_envelope(&edge->lmtp)->n_recipients <= edge->settings.recipient_limit);
+	assert_true(edge->lmtp.envelope.n_recipients <= edge->settings.recipient_limit);
 }
 
 static void run(struct edge *edge)
@@ -334,7 +334,7 @@ void edge_settle(struct edge *edge)
 void edge_shut_down(struct edge *edge)
 {
 	enter();
-	lmtp_shut_down(&edge->lmtp);
+	edge->lmtp.is_shutting_down = true;
 	leave();
 	run(edge);
 }

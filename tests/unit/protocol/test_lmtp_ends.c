@@ -209,10 +209,10 @@ static void test_flush(void **state)
 	while (step.want == LMTP_FLUSH) {
 		taken += lmtp_feed(
 		    &lmtp, input + taken, (size_t)6 * MANY - taken, body, sizeof(body), &step);
-		lmtp_output(&lmtp, &n_output);
+		output_unsent(&lmtp.output, &n_output);
 		assert_in_range(n_output, 1, 65536);
 		n_total += n_output;
-		lmtp_sent(&lmtp, n_output);
+		output_sent(&lmtp.output, n_output);
 		n_flushes++;
 	}
 	assert_int_equal(step.want, LMTP_INPUT);
@@ -238,14 +238,14 @@ static void test_sent_in_parts(void **state)
 		if (i < 3) {
 			lmtp_feed(&lmtp, input, strlen(input), body, sizeof(body), &step);
 		}
-		got[n_got++] = *lmtp_output(&lmtp, &n);
+		got[n_got++] = *output_unsent(&lmtp.output, &n);
 		assert_int_equal(
 		    n, (i < 2 ? strlen(GREETING) + (i + 1) * strlen(OK) : strlen(want)) - i);
-		lmtp_sent(&lmtp, 1);
+		output_sent(&lmtp.output, 1);
 	}
-	memcpy(got + n_got, lmtp_output(&lmtp, &n), strlen(want) - n_got);
+	memcpy(got + n_got, output_unsent(&lmtp.output, &n), strlen(want) - n_got);
 	expect_bytes("sent", got, n_got + n, want, strlen(want));
-	lmtp_sent(&lmtp, n);
+	output_sent(&lmtp.output, n);
 	lmtp_deinit(&lmtp);
 }
 
@@ -266,12 +266,12 @@ static void test_in_transaction(void **state)
 	struct edge edge;
 
 	edge_init(&edge, &edge_settings, EDGE_AT_ONCE, 64);
-	assert_false(lmtp_has_begun(&edge.lmtp));
+	assert_null(edge.lmtp.envelope.client);
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		edge_feed(&edge, rows[i].input, strlen(rows[i].input));
 		if (lmtp_is_in_transaction(&edge.lmtp) != rows[i].is_in_transaction ||
-		    lmtp_is_in_body(&edge.lmtp) != rows[i].is_in_body ||
-		    !lmtp_has_begun(&edge.lmtp)) {
+		    edge.lmtp.is_in_body != rows[i].is_in_body ||
+		    edge.lmtp.envelope.client == NULL) {
 			fail_msg("behind %s", shown(rows[i].input, strlen(rows[i].input)));
 		}
 	}
@@ -292,18 +292,18 @@ static void test_nothing_taken_while_delivering(void **state)
 	assert_int_equal(
 	    lmtp_feed(&edge.lmtp, input + strlen(input) - 1, 1, body, sizeof(body), &step), 1);
 	assert_int_equal(step.want, LMTP_DELIVER);
-	assert_true(lmtp_is_in_body(&edge.lmtp));
+	assert_true(edge.lmtp.is_in_body);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(
 		    lmtp_feed(&edge.lmtp, behind, strlen(behind), body, sizeof(body), &step), 0);
 		assert_int_equal(step.want, LMTP_WAIT);
 	}
-	STAILQ_FOREACH (recipient, &lmtp_envelope(&edge.lmtp)->recipients, next) {
+	STAILQ_FOREACH (recipient, &edge.lmtp.envelope.recipients, next) {
 		recipient->reply = REPLY_SAVED;
 	}
 	edge_shut_down(&edge); /* past its last dot it is finished and answered */
 	lmtp_delivered(&edge.lmtp);
-	assert_false(lmtp_is_in_body(&edge.lmtp));
+	assert_false(edge.lmtp.is_in_body);
 	edge_feed(&edge, behind, strlen(behind));
 	expect_text("behind", edge.output.p, OPENED START SAVED("user") SHUTTING_DOWN);
 	edge_deinit(&edge);
