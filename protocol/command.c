@@ -4,7 +4,8 @@
 #include "protocol/command.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "base/text.h"
 
 struct span {
 	const char *p;
@@ -13,7 +14,15 @@ struct span {
 
 static bool span_is(struct span span, const char *name)
 {
-	return span.n == strlen(name) && strncasecmp(span.p, name, span.n) == 0;
+	return text_is(span.p, span.n, name);
+}
+
+static void skip_spaces(struct span *rest)
+{
+	while (rest->n > 0 && rest->p[0] == ' ') {
+		rest->p++;
+		rest->n--;
+	}
 }
 
 /* Takes the next word off the line; spaces divide. */
@@ -21,10 +30,7 @@ static struct span next_word(struct span *rest)
 {
 	struct span word;
 
-	while (rest->n > 0 && rest->p[0] == ' ') {
-		rest->p++;
-		rest->n--;
-	}
+	skip_spaces(rest);
 	word = *rest;
 	while (rest->n > 0 && rest->p[0] != ' ') {
 		rest->p++;
@@ -58,8 +64,12 @@ static bool parse_number(struct span word, uint64_t *number_r)
 	return word.n > 0;
 }
 
-static enum reply parse_mail_parameter(struct command *command, struct span name, struct span value)
+static enum reply parse_parameter(struct command *command, struct span name, struct span value)
 {
+	if (command->verb == VERB_RCPT) {
+		/* From clients that send it though DSN was not announced; nothing hangs on it. */
+		return span_is(name, "ORCPT") ? REPLY_NONE : REPLY_UNKNOWN_PARAMETER;
+	}
 	if (span_is(name, "SIZE")) { /* RFC 1870 */
 		return parse_number(value, &command->size) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
 	}
@@ -72,12 +82,6 @@ static enum reply parse_mail_parameter(struct command *command, struct span name
 		return value.n == 0 ? REPLY_NONE : REPLY_BAD_ARGUMENT;
 	}
 	return REPLY_UNKNOWN_PARAMETER;
-}
-
-/* ORCPT comes from clients that send it though DSN was not announced; nothing hangs on it. */
-static enum reply parse_rcpt_parameter(struct span name)
-{
-	return span_is(name, "ORCPT") ? REPLY_NONE : REPLY_UNKNOWN_PARAMETER;
 }
 
 static enum reply parse_parameters(struct command *command, struct span rest)
@@ -96,8 +100,7 @@ static enum reply parse_parameters(struct command *command, struct span rest)
 			name.n = (size_t)(equals - word.p);
 			value = (struct span){ equals + 1, word.n - name.n - 1 };
 		}
-		reply = command->verb == VERB_MAIL ? parse_mail_parameter(command, name, value)
-						   : parse_rcpt_parameter(name);
+		reply = parse_parameter(command, name, value);
 		if (reply != REPLY_NONE) {
 			return reply;
 		}
@@ -106,24 +109,18 @@ static enum reply parse_parameters(struct command *command, struct span rest)
 }
 
 /* "FROM:<path> parameters" and "TO:<path> parameters". */
-static enum reply parse_envelope(struct command *command, struct span rest, const char *label)
+static enum reply parse_envelope(struct command *command, struct span rest)
 {
+	const char *label = command->verb == VERB_MAIL ? "FROM:" : "TO:";
 	size_t n_label = strlen(label), taken;
 
-	while (rest.n > 0 && rest.p[0] == ' ') {
-		rest.p++;
-		rest.n--;
-	}
-	if (rest.n < n_label || strncasecmp(rest.p, label, n_label) != 0) {
+	skip_spaces(&rest);
+	if (rest.n < n_label || !text_is(rest.p, n_label, label)) {
 		return REPLY_BAD_ARGUMENT;
 	}
 	rest.p += n_label;
 	rest.n -= n_label;
-	/* RFC 5321 3.3 has no space here, but senders that put one are common. */
-	while (rest.n > 0 && rest.p[0] == ' ') {
-		rest.p++;
-		rest.n--;
-	}
+	skip_spaces(&rest); /* RFC 5321 3.3 has none here, but senders that put one are common */
 	taken = path_parse(&command->path, rest.p, rest.n);
 	if (taken == 0) {
 		return command->verb == VERB_MAIL ? REPLY_BAD_SENDER : REPLY_BAD_MAILBOX;
@@ -146,58 +143,52 @@ static enum reply parse_bdat(struct command *command, struct span rest)
 	return REPLY_NONE;
 }
 
-static enum verb find_verb(struct span word)
+static enum reply parse_lhlo(struct command *command, struct span rest)
 {
-	static const struct {
-		const char *name;
-		enum verb verb;
-	} verbs[] = {
-		{ "LHLO", VERB_LHLO },
-		{ "MAIL", VERB_MAIL },
-		{ "RCPT", VERB_RCPT },
-		{ "DATA", VERB_DATA },
-		{ "BDAT", VERB_BDAT },
-		{ "RSET", VERB_RSET },
-		{ "NOOP", VERB_NOOP },
-		{ "VRFY", VERB_VRFY },
-		{ "QUIT", VERB_QUIT },
-	};
+	struct span name = next_word(&rest);
 
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (span_is(word, verbs[i].name)) {
-			return verbs[i].verb;
-		}
-	}
-	return VERB_UNKNOWN;
+	command->argument = name.p;
+	command->n_argument = name.n;
+	return name.n > 0 && !has_more(rest) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
 }
+
+static enum reply parse_nothing(struct command *command, struct span rest)
+{
+	return has_more(rest) ? REPLY_BAD_ARGUMENT : REPLY_NONE;
+}
+
+static enum reply parse_anything(struct command *command, struct span rest)
+{
+	return REPLY_NONE;
+}
+
+/* Each verb, and what reads the rest of its line. */
+static const struct {
+	const char *name;
+	enum reply (*parse)(struct command *command, struct span rest);
+} verbs[] = {
+	[VERB_LHLO] = { "LHLO", parse_lhlo },
+	[VERB_MAIL] = { "MAIL", parse_envelope },
+	[VERB_RCPT] = { "RCPT", parse_envelope },
+	[VERB_DATA] = { "DATA", parse_nothing },
+	[VERB_BDAT] = { "BDAT", parse_bdat },
+	[VERB_RSET] = { "RSET", parse_nothing },
+	[VERB_NOOP] = { "NOOP", parse_anything }, /* may carry a string, RFC 5321 4.1.1.9 */
+	[VERB_VRFY] = { "VRFY", parse_anything },
+	[VERB_QUIT] = { "QUIT", parse_nothing },
+};
 
 enum reply command_parse(struct command *command_r, const char *line, size_t n)
 {
 	struct span rest = { line, n };
-	struct span argument;
+	struct span word = next_word(&rest);
 
-	*command_r = (struct command){ .verb = find_verb(next_word(&rest)) };
-	switch (command_r->verb) {
-	case VERB_UNKNOWN:
-		return REPLY_UNKNOWN_COMMAND;
-	case VERB_MAIL:
-		return parse_envelope(command_r, rest, "FROM:");
-	case VERB_RCPT:
-		return parse_envelope(command_r, rest, "TO:");
-	case VERB_BDAT:
-		return parse_bdat(command_r, rest);
-	case VERB_LHLO:
-		argument = next_word(&rest);
-		command_r->argument = argument.p;
-		command_r->n_argument = argument.n;
-		return argument.n > 0 && !has_more(rest) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
-	case VERB_DATA:
-	case VERB_RSET:
-	case VERB_QUIT:
-		return has_more(rest) ? REPLY_BAD_ARGUMENT : REPLY_NONE;
-	case VERB_NOOP: /* may carry a string, RFC 5321 4.1.1.9 */
-	case VERB_VRFY:
-		break;
+	*command_r = (struct command){ .verb = VERB_UNKNOWN };
+	for (unsigned i = VERB_UNKNOWN + 1; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (span_is(word, verbs[i].name)) {
+			command_r->verb = (enum verb)i;
+			return verbs[i].parse(command_r, rest);
+		}
 	}
-	return REPLY_NONE;
+	return REPLY_UNKNOWN_COMMAND;
 }
