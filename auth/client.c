@@ -96,10 +96,10 @@ static void tell_verdict(
 static void client_flush(struct client *client)
 {
 	size_t n;
-	const char *output = dovecot_output(&client->dovecot, &n);
+	const char *output = output_unsent(&client->dovecot.output, &n);
 
 	if (n > 0 && peer_write(&client->peer, output, n)) {
-		dovecot_sent(&client->dovecot, n);
+		output_sent(&client->dovecot.output, n);
 	}
 }
 

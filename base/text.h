@@ -10,3 +10,4 @@ bool text_is(const char *s, size_t n, const char *name);
 
 /* A control byte of ASCII: what has no business in a name, a reply or a log. */
 bool text_is_control(char c);
+bool text_has_control(const char *s, size_t n);

@@ -55,15 +55,8 @@ size_t path_parse(struct path *path_r, const char *s, size_t n)
 /* Can this be the name of one directory, and nothing but a name? */
 static bool is_component(const char *s, size_t n)
 {
-	if (n == 0 || n > ADDRESS_PART_MAX || text_is(s, n, ".") || text_is(s, n, "..")) {
-		return false;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (text_is_control(s[i]) || s[i] == '/') {
-			return false;
-		}
-	}
-	return utf8_is_valid(s, n);
+	return n > 0 && n <= ADDRESS_PART_MAX && !text_is(s, n, ".") && !text_is(s, n, "..") &&
+	       memchr(s, '/', n) == NULL && !text_has_control(s, n) && utf8_is_valid(s, n);
 }
 
 static enum address_outcome address_make(struct address *address_r, const char *local,

@@ -2,21 +2,16 @@
  * Pure. */
 #include "protocol/base64.h"
 
+#include <string.h>
+
+/* The six bits that a character stands for, -1 if it is of another alphabet. */
 static int value_of(char c)
 {
-	if (c >= 'A' && c <= 'Z') {
-		return c - 'A';
-	}
-	if (c >= 'a' && c <= 'z') {
-		return c - 'a' + 26;
-	}
-	if (c >= '0' && c <= '9') {
-		return c - '0' + 52;
-	}
-	if (c == '+') {
-		return 62;
-	}
-	return c == '/' ? 63 : -1;
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *found = memchr(alphabet, c, 64);
+
+	return found == NULL ? -1 : (int)(found - alphabet);
 }
 
 ssize_t base64_decode(unsigned char *out, const char *text, size_t n)

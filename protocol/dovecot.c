@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "protocol/base64.h"
 
 enum {
 	OUTPUT_MAX = 65536,
 	WORDS_MAX = 32,
 };
-
-static const char out_of_memory[] = "out of memory";
 
 struct word {
 	const char *p;
@@ -53,8 +52,8 @@ void dovecot_init(struct dovecot *dovecot, const struct dovecot_settings *settin
 	line_init(&dovecot->line, LINE_LF, DOVECOT_LINE_MAX);
 	for (int i = 0; i < SASL_MECHANISMS; i++) {
 		if (settings->mechanisms[i]) {
-			n += (size_t)snprintf(rest + n, sizeof(rest) - n, "\nMECH\t%s\t%s",
-			    sasl_name(i), sasl_properties(i));
+			n += (size_t)snprintf(
+			    rest + n, sizeof(rest) - n, "\nMECH\t%s\tplaintext", sasl_name(i));
 		}
 	}
 	snprintf(rest + n, sizeof(rest) - n, "\nSPID\t%lu\nCUID\t%lu\nCOOKIE\t%s\nDONE",
@@ -95,27 +94,19 @@ void dovecot_deinit(struct dovecot *dovecot)
 	*dovecot = (struct dovecot){ .closed = "" };
 }
 
-/* Values are tab-escaped by those who know how; Postfix does not unescape, so what would need it is
- * left out of a reply. */
-static bool is_plain(const char *text)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* A name that a client sent holds no control bytes, see sasl.h. */
 static void put_fail(struct dovecot *dovecot, uint32_t id, const char *user)
 {
 	put_line(dovecot, "FAIL", id, user != NULL ? "\tuser=" : "", user != NULL ? user : "");
 }
 
+/* Values are tab-escaped by those who know how; Postfix does not unescape, so what would need it is
+ * left out of a reply. */
 void dovecot_ok(struct dovecot *dovecot, struct dovecot_request *request, const char *user)
 {
-	if (!request->is_cancelled && is_plain(user)) {
+	bool is_plain = !text_has_control(user, strlen(user));
+
+	if (!request->is_cancelled && is_plain) {
 		put_line(dovecot, "OK", request->id, "\tuser=", user);
 	} else if (!request->is_cancelled) {
 		put_fail(dovecot, request->id, NULL);
@@ -131,6 +122,7 @@ void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request)
 	drop_request(dovecot, request);
 }
 
+/* The words of a line, whose room is empty at first: a word that is missing has no bytes. */
 static size_t split(const char *line, size_t n, struct word *words)
 {
 	size_t n_words = 0;
@@ -207,20 +199,15 @@ static void refuse(struct dovecot *dovecot, struct dovecot_request *request, con
 static void respond(struct dovecot *dovecot, struct dovecot_request *request, const char *text,
     size_t n, struct dovecot_step *step)
 {
-	unsigned char *decoded = malloc(n / 4 * 3 + 1);
+	unsigned char decoded[DOVECOT_LINE_MAX / 4 * 3]; /* it came in a line */
 	const char *challenge;
-	ssize_t n_decoded = 0;
-	int outcome = -ENOMEM;
+	ssize_t n_decoded = text == NULL ? 0 : base64_decode(decoded, text, n);
+	int outcome = n_decoded < 0
+			  ? SASL_INVALID
+			  : sasl_step(&request->sasl, text == NULL ? NULL : (char *)decoded,
+				(size_t)n_decoded, &challenge);
 
-	if (decoded != NULL) {
-		n_decoded = text == NULL ? 0 : base64_decode(decoded, text, n);
-		outcome = n_decoded < 0
-			      ? SASL_INVALID
-			      : sasl_step(&request->sasl, text == NULL ? NULL : (char *)decoded,
-				    (size_t)n_decoded, &challenge);
-		explicit_bzero(decoded, n / 4 * 3 + 1);
-		free(decoded);
-	}
+	explicit_bzero(decoded, n / 4 * 3);
 	switch (outcome) {
 	case SASL_DONE:
 		request->is_out = true;
@@ -235,7 +222,7 @@ static void respond(struct dovecot *dovecot, struct dovecot_request *request, co
 		    n_decoded < 0 ? "response is not base64" : "response is malformed", step);
 		break;
 	default:
-		dovecot->closed = out_of_memory;
+		dovecot->output.is_out_of_memory = true;
 	}
 }
 
@@ -283,11 +270,11 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 	}
 	request = calloc(1, sizeof(*request));
 	if (request == NULL) {
-		dovecot->closed = out_of_memory;
+		dovecot->output.is_out_of_memory = true;
 		return;
 	}
-	request->id = id;
-	request->time = now;
+	mechanism = sasl_find(words[2].p, words[2].n);
+	*request = (struct dovecot_request){ .id = id, .time = now, .sasl.mechanism = mechanism };
 	STAILQ_INSERT_TAIL(&dovecot->requests, request, next);
 	dovecot->n_requests++;
 	for (size_t i = 3; i < n_words; i++) {
@@ -297,8 +284,6 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 			response = read_response(dovecot, value);
 		}
 	}
-	mechanism = sasl_find(words[2].p, words[2].n);
-	sasl_init(&request->sasl, mechanism);
 	if (mechanism == SASL_MECHANISMS || !dovecot->settings->mechanisms[mechanism]) {
 		refuse(dovecot, request, "mechanism is not offered", step);
 		return;
@@ -307,13 +292,13 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 }
 
 /* CONT id response */
-static void on_cont(struct dovecot *dovecot, const struct word *words, size_t n_words, uint64_t now,
-    struct dovecot_step *step)
+static void on_cont(
+    struct dovecot *dovecot, const struct word *words, uint64_t now, struct dovecot_step *step)
 {
 	struct dovecot_request *request;
 	uint32_t id;
 
-	if (n_words < 2 || !parse_id(words[1], &id)) {
+	if (!parse_id(words[1], &id)) {
 		return;
 	}
 	request = find_request(dovecot, id);
@@ -326,34 +311,31 @@ static void on_cont(struct dovecot *dovecot, const struct word *words, size_t n_
 		return;
 	}
 	request->time = now;
-	respond(
-	    dovecot, request, n_words > 2 ? words[2].p : "", n_words > 2 ? words[2].n : 0, step);
+	respond(dovecot, request, words[2].n > 0 ? words[2].p : "", words[2].n, step);
 }
 
-static void on_cancel(struct dovecot *dovecot, const struct word *words, size_t n_words)
+/* CANCEL id */
+static void on_cancel(struct dovecot *dovecot, const struct word *words)
 {
-	struct dovecot_request *request;
 	uint32_t id;
+	struct dovecot_request *request =
+	    parse_id(words[1], &id) ? find_request(dovecot, id) : NULL;
 
-	if (n_words < 2 || !parse_id(words[1], &id) ||
-	    (request = find_request(dovecot, id)) == NULL) {
-		return;
-	}
-	if (request->is_out) {
+	if (request != NULL && request->is_out) {
 		request->is_cancelled = true;
-		return;
+	} else if (request != NULL) {
+		drop_request(dovecot, request);
 	}
-	drop_request(dovecot, request);
 }
 
 /* VERSION major minor: another major is another protocol. */
-static void on_version(struct dovecot *dovecot, const struct word *words, size_t n_words)
+static void on_version(struct dovecot *dovecot, const struct word *words)
 {
 	uint32_t minor;
 
-	if (n_words < 2 || !word_is(words[1], "1")) {
+	if (!word_is(words[1], "1")) {
 		dovecot->closed = "client speaks another version of the protocol";
-	} else if (n_words > 2 && parse_id(words[2], &minor)) {
+	} else if (parse_id(words[2], &minor)) {
 		dovecot->minor = minor;
 	}
 }
@@ -361,7 +343,7 @@ static void on_version(struct dovecot *dovecot, const struct word *words, size_t
 static void on_line(struct dovecot *dovecot, const char *line, size_t n, bool is_long, uint64_t now,
     struct dovecot_step *step)
 {
-	struct word words[WORDS_MAX];
+	struct word words[WORDS_MAX] = { { NULL, 0 } };
 	size_t n_words = split(line, n, words);
 	uint32_t id;
 
@@ -369,17 +351,17 @@ static void on_line(struct dovecot *dovecot, const char *line, size_t n, bool is
 		/* Its start is here: enough to tell whom to fail. */
 		if (n_words > 2 && (word_is(words[0], "AUTH") || word_is(words[0], "CONT")) &&
 		    parse_id(words[1], &id)) {
-			on_cancel(dovecot, words, n_words);
+			on_cancel(dovecot, words);
 			put_fail(dovecot, id, NULL);
 		}
 	} else if (word_is(words[0], "AUTH")) {
 		on_auth(dovecot, words, n_words, now, step);
 	} else if (word_is(words[0], "CONT")) {
-		on_cont(dovecot, words, n_words, now, step);
+		on_cont(dovecot, words, now, step);
 	} else if (word_is(words[0], "CANCEL")) {
-		on_cancel(dovecot, words, n_words);
+		on_cancel(dovecot, words);
 	} else if (word_is(words[0], "VERSION")) {
-		on_version(dovecot, words, n_words);
+		on_version(dovecot, words);
 	}
 	/* CPID, and whatever later versions say, is of no concern here. */
 }
@@ -402,7 +384,7 @@ static size_t feed_line(
 	}
 	outcome = line_take(&dovecot->line, in, n, &taken, &line, &n_line);
 	if (outcome < 0) {
-		dovecot->closed = out_of_memory;
+		dovecot->output.is_out_of_memory = true;
 	} else if (outcome != LINE_MORE) {
 		on_line(dovecot, line, n_line, outcome == LINE_LONG, now, step);
 		line_done(&dovecot->line);
@@ -424,21 +406,11 @@ size_t dovecot_feed(
 			taken += feed_line(dovecot, in + taken, n - taken, now, step_r);
 		}
 		if (dovecot->closed == NULL && dovecot->output.is_out_of_memory) {
-			dovecot->closed = out_of_memory;
+			dovecot->closed = "out of memory";
 		}
 		if (dovecot->closed != NULL) {
 			*step_r = (struct dovecot_step){ DOVECOT_CLOSE, NULL, dovecot->closed };
 		}
 	}
 	return taken;
-}
-
-const char *dovecot_output(const struct dovecot *dovecot, size_t *n_r)
-{
-	return output_unsent(&dovecot->output, n_r);
-}
-
-void dovecot_sent(struct dovecot *dovecot, size_t n)
-{
-	output_sent(&dovecot->output, n);
 }

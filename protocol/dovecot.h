@@ -58,16 +58,17 @@ struct dovecot_step {
 	const char *reason; /* of DOVECOT_REFUSED and DOVECOT_CLOSE, for the log */
 };
 
-/* The members are the machine's own. */
 struct dovecot {
+	struct output output; /* the edge sends it */
+
+	/* The rest is the machine's own. */
 	const struct dovecot_settings *settings;
 	struct dovecot_requests requests;
 	size_t n_requests;
 	struct dovecot_request *told; /* the last one that was refused */
 	struct line line;             /* the one that is coming in */
-	struct output output;
-	unsigned minor;     /* of the client's version */
-	const char *closed; /* why; NULL: it is not */
+	unsigned minor;               /* of the client's version */
+	const char *closed;           /* why; NULL: it is not */
 };
 
 /* Puts the whole handshake out: Postfix waits for it without a word. settings must outlive it. */
@@ -83,6 +84,3 @@ size_t dovecot_feed(
 /* The outcome of DOVECOT_VERIFY; the request is gone then. @user is the name as stored. */
 void dovecot_ok(struct dovecot *dovecot, struct dovecot_request *request, const char *user);
 void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request);
-
-const char *dovecot_output(const struct dovecot *dovecot, size_t *n_r);
-void dovecot_sent(struct dovecot *dovecot, size_t n);

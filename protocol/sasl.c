@@ -3,15 +3,10 @@
 #include "protocol/sasl.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-void sasl_init(struct sasl *sasl, enum sasl_mechanism mechanism)
-{
-	*sasl = (struct sasl){ .mechanism = mechanism };
-}
+#include "base/text.h"
 
 static void wipe(char *text)
 {
@@ -28,17 +23,6 @@ void sasl_deinit(struct sasl *sasl)
 	*sasl = (struct sasl){ .user = NULL };
 }
 
-/* Names go into queries, logs and replies: no control bytes, whatever the mechanism allows. */
-static bool is_user(const char *text, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-			return false;
-		}
-	}
-	return n > 0 && n <= SASL_USER_MAX;
-}
-
 static int keep(char **kept_r, const char *text, size_t n)
 {
 	*kept_r = strndup(text, n);
@@ -47,18 +31,21 @@ static int keep(char **kept_r, const char *text, size_t n)
 
 int sasl_copy(struct sasl *copy_r, const struct sasl *sasl)
 {
-	int result;
-
-	sasl_init(copy_r, sasl->mechanism);
-	result = keep(&copy_r->user, sasl->user, strlen(sasl->user));
-	return result != SASL_DONE
-		   ? result
-		   : keep(&copy_r->password, sasl->password, strlen(sasl->password));
+	*copy_r = (struct sasl){
+		.mechanism = sasl->mechanism,
+		.user = strdup(sasl->user),
+		.password = strdup(sasl->password),
+	};
+	return copy_r->user != NULL && copy_r->password != NULL ? 0 : -ENOMEM;
 }
 
+/* Names go into queries, logs and replies: no control bytes, whatever the mechanism allows. */
 static int keep_user(struct sasl *sasl, const char *text, size_t n)
 {
-	return is_user(text, n) ? keep(&sasl->user, text, n) : SASL_INVALID;
+	if (n == 0 || n > SASL_USER_MAX || text_has_control(text, n)) {
+		return SASL_INVALID;
+	}
+	return keep(&sasl->user, text, n);
 }
 
 static int keep_password(struct sasl *sasl, const char *text, size_t n)
@@ -121,12 +108,12 @@ static int step_login(struct sasl *sasl, const char *response, size_t n, const c
 
 /* Both leave a name and a password, which are verified then. */
 static const struct mechanism {
-	const char *name, *properties;
+	const char *name;
 	/* As sasl_step(), with the step counted and no challenge set. */
 	int (*step)(struct sasl *sasl, const char *response, size_t n, const char **challenge_r);
 } mechanisms[SASL_MECHANISMS] = {
-	[SASL_PLAIN] = { "PLAIN", "plaintext", step_plain },
-	[SASL_LOGIN] = { "LOGIN", "plaintext", step_login },
+	[SASL_PLAIN] = { "PLAIN", step_plain },
+	[SASL_LOGIN] = { "LOGIN", step_login },
 };
 
 const char *sasl_name(enum sasl_mechanism mechanism)
@@ -134,17 +121,11 @@ const char *sasl_name(enum sasl_mechanism mechanism)
 	return mechanism < SASL_MECHANISMS ? mechanisms[mechanism].name : "";
 }
 
-const char *sasl_properties(enum sasl_mechanism mechanism)
-{
-	return mechanisms[mechanism].properties;
-}
-
 enum sasl_mechanism sasl_find(const char *name, size_t n)
 {
 	unsigned i = 0;
 
-	while (i < SASL_MECHANISMS &&
-	       (strlen(mechanisms[i].name) != n || strncasecmp(mechanisms[i].name, name, n) != 0)) {
+	while (i < SASL_MECHANISMS && !text_is(name, n, mechanisms[i].name)) {
 		i++;
 	}
 	return (enum sasl_mechanism)i;

@@ -16,7 +16,7 @@ enum {
 	SASL_PASSWORD_MAX = 4096,
 };
 
-/* What was learned. Wiped by sasl_deinit(). */
+/* What was learned. Begins with the mechanism alone, and is wiped by sasl_deinit(). */
 struct sasl {
 	enum sasl_mechanism mechanism;
 	unsigned n_steps;
@@ -32,13 +32,9 @@ enum sasl_outcome {
 
 const char *sasl_name(enum sasl_mechanism mechanism); /* "PLAIN", "LOGIN"; "" for none */
 
-/* What Dovecot's protocol says of a mechanism, words divided by tabs. */
-const char *sasl_properties(enum sasl_mechanism mechanism);
-
 /* Finds a mechanism by name[0..n) in any case; SASL_MECHANISMS if there is none. */
 enum sasl_mechanism sasl_find(const char *name, size_t n);
 
-void sasl_init(struct sasl *sasl, enum sasl_mechanism mechanism);
 void sasl_deinit(struct sasl *sasl);
 
 /* Of one that is done, for who needs it longer. Returns 0 or -ENOMEM; sasl_deinit() is due in both cases. */

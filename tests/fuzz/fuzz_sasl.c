@@ -166,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	in = fuzz_copy(data + 1, --n);
 	has_initial = (data[0] & HAS_INITIAL) != 0;
 	check_base64(in, n);
-	sasl_init(&sasl, (enum sasl_mechanism)(data[0] % SASL_MECHANISMS));
+	sasl = (struct sasl){ .mechanism = data[0] % SASL_MECHANISMS };
 	if (sasl.mechanism == SASL_LOGIN) {
 		check_login(&sasl, in, in + n, has_initial);
 	} else {

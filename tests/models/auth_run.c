@@ -28,13 +28,13 @@ void auth_put(struct auth_bytes *bytes, const void *more, size_t n)
 void auth_read(struct auth_run *run)
 {
 	size_t n;
-	const char *output = dovecot_output(&run->protocol, &n);
+	const char *output = output_unsent(&run->protocol.output, &n);
 
 	if (n > 0) {
 		auth_put(&run->output, output, n);
 		/* In two, since a socket may take only part of it. */
-		dovecot_sent(&run->protocol, n / 2);
-		dovecot_sent(&run->protocol, n - n / 2);
+		output_sent(&run->protocol.output, n / 2);
+		output_sent(&run->protocol.output, n - n / 2);
 	}
 }
 
@@ -170,7 +170,7 @@ void auth_feed(struct auth_run *run, const char *in, size_t n)
 		if ((run->flags & AUTH_READS_LATE) == 0) {
 			auth_read(run);
 		}
-		dovecot_output(&run->protocol, &n_output);
+		output_unsent(&run->protocol.output, &n_output);
 		fuzz_require(n_output < OUTPUT_ROOM, "the output has bounds");
 	}
 }

@@ -58,8 +58,15 @@ static void test_text_case(void **state)
 static void test_text_is_control(void **state)
 {
 	for (int c = 0; c < 256; c++) {
-		assert_int_equal(text_is_control((char)c), c <= 31 || c == 127);
+		char text[] = { 'a', (char)c, 'b' };
+		bool is_control = c <= 31 || c == 127;
+
+		assert_int_equal(text_is_control((char)c), is_control);
+		assert_int_equal(text_has_control(text, 3), is_control);
+		assert_int_equal(text_has_control(text, 2), is_control);
+		assert_false(text_has_control(text, 1));
 	}
+	assert_false(text_has_control("", 0));
 }
 
 int main(void)

@@ -53,13 +53,13 @@ static void note(struct machine *machine, const char *text)
 static void take(struct machine *machine, size_t most)
 {
 	size_t n;
-	const char *output = dovecot_output(&machine->protocol, &n);
+	const char *output = output_unsent(&machine->protocol.output, &n);
 
 	n = n < most ? n : most;
 	if (n > 0) {
 		bytes_put(&machine->output, output, n);
 		enter();
-		dovecot_sent(&machine->protocol, n);
+		output_sent(&machine->protocol.output, n);
 		leave();
 	}
 }
@@ -71,8 +71,8 @@ void machine_read(struct machine *machine)
 	if (machine->is_closed && machine->drops_rest) {
 		return;
 	}
-	for (dovecot_output(&machine->protocol, &n); n > 0;
-	     dovecot_output(&machine->protocol, &n)) {
+	for (output_unsent(&machine->protocol.output, &n); n > 0;
+	     output_unsent(&machine->protocol.output, &n)) {
 		take(machine, machine->reading == MACHINE_READS_BYTES ? 1 : n);
 	}
 }

@@ -8,10 +8,12 @@
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t n);
 void *__real_realloc(void *old, size_t n);
+char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *old, size_t n);
+char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t n);
 
 struct memory memory;
@@ -45,6 +47,11 @@ void *__wrap_calloc(size_t count, size_t n)
 void *__wrap_realloc(void *old, size_t n)
 {
 	return fails() ? NULL : __real_realloc(old, n);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return fails() ? NULL : __real_strdup(text);
 }
 
 char *__wrap_strndup(const char *text, size_t n)

@@ -178,7 +178,7 @@ static void test_deaf_client(void **state)
 	for (int id = 0; id < REQUESTS; id++) {
 		snprintf(line, sizeof(line), "AUTH\t%d\tNONE\n", id);
 		machine_feed(&machine, line, strlen(line));
-		dovecot_output(&machine.protocol, &n);
+		output_unsent(&machine.protocol.output, &n);
 		assert_true(n < ROOM);
 	}
 	assert_true(machine.n_flushes > 0);
@@ -225,7 +225,7 @@ static void test_ended(void **state)
 	size_t n_before, n_behind;
 
 	dovecot_init(&protocol, &exchange_settings);
-	dovecot_output(&protocol, &n_before);
+	output_unsent(&protocol.output, &n_before);
 	for (unsigned i = 0; i < 3; i++) {
 		size_t n = dovecot_feed(&protocol, input, strlen(input), 0, &step);
 
@@ -233,7 +233,7 @@ static void test_ended(void **state)
 		assert_int_equal(step.want, DOVECOT_CLOSE);
 		expect_text("reason", step.reason, "client speaks another version of the protocol");
 	}
-	dovecot_output(&protocol, &n_behind);
+	output_unsent(&protocol.output, &n_behind);
 	assert_int_equal(n_behind, n_before);
 	dovecot_deinit(&protocol);
 }
