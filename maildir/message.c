@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/place.h"

@@ -34,18 +34,18 @@ void name_add_sizes(char *name, uint64_t size, uint64_t wire_size)
 	snprintf(name + n, MAILDIR_NAME_MAX + 1 - n, ",S=%" PRIu64 ",W=%" PRIu64, size, wire_size);
 }
 
-void name_escape_host(char *out, size_t cap, const char *host, size_t n_host)
+void name_escape_host(char *out, size_t cap, const char *host)
 {
 	size_t o = 0;
 
-	for (size_t i = 0; i < n_host && host[i] != '\0' && o + 5 <= cap; i++) {
-		unsigned char c = (unsigned char)host[i];
+	for (; *host != '\0' && o + 5 <= cap; host++) {
+		unsigned char c = (unsigned char)*host;
 
 		if (c == '/' || c == ':') {
 			memcpy(out + o, c == '/' ? "\\057" : "\\072", 4);
 			o += 4;
 		} else {
-			out[o++] = c <= ' ' || c >= 0x7f || c == ',' ? '_' : host[i];
+			out[o++] = c <= ' ' || c >= 0x7f || c == ',' ? '_' : *host;
 		}
 	}
 	out[o] = '\0';

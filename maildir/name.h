@@ -20,6 +20,6 @@ void name_make_now(char *name_r, const char *host);
 /* Appends ",S=<size>,W=<wire_size>", which spares readers the counting. */
 void name_add_sizes(char *name, uint64_t size, uint64_t wire_size);
 
-/* Copies at most n_host bytes of host into out with '/' as \057, ':' as \072 (the rules of Maildir)
- * and other bytes that upset readers as '_'. */
-void name_escape_host(char *out, size_t cap, const char *host, size_t n_host);
+/* Copies as much of host as fits into out with '/' as \057, ':' as \072 (the rules of Maildir) and other
+ * bytes that upset readers as '_'. */
+void name_escape_host(char *out, size_t cap, const char *host);

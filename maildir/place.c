@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * What happens to a message at one of its places. A place that fails keeps its first error and step, and
- * takes no other one with it. */
+ * What happens to a message at one of its places, and the file that it happens with. A place that fails
+ * keeps its first error and step, and takes no other one with it.
+ *
+ * A file is unnamed (O_TMPFILE) until it is complete and synced, so a crash leaves no litter. Where the
+ * filesystem cannot do that, it has a name in tmp/ instead, which readers clean up after 36 hours. */
 #include "maildir/place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-#include "maildir/file.h"
+#include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
 #include "maildir/rounds.h"
+
+enum {
+	COPY_CHUNK = 65536
+};
+
+const struct maildir_file file_none = { .fd = -1, .tmp_fd = -1 };
 
 int place_check(struct maildir_place *place, int result, const char *step, const char *part)
 {
@@ -19,6 +29,92 @@ int place_check(struct maildir_place *place, int result, const char *step, const
 		place->part = part;
 	}
 	return result;
+}
+
+/* Makes a file with a name in the mailbox's tmp/. It keeps tmp/ open, to take the name away again. */
+static int create_named(
+    struct maildir_file *file, const struct maildir_root *root, struct maildir_place *place)
+{
+	int result = -EEXIST, tmp_fd = mailbox_open_part(root, place->mailbox, "/tmp");
+
+	if (tmp_fd < 0) {
+		return place_check(place, tmp_fd, "open", "/tmp");
+	}
+	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
+		name_make_now(file->tmp_name, root->host);
+		file->fd = openat(tmp_fd, file->tmp_name,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		result = file->fd >= 0 ? 0 : -errno;
+	}
+	if (result == 0) {
+		file->tmp_fd = tmp_fd;
+	} else {
+		close(tmp_fd);
+	}
+	return place_check(place, result, "create a file in", "/tmp");
+}
+
+int file_create(
+    struct maildir_file *file, const struct maildir_root *root, struct maildir_place *place)
+{
+	int result = LINUX_UNKNOWN;
+
+	*file = file_none;
+	if (root->has_tmpfile) {
+		result = linux_create_unnamed(place->new_fd, &file->fd);
+	}
+	return result == LINUX_UNKNOWN ? create_named(file, root, place)
+				       : place_check(place, result, "create a file in", "/new");
+}
+
+int file_write(const struct maildir_file *file, const char *data, size_t n)
+{
+	while (n > 0) {
+		ssize_t written = write(file->fd, data, n);
+
+		if (written < 0 && errno != EINTR) {
+			return -errno;
+		}
+		if (written > 0) {
+			data += written;
+			n -= (size_t)written;
+		}
+	}
+	return 0;
+}
+
+int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n)
+{
+	char buffer[COPY_CHUNK];
+	uint64_t at = 0;
+
+	while (at < n) {
+		size_t rest = n - at < sizeof(buffer) ? (size_t)(n - at) : sizeof(buffer);
+		ssize_t got = pread(from->fd, buffer, rest, (off_t)at);
+		int result;
+
+		if (got <= 0) { /* 0: shorter than what was written to it */
+			return got < 0 ? -errno : -EIO;
+		}
+		result = file_write(file, buffer, (size_t)got);
+		if (result < 0) {
+			return result;
+		}
+		at += (uint64_t)got;
+	}
+	return 0;
+}
+
+void file_drop(struct maildir_file *file)
+{
+	if (file->tmp_fd >= 0) {
+		unlinkat(file->tmp_fd, file->tmp_name, 0);
+		close(file->tmp_fd);
+	}
+	if (file->fd >= 0) {
+		close(file->fd);
+	}
+	*file = file_none;
 }
 
 int place_copy(struct maildir_place *place, const struct maildir_message *message)
@@ -41,7 +137,22 @@ static bool is_link_refused(int result)
 	       result == -ENOSYS;
 }
 
-/* Gives the file a name that nobody has yet in new/, by file_link() or file_move(). */
+/* One way to give a file a name: one more. Returns 0 or a negative errno: -EEXIST rather than overwrite. */
+static int file_link(const struct maildir_file *file, int directory_fd, const char *name)
+{
+	if (file->tmp_fd < 0) {
+		return linux_name_unnamed(file->fd, directory_fd, name);
+	}
+	return linkat(file->tmp_fd, file->tmp_name, directory_fd, name, 0) == 0 ? 0 : -errno;
+}
+
+/* The other one: a name in the place of the one in tmp/. Returns as file_link(). */
+static int file_move(const struct maildir_file *file, int directory_fd, const char *name)
+{
+	return linux_move(file->tmp_fd, file->tmp_name, directory_fd, name);
+}
+
+/* Gives the file a name that nobody has yet in new/, by one of these. */
 static int give_name(struct maildir_place *place, const struct maildir_message *message,
     const struct maildir_file *file,
     int (*give)(const struct maildir_file *file, int directory_fd, const char *name))

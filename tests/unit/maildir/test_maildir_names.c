@@ -68,14 +68,16 @@ static void test_hosts(void **state)
 	}
 }
 
-/* Only so many bytes of it, and none behind its end. */
+/* Only so much of it as has room, escaped or not, and nothing behind its end. */
 static void test_part_of_a_host(void **state)
 {
-	char out[20];
+	char out[8];
 
-	name_escape_host(out, sizeof(out), "ab/cd", 3);
-	expect_text("three bytes", out, "ab\\057");
-	name_escape_host(out, sizeof(out), "ab\0cd", 5);
+	name_escape_host(out, sizeof(out), "ab/cd");
+	expect_text("an escape that fits", out, "ab\\057");
+	name_escape_host(out, sizeof(out), "abcd/cd");
+	expect_text("one that does not", out, "abcd");
+	name_escape_host(out, sizeof(out), "ab\0cd");
 	expect_text("up to the NUL", out, "ab");
 }
 
