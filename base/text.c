@@ -24,3 +24,21 @@ bool text_has_control(const char *s, size_t n)
 	}
 	return i < n;
 }
+
+bool text_number(const char *s, size_t n, uint64_t *number_r)
+{
+	*number_r = 0;
+	for (size_t i = 0; i < n; i++) {
+		unsigned digit = (unsigned)(s[i] - '0');
+
+		if (s[i] < '0' || s[i] > '9') {
+			return false;
+		}
+		if (*number_r > (UINT64_MAX - digit) / 10) {
+			*number_r = UINT64_MAX;
+		} else {
+			*number_r = *number_r * 10 + digit;
+		}
+	}
+	return n > 0;
+}

@@ -4,6 +4,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* A part of somebody else's string, not ended by NUL. */
+struct span {
+	const char *p;
+	size_t n;
+};
 
 /* Is s[0..n) that name, letters in either case? The name holds no NUL, so one in s makes it another. */
 bool text_is(const char *s, size_t n, const char *name);
@@ -11,3 +18,6 @@ bool text_is(const char *s, size_t n, const char *name);
 /* A control byte of ASCII: what has no business in a name, a reply or a log. */
 bool text_is_control(char c);
 bool text_has_control(const char *s, size_t n);
+
+/* Reads a number of digits only. One that is too large for its type is UINT64_MAX: larger than any limit. */
+bool text_number(const char *s, size_t n, uint64_t *number_r);

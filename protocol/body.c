@@ -7,11 +7,6 @@
 #include <assert.h>
 #include <string.h>
 
-void body_init(struct body *body, bool has_dots)
-{
-	*body = (struct body){ .state = BODY_LINE_START, .has_dots = has_dots };
-}
-
 /* Copies text up to the next CR, as much as there is and fits. A lone LF is text like any other:
  * it does not start a line. */
 static size_t copy_text(char *out, size_t room, const char *in, size_t n)

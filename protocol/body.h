@@ -19,12 +19,10 @@ enum body_state {
  * Only CRLF.CRLF ends it (RFC 5321 4.1.1.4; the first line counts as preceded by CRLF);
  * a lone CR or LF is data. */
 struct body {
-	enum body_state state;
-	bool has_dots;   /* DATA; BDAT has no end mark and no stuffing (RFC 3030) */
-	uint64_t n_wire; /* bytes of the message as sent: without stuffing and end mark */
+	enum body_state state; /* BODY_LINE_START at first */
+	bool has_dots;         /* DATA; BDAT has no end mark and no stuffing (RFC 3030) */
+	uint64_t n_wire;       /* bytes of the message as sent: without stuffing and end mark */
 };
-
-void body_init(struct body *body, bool has_dots);
 
 /* Decodes from in[0..n_in) into out[0..cap), which must have room for 2 bytes at least.
  * Returns the bytes taken from in; the bytes put out are in n_out_r. Stops when in is used up, out

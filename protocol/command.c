@@ -7,11 +7,6 @@
 
 #include "base/text.h"
 
-struct span {
-	const char *p;
-	size_t n;
-};
-
 static bool span_is(struct span span, const char *name)
 {
 	return text_is(span.p, span.n, name);
@@ -45,25 +40,6 @@ static bool has_more(struct span rest)
 	return next_word(&rest).n > 0;
 }
 
-/* Digits only; a number too large for its type is UINT64_MAX: larger than any limit. */
-static bool parse_number(struct span word, uint64_t *number_r)
-{
-	*number_r = 0;
-	for (size_t i = 0; i < word.n; i++) {
-		unsigned digit = (unsigned)(word.p[i] - '0');
-
-		if (word.p[i] < '0' || word.p[i] > '9') {
-			return false;
-		}
-		if (*number_r > (UINT64_MAX - digit) / 10) {
-			*number_r = UINT64_MAX;
-		} else {
-			*number_r = *number_r * 10 + digit;
-		}
-	}
-	return word.n > 0;
-}
-
 static enum reply parse_parameter(struct command *command, struct span name, struct span value)
 {
 	if (command->verb == VERB_RCPT) {
@@ -71,7 +47,8 @@ static enum reply parse_parameter(struct command *command, struct span name, str
 		return span_is(name, "ORCPT") ? REPLY_NONE : REPLY_UNKNOWN_PARAMETER;
 	}
 	if (span_is(name, "SIZE")) { /* RFC 1870 */
-		return parse_number(value, &command->size) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
+		return text_number(value.p, value.n, &command->size) ? REPLY_NONE
+								     : REPLY_BAD_ARGUMENT;
 	}
 	if (span_is(name, "BODY")) { /* RFC 6152; BINARYMIME (RFC 3030) was not announced */
 		return span_is(value, "7BIT") || span_is(value, "8BITMIME")
@@ -130,14 +107,11 @@ static enum reply parse_envelope(struct command *command, struct span rest)
 
 static enum reply parse_bdat(struct command *command, struct span rest)
 {
-	struct span last;
+	struct span size = next_word(&rest), last = next_word(&rest);
 
-	if (!parse_number(next_word(&rest), &command->size)) {
-		return REPLY_BAD_ARGUMENT;
-	}
-	last = next_word(&rest);
 	command->is_last = span_is(last, "LAST");
-	if ((last.n > 0 && !command->is_last) || has_more(rest)) {
+	if (!text_number(size.p, size.n, &command->size) || (last.n > 0 && !command->is_last) ||
+	    has_more(rest)) {
 		return REPLY_BAD_ARGUMENT;
 	}
 	return REPLY_NONE;

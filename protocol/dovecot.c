@@ -3,7 +3,6 @@
  * soon as they were used. FAIL never carries reason=: Postfix shows that to strangers. */
 #include "protocol/dovecot.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +16,7 @@ enum {
 	WORDS_MAX = 32,
 };
 
-struct word {
-	const char *p;
-	size_t n;
-};
-
-static bool word_is(struct word word, const char *text)
+static bool word_is(struct span word, const char *text)
 {
 	return word.n == strlen(text) && memcmp(word.p, text, word.n) == 0;
 }
@@ -47,9 +41,8 @@ void dovecot_init(struct dovecot *dovecot, const struct dovecot_settings *settin
 	char rest[256] = "\t2";
 	size_t n = 2;
 
-	*dovecot = (struct dovecot){ .settings = settings };
+	*dovecot = (struct dovecot){ .settings = settings, .line.max = DOVECOT_LINE_MAX };
 	STAILQ_INIT(&dovecot->requests);
-	line_init(&dovecot->line, LINE_LF, DOVECOT_LINE_MAX);
 	for (int i = 0; i < SASL_MECHANISMS; i++) {
 		if (settings->mechanisms[i]) {
 			n += (size_t)snprintf(
@@ -90,7 +83,7 @@ void dovecot_deinit(struct dovecot *dovecot)
 	}
 	free_request(dovecot->told);
 	line_done(&dovecot->line);
-	output_deinit(&dovecot->output);
+	free(dovecot->output.bytes);
 	*dovecot = (struct dovecot){ .closed = "" };
 }
 
@@ -123,7 +116,7 @@ void dovecot_fail(struct dovecot *dovecot, struct dovecot_request *request)
 }
 
 /* The words of a line, whose room is empty at first: a word that is missing has no bytes. */
-static size_t split(const char *line, size_t n, struct word *words)
+static size_t split(const char *line, size_t n, struct span *words)
 {
 	size_t n_words = 0;
 
@@ -131,7 +124,7 @@ static size_t split(const char *line, size_t n, struct word *words)
 		const char *tab = memchr(line, '\t', n);
 		size_t length = tab == NULL ? n : (size_t)(tab - line);
 
-		words[n_words++] = (struct word){ line, length };
+		words[n_words++] = (struct span){ line, length };
 		if (tab == NULL || n_words == WORDS_MAX) {
 			return n_words;
 		}
@@ -140,21 +133,13 @@ static size_t split(const char *line, size_t n, struct word *words)
 	}
 }
 
-static bool parse_id(struct word word, uint32_t *id_r)
+static bool parse_id(struct span word, uint32_t *id_r)
 {
-	uint64_t id = 0;
+	uint64_t id;
+	bool is_number = text_number(word.p, word.n, &id);
 
-	for (size_t i = 0; i < word.n; i++) {
-		if (word.p[i] < '0' || word.p[i] > '9') {
-			return false;
-		}
-		id = id * 10 + (uint64_t)(word.p[i] - '0');
-		if (id > UINT32_MAX) {
-			return false;
-		}
-	}
 	*id_r = (uint32_t)id;
-	return word.n > 0;
+	return is_number && id <= UINT32_MAX;
 }
 
 static struct dovecot_request *find_request(struct dovecot *dovecot, uint32_t id)
@@ -226,32 +211,32 @@ static void respond(struct dovecot *dovecot, struct dovecot_request *request, co
 	}
 }
 
-static bool parse_parameter(struct word word, const char *name, struct word *value_r)
+static bool parse_parameter(struct span word, const char *name, struct span *value_r)
 {
 	size_t n = strlen(name);
 
 	if (word.n < n || memcmp(word.p, name, n) != 0) {
 		return false;
 	}
-	*value_r = (struct word){ word.p + n, word.n - n };
+	*value_r = (struct span){ word.p + n, word.n - n };
 	return true;
 }
 
 /* An empty response is spelled "resp==" by clients before version 1.2, to whom "resp=" is none. */
-static struct word read_response(const struct dovecot *dovecot, struct word value)
+static struct span read_response(const struct dovecot *dovecot, struct span value)
 {
 	if (value.n == 1 && value.p[0] == '=') {
-		return (struct word){ "", 0 };
+		return (struct span){ "", 0 };
 	}
-	return value.n == 0 && dovecot->minor < 2 ? (struct word){ NULL, 0 } : value;
+	return value.n == 0 && dovecot->minor < 2 ? (struct span){ NULL, 0 } : value;
 }
 
 /* AUTH id mechanism parameters... resp= */
-static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_words, uint64_t now,
+static void on_auth(struct dovecot *dovecot, const struct span *words, size_t n_words, uint64_t now,
     struct dovecot_step *step)
 {
 	struct dovecot_request *request;
-	struct word value, response = { NULL, 0 };
+	struct span value, response = { NULL, 0 };
 	enum sasl_mechanism mechanism;
 	uint32_t id;
 
@@ -268,7 +253,7 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 		put_fail(dovecot, id, NULL);
 		return;
 	}
-	request = calloc(1, sizeof(*request));
+	request = malloc(sizeof(*request));
 	if (request == NULL) {
 		dovecot->output.is_out_of_memory = true;
 		return;
@@ -293,7 +278,7 @@ static void on_auth(struct dovecot *dovecot, const struct word *words, size_t n_
 
 /* CONT id response */
 static void on_cont(
-    struct dovecot *dovecot, const struct word *words, uint64_t now, struct dovecot_step *step)
+    struct dovecot *dovecot, const struct span *words, uint64_t now, struct dovecot_step *step)
 {
 	struct dovecot_request *request;
 	uint32_t id;
@@ -315,7 +300,7 @@ static void on_cont(
 }
 
 /* CANCEL id */
-static void on_cancel(struct dovecot *dovecot, const struct word *words)
+static void on_cancel(struct dovecot *dovecot, const struct span *words)
 {
 	uint32_t id;
 	struct dovecot_request *request =
@@ -329,7 +314,7 @@ static void on_cancel(struct dovecot *dovecot, const struct word *words)
 }
 
 /* VERSION major minor: another major is another protocol. */
-static void on_version(struct dovecot *dovecot, const struct word *words)
+static void on_version(struct dovecot *dovecot, const struct span *words)
 {
 	uint32_t minor;
 
@@ -343,7 +328,7 @@ static void on_version(struct dovecot *dovecot, const struct word *words)
 static void on_line(struct dovecot *dovecot, const char *line, size_t n, bool is_long, uint64_t now,
     struct dovecot_step *step)
 {
-	struct word words[WORDS_MAX] = { { NULL, 0 } };
+	struct span words[WORDS_MAX] = { { NULL, 0 } };
 	size_t n_words = split(line, n, words);
 	uint32_t id;
 

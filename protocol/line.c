@@ -6,11 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void line_init(struct line *line, enum line_end end, size_t max)
-{
-	*line = (struct line){ .end = end, .max = max };
-}
-
 /* Length of in[0..n) up to and including the first end of a line, 0 if there is none. A CR may have
  * been the last byte before. */
 static size_t find_end(const struct line *line, const char *in, size_t n)
@@ -79,7 +74,7 @@ void line_done(struct line *line)
 		explicit_bzero(line->stored, line->max);
 		free(line->stored);
 	}
-	line_init(line, line->end, line->max);
+	*line = (struct line){ .end = line->end, .max = line->max };
 }
 
 void line_hold(struct line *line)

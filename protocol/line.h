@@ -10,9 +10,11 @@ enum line_end {
 	LINE_CRLF, /* and nothing else (RFC 5321 2.3.8) */
 };
 
+/* Begins with these two alone. */
 struct line {
 	enum line_end end;
 	size_t max; /* bytes of a line, its end included */
+
 	/* The start of a line whose end has not come; NULL for none. It may hold a secret, so it is
 	 * wiped before it is freed. */
 	char *stored;
@@ -26,8 +28,6 @@ enum line_outcome {
 	LINE_LONG, /* whole, but longer than max */
 	LINE_MORE, /* all input was taken and the end has not come */
 };
-
-void line_init(struct line *line, enum line_end end, size_t max);
 
 /* Takes input up to and including the first end of a line. text_r[0..n_text_r) is the line without
  * its end, or the start of one that is too long, good until the next call.

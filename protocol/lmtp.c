@@ -10,8 +10,10 @@
 #include "protocol/lmtp.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "protocol/lmtp_private.h"
 
 enum {
@@ -59,10 +61,13 @@ enum lmtp_want lmtp_end_transaction(struct lmtp *lmtp)
 
 void lmtp_init(struct lmtp *lmtp, const struct lmtp_settings *settings, const char *id)
 {
-	*lmtp = (struct lmtp){ .settings = settings, .id = id };
+	*lmtp = (struct lmtp){
+		.settings = settings,
+		.id = id,
+		.line = { .end = LINE_CRLF, .max = LMTP_LINE_MAX },
+	};
 	STAILQ_INIT(&lmtp->attempts);
 	STAILQ_INIT(&lmtp->refused);
-	line_init(&lmtp->line, LINE_CRLF, LMTP_LINE_MAX);
 	envelope_init(&lmtp->envelope);
 	lmtp_put_reply(lmtp, REPLY_GREETING, NULL, settings->hostname);
 }
@@ -74,17 +79,12 @@ void lmtp_deinit(struct lmtp *lmtp)
 	recipients_free(&lmtp->refused);
 	recipient_free(lmtp->told);
 	line_done(&lmtp->line);
-	output_deinit(&lmtp->output);
+	free(lmtp->output.bytes);
 	*lmtp = (struct lmtp){ .phase = LMTP_PHASE_CLOSED };
 }
 
-/* What is left of the input. */
-struct input {
-	const char *p;
-	size_t n;
-};
-
-static void skip(struct input *input, size_t n)
+/* Takes n bytes off what is left of the input. */
+static void skip(struct span *input, size_t n)
 {
 	input->p += n;
 	input->n -= n;
@@ -98,7 +98,7 @@ static bool is_clean(const char *text, size_t n)
 
 /* Takes one command off the input, or what there is of it. A command that must wait is not taken,
  * except for the parts of it that came before. */
-static enum lmtp_want feed_command(struct lmtp *lmtp, struct input *input, struct lmtp_step *step)
+static enum lmtp_want feed_command(struct lmtp *lmtp, struct span *input, struct lmtp_step *step)
 {
 	const char *text;
 	size_t n_text, taken;
@@ -180,7 +180,7 @@ static enum lmtp_want end_body(struct lmtp *lmtp, size_t n_body)
 
 /* Takes body off the input. */
 static enum lmtp_want feed_body(
-    struct lmtp *lmtp, struct input *input, char *body, size_t body_cap, size_t *n_body_r)
+    struct lmtp *lmtp, struct span *input, char *body, size_t body_cap, size_t *n_body_r)
 {
 	uint64_t limit = lmtp->settings->message_size_limit;
 	size_t n = lmtp->is_chunked && input->n > lmtp->n_chunk ? (size_t)lmtp->n_chunk : input->n;
@@ -211,7 +211,7 @@ static enum lmtp_want feed_body(
 }
 
 /* Takes a chunk that was refused off the input. */
-static enum lmtp_want feed_discard(struct lmtp *lmtp, struct input *input)
+static enum lmtp_want feed_discard(struct lmtp *lmtp, struct span *input)
 {
 	size_t n = input->n > lmtp->n_chunk ? (size_t)lmtp->n_chunk : input->n;
 
@@ -238,7 +238,7 @@ static bool tell_refused(struct lmtp *lmtp, struct lmtp_step *step)
 }
 
 static enum lmtp_want feed_phase(
-    struct lmtp *lmtp, struct input *input, char *body, size_t body_cap, struct lmtp_step *step)
+    struct lmtp *lmtp, struct span *input, char *body, size_t body_cap, struct lmtp_step *step)
 {
 	switch (lmtp->phase) {
 	case LMTP_PHASE_COMMAND:
@@ -260,7 +260,7 @@ static enum lmtp_want feed_phase(
 size_t lmtp_feed(struct lmtp *lmtp, const char *in, size_t n, char *body, size_t body_cap,
     struct lmtp_step *step_r)
 {
-	struct input input = { in, n };
+	struct span input = { in, n };
 
 	*step_r = (struct lmtp_step){ .want = LMTP_NOTHING };
 	/* Each turn takes a command or a chunk, or ends in a wish. */

@@ -140,7 +140,7 @@ static enum lmtp_want begin_body(struct lmtp *lmtp)
 		return LMTP_NOTHING; /* with an earlier chunk */
 	}
 	lmtp->is_in_body = true;
-	body_init(&lmtp->body, !lmtp->is_chunked);
+	lmtp->body = (struct body){ .has_dots = !lmtp->is_chunked };
 	return LMTP_BEGIN;
 }
 

@@ -41,9 +41,3 @@ void output_sent(struct output *output, size_t n)
 		output->n = output->n_sent = output->cap = 0;
 	}
 }
-
-void output_deinit(struct output *output)
-{
-	free(output->bytes);
-	*output = (struct output){ .bytes = NULL };
-}

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct output {
-	char *bytes; /* NULL when all is sent: idle sessions hold nothing */
+	char *bytes; /* NULL when all is sent: idle sessions hold nothing; to be freed in the end */
 	size_t n, n_sent, cap;
 	/* Something was lost, of the output or of what it should answer: the session must be closed. */
 	bool is_out_of_memory;
@@ -20,5 +20,3 @@ const char *output_unsent(const struct output *output, size_t *n_r);
 
 /* The first n of them are on their way. */
 void output_sent(struct output *output, size_t n);
-
-void output_deinit(struct output *output);

@@ -2,6 +2,8 @@
  * Strings: what is the same name, and what no name has. */
 #include "base/text.h"
 
+#include <string.h>
+
 #include "tests/unit/unit.h"
 
 static void test_text_is(void **state)
@@ -69,12 +71,53 @@ static void test_text_is_control(void **state)
 	assert_false(text_has_control("", 0));
 }
 
+static void test_text_number(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_number;
+		uint64_t number;
+	} rows[] = {
+		{ "", false, 0 },
+		{ "0", true, 0 },
+		{ "007", true, 7 },
+		{ "18446744073709551614", true, UINT64_MAX - 1 },
+		{ "18446744073709551615", true, UINT64_MAX },
+		{ "18446744073709551616", true, UINT64_MAX },
+		{ "99999999999999999999999999", true, UINT64_MAX },
+		{ "-1", false, 0 },
+		{ "+1", false, 0 },
+		{ " 1", false, 0 },
+		{ "1 ", false, 0 },
+		{ "1/", false, 0 },
+		{ "1:", false, 0 },
+		{ "0x1", false, 0 },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		const char *text = rows[i].text;
+		uint64_t number;
+
+		if (text_number(text, strlen(text), &number) != rows[i].is_number ||
+		    (rows[i].is_number && number != rows[i].number)) {
+			fail_msg("\"%s\" is read wrongly", text);
+		}
+	}
+	for (size_t n = 1; n < 4; n++) { /* not further than that */
+		uint64_t number;
+
+		assert_true(text_number("1234", n, &number));
+		assert_int_equal(number, n == 1 ? 1 : n == 2 ? 12 : 123);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_is),
 		cmocka_unit_test(test_text_case),
 		cmocka_unit_test(test_text_is_control),
+		cmocka_unit_test(test_text_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void check_run(
 	struct body body;
 
 	memcpy(copy, in.p, in.n);
-	body_init(&body, has_dots);
+	body = (struct body){ .has_dots = has_dots };
 	while (body.state != BODY_END) {
 		size_t n, taken = body_decode(&body, copy + at, end - at, out, run.cap, &n);
 
@@ -164,7 +164,7 @@ static void test_false_end_is_no_end(void **state)
 		char out[64];
 		size_t n, n_in = false_ends[i].in.n - strlen("b\r\n.\r\n");
 
-		body_init(&body, true);
+		body = (struct body){ .has_dots = true };
 		assert_int_equal(
 		    body_decode(&body, false_ends[i].in.p, n_in, out, sizeof(out), &n), n_in);
 		if (body.state == BODY_END) {

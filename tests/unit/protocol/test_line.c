@@ -60,14 +60,14 @@ static void test_ends(void **state)
 		const char *text;
 
 		for (size_t cut = 0; cut < n; cut++) {
-			line_init(&line, rows[i].end, MAX);
+			line = (struct line){ .end = rows[i].end, .max = MAX };
 			assert_int_equal(
 			    line_take(&line, in, cut, &n_taken, &text, &n_text), LINE_MORE);
 			assert_int_equal(n_taken, cut);
 			expect_taken(in + cut, rows[i].outcome, n - cut, rows[i].text);
 			expect_another_line();
 		}
-		line_init(&line, rows[i].end, MAX);
+		line = (struct line){ .end = rows[i].end, .max = MAX };
 		for (size_t at = 0; at + 1 < n; at++) {
 			assert_int_equal(
 			    line_take(&line, in + at, 1, &n_taken, &text, &n_text), LINE_MORE);
@@ -80,7 +80,7 @@ static void test_ends(void **state)
 /* The first part stays; the second comes whole, or in two pieces. */
 static void test_hold(void **state)
 {
-	line_init(&line, LINE_CRLF, MAX);
+	line = (struct line){ .end = LINE_CRLF, .max = MAX };
 	expect_taken("RCPT TO", LINE_MORE, 7, "");
 	for (unsigned i = 0; i < 3; i++) {
 		expect_taken(":<a>\r\nNOOP", LINE_WHOLE, 6, "RCPT TO:<a>");
@@ -94,7 +94,7 @@ static void test_hold(void **state)
 /* Held between CR and LF, and with nothing before it. */
 static void test_hold_an_end(void **state)
 {
-	line_init(&line, LINE_CRLF, MAX);
+	line = (struct line){ .end = LINE_CRLF, .max = MAX };
 	expect_taken("QUIT\r", LINE_MORE, 5, "");
 	for (unsigned i = 0; i < 3; i++) {
 		expect_taken("\nNOOP", LINE_WHOLE, 1, "QUIT");
@@ -112,7 +112,7 @@ static void test_hold_an_end(void **state)
 /* It stays too long, in whatever pieces it comes the next time. */
 static void test_hold_what_is_too_long(void **state)
 {
-	line_init(&line, LINE_CRLF, MAX);
+	line = (struct line){ .end = LINE_CRLF, .max = MAX };
 	expect_taken("0123456789", LINE_MORE, 10, "");
 	expect_taken("abcdefghij\r\n", LINE_LONG, 12, "0123456789abcdef");
 	line_hold(&line);
