@@ -121,9 +121,9 @@ static int on_match_row(void *data, const struct row *row)
 	return 0;
 }
 
-/* Asks for a mailbox, which joins the others when it is found, or for a domain. Returns 0, found or
- * not, RESOLVER_BAD_ROW or a negative accident. */
-static int find(struct run *run, enum resolver_table table, const char *key, bool *is_found_r)
+/* Asks for a mailbox, which joins the others when it is found, or for a domain. Returns RESOLVER_FOUND,
+ * RESOLVER_NO_MAILBOX or RESOLVER_NO_DOMAIN, RESOLVER_BAD_ROW or a negative accident. */
+static int find(struct run *run, enum resolver_table table, const char *key)
 {
 	const struct resolver *resolver = run->resolver;
 	bool is_mailbox = table == RESOLVER_MAILBOX;
@@ -131,13 +131,12 @@ static int find(struct run *run, enum resolver_table table, const char *key, boo
 	int result = resolver->ask(resolver->source, table, key, on_match_row, &match);
 	const char *found = is_mailbox ? match.row.text : key;
 
-	*is_found_r = match.is_found;
 	if (result < 0) {
 		return result;
 	}
 	trace(run, table, key, match.is_found ? found : NULL);
 	if (match.is_found) {
-		return is_mailbox ? add_mailbox(run, &match.row) : 0;
+		return is_mailbox ? add_mailbox(run, &match.row) : RESOLVER_FOUND;
 	}
 	if (match.strange[0] != '\0') {
 		add_note(run, "the query must return ",
@@ -145,7 +144,7 @@ static int find(struct run *run, enum resolver_table table, const char *key, boo
 		add_note(run, "it returned ", match.strange);
 		return RESOLVER_BAD_ROW;
 	}
-	return 0;
+	return is_mailbox ? RESOLVER_NO_MAILBOX : RESOLVER_NO_DOMAIN;
 }
 
 static int add_destination(struct destinations *destinations, const char *text, size_t n)
@@ -305,9 +304,9 @@ static int follow_one(struct run *run, const struct frame *frame, const char *te
 	return expand(run, &next);
 }
 
-/* Follows the destinations of an alias. *is_found_r: it has any. */
+/* Follows the destinations of an alias. Returns RESOLVER_NO_MAILBOX when it has none, else as expand(). */
 static int follow(struct run *run, const struct frame *frame, const char *key, const char *detail,
-    size_t n_detail, bool *is_found_r)
+    size_t n_detail)
 {
 	const struct resolver *resolver = run->resolver;
 	struct destinations destinations = { .key = key };
@@ -315,9 +314,11 @@ static int follow(struct run *run, const struct frame *frame, const char *key, c
 	int result =
 	    resolver->ask(resolver->source, RESOLVER_ALIAS, key, on_alias_row, &destinations);
 
-	*is_found_r = destinations.count > 0;
 	if (result >= 0) {
 		trace_alias(run, key, &destinations);
+	}
+	if (result == 0 && destinations.count == 0) {
+		result = RESOLVER_NO_MAILBOX;
 	}
 	if (result == RESOLVER_LOOP) {
 		result = report_loop(run, frame, "more than 1000 destinations");
@@ -332,16 +333,15 @@ static int follow(struct run *run, const struct frame *frame, const char *key, c
 /* Nothing has a row for this address. */
 static int give_up(struct run *run, const struct frame *frame)
 {
-	bool is_ours;
-	int result = find(run, RESOLVER_DOMAIN, address_domain(&frame->address), &is_ours);
+	int result = find(run, RESOLVER_DOMAIN, address_domain(&frame->address));
 
-	if (result != 0) {
+	if (result != RESOLVER_FOUND && result != RESOLVER_NO_DOMAIN) {
 		return result;
 	}
 	if (frame->from == NULL) {
-		return is_ours ? RESOLVER_NO_MAILBOX : RESOLVER_NO_DOMAIN;
+		return result == RESOLVER_FOUND ? RESOLVER_NO_MAILBOX : RESOLVER_NO_DOMAIN;
 	}
-	if (!is_ours) {
+	if (result == RESOLVER_NO_DOMAIN) {
 		run->leads_elsewhere = true;
 		run->resolution->faults.n_foreign++;
 		add_note(
@@ -353,34 +353,29 @@ static int give_up(struct run *run, const struct frame *frame)
 	return 0;
 }
 
-/* Finds what the frame's address stands for. 0 also when nothing was found for a destination: the
- * others of its alias may do. */
+/* Finds what the frame's address stands for: the first of the look-ups that has a row says it. 0 also
+ * when nothing was found for a destination: the others of its alias may do. */
 static int expand(struct run *run, const struct frame *frame)
 {
 	const struct address *address = &frame->address;
-	const char *detail;
 	struct address base;
 	size_t n_detail = 0;
-	bool is_found;
-	int result = find(run, RESOLVER_MAILBOX, address->text, &is_found);
+	const char *detail = address_split(address, run->resolver->delimiters, &base, &n_detail);
+	int result = find(run, RESOLVER_MAILBOX, address->text);
 
-	if (result == 0 && !is_found) {
-		result = follow(run, frame, address->text, "", 0, &is_found);
+	if (result == RESOLVER_NO_MAILBOX) {
+		result = follow(run, frame, address->text, "", 0);
 	}
-	detail = address_split(address, run->resolver->delimiters, &base, &n_detail);
-	if (result == 0 && !is_found && detail != NULL) {
-		result = find(run, RESOLVER_MAILBOX, base.text, &is_found);
-		if (result == 0 && !is_found) {
-			result = follow(run, frame, base.text, detail, n_detail, &is_found);
+	if (result == RESOLVER_NO_MAILBOX && detail != NULL) {
+		result = find(run, RESOLVER_MAILBOX, base.text);
+		if (result == RESOLVER_NO_MAILBOX) {
+			result = follow(run, frame, base.text, detail, n_detail);
 		}
 	}
-	if (result == 0 && !is_found) {
-		result = follow(run, frame, address->text + address->n_local, "", 0, &is_found);
+	if (result == RESOLVER_NO_MAILBOX) { /* "@domain", which catches all */
+		result = follow(run, frame, address->text + address->n_local, "", 0);
 	}
-	if (result == 0 && !is_found) {
-		result = give_up(run, frame);
-	}
-	return result;
+	return result == RESOLVER_NO_MAILBOX ? give_up(run, frame) : result;
 }
 
 int resolver_resolve(
@@ -406,8 +401,10 @@ int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_
 {
 	struct resolution resolution = { .mailboxes = NULL };
 	struct run run = { .resolver = resolver, .resolution = &resolution };
+	int result = find(&run, RESOLVER_DOMAIN, domain);
 
-	return find(&run, RESOLVER_DOMAIN, domain, is_ours_r);
+	*is_ours_r = result == RESOLVER_FOUND;
+	return result == RESOLVER_NO_DOMAIN ? 0 : result;
 }
 
 void resolution_deinit(struct resolution *resolution)
