@@ -94,24 +94,11 @@ static int make_directory(int parent_fd, const char *name)
 	return mkdirat(parent_fd, name, 0700) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
-/* Opens the directory in fd by that name, and makes it if it is not there. Returns a file descriptor or
- * a negative errno; a symbolic link is an error here. */
-static int open_or_make(int fd, const char *name)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-	int next_fd = linux_open_beneath(fd, name, flags);
-
-	if (next_fd == -ENOENT) {
-		int result = make_directory(fd, name);
-
-		next_fd = result < 0 ? result : linux_open_beneath(fd, name, flags);
-	}
-	return next_fd;
-}
-
-/* Makes the directories of path below base_fd, one by one, and returns the last one open. */
+/* Makes the directories of path below base_fd, one by one, and returns the last one open. Each is opened
+ * from the root again, so that a symbolic link on the way may lead anywhere in it, but not out. */
 static int make_path(int base_fd, const char *path)
 {
+	const int flags = O_RDONLY | O_DIRECTORY;
 	char way[MAILDIR_PATH_MAX];
 	int fd = base_fd, next_fd;
 	bool is_last;
@@ -121,10 +108,11 @@ static int make_path(int base_fd, const char *path)
 		slash = strchrnul(name, '/');
 		is_last = *slash == '\0';
 		*slash = '\0';
-		next_fd = open_or_make(fd, name);
-		/* A symbolic link is followed, but from the root only, so that it cannot lead out. */
-		if (next_fd == -ELOOP || next_fd == -ENOTDIR) {
-			next_fd = linux_open_beneath(base_fd, way, O_RDONLY | O_DIRECTORY);
+		next_fd = linux_open_beneath(base_fd, way, flags);
+		if (next_fd == -ENOENT) {
+			int result = make_directory(fd, name);
+
+			next_fd = result < 0 ? result : linux_open_beneath(base_fd, way, flags);
 		}
 		if (fd != base_fd) {
 			close(fd);
