@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/text.h"
 #include "base/utf8.h"
 
 /* A source route "@a,@b:" before the mailbox. */
@@ -127,44 +126,39 @@ void address_lower(struct address *address)
 	}
 }
 
-const char *address_split(const struct address *address, const char *delimiters,
-    struct address *base_r, size_t *n_detail_r)
+struct span address_split(
+    const struct address *address, const char *delimiters, struct address *base_r)
 {
+	static const struct span none = { NULL, 0 };
 	const char *local = address->text;
-	size_t n = address->n_local, at;
+	size_t n = address->n_local, at = strcspn(local, delimiters);
 
-	if (text_is(local, n, "postmaster") || text_is(local, n, "mailer-daemon") ||
-	    text_is(local, n, "double-bounce")) {
-		return NULL;
-	}
-	for (at = 0; at < n && strchr(delimiters, local[at]) == NULL; at++) {
-	}
-	if (at == 0 || at == n) {
-		return NULL;
+	if (at == 0 || at >= n || text_is(local, n, "postmaster") ||
+	    text_is(local, n, "mailer-daemon") || text_is(local, n, "double-bounce")) {
+		return none;
 	}
 	if (strchr(delimiters, '-') != NULL &&
 	    ((n >= 6 && strncasecmp(local, "owner-", 6) == 0) ||
 		(n >= 8 && strncasecmp(local + n - 8, "-request", 8) == 0))) {
-		return NULL;
+		return none;
 	}
 	if (address_make(base_r, local, at, address_domain(address),
 		strlen(address_domain(address))) != ADDRESS_OK) {
-		return NULL;
+		return none;
 	}
-	*n_detail_r = n - at;
-	return local + at;
+	return (struct span){ local + at, n - at };
 }
 
 enum address_outcome address_join(
-    struct address *address_r, const struct address *base, const char *detail, size_t n_detail)
+    struct address *address_r, const struct address *base, struct span detail)
 {
 	char local[ADDRESS_PART_MAX];
 
-	if (base->n_local + n_detail > sizeof(local)) {
+	if (base->n_local + detail.n > sizeof(local)) {
 		return ADDRESS_BAD;
 	}
 	memcpy(local, base->text, base->n_local);
-	memcpy(local + base->n_local, detail, n_detail);
-	return address_make(address_r, local, base->n_local + n_detail, address_domain(base),
+	memcpy(local + base->n_local, detail.p, detail.n);
+	return address_make(address_r, local, base->n_local + detail.n, address_domain(base),
 	    strlen(address_domain(base)));
 }

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "base/text.h"
+
 enum {
 	ADDRESS_LOCAL_MAX = 64, /* octets of a local part without its detail (RFC 5321 4.5.3.1.1) */
 	ADDRESS_PART_MAX = 255, /* octets of a local part with its detail, and of a domain: one
@@ -49,10 +51,10 @@ void address_lower(struct address *address);
  * postmaster, mailer-daemon or double-bounce, never leaving an empty local part; with '-' in the
  * set neither owner-... nor ...-request.
  * base_r: the address without its detail. Returns the detail with its delimiter as it stands in
- * @address (not NUL-terminated there), its length in n_detail_r; NULL if there is none. */
-const char *address_split(const struct address *address, const char *delimiters,
-    struct address *base_r, size_t *n_detail_r);
+ * @address; NULL and no bytes if there is none. */
+struct span address_split(
+    const struct address *address, const char *delimiters, struct address *base_r);
 
 /* base with @detail (delimiter included) put behind its local part; ADDRESS_BAD if too long. */
 enum address_outcome address_join(
-    struct address *address_r, const struct address *base, const char *detail, size_t n_detail);
+    struct address *address_r, const struct address *base, struct span detail);

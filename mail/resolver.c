@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-
 struct run {
 	const struct resolver *resolver;
 	struct resolution *resolution;
@@ -251,8 +249,8 @@ static int report_loop(struct run *run, const struct frame *frame, const char *n
 
 /* What a destination stands for: quoting off, "@domain" keeps the local part it was reached with,
  * and the detail goes along. */
-static enum address_outcome read_destination(struct address *address_r, const char *text,
-    const struct frame *frame, const char *detail, size_t n_detail)
+static enum address_outcome read_destination(
+    struct address *address_r, const char *text, const struct frame *frame, struct span detail)
 {
 	struct address plain;
 	struct path path = { .text = text, .n = strlen(text) };
@@ -272,16 +270,16 @@ static enum address_outcome read_destination(struct address *address_r, const ch
 	if (address_from_path(&plain, &path) != ADDRESS_OK) {
 		return ADDRESS_BAD;
 	}
-	return address_join(address_r, &plain, detail, n_detail);
+	return address_join(address_r, &plain, detail);
 }
 
 /* One destination of the alias that was found for frame. */
-static int follow_one(struct run *run, const struct frame *frame, const char *text,
-    const char *detail, size_t n_detail)
+static int follow_one(
+    struct run *run, const struct frame *frame, const char *text, struct span detail)
 {
 	struct frame next = { .from = frame, .level = frame->level + 1 };
 
-	if (read_destination(&next.address, text, frame, detail, n_detail) != ADDRESS_OK) {
+	if (read_destination(&next.address, text, frame, detail) != ADDRESS_OK) {
 		add_note(run, "no mail address: ", text);
 		run->resolution->faults.n_bad++;
 		run->leads_elsewhere = true;
@@ -305,8 +303,7 @@ static int follow_one(struct run *run, const struct frame *frame, const char *te
 }
 
 /* Follows the destinations of an alias. Returns RESOLVER_NO_MAILBOX when it has none, else as expand(). */
-static int follow(struct run *run, const struct frame *frame, const char *key, const char *detail,
-    size_t n_detail)
+static int follow(struct run *run, const struct frame *frame, const char *key, struct span detail)
 {
 	const struct resolver *resolver = run->resolver;
 	struct destinations destinations = { .key = key };
@@ -324,7 +321,7 @@ static int follow(struct run *run, const struct frame *frame, const char *key, c
 		result = report_loop(run, frame, "more than 1000 destinations");
 	}
 	while (result == 0 && (text = argz_next(destinations.text, destinations.n, text)) != NULL) {
-		result = follow_one(run, frame, text, detail, n_detail);
+		result = follow_one(run, frame, text, detail);
 	}
 	free(destinations.text);
 	return result;
@@ -358,22 +355,22 @@ static int give_up(struct run *run, const struct frame *frame)
 static int expand(struct run *run, const struct frame *frame)
 {
 	const struct address *address = &frame->address;
+	static const struct span none = { "", 0 };
 	struct address base;
-	size_t n_detail = 0;
-	const char *detail = address_split(address, run->resolver->delimiters, &base, &n_detail);
+	struct span detail = address_split(address, run->resolver->delimiters, &base);
 	int result = find(run, RESOLVER_MAILBOX, address->text);
 
 	if (result == RESOLVER_NO_MAILBOX) {
-		result = follow(run, frame, address->text, "", 0);
+		result = follow(run, frame, address->text, none);
 	}
-	if (result == RESOLVER_NO_MAILBOX && detail != NULL) {
+	if (result == RESOLVER_NO_MAILBOX && detail.n > 0) {
 		result = find(run, RESOLVER_MAILBOX, base.text);
 		if (result == RESOLVER_NO_MAILBOX) {
-			result = follow(run, frame, base.text, detail, n_detail);
+			result = follow(run, frame, base.text, detail);
 		}
 	}
 	if (result == RESOLVER_NO_MAILBOX) { /* "@domain", which catches all */
-		result = follow(run, frame, address->text + address->n_local, "", 0);
+		result = follow(run, frame, address->text + address->n_local, none);
 	}
 	return result == RESOLVER_NO_MAILBOX ? give_up(run, frame) : result;
 }

@@ -87,9 +87,7 @@ enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct pa
 	if (address_from_path(address_r, path) != ADDRESS_OK) {
 		return REPLY_BAD_MAILBOX;
 	}
-	if (address_split(address_r, settings->recipient_delimiter, &base, n_detail_r) == NULL) {
-		*n_detail_r = 0;
-	}
+	*n_detail_r = address_split(address_r, settings->recipient_delimiter, &base).n;
 	return address_r->n_local - *n_detail_r > ADDRESS_LOCAL_MAX ? REPLY_BAD_MAILBOX
 								    : REPLY_NONE;
 }

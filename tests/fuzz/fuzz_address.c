@@ -111,28 +111,27 @@ static void check_split(const struct address *address, const char *delimiters)
 {
 	static const char *const whole[] = { "postmaster", "mailer-daemon", "double-bounce" };
 	struct address base, joined;
-	size_t n_detail = 0;
-	const char *detail = address_split(address, delimiters, &base, &n_detail);
+	struct span detail = address_split(address, delimiters, &base);
 
-	if (detail == NULL) {
+	if (detail.p == NULL) {
 		return;
 	}
 	check_names(&base);
 	fuzz_require(
-	    base.n_local + n_detail == address->n_local && detail == address->text + base.n_local,
+	    base.n_local + detail.n == address->n_local && detail.p == address->text + base.n_local,
 	    "base and detail are the whole");
 	fuzz_require(memcmp(base.text, address->text, base.n_local) == 0 &&
 			 strcmp(address_domain(&base), address_domain(address)) == 0,
 	    "the base is its beginning");
-	fuzz_require(strchr(delimiters, detail[0]) != NULL, "the detail begins with a delimiter");
+	fuzz_require(strchr(delimiters, detail.p[0]) != NULL, "the detail begins with a delimiter");
 	fuzz_require(strcspn(address->text, delimiters) == base.n_local, "with the first one");
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
 		fuzz_require(address->n_local != strlen(whole[i]) ||
 				 strncasecmp(address->text, whole[i], address->n_local) != 0,
 		    "some names are never split");
 	}
-	fuzz_require(address_join(&joined, &base, detail, n_detail) == ADDRESS_OK,
-	    "what was split can be joined");
+	fuzz_require(
+	    address_join(&joined, &base, detail) == ADDRESS_OK, "what was split can be joined");
 	require_same(&joined, address, "and is the same again");
 }
 

@@ -386,21 +386,21 @@ static void test_address_split(void **state)
 	for (size_t i = 0; i < LENGTH(split_rows); i++) {
 		const struct split_row *row = &split_rows[i];
 		struct address address = make(row->address), base, joined;
-		size_t n = 0;
-		const char *detail = address_split(&address, row->delimiters, &base, &n);
+		struct span detail = address_split(&address, row->delimiters, &base);
 
-		if ((detail == NULL) != (row->detail == NULL)) {
+		assert_int_equal(detail.p == NULL, detail.n == 0);
+		if ((detail.p == NULL) != (row->detail == NULL)) {
 			fail_msg("%s with \"%s\": %s", row->address, row->delimiters,
-			    detail == NULL ? "not split" : "split");
+			    detail.p == NULL ? "not split" : "split");
 		}
-		if (detail == NULL) {
+		if (detail.p == NULL) {
 			continue;
 		}
-		expect_text_of(row->address, detail, n, row->detail);
+		expect_text_of(row->address, detail.p, detail.n, row->detail);
 		expect_text(row->address, base.text, row->base);
-		assert_int_equal(base.n_local, address.n_local - n);
+		assert_int_equal(base.n_local, address.n_local - detail.n);
 		/* and together again */
-		assert_int_equal(address_join(&joined, &base, detail, n), ADDRESS_OK);
+		assert_int_equal(address_join(&joined, &base, detail), ADDRESS_OK);
 		expect_text(row->address, joined.text, address.text);
 		assert_int_equal(joined.n_local, address.n_local);
 	}
@@ -430,8 +430,8 @@ static void test_address_join(void **state)
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		struct address base = make(rows[i].base), joined;
-		enum address_outcome outcome =
-		    address_join(&joined, &base, rows[i].detail.p, rows[i].detail.n);
+		struct span detail = { rows[i].detail.p, rows[i].detail.n };
+		enum address_outcome outcome = address_join(&joined, &base, detail);
 
 		if (outcome != (rows[i].joined == NULL ? ADDRESS_BAD : ADDRESS_OK)) {
 			fail_msg("row %zu, %s: outcome %d", i, rows[i].base, (int)outcome);
