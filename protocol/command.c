@@ -119,11 +119,8 @@ static enum reply parse_bdat(struct command *command, struct span rest)
 
 static enum reply parse_lhlo(struct command *command, struct span rest)
 {
-	struct span name = next_word(&rest);
-
-	command->argument = name.p;
-	command->n_argument = name.n;
-	return name.n > 0 && !has_more(rest) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
+	command->client = next_word(&rest);
+	return command->client.n > 0 && !has_more(rest) ? REPLY_NONE : REPLY_BAD_ARGUMENT;
 }
 
 static enum reply parse_nothing(struct command *command, struct span rest)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "mail/address.h"
 #include "protocol/reply.h"
 
@@ -25,11 +26,10 @@ enum verb {
 /* One command. Pointers lead into the line it was read from. */
 struct command {
 	enum verb verb;
-	const char *argument; /* of LHLO: the client's name */
-	size_t n_argument;
-	struct path path; /* of MAIL and RCPT */
-	uint64_t size;    /* of MAIL (SIZE=) and BDAT; UINT64_MAX when larger */
-	bool is_last;     /* of BDAT */
+	struct span client; /* of LHLO: its name */
+	struct path path;   /* of MAIL and RCPT */
+	uint64_t size;      /* of MAIL (SIZE=) and BDAT; UINT64_MAX when larger */
+	bool is_last;       /* of BDAT */
 };
 
 /* Parses line[0..n), CRLF taken off. Returns REPLY_NONE when the command is sound, else the reply

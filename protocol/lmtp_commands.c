@@ -13,7 +13,7 @@
 static enum lmtp_want on_lhlo(struct lmtp *lmtp, const struct command *command)
 {
 	char *out = output_reserve(&lmtp->output, REPLY_LINE_MAX);
-	char *name = out == NULL ? NULL : strndup(command->argument, command->n_argument);
+	char *name = out == NULL ? NULL : strndup(command->client.p, command->client.n);
 	enum lmtp_want want;
 
 	if (name == NULL) {
