@@ -137,7 +137,7 @@ static bool is_link_refused(int result)
 	       result == -ENOSYS;
 }
 
-/* One way to give a file a name: one more. Returns 0 or a negative errno: -EEXIST rather than overwrite. */
+/* Gives the file one more name. Returns 0 or a negative errno: -EEXIST rather than overwrite. */
 static int file_link(const struct maildir_file *file, int directory_fd, const char *name)
 {
 	if (file->tmp_fd < 0) {
@@ -146,23 +146,19 @@ static int file_link(const struct maildir_file *file, int directory_fd, const ch
 	return linkat(file->tmp_fd, file->tmp_name, directory_fd, name, 0) == 0 ? 0 : -errno;
 }
 
-/* The other one: a name in the place of the one in tmp/. Returns as file_link(). */
-static int file_move(const struct maildir_file *file, int directory_fd, const char *name)
-{
-	return linux_move(file->tmp_fd, file->tmp_name, directory_fd, name);
-}
-
-/* Gives the file a name that nobody has yet in new/, by one of these. */
+/* Gives the file a name that nobody has yet in new/: one more, or (moves) in the place of the one in
+ * tmp/. Returns as file_link(). */
 static int give_name(struct maildir_place *place, const struct maildir_message *message,
-    const struct maildir_file *file,
-    int (*give)(const struct maildir_file *file, int directory_fd, const char *name))
+    const struct maildir_file *file, bool moves)
 {
 	int result = -EEXIST;
 
 	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
 		name_make_now(place->name, message->root->host);
 		name_add_sizes(place->name, message->size, message->wire_size);
-		result = give(file, place->new_fd, place->name);
+		result = moves
+			     ? linux_move(file->tmp_fd, file->tmp_name, place->new_fd, place->name)
+			     : file_link(file, place->new_fd, place->name);
 	}
 	return result;
 }
@@ -176,17 +172,17 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 		return place->result;
 	}
 	if (place->copy.fd < 0) {
-		result = give_name(place, message, &message->file, file_link);
+		result = give_name(place, message, &message->file, false);
 		if (is_link_refused(result) && place_copy(place, message) < 0) {
 			return place->result;
 		}
 	}
 	if (place->copy.fd >= 0) {
-		result = give_name(place, message, &place->copy, file_link);
+		result = give_name(place, message, &place->copy, false);
 	}
 	/* The last resort of a filesystem without hard links. */
 	if (is_link_refused(result) && place->copy.tmp_fd >= 0) {
-		result = give_name(place, message, &place->copy, file_move);
+		result = give_name(place, message, &place->copy, true);
 	}
 	return place_check(place, result, "name the message in", "/new");
 }
