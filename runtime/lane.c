@@ -12,17 +12,21 @@ enum {
 	STACK_SIZE = 512 * 1024
 };
 
-/* Moves what one thread takes at once into taken. */
-static void take(struct lane *lane, struct work_queue *taken)
+/* Moves what one thread takes at once into taken. False: there is nothing that may be taken. */
+static bool take(struct lane *lane, struct work_queue *taken)
 {
-	STAILQ_INIT(taken);
-	for (unsigned n = lane->settings.n_together; n > 0 && !STAILQ_EMPTY(&lane->waiting); n--) {
-		struct work *work = STAILQ_FIRST(&lane->waiting);
+	uint64_t now = uv_hrtime() / 1000000; /* as uv_now() */
+	struct work *work;
 
-		STAILQ_REMOVE_HEAD(&lane->waiting, next);
+	STAILQ_INIT(taken);
+	for (unsigned n = lane->settings.n_together; n > 0; n--) {
+		work = queue_take(&lane->queue, now);
+		if (work == NULL) {
+			break;
+		}
 		STAILQ_INSERT_TAIL(taken, work, next);
-		lane->n_waiting--;
 	}
+	return !STAILQ_EMPTY(taken);
 }
 
 static void run(struct lane *lane, struct work_queue *taken, void *context)
@@ -76,19 +80,22 @@ static void *run_thread(void *data)
 	pthread_mutex_lock(&lane->mutex);
 	for (;;) {
 		struct work_queue taken;
+		struct work *work;
 		bool is_first;
 
-		if (lane->n_waiting == 0) {
+		if (!take(lane, &taken)) {
 			if (lane->is_closing) {
 				break;
 			}
 			wait_idle(thread);
 			continue;
 		}
-		take(lane, &taken);
 		pthread_mutex_unlock(&lane->mutex);
 		run(lane, &taken, context);
 		pthread_mutex_lock(&lane->mutex);
+		STAILQ_FOREACH (work, &taken, next) {
+			queue_done(&lane->queue, work);
+		}
 		is_first = STAILQ_EMPTY(&lane->finished);
 		STAILQ_CONCAT(&lane->finished, &taken);
 		if (is_first) { /* else the loop has been woken and has not come yet */
@@ -184,7 +191,7 @@ static void on_timer(uv_timer_t *timer)
 /* More threads than those on their way have something to do. With the mutex. */
 static bool needs_thread(const struct lane *lane)
 {
-	return lane->n_called * lane->settings.n_together < lane->n_waiting;
+	return lane->n_called * lane->settings.n_together < queue_n_ready(&lane->queue);
 }
 
 static void on_turn(uv_prepare_t *turn)
@@ -246,7 +253,9 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 		lane->settings.n_together = 1;
 	}
 	TAILQ_INIT(&lane->awaited);
-	STAILQ_INIT(&lane->waiting);
+	queue_init(&lane->queue,
+	    settings->share_max == 0 ? settings->n_threads : settings->share_max,
+	    settings->overload);
 	STAILQ_INIT(&lane->finished);
 	pthread_mutex_init(&lane->mutex, NULL);
 	SLIST_INIT(&lane->idle);
@@ -272,19 +281,40 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 void lane_submit(struct lane *lane, struct work *work)
 {
 	lane->n_out++;
+	work->submitted = uv_now(lane->timer.loop);
 	work->is_awaited = work->late != NULL && lane->patience > 0;
 	if (work->is_awaited) {
-		work->submitted = uv_now(lane->timer.loop);
 		TAILQ_INSERT_TAIL(&lane->awaited, work, awaited);
 		if (!uv_is_active((uv_handle_t *)&lane->timer)) {
 			uv_timer_start(&lane->timer, on_timer, lane->patience, 0);
 		}
 	}
 	pthread_mutex_lock(&lane->mutex);
-	STAILQ_INSERT_TAIL(&lane->waiting, work, next);
-	lane->n_waiting++;
+	queue_add(&lane->queue, work);
 	pthread_mutex_unlock(&lane->mutex);
 	lane->has_submitted = true;
+}
+
+bool lane_withdraw(struct lane *lane, struct work *work)
+{
+	bool is_withdrawn;
+
+	pthread_mutex_lock(&lane->mutex);
+	is_withdrawn = queue_remove(&lane->queue, work);
+	pthread_mutex_unlock(&lane->mutex);
+	if (is_withdrawn) {
+		lane->n_out--;
+		stop_awaiting(lane, work);
+	}
+	return is_withdrawn;
+}
+
+void lane_set_share(struct lane *lane, unsigned share_max)
+{
+	pthread_mutex_lock(&lane->mutex);
+	lane->queue.share_max = share_max;
+	pthread_mutex_unlock(&lane->mutex);
+	lane->has_submitted = true; /* some that wait may have room now */
 }
 
 void lane_hurry(struct lane *lane, unsigned patience)
@@ -298,7 +328,7 @@ void lane_hurry(struct lane *lane, unsigned patience)
 void lane_get_load(struct lane *lane, struct lane_load *load_r)
 {
 	pthread_mutex_lock(&lane->mutex);
-	load_r->n_waiting = lane->n_waiting;
+	load_r->n_waiting = lane->queue.n;
 	load_r->n_threads = lane->n_started;
 	load_r->n_busy = lane->n_started - lane->n_idle;
 	pthread_mutex_unlock(&lane->mutex);

@@ -16,14 +16,19 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "runtime/queue.h"
+
 struct work {
 	void (*run)(struct work *work, void *context); /* on a thread of the lane */
 	void (*done)(struct work *work);               /* on the loop; may free or reuse it */
 	/* On the loop, once at most: it takes longer than the lane's patience. The work is still the
 	 * lane's, and done() is still due. NULL: it may take its time. */
 	void (*late)(struct work *work);
+	unsigned rank, share; /* who goes first, see queue.h */
 
 	/* the lane's */
+	TAILQ_ENTRY(work) waiting;
+	bool is_waiting;
 	STAILQ_ENTRY(work) next;
 	TAILQ_ENTRY(work) awaited;
 	bool is_awaited;
@@ -36,6 +41,8 @@ struct lane_settings {
 	unsigned n_threads;
 	unsigned n_descriptors; /* that a thread may have open */
 	unsigned patience;      /* milliseconds; 0: without end */
+	unsigned share_max;     /* threads for work of one share; 0: all */
+	unsigned overload;      /* milliseconds, see queue.h */
 	/* The process may end without what still hangs here: nothing of it is promised to anybody. */
 	bool is_dispensable;
 	/* Run by a thread on all the work it takes at once, up to n_together, instead of each one's
@@ -60,8 +67,8 @@ struct lane_thread {
 struct lane {
 	struct lane_settings settings;
 	pthread_mutex_t mutex;
-	struct work_queue waiting, finished;
-	unsigned n_waiting; /* works in the queue */
+	struct queue queue;
+	struct work_queue finished;
 	/* The one that went idle last comes first: its caches, and those of its connection to the
 	 * database, are warm. */
 	SLIST_HEAD(, lane_thread) idle;
@@ -91,6 +98,13 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 
 /* From the loop's thread. Ownership of work moves to the lane until done(). */
 void lane_submit(struct lane *lane, struct work *work);
+
+/* From the loop's thread. Takes work back that was not begun: done() is not due then. False: it is under
+ * way, or was done. */
+bool lane_withdraw(struct lane *lane, struct work *work);
+
+/* From the loop's thread: how many threads may work on one share from now on. */
+void lane_set_share(struct lane *lane, unsigned share_max);
 
 struct lane_load {
 	unsigned n_waiting; /* works in the queue */

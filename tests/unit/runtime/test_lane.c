@@ -376,6 +376,44 @@ static void test_load(void **state)
 	free(fixture);
 }
 
+/* What has not begun can be taken back, once; what has begun comes back as ever. A thread that holds all
+ * of its share leaves the other one to others. */
+static void test_withdrawn(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job jobs[4] = { { .fixture = fixture }, { .fixture = fixture },
+		{ .fixture = fixture }, { .fixture = fixture } };
+	struct lane_load load = { .n_busy = 0 };
+
+	start_lane(fixture, 2);
+	lane_set_share(&fixture->lane, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		jobs[i].work.run = run_until_told;
+		jobs[i].work.done = done_until_told;
+		jobs[i].work.share = i == 3;
+		lane_submit(&fixture->lane, &jobs[i].work);
+	}
+	while (load.n_busy != 2 || load.n_waiting != 2) {
+		uv_run(&fixture->loop, UV_RUN_NOWAIT);
+		lane_get_load(&fixture->lane, &load);
+	}
+	assert_true(lane_withdraw(&fixture->lane, &jobs[1].work));
+	assert_false(lane_withdraw(&fixture->lane, &jobs[1].work));
+	assert_false(lane_withdraw(&fixture->lane, &jobs[0].work));
+	assert_false(lane_withdraw(&fixture->lane, &jobs[3].work));
+	for (unsigned i = 0; i < 4; i++) {
+		atomic_store(&jobs[i].n_run, 1);
+	}
+	while (fixture->n_done < 3) {
+		uv_run(&fixture->loop, UV_RUN_NOWAIT);
+	}
+	assert_false(lane_withdraw(&fixture->lane, &jobs[2].work));
+	lane_close(&fixture->lane);
+	run_loop(fixture);
+	assert_int_equal(fixture->n_done, 3);
+	free(fixture);
+}
+
 /* Work that hangs until it is told, on a lane with patience. */
 struct hanging {
 	struct job job; /* first */
@@ -532,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_without_context),
 		cmocka_unit_test(test_load),
+		cmocka_unit_test(test_withdrawn),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_never_late),
 		cmocka_unit_test(test_hurry),
