@@ -28,7 +28,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--cuts", type=int, default=20, help="power cuts of the power-cut test")
+    parser.addoption("--cuts", type=int, default=4, help="power cuts on each disk")
     parser.addoption("--soak", type=int, default=20, help="seconds of the soak test")
 
 
@@ -116,9 +116,20 @@ def mount():
         mounts.close()
 
 
+@pytest.fixture(scope="session")
+def lossydisk(base):
+    """Compiles lossydisk.c."""
+    program = base / "lossydisk"
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], check=True,
+                           capture_output=True, text=True).stdout.split()
+    subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-o", program,
+                    Path(__file__).with_name("lossydisk.c"), *flags], check=True)
+    return program
+
+
 @pytest.fixture
-def cuttable_disk(directory):
-    disk = CuttableDisk(directory)
+def cuttable_disk(directory, lossydisk):
+    disk = CuttableDisk(directory, lossydisk)
     yield disk
     disk.close()
 

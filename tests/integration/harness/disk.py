@@ -3,10 +3,12 @@
 import contextlib
 import ctypes
 import os
+import subprocess
+from typing import NamedTuple
 
 import pytest
 
-from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked
+from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked, wait_until
 
 CLONE_NEWNS = 0x20000
 MS_REC = 1 << 14
@@ -66,37 +68,75 @@ def leave_blocks(path, n):
     return fill
 
 
-class CuttableDisk:
-    """An ext4 that can be copied at any instant as the disk holds it then: what a power cut would
-    leave. Its image lies on an XFS, where a copy shares the blocks and is made at one stroke."""
+class Filesystem(NamedTuple):
+    mkfs: tuple
+    # What makes it whole again where no journal does; it says 1 when it had to.
+    repair: tuple = ()
+    n_reserved_inodes: int = None  # that have no name; None: nobody knows how many there are
 
-    def __init__(self, base):
+
+EXT4 = ("mkfs.ext4", "-q", "-F", "-m", "0")
+FILESYSTEMS = {
+    "ext4": Filesystem(EXT4, n_reserved_inodes=10),
+    "ext4 without a journal": Filesystem(
+        (*EXT4, "-O", "^has_journal"), repair=("e2fsck", "-f", "-y"), n_reserved_inodes=10),
+    "XFS": Filesystem(("mkfs.xfs", "-q", "-f")),
+    "btrfs": Filesystem(("mkfs.btrfs", "-q", "-f")),
+}
+
+
+class CuttableDisk:
+    """A disk that can be copied at any instant as it is then: what a power cut would leave. Its image
+    lies on an XFS, where a copy shares the blocks and is made at one stroke. One that is lossy loses
+    what it has in its cache: see lossydisk.c, whose program that is."""
+
+    def __init__(self, base, program):
         self.base = base
+        self.program = program
         self.n_cuts = 0
         image = base / "xfs.img"
         make_image(image, 4096, "mkfs.xfs", "-q", "-m", "reflink=1")
         self.host = Mount(image, base / "xfs")
         image.unlink()  # the mount keeps it, and nothing is left behind it
         self.image = self.host.path / "disk"
+        self.filesystem = None
         self.mail = None
+        self.lossy = None
 
-    def format(self, path):
+    def format(self, path, filesystem="ext4", is_lossy=False):
         """Mounts an empty one, the owner of the mail's."""
         self.discard()
-        make_image(self.image, 1024, "mkfs.ext4", "-q", "-F", "-m", "0")
-        self.mail = Mount(self.image, path)
+        self.filesystem = FILESYSTEMS[filesystem]
+        make_image(self.image, 1024, *self.filesystem.mkfs)
+        self.mail = Mount(self._start_lossy() if is_lossy else self.image, path)
         os.chown(path, MAIL_ID, MAIL_GROUP)
+
+    def _start_lossy(self):
+        directory = self.base / "lossy"
+        directory.mkdir(exist_ok=True)
+        self.lossy = subprocess.Popen([self.program, self.image, directory, "-f", "-s"])
+        wait_until((directory / "disk").exists, 10, "the disk with a cache")
+        return directory / "disk"
 
     def cut(self):
         """Returns the copy."""
         self.n_cuts += 1
         copy = self.host.path / f"cut{self.n_cuts}"
-        run_checked("cp", "--reflink=always", self.image, copy)
+        if self.lossy:
+            # The number is the seed of its coins.
+            (self.base / "lossy/cut").write_text(f"{self.n_cuts} {copy}")
+        else:
+            run_checked("cp", "--reflink=always", self.image, copy)
         return copy
 
     @contextlib.contextmanager
     def after(self, copy):
-        """The directory where the copy is mounted; that replays its journal."""
+        """The directory where the copy is mounted, by whatever makes it whole after a power cut. The
+        disk itself must be gone by then: btrfs and XFS take nothing that exists twice."""
+        self.discard()
+        if self.filesystem.repair:
+            repaired = run(*self.filesystem.repair, copy)
+            assert repaired.returncode in (0, 1), repaired.stdout
         mount = Mount(copy, self.base / "after")
         try:
             yield mount.path
@@ -108,10 +148,20 @@ class CuttableDisk:
         if self.mail:
             self.mail.close()
             self.mail = None
+        if self.lossy:
+            run_checked("umount", self.base / "lossy")
+            self.lossy.wait(30)
+            self.lossy = None
 
     def close(self):
         self.discard()
         self.host.close()
+
+    def assert_no_litter(self, path):
+        """All inodes of a copy have names: a file that had none yet is gone."""
+        if self.filesystem.n_reserved_inodes is not None:
+            n_used, reached = used_inodes(path)
+            assert n_used == self.filesystem.n_reserved_inodes + len(reached), (n_used, len(reached))
 
 
 def used_inodes(path):
