@@ -177,7 +177,10 @@ def test_upgrade(container, package):
 def test_removal(container):
     """It goes, with all but the mail and its owner."""
     before = subjects(container)
-    container.run("apt-get remove -y lmtpd")
+    container.run("touch /etc/dovecot/conf.d/99-lmtpd.conf")
+    said = container.run("apt-get remove -y lmtpd 2>&1")
+    assert "WARNING: nobody serves" in said and "doveadm reload" in said
+    container.run("rm /etc/dovecot/conf.d/99-lmtpd.conf")
     assert container.try_run("systemctl is-active lmtpd.socket lmtpd").stdout.split() == [
         "inactive", "inactive"]
     for name in ("dovecot-lmtp", "auth"):
