@@ -76,6 +76,8 @@ static void run_write(struct work *work, void *context)
 	maildir_write(&delivery->message, delivery->buffer, delivery->n);
 	if (delivery->is_last) {
 		delivery->committing = uv_hrtime();
+		maildir_prepare(&delivery->message, delivery->places.list, delivery->places.n);
+		places_choose(&delivery->places);
 		maildir_commit(&delivery->message, delivery->places.list, delivery->places.n);
 		delivery->is_open = false;
 		delivery->finished = uv_hrtime();
@@ -126,7 +128,7 @@ static void run_abandon(struct work *work, void *context)
 {
 	struct delivery *delivery = (struct delivery *)work;
 
-	maildir_abort(&delivery->message);
+	maildir_abort(&delivery->message, NULL, 0);
 }
 
 static void done_abandon(struct work *work)

@@ -41,7 +41,7 @@ static void show_mailbox(
 	snprintf(whole, sizeof(whole), "%s/%s", run->config->base, path);
 	if (result < 0) {
 		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
-		    part[0] != '\0' ? ": " : "", maildir_strerror(result));
+		    part[0] != '\0' ? ": " : "", maildir_strerror(result, ""));
 		*exit_r = EX_TEMPFAIL;
 	} else {
 		snprintf(state, sizeof(state), "%s",

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <search.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,16 +49,18 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 	int result = 0;
 
 	assert(n_max > 0); /* accepted recipients have a mailbox */
-	/* One block holds both, since every message comes through here. */
-	places->list = calloc(n_max, sizeof(*places->list) + sizeof(void *));
+	/* One block holds all, since every message comes through here. */
+	places->list = calloc(1, n_max * (sizeof(*places->list) + sizeof(*places->of)) +
+				     (envelope->n_recipients + 1) * sizeof(*places->first));
 	if (places->list == NULL) {
 		return -ENOMEM;
 	}
 	places->of = (struct maildir_place **)&places->list[n_max];
+	places->first = (size_t *)&places->of[n_max];
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		const struct resolution *resolution = &recipient->resolution;
 
-		recipient->first_mailbox = n;
+		places->first[places->n_recipients++] = recipient->first_mailbox = n;
 		for (size_t i = 0; i < resolution->n_mailboxes && result == 0; i++, n++) {
 			char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 
@@ -67,6 +70,7 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 			}
 		}
 	}
+	places->first[places->n_recipients] = n;
 	tdestroy(tree, keep);
 	return result;
 }
@@ -77,6 +81,30 @@ void places_free(struct places *places)
 		free((void *)places->list[i].mailbox);
 	}
 	free(places->list);
+}
+
+static bool is_reached(const struct places *places, size_t recipient)
+{
+	for (size_t i = places->first[recipient]; i < places->first[recipient + 1]; i++) {
+		if (places->of[i] == NULL || places->of[i]->result != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void places_choose(struct places *places)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		places->list[i].is_unwanted = true;
+	}
+	for (size_t recipient = 0; recipient < places->n_recipients; recipient++) {
+		size_t i = places->first[recipient], end = places->first[recipient + 1];
+
+		for (bool is_wanted = is_reached(places, recipient); is_wanted && i < end; i++) {
+			places->of[i]->is_unwanted = false;
+		}
+	}
 }
 
 static enum reply reply_to(int result)
@@ -108,7 +136,8 @@ enum reply places_outcome(const struct places *places, const struct recipient *r
 		}
 		if (place->result != 0) {
 			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", place->step, base,
-			    place->mailbox, place->part, maildir_strerror(place->result));
+			    place->mailbox, place->part,
+			    maildir_strerror(place->result, place->step));
 			return reply_to(place->result);
 		}
 	}

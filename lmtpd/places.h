@@ -13,8 +13,11 @@ struct lmtpd_config;
 struct places {
 	struct maildir_place *list; /* in the order of the envelope */
 	size_t n;
-	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is too long. */
+	size_t n_recipients;
+	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is too long. And
+	 * where the mailboxes of each recipient begin there; one more stands for the end. */
 	struct maildir_place **of;
+	size_t *first;
 };
 
 /* Writes the path of a mailbox below the mail root. Returns 0, or -1 if it is too long. */
@@ -26,6 +29,10 @@ typedef int places_path(
 int places_make(struct places *places, struct envelope *envelope, places_path *path_of,
     const struct lmtpd_config *config);
 void places_free(struct places *places);
+
+/* Between prepare and commit: a place that only recipients lead to who will be told that it failed, since
+ * another one of theirs cannot take the message, is not wanted. They get it at the next try, and once. */
+void places_choose(struct places *places);
 
 /* The reply for one recipient: saved when the message is durable in every one of its mailboxes.
  * reason_r[n] says why not; @base is the mail root. */

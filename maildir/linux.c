@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <linux/futex.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -78,6 +80,16 @@ int linux_stat(int fd, struct linux_status *status_r)
 		.has_birth = (status.stx_mask & STATX_BTIME) != 0,
 	};
 	return 0;
+}
+
+uint32_t linux_project(int directory_fd)
+{
+	struct fsxattr attributes;
+
+	return ioctl(directory_fd, FS_IOC_FSGETXATTR, &attributes) == 0 &&
+		       (attributes.fsx_xflags & FS_XFLAG_PROJINHERIT) != 0
+		   ? attributes.fsx_projid
+		   : 0;
 }
 
 int linux_sync_filesystem(int fd)

@@ -40,6 +40,9 @@ struct linux_status {
 /* Returns 0 or a negative errno. */
 int linux_stat(int fd, struct linux_status *status_r);
 
+/* The project that files made in a directory count for, where the filesystem counts by projects; 0: none. */
+uint32_t linux_project(int directory_fd);
+
 /* Syncs the whole filesystem that fd lies on. Returns 0 or a negative errno. */
 int linux_sync_filesystem(int fd);
 

@@ -50,9 +50,12 @@ void maildir_root_init(struct maildir_root *root, const char *base, const char *
 	root->has_tmpfile = linux_has_unnamed_files();
 }
 
-const char *maildir_strerror(int result)
+const char *maildir_strerror(int result, const char *step)
 {
-	return result == -EXDEV ? "a symbolic link leads out of the mail root" : strerror(-result);
+	/* Of a name it means what it says, link(2). */
+	return result == -EXDEV && strcmp(step, STEP_NAME) != 0
+		   ? "a symbolic link leads out of the mail root"
+		   : strerror(-result);
 }
 
 /* Opens path below the root; "" is the root itself. The way through the base costs one more open, but
@@ -238,7 +241,7 @@ int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 	    place_check(place, linux_stat(place->new_fd, &status), "stat", "/new") < 0) {
 		return place->result;
 	}
-	place->device = status.device;
+	place->domain = (struct maildir_domain){ status.device, linux_project(place->new_fd) };
 	/* Opened again, what this message has made stays young, however long ago that was. */
 	identity = identify_young(&status);
 	place->young = identity != 0 ? identity : place->young;

@@ -7,18 +7,23 @@
  *   1. open: every place is opened, and its mailbox made where it does not exist yet;
  *   2. write: the bytes go into one unnamed file on the places' own filesystem, as they come;
  *   3. seal: the file is synced;
- *   4. copy: places that lie on another filesystem, which no hard link reaches, get a synced copy;
+ *   4. copy: places that no hard link reaches, on another filesystem or in another project of one, get
+ *      a synced copy, one for all that lie together;
  *   5. place: it gets its name in new/ of every place by link(2), which cannot overwrite;
- *   6. sync: every new/ is synced, and the parents of directories that are young, which means that
- *      they may not have been synced since they were made.
+ *   6. sync: the file is synced again, with its names; then every new/, and the parents of directories
+ *      that are young, which means that they may not have been synced since they were made.
+ *
+ * The second sync of the file is for filesystems without a journal: what was synced without a name is,
+ * to their repair, a file that was deleted, whatever directory has a name for it by then.
  *
  * Nothing appears anywhere before step 5, and the result of a place is 0 only after step 6: from then
  * on a power cut loses nothing. Whoever dies on the way leaves no name behind. A place that fails does
- * so alone, as long as the file itself is sound.
+ * so alone, as long as the file itself is sound, and whatever can fail before step 5 does.
  *
  * maildir_begin() is told where the message will probably lie, so that the file is made on the right
  * filesystem and what is slow about a new mailbox is done before the last byte has come.
- * maildir_commit() is told where it does lie, which need not be known earlier.
+ * maildir_prepare() is told where it does lie, which need not be known earlier. Between it and
+ * maildir_commit() the caller knows which places cannot take the message, and may leave others out.
  *
  * This library never logs: a result says which step failed, on which path, and with what errno.
  * A message belongs to one thread at a time; a root may be shared by any number of threads. */
@@ -50,10 +55,21 @@ void maildir_root_init(struct maildir_root *root, const char *base, const char *
  * were there before whether they are durable. It may take seconds; deliveries may go on beside it. */
 void maildir_root_settle(const struct maildir_root *root);
 
-/* A file that has no name in new/ yet. Private. */
+/* Links reach from one directory to another where this is the same: on one filesystem, and where that
+ * counts disk space by projects (ext4, XFS), within one. Private. */
+struct maildir_domain {
+	dev_t device;
+	uint32_t project; /* 0: none */
+};
+
+/* A file before it has its names. Private. */
 struct maildir_file {
 	int fd;     /* -1: none */
 	int tmp_fd; /* the tmp/ it has a name in; -1: it is unnamed */
+	struct maildir_domain domain;
+	bool is_shared; /* by several places */
+	bool is_linked; /* since it was synced */
+	int error;      /* of a sync, which is its last */
 	char tmp_name[MAILDIR_NAME_MAX + 1];
 };
 
@@ -63,6 +79,9 @@ struct maildir_place {
 	/* Relative to the root, e.g. "example.com/email1/Maildir"; no empty, "." or ".." component;
 	 * symbolic links must not lead out of the root. The caller's, must outlive the message. */
 	const char *mailbox;
+
+	/* Set between prepare and commit: leave it out. Its result stays what it was. */
+	bool is_unwanted;
 
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
 	 * step that failed ("sync") and the part below the mailbox it failed on ("/new", or "" for the
@@ -75,9 +94,10 @@ struct maildir_place {
 	/* private */
 	bool is_begun; /* it was opened, maybe in vain, and maybe closed since */
 	int new_fd;    /* -1: closed */
-	dev_t device;
+	struct maildir_domain domain;
 	uint64_t young; /* a number that tells new/ from other directories; 0: it is not young */
-	struct maildir_file copy; /* an own file, where the shared one cannot be linked */
+	struct maildir_file *file; /* that it gets a name of: the message's, or somebody's copy */
+	struct maildir_file copy;  /* its own, where that cannot be linked */
 };
 
 struct maildir_message {
@@ -89,11 +109,12 @@ struct maildir_message {
 	struct maildir_place *expected; /* those of maildir_begin() */
 	size_t n_expected;
 	struct maildir_file file;
-	dev_t device;          /* that the file lies on */
-	int error;             /* why there is no file; 0: there is one */
-	uint64_t n_started;    /* bytes that are on their way to the disk */
-	char last;             /* the byte written last */
-	struct rounds *rounds; /* that others expect its next sync in */
+	struct maildir_place *home; /* that the file was made in */
+	unsigned n_lost;            /* files that could not take more */
+	int error;                  /* why there is no file; 0: there is one */
+	uint64_t n_started;         /* bytes that are on their way to the disk */
+	char last;                  /* the byte written last */
+	struct rounds *rounds;      /* that others expect its next sync in */
 };
 
 /* Begins a message that will probably go to these places: opens them, and makes the file in the first
@@ -106,15 +127,21 @@ int maildir_begin(struct maildir_message *message, const struct maildir_root *ro
  * then is every place's result; the message must still be ended by commit or abort. */
 int maildir_write(struct maildir_message *message, const char *data, size_t n);
 
-/* Steps 3 to 6 for these places: those of maildir_begin(), others, or both; others are opened first.
- * Then the result of each is final, and the message has ended. */
+/* Steps 3 and 4 for these places: those of maildir_begin(), others, or both; others are opened first.
+ * What cannot take the message has its result then, but for what happens at the last moment. */
+void maildir_prepare(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places);
+
+/* Steps 5 and 6 for the places of maildir_prepare() that are well and wanted. Then the result of each is
+ * final, and the message has ended. */
 void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places);
 
-/* Drops the message: nothing of it stays anywhere. */
-void maildir_abort(struct maildir_message *message);
+/* Drops the message before its commit: nothing of it stays anywhere. places are those of
+ * maildir_prepare(), if it was called. */
+void maildir_abort(struct maildir_message *message, struct maildir_place *places, size_t n_places);
 
-/* What a result means, for people. */
-const char *maildir_strerror(int result);
+/* What a result means, for people. step is the place's, or "" behind maildir_probe(). */
+const char *maildir_strerror(int result, const char *step);
 
 /* What a delivery would find, without writing anything. */
 enum maildir_state {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One message into its places; the contract stands in maildir.h, and maildir_commit() reads like it.
+ * One message into its places; the contract stands in maildir.h, and maildir_prepare() and
+ * maildir_commit() read like it.
  *
  * After a failed fsync the file is dropped and never synced again: the kernel reports such an error
  * once and then forgets the bytes it could not write. */
@@ -16,7 +17,16 @@
 enum {
 	SMALL_SIZE = 65536, /* bytes that a disk takes without being held up */
 	STRETCH = 1 << 20,  /* of a large message, that goes to the disk while the next one comes */
+	/* Files that are lost before the rest of the filesystem is given up: of mailboxes whose quota is
+	 * exhausted, and of those that fail otherwise, which may be a quota too (ENOSPC on XFS). */
+	QUOTAS_MAX = 64,
+	LOSSES_MAX = 3,
 };
+
+static bool is_live(const struct maildir_place *place)
+{
+	return place->result == 0 && !place->is_unwanted;
+}
 
 /* Opens those places that are not open yet. The first one that can takes the file. */
 static void open_places(
@@ -38,11 +48,11 @@ static void open_places(
 			place_check(place, message->error, "write a file in", "/new");
 		} else if (mailbox_open(message->root, place) == 0 && message->file.fd < 0 &&
 			   file_create(&message->file, message->root, place) == 0) {
-			message->device = place->device;
+			message->home = place;
 		}
 		/* One that may need a file of its own stays open. */
 		if (place->result < 0 ||
-		    (i >= MAILDIR_HELD_MAX && place->device == message->device)) {
+		    (i >= MAILDIR_HELD_MAX && file_reaches(&message->file, place))) {
 			place_close(place);
 		}
 	}
@@ -80,21 +90,28 @@ static uint64_t count_bare_lf(const char *data, size_t n, char before)
 	return count;
 }
 
-/* The file is lost, and with it the expected places on its filesystem. */
+/* The file is lost. It counts against the quota of the mailbox that it was made in, so this one fails
+ * alone; but when it goes on like that, the filesystem itself is full or broken. */
 static void lose_file(struct maildir_message *message, int error)
 {
-	for (size_t i = 0; i < message->n_expected; i++) {
-		struct maildir_place *place = &message->expected[i];
+	const dev_t device = message->home->domain.device;
 
-		if (place->result == 0 && place->device == message->device) {
-			place_check(place, error, "write a file in", "/new");
+	place_check(message->home, error, "write a file in", "/new");
+	if (++message->n_lost >= (error == -EDQUOT ? QUOTAS_MAX : LOSSES_MAX)) {
+		message->n_lost = 0;
+		for (size_t i = 0; i < message->n_expected; i++) {
+			struct maildir_place *place = &message->expected[i];
+
+			if (place->result == 0 && place->domain.device == device) {
+				place_check(place, error, "write a file in", "/new");
+			}
 		}
 	}
 	file_drop(&message->file);
 }
 
-/* The file cannot take more: an expected place on another filesystem, if there is one that still can,
- * goes on with what was written so far. Returns 0, or the error when there is none. */
+/* The file cannot take more: the next expected place that can goes on with what was written so far.
+ * Returns 0, or the error when there is none. */
 static int move_file(struct maildir_message *message, int error)
 {
 	struct maildir_file old = message->file;
@@ -105,10 +122,12 @@ static int move_file(struct maildir_message *message, int error)
 		struct maildir_place *place = &message->expected[i];
 		int result;
 
-		if (place->result < 0 || file_create(&message->file, message->root, place) < 0) {
+		/* Closed since, to hold no more than MAILDIR_HELD_MAX. */
+		if (place->result < 0 || place_reopen(place, message) < 0 ||
+		    file_create(&message->file, message->root, place) < 0) {
 			continue;
 		}
-		message->device = place->device;
+		message->home = place;
 		result = file_copy(&message->file, &old, message->size);
 		if (result < 0) {
 			lose_file(message, result);
@@ -156,7 +175,7 @@ static int sync_file(struct maildir_message *message)
 {
 	int result;
 
-	message->rounds = rounds_of(message->device);
+	message->rounds = rounds_of(message->file.domain.device);
 	if (message->size > SMALL_SIZE) {
 		result = rounds_sync(NULL, message->file.fd, false);
 		rounds_expect(message->rounds);
@@ -180,14 +199,36 @@ static void message_seal(
 	}
 }
 
+/* The copy that one of these places has and that links reach the place from; NULL: there is none. */
+static struct maildir_file *find_copy(
+    struct maildir_place *places, size_t n_places, const struct maildir_place *place)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (places[i].copy.fd >= 0 && file_reaches(&places[i].copy, place)) {
+			places[i].copy.is_shared = true;
+			return &places[i].copy;
+		}
+	}
+	return NULL;
+}
+
 static void message_copy(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	for (size_t i = 0; i < n_places; i++) {
-		if (places[i].result == 0 && places[i].device != message->device) {
+		struct maildir_place *place = &places[i];
+
+		if (place->result < 0) {
+			continue;
+		}
+		place->file = file_reaches(&message->file, place) ? &message->file
+								  : find_copy(places, i, place);
+		if (place->file == NULL) {
 			rounds_leave(message->rounds); /* it may take long */
-			place_copy(&places[i], message);
+			place_copy(place, message);
 			rounds_expect(message->rounds);
+		} else if (i >= MAILDIR_HELD_MAX) {
+			place_close(place);
 		}
 	}
 }
@@ -196,7 +237,7 @@ static void message_place(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	for (size_t i = 0; i < n_places; i++) {
-		if (places[i].result == 0) {
+		if (is_live(&places[i])) {
 			place_name(&places[i], message);
 		}
 	}
@@ -206,42 +247,56 @@ static void message_sync(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	for (size_t i = 0; i < n_places; i++) {
-		if (places[i].result == 0 && places[i].device == message->device) {
-			/* The first one commits the names of all, so it alone takes the round. */
-			place_sync(&places[i], message, message->rounds);
+		struct maildir_place *place = &places[i];
+
+		/* It commits the names of all that have some, so it takes the round. */
+		if (is_live(place) && place->file == &message->file && place->file->is_linked) {
+			file_sync_names(place->file, message->rounds);
 			message->rounds = NULL;
-		} else if (places[i].result == 0) {
-			place_sync(&places[i], message, NULL);
+		}
+	}
+	for (size_t i = 0; i < n_places; i++) {
+		if (is_live(&places[i])) {
+			place_sync(&places[i], message);
 		}
 		place_close(&places[i]);
 	}
 }
 
-static void message_end(struct maildir_message *message)
+/* What is shared is dropped with the last batch. */
+static void message_end(
+    struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	rounds_leave(message->rounds);
 	file_drop(&message->file);
 	for (size_t i = 0; i < message->n_expected; i++) {
-		place_close(&message->expected[i]);
+		place_drop(&message->expected[i]);
+	}
+	for (size_t i = 0; i < n_places; i++) {
+		place_drop(&places[i]);
 	}
 }
 
-void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places)
+void maildir_prepare(struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	open_places(message, places, n_places);
 	message_seal(message, places, n_places);
 	message_copy(message, places, n_places);
-	/* All names of a batch first: then the first sync of a directory commits them together. */
+}
+
+void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	/* All names of a batch first: then one sync commits them together. */
 	for (size_t at = 0; at < n_places; at += MAILDIR_HELD_MAX) {
 		size_t n = n_places - at < MAILDIR_HELD_MAX ? n_places - at : MAILDIR_HELD_MAX;
 
 		message_place(message, places + at, n);
 		message_sync(message, places + at, n);
 	}
-	message_end(message);
+	message_end(message, places, n_places);
 }
 
-void maildir_abort(struct maildir_message *message)
+void maildir_abort(struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
-	message_end(message);
+	message_end(message, places, n_places);
 }

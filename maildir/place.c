@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "maildir/linux.h"
@@ -60,11 +61,18 @@ int file_create(
 	int result = LINUX_UNKNOWN;
 
 	*file = file_none;
+	file->domain = place->domain;
 	if (root->has_tmpfile) {
 		result = linux_create_unnamed(place->new_fd, &file->fd);
 	}
 	return result == LINUX_UNKNOWN ? create_named(file, root, place)
 				       : place_check(place, result, "create a file in", "/new");
+}
+
+bool file_reaches(const struct maildir_file *file, const struct maildir_place *place)
+{
+	return file->domain.device == place->domain.device &&
+	       file->domain.project == place->domain.project;
 }
 
 int file_write(const struct maildir_file *file, const char *data, size_t n)
@@ -105,6 +113,15 @@ int file_copy(const struct maildir_file *file, const struct maildir_file *from, 
 	return 0;
 }
 
+int file_sync_names(struct maildir_file *file, struct rounds *rounds)
+{
+	if (file->is_linked) {
+		file->is_linked = false;
+		file->error = rounds_sync(rounds, file->fd, false);
+	}
+	return file->error;
+}
+
 void file_drop(struct maildir_file *file)
 {
 	if (file->tmp_fd >= 0) {
@@ -117,10 +134,16 @@ void file_drop(struct maildir_file *file)
 	*file = file_none;
 }
 
+int place_reopen(struct maildir_place *place, const struct maildir_message *message)
+{
+	return place->new_fd < 0 ? mailbox_open(message->root, place) : 0;
+}
+
 int place_copy(struct maildir_place *place, const struct maildir_message *message)
 {
 	const struct maildir_file *copy = &place->copy;
 
+	place->file = &place->copy;
 	if (file_create(&place->copy, message->root, place) < 0 ||
 	    place_check(place, file_copy(copy, &message->file, message->size), "write a copy in",
 		"/new") < 0) {
@@ -137,20 +160,35 @@ static bool is_link_refused(int result)
 	       result == -ENOSYS;
 }
 
+/* Has the file that name already? A server of NFS may have made it and its reply was lost. */
+static bool is_name_of(const struct maildir_file *file, int directory_fd, const char *name)
+{
+	struct stat named, own;
+
+	return fstatat(directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstat(file->fd, &own) == 0 && named.st_dev == own.st_dev &&
+	       named.st_ino == own.st_ino;
+}
+
 /* Gives the file one more name. Returns 0 or a negative errno: -EEXIST rather than overwrite. */
 static int file_link(const struct maildir_file *file, int directory_fd, const char *name)
 {
+	int result;
+
 	if (file->tmp_fd < 0) {
-		return linux_name_unnamed(file->fd, directory_fd, name);
+		result = linux_name_unnamed(file->fd, directory_fd, name);
+	} else {
+		result =
+		    linkat(file->tmp_fd, file->tmp_name, directory_fd, name, 0) == 0 ? 0 : -errno;
 	}
-	return linkat(file->tmp_fd, file->tmp_name, directory_fd, name, 0) == 0 ? 0 : -errno;
+	return result == -EEXIST && is_name_of(file, directory_fd, name) ? 0 : result;
 }
 
 /* Gives the file a name that nobody has yet in new/: one more, or (moves) in the place of the one in
  * tmp/. Returns as file_link(). */
-static int give_name(struct maildir_place *place, const struct maildir_message *message,
-    const struct maildir_file *file, bool moves)
+static int give_name(struct maildir_place *place, const struct maildir_message *message, bool moves)
 {
+	struct maildir_file *file = place->file;
 	int result = -EEXIST;
 
 	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
@@ -160,37 +198,36 @@ static int give_name(struct maildir_place *place, const struct maildir_message *
 			     ? linux_move(file->tmp_fd, file->tmp_name, place->new_fd, place->name)
 			     : file_link(file, place->new_fd, place->name);
 	}
+	file->is_linked = file->is_linked || result == 0;
 	return result;
 }
 
 int place_name(struct maildir_place *place, const struct maildir_message *message)
 {
-	int result = 0;
+	int result;
 
-	/* Closed since, to hold no more than MAILDIR_HELD_MAX. */
-	if (place->new_fd < 0 && mailbox_open(message->root, place) < 0) {
+	if (place_check(place, place->file->error, "sync a file in", "/new") < 0 ||
+	    place_reopen(place, message) < 0) {
 		return place->result;
 	}
-	if (place->copy.fd < 0) {
-		result = give_name(place, message, &message->file, false);
-		if (is_link_refused(result) && place_copy(place, message) < 0) {
+	result = give_name(place, message, false);
+	if (is_link_refused(result) && place->file != &place->copy) {
+		if (place_copy(place, message) < 0) {
 			return place->result;
 		}
-	}
-	if (place->copy.fd >= 0) {
-		result = give_name(place, message, &place->copy, false);
+		result = give_name(place, message, false);
 	}
 	/* The last resort of a filesystem without hard links. */
 	if (is_link_refused(result) && place->copy.tmp_fd >= 0) {
-		result = give_name(place, message, &place->copy, true);
+		result = give_name(place, message, true);
 	}
-	return place_check(place, result, "name the message in", "/new");
+	return place_check(place, result, STEP_NAME, "/new");
 }
 
-int place_sync(
-    struct maildir_place *place, const struct maildir_message *message, struct rounds *rounds)
+int place_sync(struct maildir_place *place, const struct maildir_message *message)
 {
-	if (place_check(place, rounds_sync(rounds, place->new_fd, false), "sync", "/new") == 0 &&
+	if (place_check(place, file_sync_names(place->file, NULL), "sync a file in", "/new") == 0 &&
+	    place_check(place, rounds_sync(NULL, place->new_fd, false), "sync", "/new") == 0 &&
 	    place->young != 0) {
 		mailbox_sync_parents(message->root, place);
 	}
@@ -203,9 +240,17 @@ int place_sync(
 
 void place_close(struct maildir_place *place)
 {
-	file_drop(&place->copy);
+	if (!place->copy.is_shared) {
+		file_drop(&place->copy);
+	}
 	if (place->new_fd >= 0) {
 		close(place->new_fd);
 		place->new_fd = -1;
 	}
+}
+
+void place_drop(struct maildir_place *place)
+{
+	place->copy.is_shared = false;
+	place_close(place);
 }

@@ -7,6 +7,9 @@
 
 struct rounds;
 
+/* The step that gives a name. */
+#define STEP_NAME "name the message in"
+
 /* No file. */
 extern const struct maildir_file file_none;
 
@@ -15,11 +18,18 @@ extern const struct maildir_file file_none;
 int file_create(
     struct maildir_file *file, const struct maildir_root *root, struct maildir_place *place);
 
+/* Do links of the file reach the place? */
+bool file_reaches(const struct maildir_file *file, const struct maildir_place *place);
+
 /* Appends to the file. Returns 0 or a negative errno. */
 int file_write(const struct maildir_file *file, const char *data, size_t n);
 
 /* Appends the first n bytes of another one. Returns 0 or a negative errno. */
 int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n);
+
+/* Syncs the file after it got names, once for all of them, in that round of the filesystem or alone (NULL).
+ * A failure stays the file's: it gets no more names. Returns 0 or a negative errno. */
+int file_sync_names(struct maildir_file *file, struct rounds *rounds);
 
 /* Gives the file up: nothing of it stays but the names that it was given. */
 void file_drop(struct maildir_file *file);
@@ -28,16 +38,21 @@ void file_drop(struct maildir_file *file);
  * functions below. */
 int place_check(struct maildir_place *place, int result, const char *step, const char *part);
 
+/* Opens new/ again if it was closed since. */
+int place_reopen(struct maildir_place *place, const struct maildir_message *message);
+
 /* Gives the place a file of its own with the same bytes, synced. */
 int place_copy(struct maildir_place *place, const struct maildir_message *message);
 
-/* Gives the message its name in new/: one file for all places, but a copy where that is refused. A
- * place that was closed is opened again. */
+/* Gives its file a name in new/, or a copy where the filesystem refuses one name more. A place that was
+ * closed is opened again. */
 int place_name(struct maildir_place *place, const struct maildir_message *message);
 
-/* Makes the name durable, in that round of the filesystem or alone (NULL). */
-int place_sync(
-    struct maildir_place *place, const struct maildir_message *message, struct rounds *rounds);
+/* Makes the name durable. */
+int place_sync(struct maildir_place *place, const struct maildir_message *message);
+
+/* Lets go of what takes descriptors, but for the copy that other places have their names of. */
+void place_close(struct maildir_place *place);
 
 /* Lets go of everything but the outcome. */
-void place_close(struct maildir_place *place);
+void place_drop(struct maildir_place *place);

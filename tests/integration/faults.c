@@ -5,8 +5,8 @@
  * FAULT_FSYNC_DELAY_MS   makes each fsync take that long
  * FAULT_FSYNC_ERRNO      makes each fsync fail
  * FAULT_FSYNC_SKIP       makes each fsync do nothing and succeed
- * FAULT_FSYNC_ON         the two above strike "directories" alone, or "parents" of new/, or files that
- *                        have a name ("named")
+ * FAULT_FSYNC_ON         the two above strike "directories" alone, or "parents" of new/, or whatever is
+ *                        synced for the sake of "names": directories, and files that have one
  * FAULT_WRITE_ERRNO      makes each write to a file of a Maildir fail
  * FAULT_TRACE            a file that gets a line for each fsync, mkdirat, linkat and reply
  * FAULT_CLOCK            a file with the seconds by which the wall clock is wrong */
@@ -64,11 +64,14 @@ static int strikes(int fd)
 	if (on == NULL) {
 		return 1;
 	}
-	if (fstat(fd, &status) == 0 && strcmp(on, "named") == 0) {
-		return S_ISREG(status.st_mode) && status.st_nlink > 0;
+	if (fstat(fd, &status) != 0) {
+		return 0;
+	}
+	if (strcmp(on, "names") == 0) {
+		return status.st_nlink > 0;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (fstat(fd, &status) != 0 || !S_ISDIR(status.st_mode) ||
+	if (!S_ISDIR(status.st_mode) ||
 	    readlink(link, path, sizeof(path) - 1) < 4) {
 		return 0;
 	}

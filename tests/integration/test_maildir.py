@@ -218,6 +218,26 @@ def test_home_that_cannot_be_made(daemon, database):
     fails_alone(daemon, "451 4.2.0")
 
 
+def test_list_with_a_broken_member(daemon, database):
+    """Its other members do not get a copy at every try, and one copy in the end; who has the mailbox
+    of such a member by himself gets his mail at once."""
+    database.sql("INSERT INTO virtual_aliases (domain_id, source, destination) VALUES "
+                 "(1, 'list@example.com', 'email1@example.com'), "
+                 "(1, 'list@example.com', 'email2@example.com')")
+    make_maildir(daemon, "example.com/email1")
+    home = daemon.mailbox("example.com/email2").home
+    home.write_text("a file stands where the home should be")
+    for _ in range(3):
+        assert [reply.status for reply in deliver(daemon, "list@example.com")] == ["451 4.2.0"]
+    assert daemon.mailbox("example.com/email1").messages() == []
+    replies = deliver(daemon, "list@example.com", EMAIL1)
+    assert [reply.status for reply in replies] == ["451 4.2.0", "250 2.0.0"]
+    home.unlink()
+    assert [reply.status for reply in deliver(daemon, "list@example.com")] == ["250 2.0.0"]
+    assert len(daemon.mailbox("example.com/email1").messages()) == 2
+    assert len(daemon.mailbox("example.com/email2").messages()) == 1
+
+
 @pytest.mark.parametrize("part", ["", "new"])
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.write_text("x")],
                          ids=["fifo", "file"])
@@ -270,7 +290,8 @@ def test_disk_that_does_not_sync(lmtpd, faults, number, status, on):
 
 
 def test_order_of_what_reaches_the_disk(lmtpd, faults, directory):
-    """File, name, directory, and the way to it: all are synced in this order before the 250."""
+    """File, file with its names, directory, and the way to it: all are synced in this order before
+    the 250."""
     trace = directory / "trace"
     daemon = lmtpd(environment=faults(trace=trace))
     deliver(daemon, EMAIL1, EMAIL2)
@@ -283,12 +304,12 @@ def test_order_of_what_reaches_the_disk(lmtpd, faults, directory):
         assert found, f"{what} {path} is missing: {steps}"
         return found
 
-    [content] = [at for at, (what, path) in enumerate(steps)
-                 if what == "sync" and (path.endswith(" (deleted)") or "/Maildir/tmp/" in path)]
+    content, names = [at for at, (what, path) in enumerate(steps)
+                      if what == "sync" and (path.endswith(" (deleted)") or "/Maildir/tmp/" in path)]
     for name in ("example.com/email1", "example.com/email2"):
         new = f"{name}/Maildir/new"
         named = at("name", f"{new}/{daemon.mailbox(name).message().path.name}")[0]
-        assert content < named < max(at("sync", new)) < reply
+        assert content < named < names < max(at("sync", new)) < reply
     made = [path for what, path in steps if what == "mkdir"]
     assert len(made) == 11, made
     for path in made:

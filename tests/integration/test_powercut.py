@@ -113,13 +113,13 @@ def test_power_cuts(cut_round, filesystem, disk, pytestconfig, table):
 
 @pytest.mark.parametrize("filesystem, is_lossy, fault, kind", [
     ("ext4", False, {"fsync_skip": 1}, CROWD),
-    ("ext4", False, {"fsync_skip": 1, "fsync_on": "directories"}, LONE),
-    ("ext4 without a journal", True, {"fsync_skip": 1, "fsync_on": "named"}, CROWD),
-], ids=["nothing synced", "no directory synced", "no file synced that has a name"])
+    ("ext4", False, {"fsync_skip": 1, "fsync_on": "names"}, LONE),
+    ("ext4 without a journal", True, {"fsync_skip": 1, "fsync_on": "names"}, CROWD),
+], ids=["nothing synced", "no name synced", "no name synced, no journal"])
 def test_it_would_be_seen(cut_round, faults, filesystem, is_lossy, fault, kind, table):
     """Where less is synced mail is lost: else the test above would prove nothing. A missing sync of
-    the way to a new mailbox cannot be seen like this, since ext4 writes its whole journal with the
-    first sync that comes; for that the tests of the order of calls are there."""
+    directories alone cannot be seen like this, since ext4 writes its whole journal with the first sync
+    that comes; for that the tests of the order of calls are there."""
     totals = Totals()
     cut_round(4, totals, kind, filesystem, is_lossy, environment=faults(**fault))
     what = " ".join(map(str, fault.values()))

@@ -136,6 +136,22 @@ static void test_outcomes(void **state)
 	expect_outcome(4, REPLY_SAVED, "");
 }
 
+/* Who fails at one of his mailboxes gets nothing in the others, but for what somebody else wants there. */
+static void test_choice(void **state)
+{
+	add_named("a@d bad@d");
+	add_named("b@d c@d");
+	add_named("c@d !long@d");
+	add_named("e@d bad@d b@d");
+	assert_int_equal(places_make(&places, &envelope, path_of, NULL), 0);
+	place_at("bad@d")->result = -EIO;
+	places_choose(&places);
+	assert_true(place_at("a@d")->is_unwanted);
+	assert_false(place_at("b@d")->is_unwanted);
+	assert_false(place_at("c@d")->is_unwanted);
+	assert_true(place_at("e@d")->is_unwanted);
+}
+
 /* No path at all: the transaction ends with a reply all the same. */
 static void test_no_place(void **state)
 {
@@ -175,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_outcomes, begin_envelope, end_envelope),
+		cmocka_unit_test_setup_teardown(test_choice, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_no_place, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_cost_of_lists, begin_envelope, end_envelope),
 	};

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ ssize_t __real_pread64(int fd, void *data, size_t n, off_t at);
 int __real_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
 int __real_fstat64(int fd, struct stat *status);
 int __real_syncfs(int fd);
+int __real_ioctl(int fd, unsigned long request, ...);
 int __real_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 /* Where the system's function takes "...", these name what the library gives: on Linux both are passed
@@ -40,6 +42,7 @@ ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at);
 int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
 int __wrap_fstat64(int fd, struct stat *status);
 int __wrap_syncfs(int fd);
+int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 struct fault_event fault_events[FAULT_EVENTS_MAX];
@@ -169,6 +172,10 @@ int __wrap_linkat(int from_fd, const char *from, int fd, const char *name, int f
 		result = __real_linkat(from_fd, from, fd, name, flags);
 	}
 	record(FAULT_LINKAT, result == 0, inode_at(fd, "", 0), source);
+	if (is_armed && now.has_lost_reply) {
+		errno = EEXIST;
+		return -1;
+	}
 	return result;
 }
 
@@ -236,6 +243,20 @@ int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, un
 int __wrap_fstat64(int fd, struct stat *status)
 {
 	return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+}
+
+/* FS_IOC_FSGETXATTR, the only one that is used. */
+int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes)
+{
+	if (fails(FAULT_IOCTL)) {
+		return -1;
+	}
+	if (is_armed && now.has_projects) {
+		*attributes = (struct fsxattr){ .fsx_xflags = FS_XFLAG_PROJINHERIT,
+			.fsx_projid = 1 + n_calls[FAULT_IOCTL] % 2 };
+		return 0;
+	}
+	return __real_ioctl(fd, request, attributes);
 }
 
 int __wrap_syncfs(int fd)

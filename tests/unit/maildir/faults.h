@@ -21,6 +21,7 @@ enum fault_call {
 	FAULT_RENAMEAT2,
 	FAULT_FSTAT,
 	FAULT_SYNCFS,
+	FAULT_IOCTL,
 	FAULT_CALLS
 };
 
@@ -35,6 +36,8 @@ struct faults {
 	bool has_no_links;   /* linkat is refused: EPERM */
 	bool has_one_link;   /* a file can have one name: EMLINK for the second */
 	bool has_devices;    /* each mailbox of a delivery lies on its own filesystem */
+	bool has_projects;   /* each directory that is opened belongs to the other of two */
+	bool has_lost_reply; /* a name is made, and linkat says that it was there */
 	bool has_no_birth;   /* statx does not know when a directory was made */
 	bool reads_nothing;  /* a file is shorter than what was written to it */
 	bool writes_slowly;  /* few bytes at a time, and EINTR in between */

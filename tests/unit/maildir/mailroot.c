@@ -85,6 +85,7 @@ unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults
 
 		maildir_write(&delivery, message.p + at, n);
 	}
+	maildir_prepare(&delivery, mailroot->places, n_paths);
 	maildir_commit(&delivery, mailroot->places, n_paths);
 	return faults_end();
 }
@@ -218,13 +219,13 @@ static ino_t inode_of(const char *path)
 	return status.st_ino;
 }
 
-/* Where in the events, counted from 1, the last such call succeeded; 0: nowhere. A source of 0 stands
- * for any. */
-static size_t find_event(enum fault_call call, ino_t inode, ino_t source)
+/* Where in the events before end, counted from 1, the last such call succeeded; 0: nowhere. A source of 0
+ * stands for any. */
+static size_t find_event_before(size_t end, enum fault_call call, ino_t inode, ino_t source)
 {
 	size_t at = 0;
 
-	for (size_t i = 0; i < n_fault_events; i++) {
+	for (size_t i = 0; i < end; i++) {
 		const struct fault_event *event = &fault_events[i];
 
 		if (event->call == call && event->is_done && event->inode == inode &&
@@ -233,6 +234,11 @@ static size_t find_event(enum fault_call call, ino_t inode, ino_t source)
 		}
 	}
 	return at;
+}
+
+static size_t find_event(enum fault_call call, ino_t inode, ino_t source)
+{
+	return find_event_before(n_fault_events, call, inode, source);
 }
 
 static void check_parents(const struct mailroot *mailroot, const char *path)
@@ -272,8 +278,12 @@ void mailroot_check_order(const struct mailroot *mailroot, struct text message, 
 		named = linked > renamed ? linked : renamed;
 		assert_true(named > 0);
 		assert_true(message.n == 0 || find_event(FAULT_WRITE, inode, 0) > 0);
-		assert_true(find_event(FAULT_WRITE, inode, 0) < find_event(FAULT_FSYNC, inode, 0));
-		assert_true(find_event(FAULT_FSYNC, inode, 0) < named);
+		/* The bytes before the first name, and the file with its names before its directory. */
+		assert_true(find_event(FAULT_WRITE, inode, 0) <
+			    find_event_before(named, FAULT_FSYNC, inode, 0));
+		assert_true(named < find_event(FAULT_FSYNC, inode, 0));
+		assert_true(
+		    find_event(FAULT_FSYNC, inode, 0) < find_event(FAULT_FSYNC, directory, 0));
 		assert_true(find_event(FAULT_FSYNC, directory, 0) > named);
 		if (has_parents) {
 			check_parents(mailroot, place->mailbox);

@@ -153,6 +153,7 @@ static void check_link_out(const struct mailroot *mailroot, const char *link, co
 	maildir_root_init(&root, mailroot_path(mailroot, "root", ""), "h");
 	maildir_begin(&delivery, &root, &place, 1);
 	maildir_write(&delivery, message.p, message.n);
+	maildir_prepare(&delivery, &place, 1);
 	maildir_commit(&delivery, &place, 1);
 	/* A relative link may have too few ".." to leave; then it leads to nothing. */
 	if (place.result != -EXDEV && (to[0] == '/' || place.result != -ENOENT)) {
@@ -339,6 +340,7 @@ static void test_root_is_replaced(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		mailroot_make_directory(mailroot, "root");
 		assert_int_equal(maildir_begin(&delivery, &root, &place, 1), 0);
+		maildir_prepare(&delivery, &place, 1);
 		maildir_commit(&delivery, &place, 1);
 		assert_int_equal(place.result, 0);
 		mailroot_list(mailroot_path(mailroot, "root/" USER "/new", ""), list, sizeof(list));
@@ -352,8 +354,9 @@ static void test_root_is_replaced(void **state)
 /* "Invalid cross-device link" would send an admin looking for a device. */
 static void test_strerror(void **state)
 {
-	assert_non_null(strstr(maildir_strerror(-EXDEV), "symbolic link"));
-	expect_text("others", maildir_strerror(-ENOSPC), strerror(ENOSPC));
+	assert_non_null(strstr(maildir_strerror(-EXDEV, "open"), "symbolic link"));
+	expect_text("a name", maildir_strerror(-EXDEV, "name the message in"), strerror(EXDEV));
+	expect_text("others", maildir_strerror(-ENOSPC, "open"), strerror(ENOSPC));
 }
 
 int main(void)

@@ -329,6 +329,7 @@ static void *run_deliveries(void *data)
 	for (unsigned i = 0; i < EACH; i++) {
 		maildir_begin(&delivery, root, &place, 1);
 		maildir_write(&delivery, message.p, message.n);
+		maildir_prepare(&delivery, &place, 1);
 		maildir_commit(&delivery, &place, 1);
 		n_saved += place.result == 0;
 	}
@@ -376,7 +377,7 @@ static void test_abort(void **state)
 		mailroot->root.has_tmpfile = has_tmpfile;
 		assert_int_equal(maildir_begin(&delivery, &mailroot->root, &place, 1), 0);
 		assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
-		maildir_abort(&delivery);
+		maildir_abort(&delivery, NULL, 0);
 		expect_list(mailroot, USER, "cur new tmp");
 		expect_list(mailroot, USER "/new", "");
 		expect_list(mailroot, USER "/tmp", "");
@@ -416,11 +417,13 @@ static void test_none_can_be_written(void **state)
 
 	assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 2), -EINVAL);
 	assert_true(maildir_write(&delivery, "x", 1) < 0);
+	maildir_prepare(&delivery, places, 2);
 	maildir_commit(&delivery, places, 2);
 	assert_int_equal(places[0].result, -EINVAL);
 	assert_int_equal(places[1].result, -EINVAL);
 	expect_list(mailroot, "", "");
 	assert_true(maildir_begin(&delivery, &mailroot->root, NULL, 0) < 0);
+	maildir_prepare(&delivery, NULL, 0);
 	maildir_commit(&delivery, NULL, 0);
 }
 
@@ -435,7 +438,7 @@ static void test_no_root(void **state)
 
 	maildir_root_init(&root, mailroot_path(mailroot, "absent", ""), "h");
 	assert_int_equal(maildir_begin(&delivery, &root, &place, 1), -ENOENT);
-	maildir_abort(&delivery);
+	maildir_abort(&delivery, NULL, 0);
 	assert_true(place.step[0] != '\0');
 	assert_int_equal(maildir_probe(&root, USER, &part), -ENOENT);
 	expect_list(mailroot, "", "");

@@ -72,6 +72,7 @@ static void test_others_than_expected(void **state)
 	struct maildir_message delivery;
 
 	begin(mailroot, &delivery, &expected, &mailroot_plain);
+	maildir_prepare(&delivery, others, 2);
 	maildir_commit(&delivery, others, 2);
 	expect_list(mailroot, three[0], "");
 	for (size_t i = 0; i < 2; i++) {
@@ -89,6 +90,7 @@ static void test_nowhere(void **state)
 	struct maildir_message delivery;
 
 	begin(mailroot, &delivery, &expected, &mailroot_plain);
+	maildir_prepare(&delivery, NULL, 0);
 	maildir_commit(&delivery, NULL, 0);
 	expect_list(mailroot, three[0], "");
 }
@@ -101,6 +103,7 @@ static void test_other_filesystem_than_expected(void **state)
 	struct maildir_message delivery;
 
 	begin(mailroot, &delivery, &expected, &faults);
+	maildir_prepare(&delivery, &other, 1);
 	maildir_commit(&delivery, &other, 1);
 	assert_int_equal(other.result, 0);
 	assert_int_equal(count_names(mailroot, &other), 1);
@@ -164,6 +167,7 @@ static void test_many(void **state)
 	low.rlim_cur = count_fds() + MAILDIR_HELD_MAX + 8;
 	begin(mailroot, &delivery, &expected, &mailroot_plain);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	maildir_prepare(&delivery, late, MANY);
 	maildir_commit(&delivery, late, MANY);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	for (size_t i = 0; i < MANY; i++) {
