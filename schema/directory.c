@@ -60,11 +60,14 @@ enum directory_fault directory_fault(const struct directory *directory)
 
 const char *directory_host(const struct directory *directory)
 {
-	return directory->driver == NULL ? "" : directory->host;
+	return directory->driver == NULL ? "" : directory->settings->hosts.texts[directory->host];
 }
 
 int directory_check_settings(const struct directory_settings *settings, struct error *error)
 {
+	if (settings->hosts.n > DIRECTORY_HOSTS_MAX) {
+		return error_set(error, "hosts: at most %d", DIRECTORY_HOSTS_MAX);
+	}
 	for (size_t i = 0; i < settings->hosts.n; i++) {
 		struct host host;
 
@@ -151,22 +154,22 @@ static int directory_prepare(struct directory *directory, enum directory_query q
 	    driver_count_parameters(statement->prepared) != statement->query.n_parameters) {
 		directory->failure.fault = DIRECTORY_OTHER_FAULT;
 		error_set(&directory->failure.error,
-		    "mysql %s: %s: it has %u columns, allowed are %u to %u (0)", directory->host,
-		    query_facts[query].name, n_columns, query_facts[query].columns_min,
-		    query_facts[query].columns_max);
+		    "mysql %s: %s: it has %u columns, allowed are %u to %u (0)",
+		    directory_host(directory), query_facts[query].name, n_columns,
+		    query_facts[query].columns_min, query_facts[query].columns_max);
 		return DIRECTORY_BAD_QUERY;
 	}
 	return 0;
 }
 
 /* All or none: a connection is only kept when it can answer every question. */
-static int directory_connect_host(struct directory *directory, const char *host, unsigned patience)
+static int directory_connect_host(struct directory *directory, size_t host, unsigned patience)
 {
 	int result = 0;
 
 	directory->host = host;
-	directory->driver =
-	    driver_connect(directory->settings, host, patience, &directory->failure);
+	directory->driver = driver_connect(directory->settings,
+	    directory->settings->hosts.texts[host], patience, &directory->failure);
 	if (directory->driver == NULL) {
 		return directory->failure.fault == DIRECTORY_BAD_ACCOUNT ||
 			       directory->failure.fault == DIRECTORY_NO_GRANT
@@ -184,12 +187,25 @@ static int directory_connect_host(struct directory *directory, const char *host,
 	return result;
 }
 
-static long seconds_since(const struct timespec *start)
+static time_t now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (long)(now.tv_sec - start->tv_sec);
+	return now.tv_sec;
+}
+
+/* The host that was tried last is left alone for a while, as long as there are others. */
+static void host_fail(struct directory *directory)
+{
+	directory->failed[directory->host] = now() + 1; /* never 0 */
+}
+
+static bool host_is_bad(const struct directory *directory, size_t host)
+{
+	time_t failed = directory->failed[host];
+
+	return failed != 0 && now() - failed < DIRECTORY_BAD_SECONDS;
 }
 
 unsigned directory_patience(const struct directory_settings *settings)
@@ -199,10 +215,9 @@ unsigned directory_patience(const struct directory_settings *settings)
 }
 
 /* What is left of the time, shared among the hosts that are left. */
-static unsigned share_of(
-    const struct directory_settings *settings, const struct timespec *start, size_t n_left)
+static unsigned share_of(const struct directory_settings *settings, time_t start, size_t n_left)
 {
-	long left = (long)directory_patience(settings) - seconds_since(start);
+	long left = (long)directory_patience(settings) - (long)(now() - start);
 
 	return left > (long)n_left ? (unsigned)(left / (long)n_left) : 1;
 }
@@ -213,7 +228,8 @@ int directory_connect(struct directory *directory)
 {
 	const struct directory_settings *settings = directory->settings;
 	struct driver_failure gravest = { .error = { "mysql: no hosts" } };
-	struct timespec start;
+	size_t n_left = settings->hosts.n, n_bad = 0, bad[DIRECTORY_HOSTS_MAX];
+	time_t start = now();
 	int result = -EIO;
 
 	if (directory->driver != NULL) {
@@ -226,15 +242,21 @@ int directory_connect(struct directory *directory)
 		    settings->option_file, strerror(errno));
 		return DIRECTORY_REFUSED;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (size_t i = 0; i < settings->hosts.n; i++) {
-		int outcome = directory_connect_host(directory, settings->hosts.texts[i],
-		    share_of(settings, &start, settings->hosts.n - i));
+	for (size_t i = 0; i < settings->hosts.n + n_bad; i++) {
+		size_t host = i < settings->hosts.n ? i : bad[i - settings->hosts.n];
+		int outcome;
 
+		if (i < settings->hosts.n && host_is_bad(directory, host)) {
+			bad[n_bad++] = host;
+			continue;
+		}
+		outcome =
+		    directory_connect_host(directory, host, share_of(settings, start, n_left));
 		if (outcome == 0) {
 			return 0;
 		}
-		if (i == 0 || outcome >= result) {
+		host_fail(directory);
+		if (n_left-- == settings->hosts.n || outcome >= result) {
 			result = outcome;
 			gravest = directory->failure;
 		}
@@ -259,20 +281,36 @@ static bool is_beyond_charset(const struct directory *directory, const char *key
 	return directory->failure.fault == DIRECTORY_BEYOND_CHARSET && !key_is_ascii(key);
 }
 
+/* A question failed on this connection, which has been cut: is it worth another one? waited is for how
+ * long it was asked, in seconds. */
+static bool is_worth_retrying(
+    const struct directory *directory, bool was_connected, size_t n_attempts, time_t waited)
+{
+	/* Not if this one let us wait, so that nobody waits for two time-outs. */
+	if (waited >= directory->settings->timeout) {
+		return false;
+	}
+	/* One that lay idle may have been cut long ago. */
+	if (directory->failure.fault == DIRECTORY_STALE) {
+		return was_connected && n_attempts == 1;
+	}
+	return directory->failure.fault == DIRECTORY_NOT_READY &&
+	       n_attempts < directory->settings->hosts.n;
+}
+
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
     row_handler *on_row, void *data)
 {
 	struct statement *statement = &directory->statements[query];
 	const struct expected *expected =
 	    query == DIRECTORY_MAILBOX ? expectation_find(&directory->expectation, key) : NULL;
-	struct timespec start;
+	time_t start = now();
 	int result;
 
 	if (expected != NULL) {
 		return expected->row.n_columns == 0 ? 0 : on_row(data, &expected->row);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	for (int attempt = 0;; attempt++) {
+	for (size_t n_attempts = 1;; n_attempts++) {
 		bool was_connected = directory->driver != NULL;
 
 		result = directory_connect(directory);
@@ -286,11 +324,12 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 		if (is_beyond_charset(directory, key)) {
 			return 0;
 		}
+		if (directory->failure.fault == DIRECTORY_NOT_READY ||
+		    now() - start >= directory->settings->timeout) {
+			host_fail(directory);
+		}
 		directory_disconnect(directory);
-		/* A connection that lay idle may have been cut long ago: once more, with a new one.
-		 * Not if this one let us wait, so that nobody waits for two time-outs. */
-		if (!was_connected || attempt > 0 || directory->failure.fault != DIRECTORY_STALE ||
-		    seconds_since(&start) >= directory->settings->timeout) {
+		if (!is_worth_retrying(directory, was_connected, n_attempts, now() - start)) {
 			return result;
 		}
 	}

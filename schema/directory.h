@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The directory of mail users in MySQL: one connection with its prepared statements.
  *
- * A directory belongs to one thread. It connects when it is first asked, tries the hosts in order,
- * and after a lost connection connects and prepares anew and asks once more. Every wait for a server
- * is bounded by the time-out. Accidents are negative: -ENOMEM, or -EIO for everything else that keeps
+ * A directory belongs to one thread. It connects when it is first asked, tries the hosts in order but
+ * for those that were bad in the last DIRECTORY_BAD_SECONDS, which come last, and after a lost
+ * connection connects and prepares anew and asks once more. A host that is there and does not answer
+ * questions is bad too. Every wait for a server is bounded by the time-out. Accidents are negative: -ENOMEM, or -EIO for everything else that keeps
  * the database from answering; directory_error() then says what, where and why. */
 #pragma once
 
@@ -29,6 +30,8 @@ enum {
 	DIRECTORY_SETTINGS_KEYS = 8,
 	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
 	DIRECTORY_COLUMNS_MAX = 16,  /* of a row; EXPLAIN of MySQL has 12 */
+	DIRECTORY_HOSTS_MAX = 16,
+	DIRECTORY_BAD_SECONDS = 30,  /* that a host which failed is left alone */
 	DIRECTORY_TOGETHER_MAX = 16, /* keys that are worth expecting */
 };
 
@@ -109,6 +112,7 @@ enum directory_fault {
 	DIRECTORY_OTHER_FAULT = 0, /* of the network, of the library, or of no interest */
 	DIRECTORY_BAD_ACCOUNT, /* the server is there and knows no such user, password or database */
 	DIRECTORY_STALE,       /* the connection or its statement is gone: a new one may help */
+	DIRECTORY_NOT_READY,   /* this server answers no question now; another one may */
 	DIRECTORY_BEYOND_CHARSET, /* a column cannot hold the value that it is compared with */
 	/* and what is wrong with a query */
 	DIRECTORY_NO_GRANT, /* the user may not */

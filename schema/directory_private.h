@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "schema/directory.h"
 #include "schema/driver.h"
@@ -36,8 +37,9 @@ struct expectation {
 
 struct directory {
 	const struct directory_settings *settings;
-	struct driver *driver; /* NULL: not connected */
-	const char *host;      /* the last that was tried */
+	struct driver *driver;              /* NULL: not connected */
+	size_t host;                        /* the last that was tried */
+	time_t failed[DIRECTORY_HOSTS_MAX]; /* when each last did, CLOCK_MONOTONIC; 0: not so far */
 	struct driver_failure failure;
 	struct statement statements[DIRECTORY_QUERIES];
 	struct expectation expectation;

@@ -17,9 +17,12 @@
 
 enum {
 	VALUE_ROOM = 512, /* longer values are fetched again with more room */
-	/* Of MySQL 8 alone: the headers of MariaDB do not have them. */
+	/* Of one of the two alone: the headers of the other do not have them. */
+	CODE_OFFLINE_MODE = 3032,
+	CODE_ACCOUNT_LOCKED = 3118,
 	CODE_CANNOT_CONVERT_STRING = 3988,
 	CODE_CLIENT_INTERACTION_TIMEOUT = 4031,
+	CODE_ACCOUNT_LOCKED_BY_MARIADB = 4151,
 };
 
 /* my_bool in MariaDB and MySQL 5, bool in MySQL 8. */
@@ -46,6 +49,13 @@ static const struct {
 } faults[] = {
 	{ ER_ACCESS_DENIED_ERROR, DIRECTORY_BAD_ACCOUNT },
 	{ ER_BAD_DB_ERROR, DIRECTORY_BAD_ACCOUNT },
+	{ CODE_ACCOUNT_LOCKED, DIRECTORY_BAD_ACCOUNT },
+	{ CODE_ACCOUNT_LOCKED_BY_MARIADB, DIRECTORY_BAD_ACCOUNT },
+	/* What a node of Galera says of each query while it is not in the primary component; and with it
+	 * a server that wants a new password, or nobody, where connecting and preparing were fine. */
+	{ ER_UNKNOWN_COM_ERROR, DIRECTORY_NOT_READY },
+	{ ER_MUST_CHANGE_PASSWORD, DIRECTORY_NOT_READY },
+	{ CODE_OFFLINE_MODE, DIRECTORY_NOT_READY },
 	{ ER_DBACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
 	{ ER_TABLEACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
 	{ ER_COLUMNACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
@@ -64,6 +74,8 @@ static const struct {
 	{ ER_CONNECTION_KILLED, DIRECTORY_STALE },
 	{ CODE_CLIENT_INTERACTION_TIMEOUT, DIRECTORY_STALE },
 	{ ER_CANT_AGGREGATE_2COLLATIONS, DIRECTORY_BEYOND_CHARSET },
+	{ ER_CANT_AGGREGATE_3COLLATIONS, DIRECTORY_BEYOND_CHARSET },
+	{ ER_CANT_AGGREGATE_NCOLLATIONS, DIRECTORY_BEYOND_CHARSET },
 	{ ER_INVALID_CHARACTER_STRING, DIRECTORY_BEYOND_CHARSET },
 	{ CODE_CANNOT_CONVERT_STRING, DIRECTORY_BEYOND_CHARSET },
 };
@@ -100,6 +112,10 @@ static int statement_fail(const struct driver_statement *statement, const char *
 	    mysql_stmt_error(statement->handle), mysql_stmt_errno(statement->handle));
 }
 
+/* Of addresses. An option file is read as the connection is made, and may say otherwise: so it is set
+ * again behind that. */
+static const char charset[] = "utf8mb4";
+
 static const char *or_null(const char *text)
 {
 	return text[0] == '\0' ? NULL : text;
@@ -130,7 +146,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 		mysql_options(mysql, MYSQL_READ_DEFAULT_FILE, settings->option_file);
 		mysql_options(mysql, MYSQL_READ_DEFAULT_GROUP, "lmtpd");
 	}
-	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, charset);
 	if (host_parse(&address, host) != 0) {
 		driver_fail(
 		    driver, "connect", "", "neither name, name:port, [v6]:port nor unix:/path", 0);
@@ -138,6 +154,10 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 		       or_null(settings->password), settings->dbname, address.port,
 		       address.socket_path, 0) == NULL) {
 		driver_fail(driver, "connect", "", mysql_error(mysql), mysql_errno(mysql));
+	} else if (mysql_set_character_set(mysql, charset) != 0 ||
+		   strcmp(mysql_character_set_name(mysql), charset) != 0) {
+		driver_fail(driver, "set the character set utf8mb4", "", mysql_error(mysql),
+		    mysql_errno(mysql));
 	} else {
 		return driver;
 	}

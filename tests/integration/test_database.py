@@ -222,6 +222,30 @@ def test_option_file(make_lmtpd, directory, database):
         session.deliver(EMAIL1)
 
 
+def test_option_file_with_another_charset(make_lmtpd, directory, database):
+    """It is read as the connection is made, and must not change what an address is."""
+    options = directory / "my.cnf"
+    options.write_text("[client]\ndefault-character-set=latin1\ninit-command=\"SET NAMES latin1\"\n")
+    options.chmod(0o644)
+    database.add_user("j\u00f6rg@example.com")
+    daemon = make_lmtpd(mysql={"option_file": str(options)}).start()
+    with daemon.session() as session:
+        session.command("MAIL FROM:<> SMTPUTF8")
+        assert ask(session, ["j\u00f6rg@example.com", EMAIL1]) == ["250 2.1.5", "250 2.1.5"]
+
+
+@pytest.mark.parametrize("query", [
+    "SELECT email FROM virtual_users WHERE email IN ('%u', '%n')",
+    "SELECT email FROM virtual_users WHERE email IN ('%u', '%n', '%d')",
+], ids=["three collations", "more collations"])
+def test_character_that_no_column_has(make_lmtpd, guide_database, query):
+    """The server says it otherwise for each number of operands."""
+    daemon = make_lmtpd(mysql={"user_query": query}).start()
+    with daemon.session() as session:
+        session.command("MAIL FROM:<> SMTPUTF8")
+        assert ask(session, ["\U0001f600@example.com", EMAIL1]) == ["550 5.1.1", "250 2.1.5"]
+
+
 def test_password_never_reaches_the_log(make_lmtpd):
     daemon = make_lmtpd(mysql={"password": "not-the-right-one"})
     daemon.launch()

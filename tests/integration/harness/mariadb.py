@@ -31,10 +31,22 @@ def quote(text):
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0") + "'"
 
 
+def galera_options():
+    """A cluster of one node, which is all of it."""
+    return [
+        "--wsrep-on=ON", "--wsrep-provider=/usr/lib/galera/libgalera_smm.so", "--binlog-format=ROW",
+        "--innodb-autoinc-lock-mode=2", "--wsrep-cluster-address=gcomm://",
+        "--wsrep-node-address=127.0.0.1",
+        f"--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:{free_port()};"
+        "gcache.size=1M",
+    ]
+
+
 class MariaDB(Daemon):
-    def __init__(self, directory, buffer_pool="16M", has_network=True):
+    def __init__(self, directory, buffer_pool="16M", has_network=True, options=()):
         super().__init__(directory / "mariadb.log")
         self.buffer_pool = buffer_pool
+        self.more_options = options
         self.data = directory / "data"
         self.socket = directory / "s"
         self.port = free_port() if has_network else None
@@ -68,7 +80,7 @@ class MariaDB(Daemon):
             *network, "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",
             f"--innodb-buffer-pool-size={self.buffer_pool}",
-            "--max-connections=400",
+            "--max-connections=400", *self.more_options,
         ])
         self.wait_until_answers(lambda: self.client("SELECT 1").returncode == 0)
 

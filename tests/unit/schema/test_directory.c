@@ -123,6 +123,7 @@ static void test_patience(void **state)
 	assert_int_equal(server.patience, 5);
 	directory_disconnect(directory);
 	settings.timeout = 1;
+	server.now += DIRECTORY_BAD_SECONDS + 1;
 	assert_int_equal(directory_patience(&settings), 2);
 	assert_int_equal(directory_connect(directory), 0);
 	assert_int_equal(server.patience, 2);
@@ -147,6 +148,14 @@ static const struct {
 	{ "not for long", true, 1, DIRECTORY_STALE, 4, "a@d", 0, "1; connect one; 1; " },
 	{ "another fault", true, 1, DIRECTORY_OTHER_FAULT, 0, "a@d", -EIO, "1; " },
 	{ "a new connection", false, 1, DIRECTORY_STALE, 0, "a@d", -EIO, "connect one; 1; " },
+	{ "the next host answers", true, 1, DIRECTORY_NOT_READY, 0, "a@d", 0,
+	    "1; connect two; 1; " },
+	{ "also at once", false, 1, DIRECTORY_NOT_READY, 0, "a@d", 0,
+	    "connect one; 1; connect two; 1; " },
+	{ "no host answers", false, 9, DIRECTORY_NOT_READY, 0, "a@d", -EIO,
+	    "connect one; 1; connect two; 1; " },
+	{ "there is no time for another host", true, 1, DIRECTORY_NOT_READY, 5, "a@d", -EIO,
+	    "1; " },
 	{ "no such character there", true, 1, DIRECTORY_BEYOND_CHARSET, 0, "\u00e4@d", 0, "1; " },
 	{ "collations are mixed", true, 1, DIRECTORY_BEYOND_CHARSET, 0, "a@d", -EIO, "1; " },
 };
@@ -177,6 +186,61 @@ static void test_ask(void **state)
 		directory_free(directory);
 		server_teardown(state);
 	}
+}
+
+static unsigned ask(struct directory *directory)
+{
+	unsigned n_rows = 0;
+
+	server.log[0] = '\0';
+	directory_ask(directory, DIRECTORY_MAILBOX, "a@d", count_row, &n_rows);
+	return n_rows;
+}
+
+/* A host that has failed is left alone for a while, also when a new connection is needed; as long as there
+ * is one that has not. */
+static void test_bad_hosts(void **state)
+{
+	struct directory_settings settings = settings_of("%u");
+	struct directory *directory = directory_new(&settings);
+
+	server.n_executions_fail = 1;
+	server.why = DIRECTORY_NOT_READY;
+	assert_int_equal(ask(directory), 1);
+	expect_text("at first", server.log, "connect one; 1; connect two; 1; ");
+	directory_disconnect(directory);
+	server.now += DIRECTORY_BAD_SECONDS - 2;
+	assert_int_equal(ask(directory), 1);
+	expect_text("soon after", server.log, "connect two; 1; ");
+	directory_disconnect(directory);
+	server.hosts[1].is_away = true;
+	assert_int_equal(ask(directory), 1);
+	expect_text("when the other is away", server.log, "connect two; connect one; 1; ");
+	directory_disconnect(directory);
+	server.hosts[0].is_away = true;
+	assert_int_equal(ask(directory), 0);
+	expect_text("both are", server.log, "connect one; connect two; ");
+	server.hosts[0].is_away = server.hosts[1].is_away = false;
+	server.now += DIRECTORY_BAD_SECONDS + 1;
+	assert_int_equal(ask(directory), 1);
+	expect_text("later", server.log, "connect one; 1; ");
+	directory_free(directory);
+}
+
+/* A server that hangs in the middle of a connection is one too. */
+static void test_host_that_hangs(void **state)
+{
+	struct directory_settings settings = settings_of("%u");
+	struct directory *directory = directory_new(&settings);
+
+	server.n_executions_fail = 1;
+	server.why = DIRECTORY_STALE;
+	server.seconds = 5;
+	assert_int_equal(ask(directory), 0);
+	expect_text("nobody waits twice", server.log, "connect one; 1; ");
+	assert_int_equal(ask(directory), 1);
+	expect_text("the next one", server.log, "connect two; 1; ");
+	directory_free(directory);
 }
 
 static int stop_at_row(void *data, const struct row *row)
@@ -227,6 +291,9 @@ int main(void)
 		cmocka_unit_test(test_connect),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_ask),
+		cmocka_unit_test_setup_teardown(test_bad_hosts, server_setup, server_teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_host_that_hangs, server_setup, server_teardown),
 		cmocka_unit_test_setup_teardown(test_stopped, server_setup, server_teardown),
 		cmocka_unit_test_setup_teardown(test_option_file, server_setup, server_teardown),
 	};
