@@ -3,7 +3,10 @@
  * writer's thread. */
 #include "lmtpd/delivery.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+
+#include "lmtpd/server.h"
 
 enum {
 	BUFFER_FIRST = HEADER_MAX + 12288, /* most messages fit: one trip, little memory */
@@ -61,13 +64,44 @@ void delivery_free(struct delivery *delivery)
 	service_unref(service);
 }
 
+static struct devices *devices_of(const struct delivery *delivery)
+{
+	return &((struct lmtpd_server *)delivery->service->daemon)->devices;
+}
+
+static bool is_given_up(const struct delivery *delivery)
+{
+	return delivery->fate == DELIVERY_GIVEN_UP;
+}
+
+/* Gives the message its names, unless it was given up, or takes them away again if that happened meanwhile. */
+static void commit(struct delivery *delivery)
+{
+	const struct maildir_root *root = &lmtpd_config_of(delivery->service)->root;
+	struct maildir_place *places = delivery->places.list;
+	size_t n_places = delivery->places.n;
+	enum delivery_fate fate = DELIVERY_OPEN;
+
+	delivery->committing = uv_hrtime();
+	maildir_prepare(&delivery->message, places, n_places);
+	delivery->is_open = false;
+	if (is_given_up(delivery)) {
+		maildir_abort(&delivery->message, places, n_places);
+		return;
+	}
+	places_choose(&delivery->places);
+	maildir_commit(&delivery->message, places, n_places);
+	delivery->finished = uv_hrtime();
+	if (!atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE)) {
+		maildir_take_back(root, places, n_places);
+	}
+}
+
 static void run_write(struct work *work, void *context)
 {
 	struct delivery *delivery = (struct delivery *)work;
 
 	if (!delivery->is_open) {
-		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
-		    delivery->n - delivery->n_header);
 		maildir_begin(&delivery->message, &lmtpd_config_of(delivery->service)->root,
 		    delivery->places.list, delivery->places.n);
 		delivery->is_open = true;
@@ -75,12 +109,38 @@ static void run_write(struct work *work, void *context)
 	/* An error stands in the places' results; the rest of the message is taken and dropped. */
 	maildir_write(&delivery->message, delivery->buffer, delivery->n);
 	if (delivery->is_last) {
-		delivery->committing = uv_hrtime();
-		maildir_prepare(&delivery->message, delivery->places.list, delivery->places.n);
-		places_choose(&delivery->places);
-		maildir_commit(&delivery->message, delivery->places.list, delivery->places.n);
-		delivery->is_open = false;
-		delivery->finished = uv_hrtime();
+		commit(delivery);
+	}
+}
+
+/* Remembers where the mailboxes are, and shares the writers anew when a device was seen for the first time. */
+static void learn_devices(struct delivery *delivery)
+{
+	enum {
+		ENOUGH = 16 /* of a long list */
+	};
+	struct devices *devices = devices_of(delivery);
+	struct service *service;
+	bool is_new = false;
+
+	for (size_t i = 0; i < delivery->places.n && i < ENOUGH; i++) {
+		const struct maildir_place *place = &delivery->places.list[i];
+
+		if (place->domain.device != 0) {
+			is_new =
+			    devices_learn(devices, place->mailbox, place->domain.device) || is_new;
+		}
+	}
+	if (!is_new) {
+		return;
+	}
+	LIST_FOREACH (service, &delivery->service->daemon->services, entry) {
+		struct lane *lane = &service->lanes[SERVICE_WORKERS];
+
+		for (unsigned share = 0; share < QUEUE_SHARES; share++) {
+			lane_set_share(
+			    lane, share, devices_limit(devices, share, lane->settings.n_threads));
+		}
 	}
 }
 
@@ -90,7 +150,29 @@ static void done_write(struct work *work)
 
 	delivery->is_out = false;
 	delivery->n = 0;
-	delivery->done(delivery);
+	learn_devices(delivery);
+	if (delivery->owner != NULL) {
+		delivery->done(delivery);
+	} else {
+		delivery_abandon(delivery);
+	}
+}
+
+/* What is durable already is about to come back. */
+static void late_write(struct work *work)
+{
+	struct delivery *delivery = (struct delivery *)work;
+	enum delivery_fate fate = DELIVERY_OPEN;
+
+	if (!atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_GIVEN_UP)) {
+		return;
+	}
+	delivery->late(delivery);
+	delivery->owner = NULL;
+	if (lane_withdraw(&delivery->service->lanes[SERVICE_WORKERS], work)) {
+		delivery->is_out = false;
+		delivery_abandon(delivery);
+	}
 }
 
 bool delivery_make_room(struct delivery *delivery)
@@ -109,15 +191,25 @@ bool delivery_make_room(struct delivery *delivery)
 	return true;
 }
 
-void delivery_write(
-    struct delivery *delivery, bool is_last, void (*done)(struct delivery *delivery), void *owner)
+void delivery_write(struct delivery *delivery, bool is_last,
+    void (*done)(struct delivery *delivery), void (*late)(struct delivery *delivery), void *owner)
 {
+	if (!delivery->is_scanned) {
+		delivery->is_scanned = true;
+		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
+		    delivery->n - delivery->n_header);
+	}
 	delivery->done = done;
+	delivery->late = late;
 	delivery->owner = owner;
 	delivery->is_last = is_last;
 	delivery->is_out = true;
 	delivery->work.run = run_write;
 	delivery->work.done = done_write;
+	delivery->work.late = late_write;
+	delivery->work.share = delivery->places.n == 0 ? DEVICES_UNKNOWN
+						       : devices_share(devices_of(delivery),
+							     delivery->places.list[0].mailbox);
 	if (is_last) {
 		delivery->ended = uv_hrtime();
 	}
@@ -136,6 +228,11 @@ static void done_abandon(struct work *work)
 	delivery_free((struct delivery *)work);
 }
 
+/* Nobody waits for it. */
+static void late_abandon(struct work *work)
+{
+}
+
 void delivery_abandon(struct delivery *delivery)
 {
 	if (!delivery->is_open) {
@@ -144,5 +241,6 @@ void delivery_abandon(struct delivery *delivery)
 	}
 	delivery->work.run = run_abandon;
 	delivery->work.done = done_abandon;
+	delivery->work.late = late_abandon;
 	lane_submit(&delivery->service->lanes[SERVICE_WORKERS], &delivery->work);
 }

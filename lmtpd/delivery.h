@@ -2,7 +2,11 @@
  * The delivery of one transaction: its places, its bytes, and the writer lane.
  *
  * A message that fits into the buffer takes one trip to a thread; of a larger one the buffer goes
- * there each time it is full, while the session waits and its client with it. */
+ * there each time it is full, while the session waits and its client with it.
+ *
+ * A disk may stand still, and the thread with it. After DELIVERY_PATIENCE the client is told to keep the
+ * message, and then it must not be delivered: whoever is first, the loop that gives it up or the thread
+ * that has made it durable, decides what becomes of it. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,18 +20,26 @@
 enum {
 	/* Mailboxes of one transaction, counted for each recipient: what lists among them may cost. */
 	DELIVERY_MAILBOXES_MAX = 10000,
+	DELIVERY_PATIENCE = 60, /* seconds that the disk may take for one trip */
 };
 
 struct delivery {
 	struct work work;
 	struct service *service;
 	void (*done)(struct delivery *delivery);
-	void *owner;
+	void (*late)(struct delivery *delivery);
+	void *owner; /* NULL: it was given up */
+	/* Of who comes first. */
+	_Atomic enum delivery_fate {
+		DELIVERY_OPEN,
+		DELIVERY_GIVEN_UP,
+		DELIVERY_DURABLE
+	} fate;
 
 	char *buffer;
 	size_t n, cap;
 	size_t n_header; /* of the fields put on top, in the first buffer */
-	bool is_open, is_last;
+	bool is_scanned, is_open, is_last;
 	bool is_out; /* on the lane */
 
 	struct maildir_message message;
@@ -46,9 +58,10 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 bool delivery_make_room(struct delivery *delivery);
 
 /* Sends what the buffer holds to the lane; done() gets the delivery back on the loop, the buffer
- * empty. is_last: the message is complete, done() finds the results in places. */
-void delivery_write(
-    struct delivery *delivery, bool is_last, void (*done)(struct delivery *delivery), void *owner);
+ * empty. is_last: the message is complete, done() finds the results in places. Or late() is told that the
+ * disk has not taken it in time: it may read the delivery, but for its places, and lets go of it. */
+void delivery_write(struct delivery *delivery, bool is_last,
+    void (*done)(struct delivery *delivery), void (*late)(struct delivery *delivery), void *owner);
 
 /* Drops the message and frees the delivery, on the lane if it has a file. Not while it is out. */
 void delivery_abandon(struct delivery *delivery);

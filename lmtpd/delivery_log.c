@@ -27,6 +27,18 @@ const char *delivery_status(enum reply reply)
 	return reply_is_permanent(reply) ? "rejected" : "deferred";
 }
 
+/* From the end of the data to its durability, or until it was given up. */
+static uint64_t ms_of(const struct delivery *delivery, enum reply reply)
+{
+	uint64_t end;
+
+	if (delivery == NULL) {
+		return 0;
+	}
+	end = reply == REPLY_DISK_STALLED ? uv_hrtime() : delivery->finished;
+	return (end - delivery->ended) / 1000000;
+}
+
 void delivery_log(const struct envelope *envelope, const struct recipient *recipient,
     const struct delivery *delivery, const char *reason)
 {
@@ -43,9 +55,10 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_address(&line, "to", recipient->text);
 	log_address(&line, "mailbox", mailboxes);
 	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
-	log_number(&line, "size", delivery != NULL ? delivery->message.size : 0);
-	log_number(
-	    &line, "ms", delivery != NULL ? (delivery->finished - delivery->ended) / 1000000 : 0);
+	/* What a thread may still be at is not looked at. */
+	log_number(&line, "size",
+	    delivery != NULL && reply != REPLY_DISK_STALLED ? delivery->message.size : 0);
+	log_number(&line, "ms", ms_of(delivery, reply));
 	log_text(&line, "status", delivery_status(reply));
 	log_number(&line, "code", (uint64_t)reply_code(reply));
 	log_text(&line, "dsn", reply_enhanced(reply));

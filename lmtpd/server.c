@@ -58,9 +58,14 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.name = "writer",
 		.n_threads = (unsigned)config->writers,
 		.n_descriptors = WRITER_DESCRIPTORS,
+		.patience = DELIVERY_PATIENCE * 1000,
 		.start = start_writer,
 		.data = config,
 	};
+	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
+		settings_r[SERVICE_WORKERS].max[share] =
+		    devices_limit(&server.devices, share, (unsigned)config->writers);
+	}
 }
 
 static void lmtpd_tried(struct daemon *daemon, const char *why_not)

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "lmtpd/config.h"
+#include "lmtpd/devices.h"
 #include "lmtpd/status.h"
 #include "runtime/daemon.h"
 
 struct lmtpd_server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
 	struct lmtpd_status status;
+	struct devices devices;
 	char id_prefix[40]; /* of its sessions */
 };

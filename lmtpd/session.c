@@ -93,22 +93,30 @@ static void session_look_up(struct session *session, struct recipient *recipient
 	LIST_INSERT_HEAD(&session->lookups, lookup, entry);
 }
 
-/* Everybody's reply, from the results of the delivery; NULL: there was no memory for it. */
+/* Everybody's reply, from the results of the delivery. Without results there was no memory for it, or the
+ * disk stood still; delivery may be NULL then. */
 static void session_answer(struct session *session, const struct delivery *delivery)
 {
 	struct envelope *envelope = &session->lmtp.envelope;
+	bool has_results = delivery != NULL && !session->is_stalled;
 	struct recipient *recipient;
 
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		char reason[1024] = "out of memory";
 
-		recipient->reply = delivery == NULL ? REPLY_NO_MEMORY
-						    : places_outcome(&delivery->places, recipient,
-							  lmtpd_config_of(delivery->service)->base,
-							  reason, sizeof(reason));
+		recipient->reply = REPLY_NO_MEMORY;
+		if (session->is_stalled) {
+			recipient->reply = REPLY_DISK_STALLED;
+			snprintf(reason, sizeof(reason),
+			    "the disk has not taken the message within %d s", DELIVERY_PATIENCE);
+		} else if (has_results) {
+			recipient->reply = places_outcome(&delivery->places, recipient,
+			    lmtpd_config_of(delivery->service)->base, reason, sizeof(reason));
+		}
 		delivery_log(envelope, recipient, delivery, reason);
 	}
-	status_delivered(&session->server->status, envelope, delivery);
+	status_delivered(&session->server->status, envelope, has_results ? delivery : NULL);
+	session->is_stalled = false;
 	lmtp_delivered(&session->lmtp);
 }
 
@@ -125,13 +133,28 @@ static void on_written(struct delivery *delivery)
 	peer_work_done(&session->peer);
 }
 
+/* The client keeps the message. What is still to come of it is taken and dropped. */
+static void on_stalled(struct delivery *delivery)
+{
+	struct session *session = delivery->owner;
+
+	session->delivery = NULL;
+	session->is_stalled = true;
+	session->server->status.n_stalled++;
+	if (delivery->is_last) {
+		session_answer(session, delivery);
+	}
+	session->peer.is_full = false;
+	peer_work_done(&session->peer);
+}
+
 /* While a part of a message is out, the next one would have to be kept: it is not read. Behind the last
  * one come commands. */
 static void session_write(struct session *session, bool is_last)
 {
 	session->peer.is_full = !is_last;
 	session->peer.n_out++;
-	delivery_write(session->delivery, is_last, on_written, session);
+	delivery_write(session->delivery, is_last, on_written, on_stalled, session);
 }
 
 static void session_begin(struct session *session)
@@ -152,6 +175,7 @@ static void session_deliver(struct session *session)
 
 static void session_abandon(struct session *session)
 {
+	session->is_stalled = false;
 	if (session->delivery != NULL) {
 		delivery_abandon(session->delivery);
 		session->delivery = NULL;

@@ -17,6 +17,7 @@ struct session {
 	char id[64];
 	struct lookups lookups;    /* out on the lane */
 	struct delivery *delivery; /* from LMTP_BEGIN to its end */
+	bool is_stalled;           /* its message was given up, the rest of it is dropped */
 };
 
 struct peer *session_open(struct daemon *daemon);

@@ -3,6 +3,7 @@
 #include "lmtpd/status.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lmtpd/delivery_log.h"
 #include "lmtpd/session.h"
@@ -68,6 +69,8 @@ static void write_messages(const struct lmtpd_status *status, struct document *d
 	    "Messages whose data was complete, but for those that were too big.",
 	    status->n_messages);
 	document_number(document, &bytes, status->n_bytes);
+	document_counter(document, "stalled", "messages_stalled_total",
+	    "Messages that were put off since the disk stood still.", status->n_stalled);
 }
 
 /* Can a recipient end with it? */
@@ -92,26 +95,54 @@ static void write_recipients(const struct lmtpd_status *status, struct document 
 	document_counter(document, "rejected", NULL, NULL, n_rejected);
 }
 
+static bool is_same_code(enum reply a, enum reply b)
+{
+	return reply_code(a) == reply_code(b) && strcmp(reply_enhanced(a), reply_enhanced(b)) == 0;
+}
+
+/* For people and scripts: by code, which several replies may share. */
+static void write_codes(
+    const struct lmtpd_status *status, enum reply reply, struct document *document)
+{
+	char name[32];
+	const struct document_value value = {
+		.name = name,
+		.is_counter = true,
+		.is_left_out_at_0 = true,
+	};
+	uint64_t n = 0;
+
+	for (enum reply other = REPLY_NONE + 1; other < REPLY_COUNT; other++) {
+		if (is_outcome(other) && is_same_code(other, reply)) {
+			if (other < reply) {
+				return; /* it was written with that one */
+			}
+			n += status->recipients[other];
+		}
+	}
+	snprintf(name, sizeof(name), "%d %s", reply_code(reply), reply_enhanced(reply));
+	document_number(document, &value, n);
+}
+
 /* All of them, also those that nobody got yet: a rate begins at 0. */
 static void write_replies(const struct lmtpd_status *status, struct document *document)
 {
-	char name[32], labels[80];
-	struct document_value value = {
-		.name = name,
+	char labels[160];
+	const struct document_value value = {
 		.metric = "recipients_total",
 		.labels = labels,
 		.help = "Recipients by outcome and reply.",
 		.is_counter = true,
-		.is_left_out_at_0 = true,
 	};
 
 	document_group(document, "replies");
 	for (enum reply reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
 		if (is_outcome(reply)) {
-			snprintf(
-			    name, sizeof(name), "%d %s", reply_code(reply), reply_enhanced(reply));
-			snprintf(labels, sizeof(labels), "status=\"%s\",code=\"%d\",dsn=\"%s\"",
-			    delivery_status(reply), reply_code(reply), reply_enhanced(reply));
+			write_codes(status, reply, document);
+			snprintf(labels, sizeof(labels),
+			    "status=\"%s\",code=\"%d\",dsn=\"%s\",reason=\"%s\"",
+			    delivery_status(reply), reply_code(reply), reply_enhanced(reply),
+			    reply_text(reply));
 			document_number(document, &value, status->recipients[reply]);
 		}
 	}

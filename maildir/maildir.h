@@ -136,6 +136,11 @@ void maildir_prepare(
  * final, and the message has ended. */
 void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places);
 
+/* After the commit: takes the names away again that it gave, so that a message which its sender was told
+ * to keep is not there twice. What a reader has moved by then cannot be found. */
+void maildir_take_back(
+    const struct maildir_root *root, const struct maildir_place *places, size_t n_places);
+
 /* Drops the message before its commit: nothing of it stays anywhere. places are those of
  * maildir_prepare(), if it was called. */
 void maildir_abort(struct maildir_message *message, struct maildir_place *places, size_t n_places);

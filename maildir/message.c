@@ -296,6 +296,16 @@ void maildir_commit(struct maildir_message *message, struct maildir_place *place
 	message_end(message, places, n_places);
 }
 
+void maildir_take_back(
+    const struct maildir_root *root, const struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (is_live(&places[i])) {
+			place_take_back(&places[i], root);
+		}
+	}
+}
+
 void maildir_abort(struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	message_end(message, places, n_places);

@@ -238,6 +238,17 @@ int place_sync(struct maildir_place *place, const struct maildir_message *messag
 	return place->result;
 }
 
+void place_take_back(const struct maildir_place *place, const struct maildir_root *root)
+{
+	int fd = mailbox_open_part(root, place->mailbox, "/new");
+
+	if (fd >= 0) {
+		unlinkat(fd, place->name, 0);
+		rounds_sync(NULL, fd, false);
+		close(fd);
+	}
+}
+
 void place_close(struct maildir_place *place)
 {
 	if (!place->copy.is_shared) {

@@ -51,6 +51,9 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 /* Makes the name durable. */
 int place_sync(struct maildir_place *place, const struct maildir_message *message);
 
+/* Takes its name away again. */
+void place_take_back(const struct maildir_place *place, const struct maildir_root *root);
+
 /* Lets go of what takes descriptors, but for the copy that other places have their names of. */
 void place_close(struct maildir_place *place);
 

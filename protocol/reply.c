@@ -37,6 +37,7 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_NOT_WRITTEN] = { 451, "4.2.0",
 	    "Mailbox could not be written, see the server's log" },
 	[REPLY_DISK_FULL] = { 452, "4.3.1", "Disk full" },
+	[REPLY_DISK_STALLED] = { 451, "4.3.0", "The disk does not take the message" },
 	[REPLY_NO_MEMORY] = { 451, "4.3.0", "Out of memory" },
 	[REPLY_TOO_MANY_RECIPIENTS] = { 452, "4.5.3", "Too many recipients" },
 

@@ -149,6 +149,14 @@ static void stop_awaiting(struct lane *lane, struct work *work)
 	}
 }
 
+/* It is not the lane's any more. */
+static void let_go(struct lane *lane, struct work *work)
+{
+	stop_awaiting(lane, work);
+	lane->n_out--;
+	lane->n_late -= work->is_late;
+}
+
 static void on_wake(uv_async_t *wake)
 {
 	struct lane *lane = wake->data;
@@ -162,8 +170,7 @@ static void on_wake(uv_async_t *wake)
 	pthread_mutex_unlock(&lane->mutex);
 	while ((work = STAILQ_FIRST(&finished)) != NULL) {
 		STAILQ_REMOVE_HEAD(&finished, next);
-		lane->n_out--;
-		stop_awaiting(lane, work);
+		let_go(lane, work);
 		work->done(work);
 	}
 	if (is_over && !uv_is_closing((uv_handle_t *)wake)) {
@@ -181,6 +188,8 @@ static void on_timer(uv_timer_t *timer)
 	while ((work = TAILQ_FIRST(&lane->awaited)) != NULL &&
 	       now - work->submitted >= lane->patience) {
 		stop_awaiting(lane, work);
+		work->is_late = true;
+		lane->n_late++;
 		work->late(work);
 	}
 	if (work != NULL) {
@@ -253,9 +262,7 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 		lane->settings.n_together = 1;
 	}
 	TAILQ_INIT(&lane->awaited);
-	queue_init(&lane->queue,
-	    settings->share_max == 0 ? settings->n_threads : settings->share_max,
-	    settings->overload);
+	queue_init(&lane->queue, settings->max, settings->n_threads, settings->overload);
 	STAILQ_INIT(&lane->finished);
 	pthread_mutex_init(&lane->mutex, NULL);
 	SLIST_INIT(&lane->idle);
@@ -282,6 +289,7 @@ void lane_submit(struct lane *lane, struct work *work)
 {
 	lane->n_out++;
 	work->submitted = uv_now(lane->timer.loop);
+	work->is_late = false;
 	work->is_awaited = work->late != NULL && lane->patience > 0;
 	if (work->is_awaited) {
 		TAILQ_INSERT_TAIL(&lane->awaited, work, awaited);
@@ -303,16 +311,15 @@ bool lane_withdraw(struct lane *lane, struct work *work)
 	is_withdrawn = queue_remove(&lane->queue, work);
 	pthread_mutex_unlock(&lane->mutex);
 	if (is_withdrawn) {
-		lane->n_out--;
-		stop_awaiting(lane, work);
+		let_go(lane, work);
 	}
 	return is_withdrawn;
 }
 
-void lane_set_share(struct lane *lane, unsigned share_max)
+void lane_set_share(struct lane *lane, unsigned share, unsigned max)
 {
 	pthread_mutex_lock(&lane->mutex);
-	lane->queue.share_max = share_max;
+	lane->queue.max[share] = max;
 	pthread_mutex_unlock(&lane->mutex);
 	lane->has_submitted = true; /* some that wait may have room now */
 }

@@ -28,7 +28,7 @@ struct work {
 
 	/* the lane's */
 	TAILQ_ENTRY(work) waiting;
-	bool is_waiting;
+	bool is_waiting, is_late;
 	STAILQ_ENTRY(work) next;
 	TAILQ_ENTRY(work) awaited;
 	bool is_awaited;
@@ -39,10 +39,10 @@ STAILQ_HEAD(work_queue, work);
 struct lane_settings {
 	const char *name; /* of its threads, 15 characters at most */
 	unsigned n_threads;
-	unsigned n_descriptors; /* that a thread may have open */
-	unsigned patience;      /* milliseconds; 0: without end */
-	unsigned share_max;     /* threads for work of one share; 0: all */
-	unsigned overload;      /* milliseconds, see queue.h */
+	unsigned n_descriptors;     /* that a thread may have open */
+	unsigned patience;          /* milliseconds; 0: without end */
+	unsigned max[QUEUE_SHARES]; /* threads that may work for each share; 0: all */
+	unsigned overload;          /* milliseconds, see queue.h */
 	/* The process may end without what still hangs here: nothing of it is promised to anybody. */
 	bool is_dispensable;
 	/* Run by a thread on all the work it takes at once, up to n_together, instead of each one's
@@ -79,8 +79,9 @@ struct lane {
 	unsigned n_started, n_ended; /* threads */
 
 	/* the loop's */
-	bool has_submitted;         /* in this turn */
-	unsigned n_out;             /* works that are not done */
+	bool has_submitted; /* in this turn */
+	unsigned n_out;     /* works that are not done, */
+	unsigned n_late;    /* and those of them whose owners were told that they are late */
 	TAILQ_HEAD(, work) awaited; /* those that can be late, the oldest first */
 	unsigned patience;
 	unsigned n_handles;
@@ -103,8 +104,8 @@ void lane_submit(struct lane *lane, struct work *work);
  * way, or was done. */
 bool lane_withdraw(struct lane *lane, struct work *work);
 
-/* From the loop's thread: how many threads may work on one share from now on. */
-void lane_set_share(struct lane *lane, unsigned share_max);
+/* From the loop's thread: how many threads may work for a share from now on. */
+void lane_set_share(struct lane *lane, unsigned share, unsigned max);
 
 struct lane_load {
 	unsigned n_waiting; /* works in the queue */

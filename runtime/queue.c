@@ -6,9 +6,13 @@
 
 #include "runtime/lane.h"
 
-void queue_init(struct queue *queue, unsigned share_max, uint64_t overload)
+void queue_init(
+    struct queue *queue, const unsigned max[QUEUE_SHARES], unsigned n, uint64_t overload)
 {
-	*queue = (struct queue){ .share_max = share_max, .overload = overload };
+	*queue = (struct queue){ .overload = overload };
+	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
+		queue->max[share] = max[share] == 0 ? n : max[share];
+	}
 	for (unsigned rank = 0; rank < QUEUE_RANKS; rank++) {
 		for (unsigned share = 0; share < QUEUE_SHARES; share++) {
 			TAILQ_INIT(&queue->waiting[rank][share]);
@@ -38,8 +42,8 @@ bool queue_remove(struct queue *queue, struct work *work)
 
 static unsigned room_of(const struct queue *queue, unsigned share)
 {
-	return queue->n_running[share] < queue->share_max
-		   ? queue->share_max - queue->n_running[share]
+	return queue->n_running[share] < queue->max[share]
+		   ? queue->max[share] - queue->n_running[share]
 		   : 0;
 }
 

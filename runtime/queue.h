@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What waits for a lane, and which of it is next.
  *
- * Work of a lower rank goes first. Of one share no more than share_max is under way at a time: shares
+ * Work of a lower rank goes first. Of each share no more than its max is under way at a time: shares
  * are what may stand still each by itself, such as disks, and one of them must not take all threads.
  * Among the rest the oldest is next; but when that has waited for longer than overload, not all can be
  * served any more, and the newest is: somebody still waits for it. Pure; whoever has it keeps others out. */
@@ -24,11 +24,13 @@ struct queue {
 	unsigned n;                       /* that wait */
 	unsigned n_of[QUEUE_SHARES];      /* of each share */
 	unsigned n_running[QUEUE_SHARES]; /* were taken, and are not done */
-	unsigned share_max;
+	unsigned max[QUEUE_SHARES];
 	uint64_t overload; /* ms; 0: never */
 };
 
-void queue_init(struct queue *queue, unsigned share_max, uint64_t overload);
+/* Each share begins with its max, or n where that is 0. */
+void queue_init(
+    struct queue *queue, const unsigned max[QUEUE_SHARES], unsigned n, uint64_t overload);
 
 void queue_add(struct queue *queue, struct work *work);
 

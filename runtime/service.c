@@ -85,7 +85,8 @@ bool service_is_needed(const struct service *service)
 	for (size_t i = 0; i < SERVICE_LANES; i++) {
 		const struct lane *lane = &service->lanes[i];
 
-		if (lane->n_out > 0 && !lane->settings.is_dispensable) {
+		/* Who waits for what is late has been answered without it. */
+		if (lane->n_out > lane->n_late && !lane->settings.is_dispensable) {
 			return true;
 		}
 	}

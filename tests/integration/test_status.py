@@ -149,7 +149,8 @@ def test_mail_of_each_outcome(lmtpd, database):
 
         samples = parse_prometheus(samples, "lmtpd_")
         assert samples["lmtpd_recipients_total",
-                       (("status", "saved"), ("code", "250"), ("dsn", "2.0.0"))] == 2
+                       (("status", "saved"), ("code", "250"), ("dsn", "2.0.0"),
+                        ("reason", "Saved"))] == 2
         assert samples["lmtpd_recipients_total",
                        (("status", "rejected"), ("code", "552"), ("dsn", "5.3.4"))] == 1
         assert samples["lmtpd_lookup_duration_seconds_count", ()] == 6

@@ -386,7 +386,7 @@ static void test_withdrawn(void **state)
 	struct lane_load load = { .n_busy = 0 };
 
 	start_lane(fixture, 2);
-	lane_set_share(&fixture->lane, 1);
+	lane_set_share(&fixture->lane, 0, 1);
 	for (unsigned i = 0; i < 4; i++) {
 		jobs[i].work.run = run_until_told;
 		jobs[i].work.done = done_until_told;

@@ -9,6 +9,7 @@ enum {
 	WORKS = 6
 };
 
+static const unsigned plain[QUEUE_SHARES];
 static struct queue queue;
 static struct work works[WORKS];
 
@@ -27,7 +28,7 @@ static void expect_next(const struct work *want, uint64_t now)
 
 static void test_oldest_first(void **state)
 {
-	queue_init(&queue, 100, 0);
+	queue_init(&queue, plain, 100, 0);
 	expect_next(NULL, 0);
 	for (unsigned i = 0; i < WORKS; i++) {
 		add(i, 0, i % 3);
@@ -42,7 +43,7 @@ static void test_oldest_first(void **state)
 
 static void test_ranks(void **state)
 {
-	queue_init(&queue, 100, 0);
+	queue_init(&queue, plain, 100, 0);
 	add(0, 2, 0);
 	add(1, 1, 0);
 	add(2, 0, 0);
@@ -58,7 +59,7 @@ static void test_ranks(void **state)
  * of it is done. */
 static void test_shares(void **state)
 {
-	queue_init(&queue, 2, 0);
+	queue_init(&queue, plain, 2, 0);
 	for (unsigned i = 0; i < 4; i++) {
 		add(i, 0, 1);
 	}
@@ -73,7 +74,7 @@ static void test_shares(void **state)
 	queue_done(&queue, &works[1]);
 	expect_next(&works[2], 0);
 	expect_next(NULL, 0);
-	queue.share_max = 1; /* fewer from now on */
+	queue.max[1] = 1; /* fewer from now on */
 	queue_done(&queue, &works[0]);
 	expect_next(NULL, 0);
 	assert_int_equal(queue_n_ready(&queue), 0);
@@ -83,7 +84,7 @@ static void test_shares(void **state)
 
 static void test_overload(void **state)
 {
-	queue_init(&queue, 100, 50);
+	queue_init(&queue, plain, 100, 50);
 	for (unsigned i = 0; i < 5; i++) {
 		add(i, 1, 0);
 	}
@@ -98,7 +99,7 @@ static void test_overload(void **state)
 
 static void test_removed(void **state)
 {
-	queue_init(&queue, 100, 0);
+	queue_init(&queue, plain, 100, 0);
 	for (unsigned i = 0; i < 3; i++) {
 		add(i, 0, 0);
 	}
