@@ -13,6 +13,7 @@
 
 #include "runtime/listener.h"
 #include "runtime/log.h"
+#include "runtime/log_output.h"
 #include "runtime/privilege.h"
 #include "runtime/reload.h"
 #include "runtime/systemd.h"
@@ -373,6 +374,7 @@ int daemon_serve(struct daemon *daemon, void *config)
 	uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&daemon->drain, NULL);
 	uv_run(&daemon->loop, UV_RUN_NOWAIT);
+	log_output_flush(LAST_MS);
 	if (uv_loop_close(&daemon->loop) != 0) {
 		/* A thread hangs within a library that exit(3) would tidy up. */
 		_exit(result);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Log lines are built in the caller's buffer and leave in one write(2). */
+ * Log lines are built in the caller's buffer and leave whole. */
 #include "runtime/log.h"
 
 #include <inttypes.h>
@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "runtime/log_output.h"
 
 static bool has_priorities;
 
@@ -174,11 +176,17 @@ size_t log_problems(struct log_problem *problems, uint64_t *n_errors_r, uint64_t
 
 void log_end(struct log_line *line)
 {
+	uint64_t n_lost;
+
 	if (line->level < LOG_LEVEL_INFO && !line->is_routine) {
 		keep(line);
 	}
 	line->text[line->n++] = '\n';
-	(void)!write(STDERR_FILENO, line->text, line->n); /* there is nowhere left to say so */
+	n_lost = log_output(line->text, line->n);
+	if (n_lost > 0) {
+		log_event(LOG_LEVEL_WARNING, "log",
+		    "%" PRIu64 " lines were lost: whoever reads the log did not keep up", n_lost);
+	}
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)

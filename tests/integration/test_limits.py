@@ -147,3 +147,27 @@ def test_clock_is_set(lmtpd, faults, directory):
     now = time.time()
     ages = Counter(round((now - int(stored.name["seconds"])) / 1800) for stored in messages)
     assert ages == {0: 16, 2: 5, 3650 * 48: 5, -48: 5}
+
+
+def test_log_that_nobody_reads(make_lmtpd, directory):
+    """Nobody waits for it: mail is taken and refused as ever. What was too much is counted."""
+    fifo = directory / "fifo"
+    os.mkfifo(fifo)
+    fifo.chmod(0o666)
+    daemon = make_lmtpd()
+    # Opened for both, it waits for nobody.
+    with open(os.open(fifo, os.O_RDWR | os.O_NONBLOCK), "rb") as reader:
+        daemon.start(wrapper=["sh", "-c", f'exec "$@" 2>{fifo}', "sh"])
+        with daemon.session() as session:
+            session.command("MAIL FROM:<sender@example.net>")
+            for _ in range(60):
+                session.send("".join(f"RCPT TO:<{'x' * 60}{n}@example.com>\r\n" for n in range(100)))
+                assert {reply.code for reply in session.replies(100)} == {550}
+            assert session.command("RSET").code == 250
+            assert session.deliver(EMAIL1)[0].code == 250
+        said = b""
+        while b"lines were lost" not in said:
+            said = said[-10000:] + (reader.read(65536) or b"")
+            with daemon.session() as session:
+                session.command("MAIL FROM:<>")
+                assert session.rcpt("nobody@example.com").code == 550

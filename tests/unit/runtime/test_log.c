@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/log_output.h"
 #include "tests/unit/unit.h"
 
 enum {
@@ -243,6 +244,44 @@ static void test_long_event(void **state)
 	test_free(value);
 }
 
+/* Nobody reads: nobody waits. What was kept comes in its order when somebody does, and then how many lines
+ * were too much. */
+static void test_reader_that_stands_still(void **state)
+{
+	enum {
+		LINES = 20000
+	};
+	static char out[2 * LOG_OUTPUT_MAX];
+	const char *p = out;
+	char want[200];
+	unsigned n_kept = 0, n_lost = 0;
+	size_t n = 0;
+	ssize_t got;
+
+	capture_begin();
+	for (unsigned i = 0; i < LINES; i++) {
+		log_event(LOG_LEVEL_INFO, "x", "%0100u", i);
+	}
+	while (strchr(out, '\n') == NULL || n < LOG_OUTPUT_MAX) {
+		got = read(pipe_fds[0], out + n, sizeof(out) - 1 - n);
+		assert_true(got > 0);
+		n += (size_t)got;
+	}
+	log_event(LOG_LEVEL_INFO, "x", "behind");
+	log_output_flush(5000);
+	capture_end(out + n);
+	for (; snprintf(want, sizeof(want), "event=x reason=\"%0100u\"\n", n_kept) > 0 &&
+	       strncmp(p, want, strlen(want)) == 0;
+	     n_kept++) {
+		p += strlen(want);
+	}
+	assert_in_range(n_kept, LOG_OUTPUT_MAX / 130, LINES - 1);
+	assert_int_equal(
+	    sscanf(p, "event=x reason=\"behind\"\nevent=log level=warning reason=\"%u", &n_lost),
+	    1);
+	assert_int_equal(n_kept + n_lost, LINES);
+}
+
 /* The latest warnings and errors are kept, the latest first, without the journal's priority; what is
  * routine is not. */
 static void test_problems(void **state)
@@ -286,6 +325,7 @@ static void test_problems(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reader_that_stands_still),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_long_lines),
