@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -35,12 +36,55 @@ static bool is_served(const struct sockaddr_un *address)
 	return is_served;
 }
 
+/* Binds as the socket's owner and with its mode, so that they are right from its first moment: chmod(2) and
+ * chown(2) on its name would follow whoever may write in its directory. */
+static int bind_as(int fd, const struct sockaddr_un *address, uid_t uid, gid_t gid, mode_t mode)
+{
+	mode_t old_umask = umask(0);
+	int result = fchmod(fd, mode) == 0 ? 0 : -errno;
+	/* Of this thread; of -1, and where it may not, nothing changes. */
+	gid_t old_gid = (gid_t)setfsgid(gid);
+	uid_t old_uid = (uid_t)setfsuid(uid);
+
+	if (result == 0 && bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
+		result = -errno;
+	}
+	setfsuid(old_uid);
+	setfsgid(old_gid);
+	umask(old_umask);
+	return result;
+}
+
+/* Where the owner may not write, only root may, and nobody can change the name under its hands. */
+static int bind_and_give(
+    int fd, const struct sockaddr_un *address, const struct listener_settings *settings)
+{
+	int result = bind_as(fd, address, settings->uid, settings->gid, settings->mode);
+
+	if (result == -EACCES && geteuid() == 0) {
+		result = bind_as(fd, address, (uid_t)-1, (gid_t)-1, settings->mode);
+		if (result == 0 && lchown(address->sun_path, settings->uid, settings->gid) != 0) {
+			result = -errno;
+		}
+	}
+	return result;
+}
+
+static bool is_as_wanted(const char *path, const struct listener_settings *settings)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+	       (status.st_mode & 07777) == settings->mode &&
+	       (settings->uid == (uid_t)-1 || status.st_uid == settings->uid) &&
+	       (settings->gid == (gid_t)-1 || status.st_gid == settings->gid);
+}
+
 static int bind_unix(int fd, const struct sockaddr_un *address,
     const struct listener_settings *settings, struct error *error)
 {
 	const char *path = address->sun_path;
 	struct stat status;
-	mode_t old_umask;
 	int result;
 
 	if (lstat(path, &status) == 0) {
@@ -59,22 +103,16 @@ static int bind_unix(int fd, const struct sockaddr_un *address,
 			    error, "%s: cannot remove the stale socket: %s", path, strerror(errno));
 		}
 	}
-	/* Nobody may connect before owner and mode are right. */
-	old_umask = umask(0777);
-	result = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	umask(old_umask);
-	if (result != 0) {
-		return error_set(error, "%s: cannot bind: %s", path, strerror(errno));
+	result = bind_and_give(fd, address, settings);
+	if (result < 0) {
+		return error_set(error, "%s: cannot bind: %s", path, strerror(-result));
 	}
-	if (((settings->uid != (uid_t)-1 || settings->gid != (gid_t)-1) &&
-		lchown(path, settings->uid, settings->gid) != 0) ||
-	    chmod(path, settings->mode) != 0) {
+	if (!is_as_wanted(path, settings)) {
 		error_set(error,
-		    "%s: cannot set owner %d:%d and mode %04o: %s (start as root, or set "
-		    "socket_user and "
+		    "%s: cannot set owner %d:%d and mode %04o (start as root, or set socket_user "
+		    "and "
 		    "socket_group to \"\")",
-		    path, (int)settings->uid, (int)settings->gid, (unsigned)settings->mode,
-		    strerror(errno));
+		    path, (int)settings->uid, (int)settings->gid, (unsigned)settings->mode);
 		unlink(path);
 		return -1;
 	}
