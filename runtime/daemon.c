@@ -204,7 +204,7 @@ static void stop(struct daemon *daemon)
 		return;
 	}
 	daemon->is_stopping = true;
-	systemd_notify("STOPPING=1");
+	systemd_notify_status("STOPPING=1", "finishes %zu connections", daemon->n_connections);
 	log_event(LOG_LEVEL_INFO, "stop", "%zu connections to finish", daemon->n_connections);
 	forget_sockets(daemon);
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
@@ -301,6 +301,11 @@ static void start_watchdog(struct daemon *daemon)
 	}
 }
 
+void daemon_notify_ready(const struct daemon *daemon)
+{
+	systemd_notify_status("READY=1", "serves %zu sockets", daemon->n_listeners);
+}
+
 /* Accepts from now on, and tells systemd. */
 static int start_listening(struct daemon *daemon)
 {
@@ -319,7 +324,7 @@ static int start_listening(struct daemon *daemon)
 			return -1;
 		}
 	}
-	systemd_notify("READY=1");
+	daemon_notify_ready(daemon);
 	start_watchdog(daemon);
 	return 0;
 }

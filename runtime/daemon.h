@@ -26,6 +26,7 @@ struct daemon {
 	struct service *service;  /* in force: new clients get it; NULL at the end */
 	struct services services; /* all that are not closed */
 	unsigned n_reloads;       /* that were tried */
+	bool is_refused; /* the last one: the file says something else than what is in force */
 	uv_loop_t loop;
 	struct listener listeners[DAEMON_LISTENERS_MAX];
 	size_t n_listeners; /* none: one connection on stdin and stdout */
@@ -65,6 +66,9 @@ int daemon_listen(
 /* First of all. From now on a SIGHUP waits until the loop takes it, and reloads then; by default it would
  * kill. */
 void daemon_init(struct daemon *daemon, const struct program *program, const char *config_file);
+
+/* Tells the service manager that the daemon serves, or serves again. */
+void daemon_notify_ready(const struct daemon *daemon);
 
 /* Serves until the end. Takes over config. Returns an exit code of sysexits. */
 int daemon_serve(struct daemon *daemon, void *config);

@@ -6,10 +6,11 @@
 #include "runtime/log.h"
 #include "runtime/systemd.h"
 
-static void reload_refuse(const char *reason)
+static void reload_refuse(struct daemon *daemon, const char *reason)
 {
+	daemon->is_refused = true;
 	log_event(LOG_LEVEL_ERROR, "reload", "the old configuration stays: %s", reason);
-	systemd_notify("READY=1");
+	systemd_notify_status("READY=1", "the old configuration stays: %s", reason);
 }
 
 /* A database that is away may come back, and a table that is missing may be restored: until then every
@@ -32,7 +33,7 @@ static void conclude_reload(struct service *service)
 	struct daemon *daemon = service->daemon;
 
 	if (service->result > 0) {
-		reload_refuse(service->error.text);
+		reload_refuse(daemon, service->error.text);
 		return;
 	}
 	if (service->result < 0) {
@@ -44,8 +45,9 @@ static void conclude_reload(struct service *service)
 	if (daemon->program->renew != NULL) {
 		daemon_for_each(daemon, daemon->program->renew);
 	}
+	daemon->is_refused = false;
 	log_event(LOG_LEVEL_INFO, "reload", "the new configuration is in force");
-	systemd_notify("READY=1");
+	daemon_notify_ready(daemon);
 }
 
 static void run_trial(struct work *work, void *context)
@@ -92,7 +94,7 @@ void reload_start(struct daemon *daemon)
 	}
 	config = settings_load(daemon->program->form, daemon->config_file, &error);
 	if (config == NULL) {
-		reload_refuse(error.text);
+		reload_refuse(daemon, error.text);
 		return;
 	}
 	/* What was settled before root was given up. */
@@ -102,7 +104,7 @@ void reload_start(struct daemon *daemon)
 	}
 	service = service_new(daemon, config, &error);
 	if (service == NULL) {
-		reload_refuse(error.text);
+		reload_refuse(daemon, error.text);
 		return;
 	}
 	daemon->n_reloads++;

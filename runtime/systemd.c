@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,22 @@ void systemd_notify(const char *state)
 	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 	close(fd);
+}
+
+/* A server's words may be among them: a line end in there would begin another assignment. */
+void systemd_notify_status(const char *state, const char *format, ...)
+{
+	char status[512], whole[600];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(status, sizeof(status), format, arguments);
+	va_end(arguments);
+	for (char *p = status; *p != '\0'; p++) {
+		*p = (unsigned char)*p < ' ' ? ' ' : *p;
+	}
+	snprintf(whole, sizeof(whole), "%s\nSTATUS=%s", state, status);
+	systemd_notify(whole);
 }
 
 uint64_t systemd_watchdog_timeout(void)

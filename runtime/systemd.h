@@ -15,6 +15,10 @@ int systemd_listen_fds(void);
 /* Sends state ("READY=1", ...) to the service manager, if there is one; see sd_notify(3). */
 void systemd_notify(const char *state);
 
+/* The same with a line for people behind it (STATUS=), which "systemctl status" shows. */
+void systemd_notify_status(const char *state, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Milliseconds within which the service manager wants to hear "WATCHDOG=1" again and again, 0 if it
  * does not (sd_watchdog_enabled(3)). */
 uint64_t systemd_watchdog_timeout(void);

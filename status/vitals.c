@@ -23,6 +23,10 @@ static void write_process(const struct vitals *vitals, struct document *document
 	static const struct document_value info = { .metric = "info",
 		.labels = "version=\"" LMTPD_VERSION "\"",
 		.help = "Always 1; the label has the version." };
+	static const struct document_value refused = { .name = "reload_failed",
+		.metric = "reload_failed",
+		.help = "1 while the configuration that was to be loaded last is not in force.",
+		.is_left_out_at_0 = true };
 	static const struct document_value memory = { .name = "memory",
 		.metric = "resident_memory_bytes",
 		.help = "Memory of the process that is resident.",
@@ -42,6 +46,7 @@ static void write_process(const struct vitals *vitals, struct document *document
 	document_gauge(document, NULL, "ending",
 	    "1 while the process finishes what is under way before its end.",
 	    vitals->daemon->is_stopping);
+	document_number(document, &refused, vitals->daemon->is_refused);
 	uv_resident_set_memory(&n_resident);
 	document_number(document, &memory, n_resident);
 }
@@ -51,8 +56,8 @@ static void write_connections(const struct vitals *vitals, struct document *docu
 	const struct daemon *daemon = vitals->daemon;
 
 	document_group(document, "connections");
-	document_gauge(
-	    document, "now", "connections", "Connections that are open.", daemon->n_connections);
+	document_gauge(document, "now", "connections_open", "Connections that are open.",
+	    daemon->n_connections);
 	document_gauge(document, "max", "connections_max",
 	    "Connections that may be open at a time; further clients wait.",
 	    daemon->connections_max);
@@ -86,7 +91,7 @@ static void write_database(const struct vitals *vitals, struct document *documen
 	    "Has the database answered the last question?", vitals->is_answering);
 	document_counter(document, "errors", "database_errors_total",
 	    "Look-ups that the database did not answer.", vitals->n_errors);
-	document_gauge(document, NULL, "database_last_error_time_seconds",
+	document_gauge(document, NULL, "database_last_error_timestamp_seconds",
 	    "When it last did not, in seconds since 1970; 0 if it always has.",
 	    (uint64_t)vitals->last_error_time);
 	document_time(document, "last_error_time", vitals->last_error_time);

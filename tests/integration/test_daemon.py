@@ -1,5 +1,6 @@
 """The life of the process: users, sockets, signals."""
 
+import json
 import os
 import re
 import shutil
@@ -366,14 +367,24 @@ def hear(manager):
 def test_notifies_systemd(make_lmtpd, manager):
     daemon = make_lmtpd(environment={"NOTIFY_SOCKET": manager.getsockname()})
     daemon.launch()
-    assert hear(manager) == ["READY=1"]
+    assert hear(manager) == ["READY=1", "STATUS=serves 1 sockets"]
     assert daemon.is_answering()
     daemon.reload()
     reloading = hear(manager)
     assert reloading[0] == "RELOADING=1" and reloading[1].startswith("MONOTONIC_USEC=")
-    assert hear(manager) == ["READY=1"]
+    assert hear(manager) == ["READY=1", "STATUS=serves 1 sockets"]
+    daemon.configure(lmtp={"recipient_limit": 0})
+    daemon.reload()
+    hear(manager)
+    ready, why = hear(manager)
+    assert ready == "READY=1" and "the old configuration stays" in why and "recipient_limit" in why
+    daemon.configure(lmtp={"recipient_limit": 5})
+    daemon.reload()
+    hear(manager)
+    assert hear(manager) == ["READY=1", "STATUS=serves 1 sockets"]
+    assert '"reload_failed":0' in daemon.run("--status", "--json").stdout
     daemon.signal(signal.SIGTERM)
-    assert hear(manager) == ["STOPPING=1"]
+    assert hear(manager) == ["STOPPING=1", "STATUS=finishes 0 connections"]
     assert daemon.process.wait(30) == 0
 
 
@@ -382,7 +393,7 @@ def test_watchdog_of_systemd(make_lmtpd, manager):
     daemon = make_lmtpd(
         environment={"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "200000"})
     daemon.launch()
-    assert hear(manager) == ["READY=1"]
+    assert hear(manager) == ["READY=1", "STATUS=serves 1 sockets"]
     assert [hear(manager) for _ in range(3)] == [["WATCHDOG=1"]] * 3
     daemon.freeze()
     manager.settimeout(1)
@@ -402,7 +413,7 @@ def test_watchdog_of_another_process(make_lmtpd, manager):
             "WATCHDOG_PID": "1",
         })
     daemon.launch()
-    assert hear(manager) == ["READY=1"]
+    assert hear(manager) == ["READY=1", "STATUS=serves 1 sockets"]
     manager.settimeout(1)
     with pytest.raises(TimeoutError):
         hear(manager)

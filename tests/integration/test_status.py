@@ -152,10 +152,11 @@ def test_mail_of_each_outcome(lmtpd, database):
                        (("status", "saved"), ("code", "250"), ("dsn", "2.0.0"),
                         ("reason", "Saved"))] == 2
         assert samples["lmtpd_recipients_total",
-                       (("status", "rejected"), ("code", "552"), ("dsn", "5.3.4"))] == 1
+                       (("status", "rejected"), ("code", "552"), ("dsn", "5.3.4"),
+                        ("reason", "Message too big"))] == 1
         assert samples["lmtpd_lookup_duration_seconds_count", ()] == 6
         assert samples["lmtpd_database_up", ()] == 0
-        assert samples["lmtpd_connections", ()] == 1
+        assert samples["lmtpd_connections_open", ()] == 1
         assert re.search(r"^recipients   saved 2, deferred 1, rejected 4$", text, re.M)
         assert re.search(r"^  \S+Z event=delivery level=warning .*code=451", text, re.M)
 
@@ -164,6 +165,13 @@ def test_mail_of_each_outcome(lmtpd, database):
 
 
 @only_the_client
+def test_names_of_metrics(lmtpd, auth):
+    """By the rules of Prometheus's own tool, which says of each name what is wrong with it."""
+    for daemon in (lmtpd(), auth()):
+        done = run("promtool", "check", "metrics", input=status(daemon, "--prometheus"))
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def test_scrape_of_the_socket(lmtpd):
     """What socat sends and gets is what --status prints."""
     daemon = lmtpd()
@@ -186,6 +194,14 @@ def test_reload_and_end(lmtpd):
         told = status(daemon)
         assert told["messages"]["total"] == 2
         assert told["commits"]["count"] == 2 and told["commits"]["threads"] == 3
+        assert told["process"]["reload_failed"] == 0
+        daemon.configure(maildir={"writers": 0})
+        daemon.reload()
+        daemon.wait_for_log(event="reload", level="error")
+        assert json.loads(ask(daemon, b"json\n"))["process"]["reload_failed"] == 1
+        daemon.configure(maildir={"writers": 3})
+        daemon.reload()
+        wait_until(lambda: status(daemon)["process"]["reload_failed"] == 0, 10, "the reload")
         session.mail()
         daemon.signal(signal.SIGTERM)
         daemon.wait_for_log(event="stop")
