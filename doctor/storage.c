@@ -90,7 +90,43 @@ static void check_room(const char *base, struct report *report)
 	}
 }
 
-void storage_check(const char *base, const char *rest, struct report *report)
+/* How mail becomes durable on a filesystem, and what a power cut may cost all the same. */
+static void check_commit(const struct storage_filesystem *filesystem, struct report *report)
+{
+	switch (filesystem->journal) {
+	case STORAGE_JOURNAL_FAST:
+		report_warn(report, "commit", "unmount it, and: tune2fs -O ^fast_commit DEVICE",
+		    "%s: %s: after a power cut it may not be mountable, nor repairable by e2fsck",
+		    filesystem->where, filesystem->why);
+		break;
+	case STORAGE_JOURNAL_NONE:
+		report_warn(report, "commit", "unmount it, and: tune2fs -j DEVICE",
+		    "%s: %s: what was delivered before a power cut is as safe as e2fsck can make "
+		    "it",
+		    filesystem->where, filesystem->why);
+		break;
+	default:
+		report_ok(report, "commit", "%s: %s (%s)", filesystem->where,
+		    storage_commit_name(filesystem->commit), filesystem->why);
+	}
+}
+
+static void check_commits(const char *base, const struct storage *storage, struct report *report)
+{
+	size_t n = strlen(base);
+
+	for (size_t i = 0; i < storage->n; i++) {
+		const char *where = storage->filesystems[i].where;
+
+		/* Of those above the root, one has it. */
+		if (i == storage->base || (strncmp(where, base, n) == 0 && where[n] == '/')) {
+			check_commit(&storage->filesystems[i], report);
+		}
+	}
+}
+
+void storage_check(
+    const char *base, const char *rest, const struct storage *storage, struct report *report)
 {
 	struct stat status;
 
@@ -110,5 +146,6 @@ void storage_check(const char *base, const char *rest, struct report *report)
 	}
 	report_ok(report, "mail root", "%s, homes at %s/%s", base, base, rest);
 	check_kind(base, report);
+	check_commits(base, storage, report);
 	check_room(base, report);
 }

@@ -91,7 +91,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	doveconf_check(&sockets, report);
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
-	storage_check(config->base, config->home_rest, report);
+	storage_check(config->base, config->home_rest, &config->root.storage, report);
 	check_rows(config, &postfix, report);
 	postconf_free(&postfix);
 }

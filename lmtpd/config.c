@@ -74,6 +74,28 @@ static int check_path(const char *value, struct error *error)
 	return 0;
 }
 
+static int check_commit(const char *value, struct error *error)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "strict") != 0) {
+		return error_set(error, "\"%s\": allowed are auto and strict", value);
+	}
+	return 0;
+}
+
+/* What root leaves for the daemon lies beside its control socket. */
+static void find_storage(struct lmtpd_config *config)
+{
+	const char *control = config->daemon.control, *slash = strrchr(control, '/');
+
+	if (slash != NULL) {
+		snprintf(config->words, sizeof(config->words), "%.*s/storage",
+		    (int)(slash - control), control);
+	}
+	if (strcmp(config->commit, "auto") == 0) {
+		storage_look(&config->root.storage, config->base, config->words);
+	}
+}
+
 #define AT(member) offsetof(struct lmtpd_config, member)
 
 static const struct settings_key keys[] = {
@@ -95,6 +117,7 @@ static const struct settings_key keys[] = {
 	{ "maildir", "path", SETTINGS_TEXT, "Maildir", AT(path), 0, 0, check_path },
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", AT(daemon.user), 0, 0, NULL },
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", AT(daemon.group), 0, 0, NULL },
+	{ "maildir", "commit", SETTINGS_TEXT, "auto", AT(commit), 0, 0, check_commit },
 	{ "maildir", "writers", SETTINGS_NUMBER, "64", AT(writers), 1, 512, NULL },
 	{ "mysql", "user_query", SETTINGS_TEXT,
 	    "SELECT email FROM virtual_users WHERE email = '%u'",
@@ -172,6 +195,7 @@ static int lmtpd_config_check(void *values, struct error *error)
 		return error_set(error, "out of memory");
 	}
 	maildir_root_init(&config->root, config->base, config->hostname);
+	find_storage(config);
 	if (daemon_settings_check(&config->daemon, "lmtp", "maildir", "owns the mail", error) !=
 	    0) {
 		return -1;

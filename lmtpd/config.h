@@ -27,6 +27,8 @@ struct lmtpd_config {
 	char *base;            /* of home: its directories before the first placeholder */
 	const char *home_rest; /* of home: the rest */
 	const char *path;      /* below home */
+	const char *commit;    /* "auto" or "strict" */
+	char words[128];       /* the file of storage_examine(), "" for none */
 	long writers;
 	struct maildir_root root;
 };

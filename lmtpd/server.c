@@ -4,6 +4,8 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,8 @@ static const char usage[] =
     "       lmtpd [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
     "                                            ask the running lmtpd how it does\n"
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
+    "       lmtpd [-c FILE] --storage            leave what superblocks say, for the daemon: as "
+    "root\n"
     "       lmtpd --help | --version\n"
     "\n"
     "FILE is " LMTPD_SYSCONFDIR "/lmtpd.conf if not given; see lmtpd(8) and lmtpd.conf(5).\n";
@@ -68,6 +72,16 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 	}
 }
 
+static void lmtpd_prepare(const struct daemon_settings *settings, uid_t uid, gid_t gid)
+{
+	const struct lmtpd_config *config = (const struct lmtpd_config *)settings;
+
+	control_prepare(settings, uid, gid);
+	if (geteuid() == 0 && config->words[0] != '\0') {
+		storage_examine(config->base, config->words); /* without it all ext4 is strict */
+	}
+}
+
 static void lmtpd_tried(struct daemon *daemon, const char *why_not)
 {
 	vitals_asked(&server.status.vitals, why_not);
@@ -104,10 +118,30 @@ static int run_stdio(const struct program_call *call)
 	return program_serve(call, false);
 }
 
+/* For a unit that lets the daemon see no devices: root looks for it. */
+static int run_storage(const struct program_call *call)
+{
+	struct error error;
+	struct lmtpd_config *config = settings_load(&lmtpd_config_form, call->config_file, &error);
+	int result;
+
+	if (config == NULL) {
+		fprintf(stderr, "lmtpd: %s\n", error.text);
+		return EX_CONFIG;
+	}
+	result = storage_examine(config->base, config->words);
+	if (result < 0) {
+		fprintf(stderr, "lmtpd: %s: %s\n", config->words, strerror(-result));
+	}
+	settings_free(config);
+	return result < 0 ? EX_OSERR : EX_OK;
+}
+
 static const struct program_command commands[] = {
 	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
 	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
 	{ "stdio", run_stdio, 0, no_argument, PROGRAM_TEXT },
+	{ "storage", run_storage, 0, no_argument, PROGRAM_TEXT },
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
@@ -124,7 +158,7 @@ static const struct program lmtpd_program = {
 	.lanes = lmtpd_lanes,
 	.try = directory_try,
 	.tried = lmtpd_tried,
-	.prepare = control_prepare,
+	.prepare = lmtpd_prepare,
 	.begin = lmtpd_begin,
 	.end = lmtpd_end,
 	.open = session_open,

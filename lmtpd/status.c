@@ -148,6 +148,18 @@ static void write_replies(const struct lmtpd_status *status, struct document *do
 	}
 }
 
+/* How mail becomes durable on the filesystem of the mail root, and why so. */
+static void write_way(const struct storage *storage, struct document *document)
+{
+	const struct storage_filesystem *base = &storage->filesystems[storage->base];
+	char way[128];
+
+	snprintf(way, sizeof(way), "%s: %s",
+	    storage_commit_name(storage->n > 0 ? base->commit : STORAGE_STRICT),
+	    storage->n > 0 ? base->why : "maildir.commit says so");
+	document_words(document, "way", way);
+}
+
 void status_write(struct daemon *daemon, struct document *document)
 {
 	const struct lmtpd_server *server = (const struct lmtpd_server *)daemon;
@@ -164,5 +176,6 @@ void status_write(struct daemon *daemon, struct document *document)
 	document_group(document, "commits");
 	document_histogram(document, "commit_duration_seconds",
 	    "How long the disk took to make one message durable.", &status->commits);
+	write_way(&lmtpd_config_of(server->daemon.service)->root.storage, document);
 	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "writer");
 }

@@ -82,14 +82,18 @@ int linux_stat(int fd, struct linux_status *status_r)
 	return 0;
 }
 
-uint32_t linux_project(int directory_fd)
+struct linux_attributes linux_attributes(int directory_fd)
 {
-	struct fsxattr attributes;
+	struct fsxattr found;
+	struct linux_attributes attributes = { .project = 0 };
 
-	return ioctl(directory_fd, FS_IOC_FSGETXATTR, &attributes) == 0 &&
-		       (attributes.fsx_xflags & FS_XFLAG_PROJINHERIT) != 0
-		   ? attributes.fsx_projid
-		   : 0;
+	if (ioctl(directory_fd, FS_IOC_FSGETXATTR, &found) == 0) {
+		if ((found.fsx_xflags & FS_XFLAG_PROJINHERIT) != 0) {
+			attributes.project = found.fsx_projid;
+		}
+		attributes.is_realtime = (found.fsx_xflags & FS_XFLAG_RTINHERIT) != 0;
+	}
+	return attributes;
 }
 
 int linux_sync_filesystem(int fd)
@@ -100,6 +104,16 @@ int linux_sync_filesystem(int fd)
 void linux_start_writing(int fd, uint64_t at, uint64_t n)
 {
 	sync_file_range(fd, (off_t)at, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
+int linux_write_out(int fd)
+{
+	/* All three, and the whole file: with fewer flags pages that are being written may be skipped. */
+	return sync_file_range(fd, 0, 0,
+		   SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+		       SYNC_FILE_RANGE_WAIT_AFTER) == 0
+		   ? 0
+		   : -errno;
 }
 
 /* A condition variable would make everybody who wakes up queue for its mutex first. */

@@ -40,8 +40,14 @@ struct linux_status {
 /* Returns 0 or a negative errno. */
 int linux_stat(int fd, struct linux_status *status_r);
 
-/* The project that files made in a directory count for, where the filesystem counts by projects; 0: none. */
-uint32_t linux_project(int directory_fd);
+struct linux_attributes {
+	uint32_t
+	    project; /* that files made there count for, where the filesystem counts by projects; 0: none */
+	bool is_realtime; /* their bytes go to XFS's realtime device */
+};
+
+/* Of a directory; all zero where the filesystem has none. */
+struct linux_attributes linux_attributes(int directory_fd);
 
 /* Syncs the whole filesystem that fd lies on. Returns 0 or a negative errno. */
 int linux_sync_filesystem(int fd);
@@ -49,6 +55,11 @@ int linux_sync_filesystem(int fd);
 /* Sends n bytes from at on (0: all that follow) to the disk, and does not wait for them. An error is
  * kept for fsync(2), which tells it. */
 void linux_start_writing(int fd, uint64_t at, uint64_t n);
+
+/* Writes all bytes of the file to the disk, into its cache, and waits for them. The metadata that the bytes
+ * need, such as the size, are in the running transaction of a journal then. An error is told here, and
+ * not again by fsync(2). Returns 0 or a negative errno. */
+int linux_write_out(int fd);
 
 /* Sleeps while *word is value: until it is woken, or a signal comes, or by a deadline of
  * CLOCK_MONOTONIC. False: the deadline has passed. */

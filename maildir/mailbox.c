@@ -48,6 +48,7 @@ void maildir_root_init(struct maildir_root *root, const char *base, const char *
 	root->base = base;
 	name_escape_host(root->host, sizeof(root->host), host);
 	root->has_tmpfile = linux_has_unnamed_files();
+	root->storage.n = 0;
 }
 
 const char *maildir_strerror(int result, const char *step)
@@ -172,7 +173,9 @@ void maildir_root_settle(const struct maildir_root *root)
 	/* The clocks are read first: what is made during the sync may miss it. */
 	settled.wall = nanoseconds(CLOCK_REALTIME);
 	settled.monotonic = nanoseconds(CLOCK_MONOTONIC);
-	if (fstat(fd, &status) == 0 && linux_sync_filesystem(fd) == 0) {
+	if (fstat(fd, &status) == 0 &&
+	    storage_commit_of(&root->storage, status.st_dev) != STORAGE_ONE_COMMIT &&
+	    linux_sync_filesystem(fd) == 0) {
 		settled.device = status.st_dev;
 		settled.is_done = true;
 	}
@@ -227,6 +230,7 @@ static uint64_t identify_young(const struct linux_status *status)
 
 int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 {
+	struct linux_attributes attributes;
 	struct linux_status status;
 	uint64_t identity;
 
@@ -241,7 +245,13 @@ int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 	    place_check(place, linux_stat(place->new_fd, &status), "stat", "/new") < 0) {
 		return place->result;
 	}
-	place->domain = (struct maildir_domain){ status.device, linux_project(place->new_fd) };
+	attributes = linux_attributes(place->new_fd);
+	place->domain = (struct maildir_domain){
+		.device = status.device,
+		.project = attributes.project,
+		.commit = attributes.is_realtime ? STORAGE_STRICT
+						 : storage_commit_of(&root->storage, status.device),
+	};
 	/* Opened again, what this message has made stays young, however long ago that was. */
 	identity = identify_young(&status);
 	place->young = identity != 0 ? identity : place->young;

@@ -6,15 +6,19 @@
  *
  *   1. open: every place is opened, and its mailbox made where it does not exist yet;
  *   2. write: the bytes go into one unnamed file on the places' own filesystem, as they come;
- *   3. seal: the file is synced;
+ *   3. seal: the bytes of the file reach the disk;
  *   4. copy: places that no hard link reaches, on another filesystem or in another project of one, get
- *      a synced copy, one for all that lie together;
+ *      a sealed copy, one for all that lie together;
  *   5. place: it gets its name in new/ of every place by link(2), which cannot overwrite;
- *   6. sync: the file is synced again, with its names; then every new/, and the parents of directories
- *      that are young, which means that they may not have been synced since they were made.
+ *   6. sync: the file is synced, with its names; then, where the filesystem needs it, every new/, and the
+ *      parents of directories that are young, which means that they may not have been synced since they
+ *      were made.
  *
- * The second sync of the file is for filesystems without a journal: what was synced without a name is,
- * to their repair, a file that was deleted, whatever directory has a name for it by then.
+ * How much of it is needed is known by the filesystem, see storage.h. On ext4 with a journal and on XFS it is
+ * one commit of the journal: step 3 only waits until the bytes are written, and the sync of step 6 commits
+ * names and new directories with the file. Elsewhere step 3 is a sync of its own, and directories are synced.
+ * The sync of the file in step 6 is for filesystems without a journal too: what was synced without a name
+ * is, to their repair, a file that was deleted, whatever directory has a name for it by then.
  *
  * Nothing appears anywhere before step 5, and the result of a place is 0 only after step 6: from then
  * on a power cut loses nothing. Whoever dies on the way leaves no name behind. A place that fails does
@@ -34,6 +38,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "maildir/storage.h"
+
 enum {
 	MAILDIR_PATH_MAX = 1024, /* bytes of a mailbox's path below its root, NUL included */
 	MAILDIR_HOST_MAX = 100,  /* bytes of the host in a file's name; longer ones are cut */
@@ -45,7 +51,8 @@ enum {
 struct maildir_root {
 	const char *base; /* an existing directory; the caller's, must outlive the root */
 	char host[MAILDIR_HOST_MAX + 1];
-	bool has_tmpfile; /* unnamed files can be used: /proc is there to name them by */
+	bool has_tmpfile;       /* unnamed files can be used: /proc is there to name them by */
+	struct storage storage; /* nothing is known unless storage_look() is asked: all is strict */
 };
 
 /* @host goes into every file's name, with '/' and ':' written as \057 and \072. */
@@ -59,7 +66,8 @@ void maildir_root_settle(const struct maildir_root *root);
  * counts disk space by projects (ext4, XFS), within one. Private. */
 struct maildir_domain {
 	dev_t device;
-	uint32_t project; /* 0: none */
+	uint32_t project;           /* 0: none */
+	enum storage_commit commit; /* how files become durable there */
 };
 
 /* A file before it has its names. Private. */

@@ -168,16 +168,16 @@ int maildir_write(struct maildir_message *message, const char *data, size_t n)
 	return 0;
 }
 
-/* Syncs the file. A small one goes in a round with the others that are in a hurry; its data are on
- * their way before, so that what is left to do together is the journal's part. A big one may take its
- * time. */
+/* Seals the file. Where that is a sync, a small one goes in a round with the others that are in a hurry;
+ * its data are on their way before, so that what is left to do together is the journal's part. A big one
+ * may take its time. */
 static int sync_file(struct maildir_message *message)
 {
 	int result;
 
 	message->rounds = rounds_of(message->file.domain.device);
-	if (message->size > SMALL_SIZE) {
-		result = rounds_sync(NULL, message->file.fd, false);
+	if (message->size > SMALL_SIZE || message->file.domain.commit == STORAGE_ONE_COMMIT) {
+		result = file_seal(&message->file);
 		rounds_expect(message->rounds);
 		return result;
 	}

@@ -62,7 +62,7 @@ int file_create(
 
 	*file = file_none;
 	file->domain = place->domain;
-	if (root->has_tmpfile) {
+	if (root->has_tmpfile && file->domain.commit != STORAGE_NAMED) {
 		result = linux_create_unnamed(place->new_fd, &file->fd);
 	}
 	return result == LINUX_UNKNOWN ? create_named(file, root, place)
@@ -113,6 +113,12 @@ int file_copy(const struct maildir_file *file, const struct maildir_file *from, 
 	return 0;
 }
 
+int file_seal(const struct maildir_file *file)
+{
+	return file->domain.commit == STORAGE_ONE_COMMIT ? linux_write_out(file->fd)
+							 : rounds_sync(NULL, file->fd, false);
+}
+
 int file_sync_names(struct maildir_file *file, struct rounds *rounds)
 {
 	if (file->is_linked) {
@@ -149,7 +155,7 @@ int place_copy(struct maildir_place *place, const struct maildir_message *messag
 		"/new") < 0) {
 		return place->result;
 	}
-	return place_check(place, rounds_sync(NULL, copy->fd, false), "sync a copy in", "/new");
+	return place_check(place, file_seal(copy), "sync a copy in", "/new");
 }
 
 /* Does the filesystem refuse this link, and not only this name? Too many of them, another filesystem,
@@ -227,6 +233,7 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 int place_sync(struct maildir_place *place, const struct maildir_message *message)
 {
 	if (place_check(place, file_sync_names(place->file, NULL), "sync a file in", "/new") == 0 &&
+	    place->file->domain.commit != STORAGE_ONE_COMMIT &&
 	    place_check(place, rounds_sync(NULL, place->new_fd, false), "sync", "/new") == 0 &&
 	    place->young != 0) {
 		mailbox_sync_parents(message->root, place);

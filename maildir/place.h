@@ -24,6 +24,10 @@ bool file_reaches(const struct maildir_file *file, const struct maildir_place *p
 /* Appends to the file. Returns 0 or a negative errno. */
 int file_write(const struct maildir_file *file, const char *data, size_t n);
 
+/* Brings its bytes to the disk, and where that is not enough before it gets names, all of it. Returns 0 or a
+ * negative errno, which is final: the kernel tells it once. */
+int file_seal(const struct maildir_file *file);
+
 /* Appends the first n bytes of another one. Returns 0 or a negative errno. */
 int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n);
 

@@ -142,7 +142,7 @@ static int settle_privileges(const struct program_call *call,
 		return -1;
 	}
 	if (is_listening) {
-		program->prepare(settings->control, uid, gid);
+		program->prepare(settings, uid, gid);
 	}
 	if (privilege_become(uid, gid, error) != 0) {
 		return -1;

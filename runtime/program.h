@@ -17,6 +17,7 @@
 #include "runtime/service.h"
 
 struct daemon;
+struct daemon_settings;
 struct program;
 struct settings_form;
 
@@ -74,7 +75,7 @@ struct program {
 
 	/* Its life. prepare(): as root, before it is given up. begin(): everything is there, and sockets
 	 * are served unless it was started without; -1 ends it again. end(): the last connection is gone. */
-	void (*prepare)(const char *control, uid_t uid, gid_t gid);
+	void (*prepare)(const struct daemon_settings *settings, uid_t uid, gid_t gid);
 	int (*begin)(struct daemon *daemon);
 	void (*end)(struct daemon *daemon);
 

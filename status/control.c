@@ -34,9 +34,9 @@ int control_check(const char *path, struct error *error)
 }
 
 /* It is made by root and only then given away, so that nobody else can have put it there. */
-void control_prepare(const char *path, uid_t uid, gid_t gid)
+void control_prepare(const struct daemon_settings *settings, uid_t uid, gid_t gid)
 {
-	const char *slash = strrchr(path, '/');
+	const char *path = settings->control, *slash = strrchr(path, '/');
 	char directory[CONTROL_PATH_MAX + 1];
 	int fd;
 

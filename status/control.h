@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "base/error.h"
+#include "runtime/daemon.h"
 #include "runtime/listener.h"
 #include "runtime/peer.h"
 #include "status/document.h"
@@ -60,7 +61,7 @@ struct control {
 int control_check(const char *path, struct error *error);
 
 /* As root, before giving it up: makes the directory of path for that user, if there is none. */
-void control_prepare(const char *path, uid_t uid, gid_t gid);
+void control_prepare(const struct daemon_settings *settings, uid_t uid, gid_t gid);
 
 /* Serves from now on. @control has its members up to owner; path "" is no socket. What fails is
  * logged, and is no reason not to serve mail. */

@@ -2,9 +2,11 @@
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -174,3 +176,40 @@ def test_mail_root_vanishes(daemon):
         away.rename(daemon.vhosts)
         assert session.deliver(EMAIL1)[0].code == 250
     assert len(daemon.mailbox("example.com/email1").messages()) == 2
+
+
+# --- the way to the disk ----------------------------------------------------
+
+@pytest.mark.parametrize("mkfs, settings, way", [
+    (["mkfs.ext4", "-q", "-F"], {}, "one commit: ext4 with a journal"),
+    (["mkfs.ext4", "-q", "-F"], {"commit": "strict"}, "strict: maildir.commit says so"),
+    (["mkfs.ext4", "-q", "-F", "-O", "^has_journal"], {}, "strict: ext4 without a journal"),
+    (["mkfs.ext4", "-q", "-F", "-O", "fast_commit"], {}, "strict, named files: ext4 with fast_commit"),
+    (["mkfs.ext2", "-q", "-F"], {}, "strict: a kind of filesystem"),
+], ids=["journal", "strict", "no journal", "fast_commit", "ext2"])
+@pytest.mark.needs_root
+def test_way_to_the_disk(make_lmtpd, faults, directory, mount, mkfs, settings, way):
+    """Root looks at the superblock before the daemon is somebody else."""
+    trace = directory / "trace"
+    daemon = make_lmtpd(maildir=settings, environment=faults(trace=trace))
+    make_image(directory / "image", 32, *mkfs)
+    mount(directory / "image", daemon.vhosts)
+    os.chown(daemon.vhosts, MAIL_ID, MAIL_GROUP)
+    run_checked(*daemon.command("--storage"))
+    daemon.start()
+    assert json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"].startswith(way)
+    assert refusal(daemon) == "250 2.0.0"
+    steps = [line.split(" ", 1) for line in trace.read_text().splitlines()]
+    synced = [path for what, path in steps if what == "sync"]
+    directories = [path for path in synced if Path(path).is_dir()]
+    assert bool(directories) == way.startswith("strict")
+    assert len(synced) - len(directories) == (2 if way.startswith("strict") else 1)
+    assert any("/tmp/" in path for path in synced) == ("named files" in way)
+
+
+def test_storage_without_root(lmtpd):
+    """Without root's word ext4 is strict: nothing is hoped for."""
+    daemon = lmtpd()
+    way = json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"]
+    assert way.split(":")[0] in ("strict", "one commit")
+    assert "ext4 with a journal" not in way

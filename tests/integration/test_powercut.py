@@ -4,9 +4,13 @@ A cut is a copy of the disk at one instant. A disk that keeps its cache has what
 it, and lacks what lay in the memory of the machine. One that loses its cache lacks some of what had
 been written since it was last told to flush it, too.
 ./dev powercut makes many cuts.
+
+ext4 with fast_commit is not among them: of some cuts neither the kernel (6.18) nor e2fsck (1.47) makes a
+filesystem again, whatever is written to it. --check warns of it.
 """
 
 import itertools
+import json
 import random
 import time
 
@@ -15,6 +19,7 @@ import pytest
 from harness.audit import Audit, Ledger
 from harness.disk import FILESYSTEMS
 from harness.load import Load, add_mailboxes
+from harness.process import run_checked
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
@@ -78,7 +83,11 @@ def cut_round(make_lmtpd, database, cuttable_disk):
         cut_once, n_addresses, settings_of_load = kind
         daemon = make_lmtpd(**settings)
         cuttable_disk.format(daemon.vhosts, filesystem, is_lossy)
+        # As the unit does it, as root.
+        run_checked(*daemon.command("--storage"))
         daemon.start()
+        way = json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"]
+        assert way.startswith(f"{FILESYSTEMS[filesystem].way}: ")
         ledger = Ledger()
         rng = random.Random(totals.cuts)
         addresses = dict(itertools.islice(mailboxes.items(), n_addresses))

@@ -73,14 +73,20 @@ class Filesystem(NamedTuple):
     # What makes it whole again where no journal does; it says 1 when it had to.
     repair: tuple = ()
     n_reserved_inodes: int = None  # that have no name; None: nobody knows how many there are
+    options: str = ""
+    way: str = "strict"  # that lmtpd takes there
 
 
 EXT4 = ("mkfs.ext4", "-q", "-F", "-m", "0")
 FILESYSTEMS = {
-    "ext4": Filesystem(EXT4, n_reserved_inodes=10),
+    "ext4": Filesystem(EXT4, n_reserved_inodes=10, way="one commit"),
+    "ext4, data=writeback": Filesystem(
+        EXT4, n_reserved_inodes=10, options="data=writeback", way="one commit"),
+    "ext4, data=journal": Filesystem(
+        EXT4, n_reserved_inodes=10, options="data=journal", way="one commit"),
     "ext4 without a journal": Filesystem(
         (*EXT4, "-O", "^has_journal"), repair=("e2fsck", "-f", "-y"), n_reserved_inodes=10),
-    "XFS": Filesystem(("mkfs.xfs", "-q", "-f")),
+    "XFS": Filesystem(("mkfs.xfs", "-q", "-f"), way="one commit"),
     "btrfs": Filesystem(("mkfs.btrfs", "-q", "-f")),
 }
 
@@ -108,7 +114,8 @@ class CuttableDisk:
         self.discard()
         self.filesystem = FILESYSTEMS[filesystem]
         make_image(self.image, 1024, *self.filesystem.mkfs)
-        self.mail = Mount(self._start_lossy() if is_lossy else self.image, path)
+        options = ",".join(filter(None, ["loop", self.filesystem.options]))
+        self.mail = Mount(self._start_lossy() if is_lossy else self.image, path, options)
         os.chown(path, MAIL_ID, MAIL_GROUP)
 
     def _start_lossy(self):

@@ -26,6 +26,7 @@ int __real_renameat2(int from_fd, const char *from, int fd, const char *name, un
 int __real_fstat64(int fd, struct stat *status);
 int __real_syncfs(int fd);
 int __real_ioctl(int fd, unsigned long request, ...);
+int __real_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
 int __real_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 /* Where the system's function takes "...", these name what the library gives: on Linux both are passed
@@ -43,6 +44,7 @@ int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, un
 int __wrap_fstat64(int fd, struct stat *status);
 int __wrap_syncfs(int fd);
 int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes);
+int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 struct fault_event fault_events[FAULT_EVENTS_MAX];
@@ -243,6 +245,23 @@ int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, un
 int __wrap_fstat64(int fd, struct stat *status)
 {
 	return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+}
+
+/* A call that does not wait promises nothing, and is none of those that fail. */
+int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags)
+{
+	int result = 0;
+
+	if ((flags & SYNC_FILE_RANGE_WAIT_AFTER) == 0) {
+		return __real_sync_file_range(fd, at, n, flags);
+	}
+	if (fails(FAULT_WRITE_OUT)) {
+		result = -1;
+	} else if (!is_armed || now.syncs) {
+		result = __real_sync_file_range(fd, at, n, flags);
+	}
+	record(FAULT_WRITE_OUT, result == 0, inode_at(fd, "", 0), 0);
+	return result;
 }
 
 /* FS_IOC_FSGETXATTR, the only one that is used. */

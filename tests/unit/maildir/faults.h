@@ -22,6 +22,7 @@ enum fault_call {
 	FAULT_FSTAT,
 	FAULT_SYNCFS,
 	FAULT_IOCTL,
+	FAULT_WRITE_OUT,
 	FAULT_CALLS
 };
 

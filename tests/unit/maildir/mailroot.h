@@ -22,6 +22,9 @@ struct mailroot {
 /* An ordinary filesystem, whose fsync costs no time. */
 extern const struct faults mailroot_plain;
 
+/* From now on the root's filesystem is one where one commit is enough. */
+void mailroot_commit_once(struct mailroot *mailroot);
+
 /* cmocka's set-up and tear-down: *state is a struct mailroot. The tear-down fails when a descriptor
  * has leaked. */
 int mailroot_setup(void **state);

@@ -210,6 +210,19 @@ static void test_renameat2(void **state)
 	check_call(*state, FAULT_RENAMEAT2);
 }
 
+/* The same where one commit is enough. */
+static void test_one_commit(void **state)
+{
+	static const enum fault_call calls[] = { FAULT_WRITE_OUT, FAULT_FSYNC, FAULT_LINKAT,
+		FAULT_WRITE, FAULT_MKDIRAT };
+	struct mailroot *mailroot = *state;
+
+	mailroot_commit_once(mailroot);
+	for (size_t i = 0; i < LENGTH(calls); i++) {
+		check_call(mailroot, calls[i]);
+	}
+}
+
 /* A kernel that is unsure about a path, or a signal, is asked again. */
 static void test_openat2_again(void **state)
 {
@@ -275,6 +288,7 @@ int main(void)
 		TEST(test_statx),
 		TEST(test_pread),
 		TEST(test_renameat2),
+		TEST(test_one_commit),
 		TEST(test_openat2_again),
 		TEST(test_openat2_never),
 		TEST(test_directory_appears),

@@ -229,6 +229,39 @@ static void test_failed_sync_is_not_remembered(void **state)
 	}
 }
 
+/* The bytes, the names, and one sync for all of them, new directories included. */
+static void test_one_commit(void **state)
+{
+	struct mailroot *mailroot = *state;
+
+	mailroot_commit_once(mailroot);
+	deliver(mailroot, &mailroot_plain, 3);
+	expect_saved(mailroot, false);
+	assert_int_equal(fault_count(FAULT_WRITE_OUT), 1);
+	assert_int_equal(fault_count(FAULT_FSYNC), 1);
+}
+
+/* What could not be written out has no name, and is not tried again. */
+static void test_one_commit_that_fails(void **state)
+{
+	const struct faults faults[] = {
+		{ .call = FAULT_WRITE_OUT, .mask = 1, .error = EIO },
+		{ .call = FAULT_FSYNC, .mask = 1, .error = EIO },
+	};
+	struct mailroot *mailroot = *state;
+
+	mailroot_commit_once(mailroot);
+	for (size_t i = 0; i < LENGTH(faults); i++) {
+		deliver(mailroot, &faults[i], 3);
+		for (size_t place = 0; place < 3; place++) {
+			assert_int_equal(mailroot->places[place].result, -EIO);
+		}
+		assert_int_equal(fault_count(FAULT_LINKAT), i == 0 ? 0 : 3);
+		assert_int_equal(fault_count(FAULT_FSYNC), i);
+		mailroot_check(mailroot, message);
+	}
+}
+
 /* After a failed fsync the file is given up: asked again, the kernel would say that all is well. */
 static void test_failed_fsync_is_not_repeated(void **state)
 {
@@ -306,6 +339,8 @@ int main(void)
 		TEST(test_old_mailbox),
 		TEST(test_age_unknown),
 		TEST(test_failed_sync_is_not_remembered),
+		TEST(test_one_commit),
+		TEST(test_one_commit_that_fails),
 		TEST(test_failed_fsync_is_not_repeated),
 		TEST(test_prepared_before_it_appears),
 		TEST(test_new_is_made_last),

@@ -429,6 +429,11 @@ static void test_cannot_be_made(void **state)
 	assert_int_equal(mkdir(fixture->directory, 0700), 0);
 }
 
+static void prepare_path(const char *path)
+{
+	control_prepare(&(struct daemon_settings){ .control = path }, SOMEBODY, SOMEBODY);
+}
+
 static void test_directory_for_the_user(void **state)
 {
 	struct fixture *fixture = *state;
@@ -437,7 +442,7 @@ static void test_directory_for_the_user(void **state)
 
 	snprintf(directory, sizeof(directory), "%s/run", fixture->directory);
 	snprintf(path, sizeof(path), "%s/control", directory);
-	control_prepare(path, SOMEBODY, SOMEBODY);
+	prepare_path(path);
 	if (geteuid() != 0) {
 		assert_int_equal(lstat(directory, &status), -1);
 		return;
@@ -447,10 +452,10 @@ static void test_directory_for_the_user(void **state)
 	assert_int_equal(status.st_uid, SOMEBODY);
 	assert_int_equal(status.st_gid, SOMEBODY);
 	assert_int_equal(chown(directory, 0, 0), 0);
-	control_prepare(path, SOMEBODY, SOMEBODY); /* one that exists stays as it is */
+	prepare_path(path); /* one that exists stays as it is */
 	assert_int_equal(lstat(directory, &status), 0);
 	assert_int_equal(status.st_uid, 0);
-	control_prepare("", SOMEBODY, SOMEBODY);
+	prepare_path("");
 }
 
 static void test_paths(void **state)
