@@ -97,9 +97,17 @@ int commands_hash(const struct program_call *call)
 	}
 	result = password_hash(hash, password, method);
 	explicit_bzero(password, sizeof(password));
-	if (result < 0) {
-		return complain(
-		    EX_USAGE, result == -ERANGE ? "the password is too long" : strerror(-result));
+	switch (result) {
+	case 0:
+		break;
+	case -E2BIG:
+		return complain(EX_USAGE,
+		    "bcrypt looks at the first 72 bytes alone, and the password "
+		    "is longer: take sha512crypt or yescrypt");
+	case -ERANGE:
+		return complain(EX_USAGE, "the password is too long");
+	default:
+		return complain(EX_USAGE, strerror(-result));
 	}
 	puts(hash);
 	return EX_OK;

@@ -8,10 +8,14 @@
 #include <string.h>
 #include <strings.h>
 
-/* 10: a tenth of a second or less on machines of today; the library's own default, 5, is of 1999. */
 enum {
-	BCRYPT_COST = 10
+	/* A tenth of a second or less on machines of today; the library's own default, 5, is of 1999. */
+	BCRYPT_COST = 10,
+	BCRYPT_COST_WEAK = 8, /* below that somebody who steals hashes tries thousands a second */
+	BCRYPT_PASSWORD_MAX = 72, /* bytes that it looks at */
 };
+
+static const char bcrypt[] = "bcrypt";
 
 /* What can be told from a hash's start and end, crypt(5): how many characters the digest has, behind
  * the last $ (of bcrypt salt and digest). One that was cut can match no password. */
@@ -24,10 +28,10 @@ static const struct {
 	{ "$y$", "yescrypt", 43, false },
 	{ "$gy$", "gost-yescrypt", 43, false },
 	{ "$7$", "scrypt", 43, false },
-	{ "$2b$", "bcrypt", 53, false },
-	{ "$2a$", "bcrypt", 53, false },
-	{ "$2y$", "bcrypt", 53, false },
-	{ "$2x$", "bcrypt", 53, true },
+	{ "$2b$", bcrypt, 53, false },
+	{ "$2a$", bcrypt, 53, false },
+	{ "$2y$", bcrypt, 53, false },
+	{ "$2x$", bcrypt, 53, true },
 	{ "$6$", "sha512crypt", 86, false },
 	{ "$5$", "sha256crypt", 43, false },
 	{ "$sha1", "sha1crypt", 28, true },
@@ -65,6 +69,16 @@ static bool is_base64(const char *text, size_t n)
 	return strlen(text) == n && strspn(text, alphabet) == n;
 }
 
+/* A bcrypt hash goes on with two digits, its cost, of which each doubles the work. */
+static const char *judge_cost(const char *method, const char *cost, bool *is_weak_r)
+{
+	if (method == bcrypt && strtol(cost, NULL, 10) < BCRYPT_COST_WEAK) {
+		*is_weak_r = true;
+		return "bcrypt of a cost below 8";
+	}
+	return method;
+}
+
 const char *password_method(const char *stored, bool *is_weak_r)
 {
 	const char *hash = skip_scheme(stored), *dollar;
@@ -77,8 +91,10 @@ const char *password_method(const char *stored, bool *is_weak_r)
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]) && dollar != NULL; i++) {
 		if (strncmp(hash, methods[i].prefix, strlen(methods[i].prefix)) == 0) {
 			*is_weak_r = methods[i].is_weak;
-			return is_base64(dollar + 1, methods[i].n_digest) ? methods[i].method
-									  : NULL;
+			return is_base64(dollar + 1, methods[i].n_digest)
+				   ? judge_cost(methods[i].method, hash + strlen(methods[i].prefix),
+					 is_weak_r)
+				   : NULL;
 		}
 	}
 	if (hash[0] == '_' && is_base64(hash + 1, 19)) {
@@ -154,10 +170,13 @@ int password_hash(char *hash_r, const char *password, const char *method)
 	} made[] = {
 		{ "sha512crypt", "$6$", 0 },
 		{ "yescrypt", "$y$", 0 },
-		{ "bcrypt", "$2b$", BCRYPT_COST },
+		{ bcrypt, "$2b$", BCRYPT_COST },
 	};
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 
+	if (strcmp(method, bcrypt) == 0 && strlen(password) > BCRYPT_PASSWORD_MAX) {
+		return -E2BIG;
+	}
 	for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
 		if (strcmp(method, made[i].method) == 0) {
 			return crypt_gensalt_rn(made[i].prefix, made[i].count, NULL, 0, setting,

@@ -27,6 +27,6 @@ int password_check(const char *password, const char *stored);
 const char *password_method(const char *stored, bool *is_weak_r);
 
 /* Hashes a password with a new salt from the system's random source. method: "sha512crypt",
- * "yescrypt" or "bcrypt"; hash_r[PASSWORD_HASH_MAX]. Returns 0, -EINVAL for another method, or
- * another negative errno. */
+ * "yescrypt" or "bcrypt"; hash_r[PASSWORD_HASH_MAX]. Returns 0, -EINVAL for another method, -E2BIG for a
+ * password that bcrypt would cut, or another negative errno. */
 int password_hash(char *hash_r, const char *password, const char *method);

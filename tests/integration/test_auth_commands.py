@@ -146,6 +146,15 @@ def test_hash_from_stdin(auth_binary, given, ok):
         assert openssl.stdout == done.stdout
 
 
+def test_hash_that_bcrypt_would_cut(auth_binary):
+    """It looks at 72 bytes: whatever came behind them would be right too."""
+    assert run(auth_binary, "--hash", "bcrypt", input="x" * 72).returncode == 0
+    for word in ("x" * 73, "ä" * 37):
+        done = run(auth_binary, "--hash", "bcrypt", input=word)
+        assert done.returncode == 64
+        assert done.stdout == "" and "the first 72 bytes alone" in done.stderr
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_hash_at_a_terminal(auth_binary, method):
     """Asked twice, shown never; the terminal is left as it was."""

@@ -32,9 +32,9 @@ static const struct {
 	{ "$y$", "yescrypt", 1, false, false },
 	{ "$gy$", "gost-yescrypt", 1, false, false },
 	{ "$7$", "scrypt", 6, false, true },
-	{ "$2b$", "bcrypt", 4, false, false },
-	{ "$2a$", "bcrypt", 4, false, false },
-	{ "$2y$", "bcrypt", 4, false, false },
+	{ "$2b$", "bcrypt of a cost below 8", 4, true, false },
+	{ "$2a$", "bcrypt of a cost below 8", 4, true, false },
+	{ "$2y$", "bcrypt of a cost below 8", 4, true, false },
 	{ "$6$", "sha512crypt", 1000, false, false },
 	{ "$5$", "sha256crypt", 1000, false, false },
 	{ "$sha1", "sha1crypt", 100, true, false },
@@ -333,9 +333,52 @@ static void test_refused(void **state)
 	assert_int_equal(password_hash(hash, "secret", ""), -EINVAL);
 	assert_int_equal(password_hash(hash, "secret", "SHA512CRYPT"), -EINVAL);
 	assert_int_equal(password_hash(hash, longest, "sha512crypt"), -ERANGE);
-	assert_int_equal(password_hash(hash, longest, "bcrypt"), -ERANGE);
+	assert_int_equal(password_hash(hash, longest, "bcrypt"), -E2BIG);
 	assert_int_equal(password_hash(hash, longest, "yescrypt"), -ERANGE);
 	expect_text("left alone", hash, "");
+}
+
+/* It looks at no more than 72 bytes: a longer password would be right with any end. */
+static void test_bcrypt_cuts_nothing(void **state)
+{
+	char password[74], hash[PASSWORD_HASH_MAX] = "";
+
+	memset(password, 'p', sizeof(password));
+	password[73] = '\0';
+	assert_int_equal(password_hash(hash, password, "bcrypt"), -E2BIG);
+	expect_text("left alone", hash, "");
+	assert_int_equal(password_hash(hash, password, "sha512crypt"), 0);
+	password[72] = '\0';
+	assert_int_equal(password_hash(hash, password, "bcrypt"), 0);
+	expect_outcome(password, hash, PASSWORD_RIGHT);
+}
+
+/* Each step of the cost doubles the work of who has stolen the hash. */
+static void test_cost_of_bcrypt(void **state)
+{
+	static const struct {
+		const char *hash, *method;
+		bool is_weak;
+	} rows[] = {
+		{ "$2b$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		    "bcrypt of a cost below 8", true },
+		{ "$2a$07$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		    "bcrypt of a cost below 8", true },
+		{ "{BLF-CRYPT}$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+		    "bcrypt of a cost below 8", true },
+		{ "$2y$08$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "bcrypt", false },
+		{ "$2b$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "bcrypt", false },
+		{ "$2x$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "bcrypt", true },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		bool is_weak = !rows[i].is_weak;
+		const char *method = password_method(rows[i].hash, &is_weak);
+
+		assert_non_null(method);
+		expect_text(rows[i].hash, method, rows[i].method);
+		assert_int_equal(is_weak, rows[i].is_weak);
+	}
 }
 
 static void test_memory(void **state)
@@ -364,6 +407,8 @@ int main(void)
 		cmocka_unit_test(test_long_passwords),
 		cmocka_unit_test(test_made_here),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bcrypt_cuts_nothing),
+		cmocka_unit_test(test_cost_of_bcrypt),
 		cmocka_unit_test(test_memory),
 	};
 
