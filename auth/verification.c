@@ -80,6 +80,8 @@ static void run_check(struct work *work, void *context)
 		return;
 	}
 	result = password_check(verification->sasl.password, verification->credentials.hash);
+	/* A failure is told much later. */
+	sasl_forget(&verification->sasl);
 	verification->is_hashed = true;
 	verification->hashing_took = uv_hrtime() - began;
 	switch (result) {
@@ -173,6 +175,7 @@ struct verification *verification_start(struct service *service, struct dovecot_
 		verification_free(verification);
 		return NULL;
 	}
+	sasl_forget(&request->sasl);
 	lane_submit(&service->lanes[SERVICE_LOOKUPS], &verification->work);
 	return verification;
 }

@@ -51,7 +51,7 @@ struct verification {
 
 LIST_HEAD(verifications, verification);
 
-/* Begins. NULL when out of memory. */
+/* Begins, and takes the password out of the request. NULL when out of memory. */
 struct verification *verification_start(struct service *service, struct dovecot_request *request,
     void (*done)(struct verification *verification),
     void (*late)(struct verification *verification), void *owner);

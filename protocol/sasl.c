@@ -23,6 +23,12 @@ void sasl_deinit(struct sasl *sasl)
 	*sasl = (struct sasl){ .user = NULL };
 }
 
+void sasl_forget(struct sasl *sasl)
+{
+	wipe(sasl->password);
+	sasl->password = NULL;
+}
+
 static int keep(char **kept_r, const char *text, size_t n)
 {
 	*kept_r = strndup(text, n);

@@ -37,6 +37,9 @@ enum sasl_mechanism sasl_find(const char *name, size_t n);
 
 void sasl_deinit(struct sasl *sasl);
 
+/* Wipes the password, which was used, and keeps the name. */
+void sasl_forget(struct sasl *sasl);
+
 /* Of one that is done, for who needs it longer. Returns 0 or -ENOMEM; sasl_deinit() is due in both cases. */
 int sasl_copy(struct sasl *copy_r, const struct sasl *sasl);
 

@@ -610,6 +610,19 @@ def test_passwords_are_wiped(auth):
         assert not is_in_memory(daemon.pid, needle), needle
 
 
+def test_password_is_wiped_before_its_failure_is_told(auth):
+    """The answer waits for seconds; the password does not."""
+    marker = b"a-word-that-nobody-else-has"
+    daemon = auth(auth={"failure_delay": 4})
+    with daemon.client() as client:
+        client.send_plain(EMAIL1, marker.decode())
+        daemon.wait_for_log(result="fail")
+        client.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.answer()
+        assert not is_in_memory(daemon.pid, marker)
+
+
 def is_in_memory(pid, needle):
     try:
         memory = open(f"/proc/{pid}/mem", "rb")

@@ -373,6 +373,10 @@ static void test_copy(void **state)
 	assert_int_equal(copy.mechanism, SASL_PLAIN);
 	assert_string_equal(copy.user, "user");
 	assert_string_equal(copy.password, "password");
+	/* It was used. The name is still needed, for the answer and the log. */
+	sasl_forget(&copy);
+	assert_null(copy.password);
+	assert_string_equal(copy.user, "user");
 	sasl_deinit(&copy);
 }
 
