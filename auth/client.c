@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A client connection. Postfix turns every FAIL into a permanent 535, whatever it carries; a
  * connection that closes is the one thing it answers with 454, "try again later". So whatever keeps
- * us from telling a right password from a wrong one closes the connection. Loop's thread. */
+ * us from telling a right password from a wrong one closes the connection, when the other logins that
+ * are under way on it have been answered. Loop's thread. */
 #include "auth/client.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ struct client {
 	struct verifications verifications; /* on the lanes, or waiting to be answered */
 };
 
-/* Its request was answered. */
+/* Its request was answered, or never will be. */
 static void end_verification(struct client *client, struct verification *verification)
 {
 	LIST_REMOVE(verification, entry);
@@ -143,11 +144,14 @@ static void on_verified(struct verification *verification)
 		fail_later(server, verification);
 		return;
 	}
-	if (client != NULL && verification->result == STATUS_OK) {
-		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
+	if (client != NULL) {
+		if (verification->result == STATUS_OK) {
+			dovecot_ok(&client->dovecot, verification->request,
+			    verification->credentials.user);
+		} else {
+			peer_end(&client->peer);
+		}
 		end_verification(client, verification);
-	} else if (client != NULL) {
-		peer_close(&client->peer, NULL);
 	}
 	verification_free(verification);
 }
@@ -160,7 +164,9 @@ static void on_late(struct verification *verification)
 
 	vitals_asked(&client->server->status.vitals, reason);
 	tell_verdict(verification, STATUS_ERROR, reason);
-	peer_close(&client->peer, NULL);
+	verification->owner = NULL;
+	peer_end(&client->peer);
+	end_verification(client, verification);
 }
 
 static void client_verify(struct client *client, struct dovecot_request *request)
@@ -171,7 +177,7 @@ static void client_verify(struct client *client, struct dovecot_request *request
 	if (verification == NULL) {
 		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, &request->sasl,
 		    request->rip, "out of memory");
-		peer_close(&client->peer, NULL);
+		peer_end(&client->peer);
 		return;
 	}
 	client->peer.n_out++;
@@ -183,7 +189,7 @@ static size_t on_input(struct peer *peer, const char *data, size_t n)
 	struct client *client = (struct client *)peer;
 	size_t taken = 0;
 
-	while (!peer->is_closed && !peer->is_writing) {
+	while (!peer->is_closed && !peer->is_ending && !peer->is_writing) {
 		struct dovecot_step step;
 
 		taken += dovecot_feed(&client->dovecot, data + taken, n - taken,

@@ -24,7 +24,8 @@ struct verification {
 	struct service *service;
 	/* On the loop: there is a verdict. Frees the verification. */
 	void (*done)(struct verification *verification);
-	/* On the loop: the database has not answered in time; done() is not called any more. */
+	/* On the loop: the database has not answered in time. The owner forgets it; done() is not called
+	 * any more. */
 	void (*late)(struct verification *verification);
 	void *owner;                     /* NULL: it has left */
 	struct dovecot_request *request; /* the owner's, while there is one */

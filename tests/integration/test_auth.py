@@ -101,6 +101,40 @@ def test_bad_requests_leave_others_alone(auth):
         assert client.answer() == ("OK", str(number), [f"user={EMAIL1}"])
 
 
+def test_undecided_login_leaves_its_neighbours_alone(auth, database):
+    """The others of its connection are answered before that closes, and nothing new is read."""
+    set_password(database, EMAIL2, ARGON2)
+    daemon = auth(auth={"failure_delay": 1})
+    with daemon.client() as client:
+        logins = [(EMAIL1, "wrong"), (EMAIL2, PASSWORD2), (EMAIL1, PASSWORD1), (EMAIL1, "wrong")]
+        client.send("".join(
+            f"AUTH\t{number}\tPLAIN\trip=192.0.2.{number}\tresp={plain_response(*login)}\n"
+            for number, login in enumerate(logins, 1)))
+        daemon.wait_for_log(result="error")
+        answers = {(answer.verb, answer.id) for answer in (client.answer() for _ in range(3))}
+        assert answers == {("OK", "3"), ("FAIL", "1"), ("FAIL", "4")}
+        assert client.is_closed()
+
+
+def test_hanging_lookup_leaves_its_neighbours_alone(auth, database):
+    """The login that the database does not answer for closes the connection, but not before the
+    failure beside it was told; nothing is read meanwhile."""
+    daemon = auth(auth={"failure_delay": 4}, mysql={"timeout": 1})
+    with daemon.client() as client:
+        client.send_plain(EMAIL1, "wrong")
+        daemon.wait_for_log(result="fail")
+        database.freeze()
+        try:
+            client.send_plain(EMAIL1, PASSWORD1)
+            daemon.wait_for_log(result="error")
+            client.send_plain(EMAIL2, "wrong")
+            assert client.answer()[:2] == ("FAIL", "1")
+            assert client.is_closed()
+        finally:
+            database.thaw()
+    assert daemon.log(user=EMAIL2) == []
+
+
 def test_another_version(auth):
     daemon = auth()
     with daemon.client() as client:
