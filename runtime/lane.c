@@ -178,6 +178,12 @@ static void on_wake(uv_async_t *wake)
 	}
 }
 
+/* How long it has waited. */
+static uint64_t age_of(const struct work *work, uint64_t now)
+{
+	return now - work->submitted + work->waited;
+}
+
 /* Tells those that are late, and comes again for the next. */
 static void on_timer(uv_timer_t *timer)
 {
@@ -185,16 +191,34 @@ static void on_timer(uv_timer_t *timer)
 	uint64_t now = uv_now(timer->loop);
 	struct work *work;
 
-	while ((work = TAILQ_FIRST(&lane->awaited)) != NULL &&
-	       now - work->submitted >= lane->patience) {
+	while (
+	    (work = TAILQ_FIRST(&lane->awaited)) != NULL && age_of(work, now) >= lane->patience) {
 		stop_awaiting(lane, work);
 		work->is_late = true;
 		lane->n_late++;
 		work->late(work);
 	}
 	if (work != NULL) {
-		uv_timer_start(timer, on_timer, lane->patience - (now - work->submitted), 0);
+		uv_timer_start(timer, on_timer, lane->patience - age_of(work, now), 0);
 	}
+}
+
+/* Most have waited nowhere else, and come last. */
+static void start_awaiting(struct lane *lane, struct work *work)
+{
+	uint64_t now = work->submitted, age = work->waited;
+	struct work *before = TAILQ_LAST(&lane->awaited, awaited_work);
+
+	work->is_awaited = true;
+	while (before != NULL && age_of(before, now) < age) {
+		before = TAILQ_PREV(before, awaited_work, awaited);
+	}
+	if (before != NULL) {
+		TAILQ_INSERT_AFTER(&lane->awaited, before, work, awaited);
+		return;
+	}
+	TAILQ_INSERT_HEAD(&lane->awaited, work, awaited);
+	uv_timer_start(&lane->timer, on_timer, age < lane->patience ? lane->patience - age : 0, 0);
 }
 
 /* More threads than those on their way have something to do. With the mutex. */
@@ -290,12 +314,9 @@ void lane_submit(struct lane *lane, struct work *work)
 	lane->n_out++;
 	work->submitted = uv_now(lane->timer.loop);
 	work->is_late = false;
-	work->is_awaited = work->late != NULL && lane->patience > 0;
-	if (work->is_awaited) {
-		TAILQ_INSERT_TAIL(&lane->awaited, work, awaited);
-		if (!uv_is_active((uv_handle_t *)&lane->timer)) {
-			uv_timer_start(&lane->timer, on_timer, lane->patience, 0);
-		}
+	work->is_awaited = false;
+	if (work->late != NULL && lane->patience > 0) {
+		start_awaiting(lane, work);
 	}
 	pthread_mutex_lock(&lane->mutex);
 	queue_add(&lane->queue, work);

@@ -25,6 +25,7 @@ struct work {
 	 * lane's, and done() is still due. NULL: it may take its time. */
 	void (*late)(struct work *work);
 	unsigned rank, share; /* who goes first, see queue.h */
+	unsigned waited; /* ms that count as if it had waited them here: its patience is shorter */
 
 	/* the lane's */
 	TAILQ_ENTRY(work) waiting;
@@ -35,6 +36,7 @@ struct work {
 	uint64_t submitted; /* uv_now() */
 };
 STAILQ_HEAD(work_queue, work);
+TAILQ_HEAD(awaited_work, work);
 
 struct lane_settings {
 	const char *name; /* of its threads, 15 characters at most */
@@ -82,7 +84,7 @@ struct lane {
 	bool has_submitted; /* in this turn */
 	unsigned n_out;     /* works that are not done, */
 	unsigned n_late;    /* and those of them whose owners were told that they are late */
-	TAILQ_HEAD(, work) awaited; /* those that can be late, the oldest first */
+	struct awaited_work awaited; /* those that can be late, the oldest first */
 	unsigned patience;
 	unsigned n_handles;
 	uv_async_t wake;

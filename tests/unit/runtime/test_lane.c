@@ -454,13 +454,18 @@ static void start_patient_lane(struct fixture *fixture, unsigned n_threads, unsi
 	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
 }
 
-static void submit_hanging(struct fixture *fixture, struct hanging *hanging, bool is_quick)
+static void make_hanging(struct fixture *fixture, struct hanging *hanging, bool is_quick)
 {
 	*hanging = (struct hanging){ .job = { .fixture = fixture } };
 	hanging->job.work =
 	    (struct work){ .run = run_until_told, .done = done_hanging, .late = late_hanging };
 	atomic_store(&hanging->job.n_run, is_quick);
 	fixture->n_to_go++;
+}
+
+static void submit_hanging(struct fixture *fixture, struct hanging *hanging, bool is_quick)
+{
+	make_hanging(fixture, hanging, is_quick);
 	lane_submit(&fixture->lane, &hanging->job.work);
 }
 
@@ -485,6 +490,39 @@ static void test_late(void **state)
 		assert_int_equal(hanging[i].n_late_before_done, 1);
 		assert_true(hanging[i].late_at - began >= 100);
 	}
+	free(fixture);
+}
+
+/* What has waited elsewhere is late so much sooner, also before what was submitted earlier. */
+static void test_late_by_what_it_has_waited(void **state)
+{
+	static const unsigned waited[] = { 20000, 0, 29700, 29900, 50000 };
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct hanging hanging[LENGTH(waited)];
+	uint64_t began;
+
+	start_patient_lane(fixture, 2, 30000);
+	began = uv_now(&fixture->loop);
+	for (unsigned i = 0; i < LENGTH(waited); i++) {
+		make_hanging(fixture, &hanging[i], false);
+		hanging[i].job.work.waited = waited[i];
+		lane_submit(&fixture->lane, &hanging[i].job.work);
+	}
+	while (hanging[2].n_late == 0) {
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	}
+	assert_int_equal(hanging[4].n_late, 1);
+	assert_int_equal(hanging[3].n_late, 1);
+	assert_in_range(hanging[4].late_at - began, 0, 9000);
+	assert_in_range(hanging[3].late_at - began, 100, 9000);
+	assert_in_range(hanging[2].late_at - began, 300, 9000);
+	assert_true(hanging[4].late_at <= hanging[3].late_at);
+	assert_true(hanging[3].late_at <= hanging[2].late_at);
+	assert_int_equal(hanging[0].n_late + hanging[1].n_late, 0);
+	lane_hurry(&fixture->lane, 50);
+	assert_int_equal(hanging[0].n_late, 1);
+	run_loop(fixture);
+	assert_int_equal(hanging[1].n_late, 1);
 	free(fixture);
 }
 
@@ -572,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_withdrawn),
 		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_late_by_what_it_has_waited),
 		cmocka_unit_test(test_never_late),
 		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_close_does_not_wait),
