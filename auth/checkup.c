@@ -19,10 +19,14 @@ static void check_database(const struct auth_config *config, struct report *repo
 	static const struct database_need needs[] = {
 		{ .query = DIRECTORY_PASSWORD, .occasion = "for each login" },
 	};
+	static const struct hashes_judge judge = {
+		.is_locked = password_is_locked,
+		.method = password_method,
+	};
 	struct directory *directory = database_check(&config->directory, needs, 1, report);
 
 	if (directory != NULL) {
-		hashes_check(&config->directory, config->users_query, password_method, report);
+		hashes_check(&config->directory, config->users_query, &judge, report);
 	}
 	directory_free(directory);
 }

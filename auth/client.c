@@ -30,15 +30,32 @@ static void end_verification(struct client *client, struct verification *verific
 	peer_work_done(&client->peer);
 }
 
+/* Tells the client, if there is one, what its login came to. Without a verdict its connection ends. */
+static void answer(struct verification *verification)
+{
+	struct client *client = verification->owner;
+
+	if (client == NULL) {
+		return;
+	}
+	switch (verification->result) {
+	case STATUS_OK:
+		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
+		break;
+	case STATUS_FAIL:
+		dovecot_fail(&client->dovecot, verification->request);
+		break;
+	default:
+		peer_end(&client->peer);
+	}
+	end_verification(client, verification);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
 	struct verification *verification = handle->data;
-	struct client *client = verification->owner;
 
-	if (client != NULL) {
-		dovecot_fail(&client->dovecot, verification->request);
-		end_verification(client, verification);
-	}
+	answer(verification);
 	verification_free(verification);
 }
 
@@ -110,8 +127,9 @@ static void on_delayed(uv_timer_t *timer)
 }
 
 /* Counts a failure, and tells the client after a while: longer for who fails often, counted from the
- * request, so that the delay also hides how long the work took. */
-static void fail_later(struct auth_server *server, struct verification *verification)
+ * request, so that the delay also hides how long the work took. A hash that cannot be checked is one
+ * too: whoever guesses must not learn of it, nor guess faster there. */
+static void answer_later(struct auth_server *server, struct verification *verification)
 {
 	uv_loop_t *loop = &server->daemon.loop;
 	uint64_t now, wait,
@@ -136,23 +154,14 @@ static void fail_later(struct auth_server *server, struct verification *verifica
 static void on_verified(struct verification *verification)
 {
 	struct auth_server *server = (struct auth_server *)verification->service->daemon;
-	struct client *client = verification->owner;
 
 	status_verified(&server->status, verification);
 	tell_verdict(verification, verification->result, verification->reason);
-	if (verification->result == STATUS_FAIL) {
-		fail_later(server, verification);
+	if (verification->is_hashed && verification->result != STATUS_OK) {
+		answer_later(server, verification);
 		return;
 	}
-	if (client != NULL) {
-		if (verification->result == STATUS_OK) {
-			dovecot_ok(&client->dovecot, verification->request,
-			    verification->credentials.user);
-		} else {
-			peer_end(&client->peer);
-		}
-		end_verification(client, verification);
-	}
+	answer(verification);
 	verification_free(verification);
 }
 

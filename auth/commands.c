@@ -37,6 +37,8 @@ static int verify(struct directory *directory, const char *user, const char *pas
 		break;
 	case CREDENTIALS_NONE:
 		return complain(EX_NOUSER, "no such user");
+	case CREDENTIALS_LOCKED:
+		return complain(EX_WRONG_PASSWORD, "the account is locked");
 	case CREDENTIALS_UNUSABLE:
 		return complain(EX_TEMPFAIL, "the user has more than one row, or no hash");
 	default:

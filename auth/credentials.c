@@ -10,7 +10,7 @@ struct search {
 	const char *user;
 	struct credentials *credentials;
 	unsigned n_found;
-	bool is_unusable;
+	bool is_unusable, is_locked;
 };
 
 /* As a string, if it is one and fits. */
@@ -38,8 +38,12 @@ static int on_credentials_row(void *data, const struct row *row)
 		return 0;
 	}
 	search->n_found++;
-	if (!column_copy(credentials->hash, sizeof(credentials->hash), hash)) {
+	if (hash->text == NULL) {
+		search->is_locked = true;
+	} else if (!column_copy(credentials->hash, sizeof(credentials->hash), hash)) {
 		search->is_unusable = true;
+	} else {
+		search->is_locked = password_is_locked(credentials->hash);
 	}
 	return 0;
 }
@@ -65,6 +69,9 @@ int credentials_find(
 	}
 	if (search.is_unusable || search.n_found > 1) {
 		return CREDENTIALS_UNUSABLE;
+	}
+	if (search.is_locked) {
+		return CREDENTIALS_LOCKED;
 	}
 	return search.n_found == 1 ? CREDENTIALS_FOUND : CREDENTIALS_NONE;
 }

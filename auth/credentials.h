@@ -13,8 +13,9 @@ struct credentials {
 
 enum credentials_outcome {
 	CREDENTIALS_FOUND = 0,
-	CREDENTIALS_NONE, /* no such user */
-	CREDENTIALS_UNUSABLE, /* more than one row, or a password that is NULL or too long to be a hash */
+	CREDENTIALS_NONE,     /* no such user */
+	CREDENTIALS_LOCKED,   /* see password_is_locked() */
+	CREDENTIALS_UNUSABLE, /* more than one row, or a password that is too long to be a hash */
 };
 
 /* Looks user up in lower case (ASCII). Only a row that equals it, byte for byte after lower-casing

@@ -60,6 +60,16 @@ static const char *skip_scheme(const char *stored)
 	return stored;
 }
 
+bool password_is_locked(const char *stored)
+{
+	const char *brace = stored != NULL && stored[0] == '{' ? strchr(stored, '}') : NULL;
+
+	if (brace != NULL) {
+		stored = brace + 1;
+	}
+	return stored == NULL || stored[0] == '\0' || stored[0] == '!' || stored[0] == '*';
+}
+
 /* Characters of crypt's own base64, n of them, and nothing else. */
 static bool is_base64(const char *text, size_t n)
 {

@@ -22,6 +22,10 @@ enum password_outcome {
  * constant time. Returns a password_outcome or -ENOMEM. */
 int password_check(const char *password, const char *stored);
 
+/* May nobody log in with what is stored? That says NULL or nothing, or, as in shadow(5), what begins
+ * with ! or *; each also behind a {SCHEME}. */
+bool password_is_locked(const char *stored);
+
 /* The method of a stored hash: "sha512crypt", ... NULL if it cannot be checked. is_weak_r: it should
  * not be used any more. */
 const char *password_method(const char *stored, bool *is_weak_r);

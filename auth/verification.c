@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Two trips: look-up, then crypt. An unknown user makes both too, so that the time of an answer does
- * not tell who exists. Work that waited longer than Postfix does is given up unstarted: under a flood
- * the oldest go first and the queue cannot grow without end. */
+ * Two trips: look-up, then crypt. Whoever is asked for makes both, known or not, with a hash or none,
+ * so that the time of an answer does not tell who exists. Work that waited longer than Postfix does is
+ * given up unstarted: under a flood the oldest go first and the queue cannot grow without end. */
 #include "auth/verification.h"
 
 #include <errno.h>
@@ -41,7 +41,6 @@ static void run_find(struct work *work, void *context)
 	struct verification *verification = (struct verification *)work;
 	struct directory *directory = context;
 	uint64_t began = uv_hrtime();
-	int result;
 
 	verification->result = STATUS_FAIL;
 	if (is_void(verification)) {
@@ -51,22 +50,50 @@ static void run_find(struct work *work, void *context)
 		fail(verification, "out of memory");
 		return;
 	}
-	result = credentials_find(directory, verification->sasl.user, &verification->credentials);
+	verification->account =
+	    credentials_find(directory, verification->sasl.user, &verification->credentials);
 	verification->is_asked = true;
-	verification->is_database_error = result < 0;
+	verification->is_database_error = verification->account < 0;
 	verification->lookup_took = uv_hrtime() - began;
-	switch (result) {
-	case CREDENTIALS_FOUND:
-		verification->is_known = true;
-		break;
-	case CREDENTIALS_NONE:
-		break;
-	case CREDENTIALS_UNUSABLE:
-		fail(verification,
-		    "the user has more than one row, or a password that is NULL or no hash");
-		break;
-	default:
+	if (verification->is_database_error) {
 		fail(verification, directory_error(directory));
+	}
+}
+
+/* Checks the password. Where there is no hash that it could be checked against, hashing it takes the
+ * same time, and what comes of that is nobody's business: never PASSWORD_RIGHT. */
+static int check(const struct verification *verification)
+{
+	bool has_hash = verification->account == CREDENTIALS_FOUND;
+	int outcome;
+
+	if (has_hash) {
+		outcome =
+		    password_check(verification->sasl.password, verification->credentials.hash);
+		if (outcome != PASSWORD_UNKNOWN_METHOD) {
+			return outcome;
+		}
+	}
+	outcome = password_check(verification->sasl.password, verification->dummy);
+	if (outcome < 0) {
+		return outcome;
+	}
+	return has_hash ? PASSWORD_UNKNOWN_METHOD : PASSWORD_WRONG;
+}
+
+static void refuse(struct verification *verification)
+{
+	static const char *const reasons[] = {
+		[CREDENTIALS_FOUND] = "wrong password",
+		[CREDENTIALS_NONE] = "unknown user",
+		[CREDENTIALS_LOCKED] = "locked",
+		[CREDENTIALS_UNUSABLE] =
+		    "the user has more than one row, or a password that is no hash",
+	};
+
+	fail(verification, reasons[verification->account]);
+	if (verification->account != CREDENTIALS_UNUSABLE) {
+		verification->result = STATUS_FAIL;
 	}
 }
 
@@ -74,34 +101,29 @@ static void run_check(struct work *work, void *context)
 {
 	struct verification *verification = (struct verification *)work;
 	uint64_t began = uv_hrtime();
-	int result;
+	int outcome;
 
 	if (is_void(verification)) {
 		return;
 	}
-	result = password_check(verification->sasl.password, verification->credentials.hash);
-	/* A failure is told much later. */
-	sasl_forget(&verification->sasl);
-	verification->is_hashed = true;
+	outcome = check(verification);
+	sasl_forget(&verification->sasl); /* a failure is told much later */
+	verification->is_hashed = outcome >= 0;
 	verification->hashing_took = uv_hrtime() - began;
-	switch (result) {
+	switch (outcome) {
 	case PASSWORD_RIGHT:
-		verification->result = verification->is_known ? STATUS_OK : STATUS_FAIL;
+		verification->result = STATUS_OK;
 		break;
 	case PASSWORD_WRONG:
-		verification->result = STATUS_FAIL;
+		refuse(verification);
 		break;
 	case PASSWORD_UNKNOWN_METHOD:
 		fail(verification, "the stored hash cannot be checked: its method or scheme is "
-				   "unknown to libcrypt, or "
-				   "it was cut; lmtpd-auth --check counts such hashes");
+				   "unknown to libcrypt, or it was cut; lmtpd-auth --check counts "
+				   "such hashes");
 		break;
 	default:
 		fail(verification, "out of memory");
-	}
-	if (verification->result == STATUS_FAIL) {
-		snprintf(verification->reason, sizeof(verification->reason), "%s",
-		    verification->is_known ? "wrong password" : "unknown user");
 	}
 }
 
@@ -115,7 +137,8 @@ static void done_check(struct work *work)
 	struct verification *verification = (struct verification *)work;
 
 	/* An unknown user costs what the last known one did. */
-	if (verification->is_known && verification->result != STATUS_ERROR) {
+	if (verification->account == CREDENTIALS_FOUND && verification->is_hashed &&
+	    verification->result != STATUS_ERROR) {
 		memcpy(dummy_of(verification), verification->credentials.hash, PASSWORD_HASH_MAX);
 	}
 	explicit_bzero(verification->credentials.hash, sizeof(verification->credentials.hash));
@@ -134,9 +157,7 @@ static void done_find(struct work *work)
 		verification->done(verification);
 		return;
 	}
-	if (!verification->is_known) {
-		memcpy(verification->credentials.hash, dummy_of(verification), PASSWORD_HASH_MAX);
-	}
+	memcpy(verification->dummy, dummy_of(verification), PASSWORD_HASH_MAX);
 	verification->work.run = run_check;
 	verification->work.done = done_check;
 	verification->work.late =

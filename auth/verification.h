@@ -41,8 +41,10 @@ struct verification {
 	bool is_asked, is_database_error, is_hashed;
 	uint64_t lookup_took, hashing_took;
 
-	bool is_known;
-	struct credentials credentials; /* of an unknown user: a hash that costs the same */
+	int account; /* of credentials_find() */
+	struct credentials credentials;
+	char dummy
+	    [PASSWORD_HASH_MAX]; /* of nobody; is hashed where there is no hash that could be */
 	enum status_result result;
 	char reason[512]; /* for the log */
 

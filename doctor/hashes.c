@@ -13,14 +13,14 @@ enum {
 };
 
 struct census {
-	hashes_method *method;
+	const struct hashes_judge *judge;
 	struct {
 		const char *name;
 		bool is_weak;
 		unsigned long n;
 	} methods[METHODS_MAX];
 	size_t n_methods;
-	unsigned long n_users, n_unknown;
+	unsigned long n_users, n_locked, n_unknown;
 };
 
 static void census_add(struct census *census, const char *method, bool is_weak)
@@ -48,16 +48,19 @@ static int census_on_row(void *data, const struct row *row)
 	struct census *census = data;
 	char hash[HASHES_TEXT_MAX];
 	const char *method = NULL;
-	bool is_weak = true;
+	bool is_weak = true, is_locked = stored->text == NULL;
 
 	census->n_users++;
 	if (stored->text != NULL && stored->n < sizeof(hash)) {
 		memcpy(hash, stored->text, stored->n);
 		hash[stored->n] = '\0';
-		method = census->method(hash, &is_weak);
+		is_locked = census->judge->is_locked(hash);
+		method = census->judge->method(hash, &is_weak);
 		explicit_bzero(hash, sizeof(hash));
 	}
-	if (method == NULL) {
+	if (is_locked) {
+		census->n_locked++;
+	} else if (method == NULL) {
 		census->n_unknown++;
 	} else {
 		census_add(census, method, is_weak);
@@ -77,6 +80,10 @@ static void say_census(const struct census *census, struct report *report)
 		    is_weak ? "easily broken when stolen: have these users set new passwords"
 			    : NULL);
 	}
+	if (census->n_locked > 0) {
+		report_ok(report, "hashes", "%lu of %lu users: locked", census->n_locked,
+		    census->n_users);
+	}
 	if (census->n_unknown > 0) {
 		report_fail(report, EX_CONFIG, "hashes",
 		    "libcrypt does not know their method, or they were cut; their owners cannot "
@@ -86,9 +93,9 @@ static void say_census(const struct census *census, struct report *report)
 }
 
 void hashes_check(const struct directory_settings *settings, const char *users_query,
-    hashes_method *method, struct report *report)
+    const struct hashes_judge *judge, struct report *report)
 {
-	struct census census = { .method = method };
+	struct census census = { .judge = judge };
 	struct directory_settings alone;
 	struct directory *directory =
 	    database_open_alone(settings, DIRECTORY_USERS, users_query, &alone);

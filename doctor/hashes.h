@@ -12,10 +12,15 @@ enum {
 	    384, /* bytes of a hash, NUL included: crypt(5) makes none that is longer */
 };
 
-/* The name of a stored hash's method, which lives on; NULL for none that can be checked here. is_weak_r: is
- * it easily broken? */
-typedef const char *hashes_method(const char *stored, bool *is_weak_r);
+/* What can be told from a stored hash. */
+struct hashes_judge {
+	/* May nobody log in with it, by the will of the admin? */
+	bool (*is_locked)(const char *stored);
+	/* The name of its method, which lives on; NULL for none that can be checked here. is_weak_r: is it
+	 * easily broken? */
+	const char *(*method)(const char *stored, bool *is_weak_r);
+};
 
 /* Runs the query that lists all users with their hashes, and counts. */
 void hashes_check(const struct directory_settings *settings, const char *users_query,
-    hashes_method *method, struct report *report);
+    const struct hashes_judge *judge, struct report *report);

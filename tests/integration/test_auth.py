@@ -285,7 +285,7 @@ def test_hashes_of_all_kinds(auth, auth_binary, database):
 
 
 @pytest.mark.parametrize("stored", [
-    ARGON2, "{PLAIN}firstpassword", "clear text", "", "*", "{SSHA}x", "$6$short",
+    ARGON2, "{PLAIN}firstpassword", "clear text", "{SSHA}x", "$6$short",
     "$6$qK6vOLrQgeLk2tSd$VSae2KdrqS08uXHTh.XWU1dEIePDxqkF8fkT.hrLA3moGYQNnnrjVM0.bMTMq3tsr",
 ])
 def test_hash_that_cannot_be_checked(auth, database, stored):
@@ -301,6 +301,68 @@ def test_hash_that_cannot_be_checked(auth, database, stored):
     assert all("hash" in line["reason"] for line in lines)
     with daemon.client() as client:
         assert client.plain(EMAIL2, PASSWORD2).verb == "OK"
+
+
+def test_hash_that_cannot_be_checked_costs_as_much(auth, database):
+    """The connection closes when a failure would have been told, and each counts as one: else such
+    an account could be told from others, and guessed at without end."""
+    set_password(database, EMAIL2, ARGON2)
+    daemon = auth(auth={"failure_delay": 1})
+    with daemon.client() as client:
+        assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
+    for number in range(3):
+        with daemon.client() as client:
+            began = time.monotonic()
+            client.send_plain(EMAIL2, PASSWORD2, rip="192.0.2.1")
+            assert client.is_closed()
+            assert 1 + number * 0.5 - 0.05 < time.monotonic() - began < 5
+    with daemon.client() as client:
+        verb, seconds = timed(client, EMAIL1, "wrong", rip="192.0.2.1")
+        assert verb == "FAIL" and seconds > 2.45
+
+
+@pytest.mark.parametrize("stored", ["", "*", "!", "!locked", "{CRYPT}", "{CRYPT}*", "{ARGON2ID}!x"])
+def test_locked_account(auth, database, stored):
+    """For a stranger it is as one with another password; the log knows more."""
+    set_password(database, EMAIL1, stored)
+    daemon = auth(auth={"failure_delay": 1})
+    with daemon.client() as client:
+        for number, password in enumerate((PASSWORD1, "", stored)):
+            verb, seconds = timed(client, EMAIL1, password, rip="192.0.2.1")
+            assert verb == "FAIL"
+            assert 1 + number * 0.5 - 0.05 < seconds < 5
+        assert client.plain(EMAIL2, PASSWORD2).verb == "OK"
+    lines = daemon.log(event="auth", user=EMAIL1)
+    assert [(line["level"], line["result"], line["reason"]) for line in lines] == [
+        ("warning", "fail", "locked")] * 3
+
+
+def test_null_is_locked(auth):
+    daemon = auth(mysql={
+        "password_query": "SELECT email, NULL FROM virtual_users WHERE email = '%u'"})
+    with daemon.client() as client:
+        assert client.plain(EMAIL1, PASSWORD1) == ("FAIL", "1", [f"user={EMAIL1}"])
+    assert daemon.log(event="auth")[0]["reason"] == "locked"
+
+
+@pytest.mark.parametrize("stored", [ARGON2, "{CRYPT}", "*", "$2b$99$" + "C" * 53, None])
+def test_password_of_another_opens_nothing(auth, database, stored):
+    """What is hashed in the place of a hash is somebody's: his password must be of no use there."""
+    if stored is None:
+        database.sql(f"DELETE FROM virtual_users WHERE email = '{EMAIL2}'")
+    else:
+        set_password(database, EMAIL2, stored)
+    daemon = auth()
+    with daemon.client() as client:
+        for password in ("", PASSWORD1):
+            with daemon.client() as stranger:
+                stranger.send_plain(EMAIL2, password)
+                try:
+                    assert stranger.answer().verb == "FAIL"
+                except EOFError:
+                    pass
+            assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
+    assert daemon.log(event="auth", user=EMAIL2, result="ok") == []
 
 
 @pytest.mark.parametrize("stored", ["$6$short", "$y$garbage", "$2b$10$short", ARGON2])
@@ -331,15 +393,6 @@ def test_two_rows_for_one_name(auth, database):
     finally:
         database.sql("DELETE FROM virtual_users")
         database.sql("ALTER TABLE virtual_users ADD UNIQUE KEY email (email)")
-
-
-def test_null_as_password(auth, database):
-    daemon = auth(mysql={
-        "password_query": "SELECT email, NULL FROM virtual_users WHERE email = '%u'"})
-    with daemon.client() as client:
-        client.send_plain(EMAIL1, PASSWORD1)
-        assert client.is_closed()
-    assert daemon.wait_for_log(event="auth")[0]["result"] == "error"
 
 
 def test_longest_and_empty_passwords(auth):
@@ -503,13 +556,15 @@ def test_nobody_is_locked_out(auth):
             stranger.answer()
 
 
-def test_unknown_users_cost_a_hash(auth):
-    """Else the time of an answer would tell who exists: the work is counted, not the clock."""
+def test_unknown_users_cost_a_hash(auth, database):
+    """Else the time of an answer would tell who exists, and whose account is locked: the work is
+    counted, not the clock."""
+    set_password(database, EMAIL2, "*")
     daemon = auth()
     with daemon.client() as client:
         assert client.plain(EMAIL1, PASSWORD1).verb == "OK"
         spent = {}
-        for user in (EMAIL1, "nobody@example.com"):
+        for user in (EMAIL1, "nobody@example.com", EMAIL2):
             before = daemon.ticks()
             for number in range(300):
                 client.send_plain(user, "wrong")
@@ -517,7 +572,8 @@ def test_unknown_users_cost_a_hash(auth):
                     assert {client.answer().verb for _ in range(50)} == {"FAIL"}
             spent[user] = daemon.ticks() - before
     assert spent[EMAIL1] > 10
-    assert spent["nobody@example.com"] > spent[EMAIL1] / 2
+    for user in ("nobody@example.com", EMAIL2):
+        assert spent[user] > spent[EMAIL1] / 2
 
 
 # --- log --------------------------------------------------------------------

@@ -244,12 +244,20 @@ def test_verify_with_a_wrong_password_of_the_database(configured):
     assert "Access denied" in done.stderr
 
 
-@pytest.mark.parametrize("stored", [ARGON2, "", "$6$short$hash"])
+@pytest.mark.parametrize("stored", ["", "*", "!locked", "{CRYPT}"])
+def test_verify_a_locked_account(configured, database, stored):
+    set_password(database, EMAIL1, stored)
+    done = configured.run("--verify", EMAIL1, input=PASSWORD1)
+    assert done.returncode == 77
+    assert done.stderr == "lmtpd-auth: the account is locked\n"
+
+
+@pytest.mark.parametrize("stored", [ARGON2, "clear", "$6$short$hash"])
 def test_verify_a_hash_that_cannot_be_checked(configured, database, stored):
     set_password(database, EMAIL1, stored)
     done = configured.run("--verify", EMAIL1, input=PASSWORD1)
     assert done.returncode == 75
-    assert stored == "" or stored not in done.stdout + done.stderr
+    assert stored not in done.stdout + done.stderr
 
 
 def test_verify_with_a_broken_configuration(configured):
@@ -283,10 +291,11 @@ def test_verify_at_a_terminal(configured):
 
 def test_verify_agrees_with_the_daemon(configured, database):
     set_password(database, "argon@example.com", ARGON2)
+    set_password(database, "locked@example.com", "!")
     configured.start()
     expected = {0: "OK", 77: "FAIL", 67: "FAIL", 75: "closed"}
     for user, password in ((EMAIL1, PASSWORD1), (EMAIL1, "x"), ("nobody@example.com", "x"),
-                           ("argon@example.com", "x")):
+                           ("argon@example.com", "x"), ("locked@example.com", "x")):
         code = configured.run("--verify", user, input=password).returncode
         with configured.client() as client:
             try:
@@ -343,6 +352,18 @@ def test_check_counts_hashes(configured, auth_binary, database):
     assert line_of("of 8 users: cannot be checked").startswith("FAIL")
     # One that was cut can be told from its length: it counts with those that cannot be checked.
     assert "3 of 8 users: cannot be checked" in done.stdout
+
+
+def test_check_counts_locked_accounts(configured, database):
+    """Nothing is wrong with them; NULL is one, where a table has it."""
+    for number, stored in enumerate(("", "*", "!$6$x", "{CRYPT}")):
+        set_password(database, f"locked{number}@example.com", stored)
+    configured.configure(mysql={"users_query": "SELECT email, password FROM virtual_users "
+                                               "UNION ALL SELECT 'null@example.com', NULL"})
+    done = configured.run("--check")
+    assert done.returncode == 0
+    [line] = [line for line in done.stdout.splitlines() if "locked" in line]
+    assert re.fullmatch(r"ok +hashes: 5 of 7 users: locked", line)
 
 
 def test_check_as_json(configured, database):

@@ -264,6 +264,34 @@ static void test_no_hashes(void **state)
 	}
 }
 
+static void test_locked(void **state)
+{
+	static const char *const locked[] = { NULL, "", "*", "**", "*0", "!", "!!",
+		"!$6$qK6vOLrQgeLk2tSd$x", "*LK*", "{CRYPT}", "{crypt}*", "{CRYPT}!$1$abcdefgh$x",
+		"{ARGON2ID}", "{SSHA512}!", "{}" };
+	static const char *const open[] = { "x", " ", " *", "secret!", "$6$*", "{CRYPT}$6$!",
+		"{CRYPT", "{CRYPT}{CRYPT}*", "}*", "{ARGON2ID}$argon2id$", "x{CRYPT}*" };
+	char hash[PASSWORD_HASH_MAX];
+
+	for (size_t i = 0; i < LENGTH(locked); i++) {
+		if (!password_is_locked(locked[i])) {
+			fail_msg("\"%s\" is not locked", locked[i] != NULL ? locked[i] : "NULL");
+		}
+		if (locked[i] != NULL) { /* and no password is right there */
+			expect_outcome("secret", locked[i], PASSWORD_UNKNOWN_METHOD);
+		}
+	}
+	for (size_t i = 0; i < LENGTH(open); i++) {
+		if (password_is_locked(open[i])) {
+			fail_msg("\"%s\" is locked", open[i]);
+		}
+	}
+	for (size_t i = 0; i < LENGTH(methods); i++) {
+		make_hash(hash, i, "secret");
+		assert_false(password_is_locked(hash));
+	}
+}
+
 static void test_passwords(void **state)
 {
 	char hash[PASSWORD_HASH_MAX];
@@ -403,6 +431,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_hashes),
 		cmocka_unit_test(test_overlong_hashes),
 		cmocka_unit_test(test_no_hashes),
+		cmocka_unit_test(test_locked),
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_long_passwords),
 		cmocka_unit_test(test_made_here),
