@@ -126,39 +126,46 @@ static void on_delayed(uv_timer_t *timer)
 	uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
-/* Counts a failure, and tells the client after a while: longer for who fails often, counted from the
- * request, so that the delay also hides how long the work took. A hash that cannot be checked is one
- * too: whoever guesses must not learn of it, nor guess faster there. */
-static void answer_later(struct auth_server *server, struct verification *verification)
+/* Counts a failure. Returns for how long it has to wait, counted from its request. */
+static uint64_t count_failure(const struct verification *verification)
 {
-	uv_loop_t *loop = &server->daemon.loop;
-	uint64_t now, wait,
-	    delay = (uint64_t)auth_config_of(verification->service)->failure_delay * 1000;
+	struct auth_server *server = (struct auth_server *)verification->service->daemon;
+	uint64_t delay = (uint64_t)auth_config_of(verification->service)->failure_delay * 1000;
+
+	return failures_add(
+	    &server->failures, &verification->login, uv_now(&server->daemon.loop), delay);
+}
+
+/* Since the wait counts from the request, it also hides how long the work took. */
+static void answer_later(struct verification *verification, uint64_t wait)
+{
+	uv_loop_t *loop = &verification->service->daemon->loop;
 	uint64_t age = verification_age(verification);
 
 	/* A timer counts from the loop's time, which lags where there is much to do. */
 	uv_update_time(loop);
-	now = uv_now(loop);
-	wait = failures_add(&server->failures, verification->rip, now, delay);
-	if (verification->owner == NULL) {
-		verification_free(verification);
-		return;
-	}
 	uv_timer_init(loop, &verification->timer);
 	verification->timer.data = verification;
 	verification->is_delayed = true;
 	uv_timer_start(&verification->timer, on_delayed, age < wait ? wait - age : 0, 0);
 }
 
-/* Of a client that has left nothing is left but what its login came to. */
+/* Of a client that has left nothing is left but what its login came to. A hash that cannot be checked is
+ * a failure too: whoever guesses must not learn of it, nor guess faster there. So is what was given up:
+ * it was part of a flood. */
 static void on_verified(struct verification *verification)
 {
 	struct auth_server *server = (struct auth_server *)verification->service->daemon;
+	bool is_failure = verification->is_hashed && verification->result != STATUS_OK;
+	uint64_t wait = 0;
 
 	status_verified(&server->status, verification);
 	tell_verdict(verification, verification->result, verification->reason);
-	if (verification->is_hashed && verification->result != STATUS_OK) {
-		answer_later(server, verification);
+	if (is_failure || verification->is_given_up) {
+		wait = count_failure(verification);
+	}
+	if (is_failure && verification->owner != NULL) {
+		answer_later(verification, wait);
 		return;
 	}
 	answer(verification);

@@ -8,6 +8,7 @@
 
 #include "status/control.h"
 #include "runtime/endpoint.h"
+#include "runtime/prefix.h"
 
 static int check_mechanism(const char *value, struct error *error)
 {
@@ -33,12 +34,24 @@ static const struct settings_key keys[] = {
 	    check_mechanism },
 	/* With everything on top it stays below 5 s; Postfix gives up at 10. */
 	{ "auth", "failure_delay", SETTINGS_NUMBER, "2", AT(failure_delay), 0, 4, NULL },
+	{ "auth", "trusted", SETTINGS_LIST, "{}", AT(trusted), 0, 0, prefix_check },
 	{ "mysql", "password_query", SETTINGS_TEXT,
 	    "SELECT email, password FROM virtual_users WHERE email = '%u'",
 	    AT(directory.queries[DIRECTORY_PASSWORD]), 0, 0, NULL },
 	{ "mysql", "users_query", SETTINGS_TEXT, "SELECT email, password FROM virtual_users",
 	    AT(users_query), 0, 0, NULL },
 };
+
+bool auth_config_trusts(const struct auth_config *config, const char *rip)
+{
+	static const char *const loopback[] = { "127.0.0.0/8", "::1" };
+	const struct settings_list *trusted = &config->trusted;
+	struct prefix_address address;
+
+	return prefix_parse_address(&address, rip) &&
+	       (prefix_any_has(loopback, sizeof(loopback) / sizeof(loopback[0]), &address) ||
+		   prefix_any_has(trusted->texts, trusted->n, &address));
+}
 
 static int auth_config_check(void *values, struct error *error)
 {

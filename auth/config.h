@@ -17,10 +17,14 @@ struct auth_config {
 
 	struct settings_list mechanism_names;
 	bool mechanisms[SASL_MECHANISMS];
-	long failure_delay; /* seconds */
+	long failure_delay;           /* seconds */
+	struct settings_list trusted; /* see prefix.h */
 };
 
 extern const struct settings_form auth_config_form;
+
+/* Is rip an address whose users have no other: this machine's own, or one that auth.trusted names? */
+bool auth_config_trusts(const struct auth_config *config, const char *rip);
 
 static inline const struct auth_config *auth_config_of(const struct service *service)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A table of fixed size: a flood from many addresses costs a few of them their count, nothing else. */
+ * A table of fixed size: a flood from many addresses costs a few of them their counts, nothing else. */
 #include "auth/failures.h"
 
 #include <arpa/inet.h>
@@ -20,35 +20,89 @@ static size_t identify(const char *rip, unsigned char *identity_r, size_t n)
 	return strnlen(rip, n);
 }
 
-static uint64_t mix(uint64_t seed, const unsigned char *data, size_t n)
+static uint64_t mix(uint64_t hash, const unsigned char *data, size_t n)
 {
-	uint64_t hash = seed ^ 0xcbf29ce484222325u;
-
 	for (size_t i = 0; i < n; i++) { /* FNV-1a, with a secret start */
 		hash = (hash ^ data[i]) * 0x100000001b3u;
+	}
+	return hash;
+}
+
+static uint64_t mix_lower(uint64_t hash, const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+
+		hash = mix(hash, &c, 1);
+	}
+	return hash;
+}
+
+/* Of the address alone, or of the pair. The upper half is the key within the slot. */
+static uint64_t hash_of(
+    const struct failures *failures, const struct failures_login *login, bool is_pair)
+{
+	static const unsigned char divider[1] = { 0 };
+	unsigned char identity[64] = { 0 };
+	size_t n = identify(login->rip, identity, sizeof(identity));
+	uint64_t hash = mix(failures->seed ^ 0xcbf29ce484222325u, identity, n);
+
+	if (is_pair) {
+		hash = mix_lower(mix(hash, divider, 1), login->user);
 	}
 	hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
 	return hash ^ (hash >> 31);
 }
 
-uint64_t failures_add(struct failures *failures, const char *rip, uint64_t now, uint64_t delay)
+/* The failures of a hash that are not forgotten yet. */
+static uint32_t recent(const struct failures *failures, uint64_t hash, uint64_t now)
 {
-	unsigned char identity[64] = { 0 };
-	size_t n_identity = identify(rip, identity, sizeof(identity));
-	uint64_t hash = mix(failures->seed, identity, n_identity);
-	struct failures_slot *slot = &failures->slots[hash % FAILURES_SLOTS];
-	uint32_t key = (uint32_t)(hash >> 32);
-	uint64_t forgotten, total;
+	const struct failures_slot *slot = &failures->slots[hash % FAILURES_SLOTS];
+	uint64_t forgotten = (now - slot->time) / FAILURES_FORGET_MS;
 
-	if (slot->key != key) {
-		*slot = (struct failures_slot){ .key = key, .time = now };
+	return slot->key != (uint32_t)(hash >> 32) || forgotten >= slot->n
+		   ? 0
+		   : slot->n - (uint32_t)forgotten;
+}
+
+/* Adds one, and returns how many there were before. */
+static uint32_t count(struct failures *failures, uint64_t hash, uint64_t now)
+{
+	uint32_t n = recent(failures, hash, now);
+
+	failures->slots[hash % FAILURES_SLOTS] = (struct failures_slot){
+		.key = (uint32_t)(hash >> 32),
+		.n = n < FAILURES_TOTAL_MS / FAILURES_STEP_MS ? n + 1 : n,
+		.time = now,
+	};
+	return n;
+}
+
+uint64_t failures_add(
+    struct failures *failures, const struct failures_login *login, uint64_t now, uint64_t delay)
+{
+	uint32_t n = count(failures, hash_of(failures, login, true), now);
+	uint64_t total;
+
+	if (!login->is_trusted) {
+		uint32_t n_there = count(failures, hash_of(failures, login, false), now);
+
+		n = n_there > n ? n_there : n;
 	}
-	forgotten = (now - slot->time) / FAILURES_FORGET_MS;
-	slot->n = forgotten >= slot->n ? 0 : slot->n - (uint32_t)forgotten;
-	total = delay + (uint64_t)slot->n * FAILURES_STEP_MS;
-	if (slot->n < FAILURES_TOTAL_MS / FAILURES_STEP_MS) {
-		slot->n++;
-	}
-	slot->time = now;
+	total = delay + (uint64_t)n * FAILURES_STEP_MS;
 	return total < FAILURES_TOTAL_MS ? total : FAILURES_TOTAL_MS;
+}
+
+unsigned failures_rank(
+    const struct failures *failures, const struct failures_login *login, uint64_t now)
+{
+	bool has_failed = recent(failures, hash_of(failures, login, true), now) > 0;
+
+	if (login->is_trusted) {
+		return has_failed ? 1 : 0;
+	}
+	if (has_failed) {
+		return 2;
+	}
+	return recent(failures, hash_of(failures, login, false), now) > 0 ? 1 : 0;
 }

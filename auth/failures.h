@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * How often logins have failed from where: who keeps guessing has to wait longer for each FAIL.
- * Only failures wait, so that nobody can lock the owner of an account out. Pure. */
+ * How often logins have failed from where, and for whom: who keeps guessing has to wait longer for each
+ * FAIL, and is verified after others when not all can be at once. Only failures wait, and a rank changes
+ * nothing but an order, so that nobody can lock the owner of an account out.
+ *
+ * An address alone says little: many have one together, behind a router or a webmail. So it is counted
+ * beside the pair of address and user, where the user is whatever name was tried.
+ *
+ * Behind a trusted address, all of whose users have no other, the address is not counted at all. A pair
+ * is, or who guesses there would go before everybody; but the owner is in the same pair with who guesses
+ * his password there, so it ranks before those who guess elsewhere. Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	FAILURES_SLOTS = 4096,      /* addresses that are remembered; more share slots */
+	FAILURES_SLOTS = 8192,      /* addresses and pairs that are remembered; more share slots */
 	FAILURES_STEP_MS = 500,     /* more for every failure before */
 	FAILURES_FORGET_MS = 30000, /* after which one failure is forgotten */
 	FAILURES_TOTAL_MS = 4500,   /* no FAIL waits for longer, counted from its request */
@@ -21,7 +30,18 @@ struct failures {
 	uint64_t seed; /* random, so that nobody can choose whom he shares a slot with */
 };
 
-/* Counts a failure from rip (an IPv4 or IPv6 address, the latter by its /64; or anything else) at
- * @now, in milliseconds, and returns for how long the FAIL has to wait, counted from the request:
- * @delay and what came on top. */
-uint64_t failures_add(struct failures *failures, const char *rip, uint64_t now, uint64_t delay);
+struct failures_login {
+	const char *rip;  /* an IPv4 or IPv6 address, of which the /64 counts; or anything else */
+	const char *user; /* in any case of ASCII */
+	bool is_trusted;  /* rip is */
+};
+
+/* Counts a failure at @now, in milliseconds, and returns for how long the FAIL has to wait, counted from the
+ * request: @delay and what came on top. */
+uint64_t failures_add(
+    struct failures *failures, const struct failures_login *login, uint64_t now, uint64_t delay);
+
+/* The rank of a login that begins at @now, see runtime/queue.h: 0 when nothing has failed lately, 1 when
+ * something has at its address or, if that is trusted, for its pair, 2 when something has for its pair. */
+unsigned failures_rank(
+    const struct failures *failures, const struct failures_login *login, uint64_t now);

@@ -18,10 +18,13 @@
 #include "status/ask.h"
 #include "version.h"
 
-/* Hashing gives way to everything else on the machine that wants to run: the loop that answers, and
- * the delivery of mail. */
 enum {
+	/* Hashing gives way to everything else on the machine that wants to run: the loop that answers,
+	 * and the delivery of mail. */
 	CRYPT_NICE = 5,
+	/* Who has waited so long, in ms, to be hashed, waits because of a flood: what comes in then goes
+	 * first, so that some have their answers soon, and not all of them too late. */
+	CRYPT_OVERLOAD = 2000,
 };
 
 static const char usage[] =
@@ -68,6 +71,8 @@ static void auth_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES
 	settings_r[SERVICE_WORKERS] = (struct lane_settings){
 		.name = "crypt",
 		.n_threads = n_cores > 0 ? (unsigned)n_cores : 1,
+		.patience = VERIFICATION_PATIENCE * 1000,
+		.overload = CRYPT_OVERLOAD,
 		.is_dispensable = true,
 		.start = start_crypt,
 	};

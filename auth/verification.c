@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Two trips: look-up, then crypt. Whoever is asked for makes both, known or not, with a hash or none,
- * so that the time of an answer does not tell who exists. Work that waited longer than Postfix does is
- * given up unstarted: under a flood the oldest go first and the queue cannot grow without end. */
+ * so that the time of an answer does not tell who exists.
+ *
+ * A login that has waited as long as Postfix does is taken out of its queue, and so is one whose client
+ * has left: under a flood, where the newest go first, the queue would grow without end. */
 #include "auth/verification.h"
 
 #include <errno.h>
@@ -11,9 +13,16 @@
 
 #include "auth/server.h"
 
+static const char the_client_left[] = "the client went away before its turn";
+
 uint64_t verification_age(const struct verification *verification)
 {
 	return (uv_hrtime() - verification->began) / 1000000;
+}
+
+static struct auth_server *server_of(const struct verification *verification)
+{
+	return (struct auth_server *)verification->service->daemon;
 }
 
 static void fail(struct verification *verification, const char *reason)
@@ -22,18 +31,20 @@ static void fail(struct verification *verification, const char *reason)
 	snprintf(verification->reason, sizeof(verification->reason), "%s", reason);
 }
 
-/* Is the work not worth it any more? Then nothing can be said. */
-static bool is_void(struct verification *verification)
+static void give_up(struct verification *verification)
 {
-	if (atomic_load_explicit(&verification->is_abandoned, memory_order_relaxed)) {
-		fail(verification, "the client went away before its turn");
-		return true;
+	verification->is_given_up = true;
+	fail(verification, "too many logins: it waited for more than 8 s");
+}
+
+/* Does nobody wait for it any more? Then it is given up. */
+static bool is_too_old(struct verification *verification)
+{
+	if (verification_age(verification) < VERIFICATION_PATIENCE * 1000UL) {
+		return false;
 	}
-	if (verification_age(verification) / 1000 >= VERIFICATION_PATIENCE) {
-		fail(verification, "too many logins: it waited for more than 8 s");
-		return true;
-	}
-	return false;
+	give_up(verification);
+	return true;
 }
 
 static void run_find(struct work *work, void *context)
@@ -42,8 +53,7 @@ static void run_find(struct work *work, void *context)
 	struct directory *directory = context;
 	uint64_t began = uv_hrtime();
 
-	verification->result = STATUS_FAIL;
-	if (is_void(verification)) {
+	if (is_too_old(verification)) {
 		return;
 	}
 	if (directory == NULL) {
@@ -103,7 +113,7 @@ static void run_check(struct work *work, void *context)
 	uint64_t began = uv_hrtime();
 	int outcome;
 
-	if (is_void(verification)) {
+	if (is_too_old(verification)) {
 		return;
 	}
 	outcome = check(verification);
@@ -127,11 +137,6 @@ static void run_check(struct work *work, void *context)
 	}
 }
 
-static char *dummy_of(const struct verification *verification)
-{
-	return ((struct auth_server *)verification->service->daemon)->dummy;
-}
-
 static void done_check(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
@@ -139,10 +144,28 @@ static void done_check(struct work *work)
 	/* An unknown user costs what the last known one did. */
 	if (verification->account == CREDENTIALS_FOUND && verification->is_hashed &&
 	    verification->result != STATUS_ERROR) {
-		memcpy(dummy_of(verification), verification->credentials.hash, PASSWORD_HASH_MAX);
+		memcpy(server_of(verification)->dummy, verification->credentials.hash,
+		    PASSWORD_HASH_MAX);
 	}
 	explicit_bzero(verification->credentials.hash, sizeof(verification->credentials.hash));
 	verification->done(verification);
+}
+
+/* What is being hashed is back soon enough. */
+static void late_check(struct work *work)
+{
+	struct verification *verification = (struct verification *)work;
+
+	if (lane_withdraw(verification->lane, work)) {
+		give_up(verification);
+		verification->done(verification);
+	}
+}
+
+static void submit(struct verification *verification, enum service_lane lane)
+{
+	verification->lane = &verification->service->lanes[lane];
+	lane_submit(verification->lane, &verification->work);
 }
 
 static void done_find(struct work *work)
@@ -153,25 +176,33 @@ static void done_find(struct work *work)
 		verification_free(verification);
 		return;
 	}
+	if (verification->owner == NULL && verification->result != STATUS_ERROR) {
+		fail(verification, the_client_left);
+	}
 	if (verification->result == STATUS_ERROR) {
 		verification->done(verification);
 		return;
 	}
-	memcpy(verification->dummy, dummy_of(verification), PASSWORD_HASH_MAX);
-	verification->work.run = run_check;
-	verification->work.done = done_check;
-	verification->work.late =
-	    NULL; /* hashing does not hang; who waits too long for it is void */
-	lane_submit(&verification->service->lanes[SERVICE_WORKERS], work);
+	memcpy(verification->dummy, server_of(verification)->dummy, PASSWORD_HASH_MAX);
+	work->run = run_check;
+	work->done = done_check;
+	work->late = late_check;
+	work->waited = (unsigned)verification_age(verification);
+	submit(verification, SERVICE_WORKERS);
 }
 
+/* The thread may be within the database's library for long. */
 static void late_find(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
 
-	if (verification->owner != NULL) {
-		verification->is_late = true;
-		verification->late(verification);
+	if (verification->owner == NULL) { /* it is done as soon as it is back */
+		return;
+	}
+	verification->is_late = true;
+	verification->late(verification);
+	if (lane_withdraw(verification->lane, work)) {
+		verification_free(verification);
 	}
 }
 
@@ -184,6 +215,7 @@ struct verification *verification_start(struct service *service, struct dovecot_
 	if (verification == NULL) {
 		return NULL;
 	}
+	verification->result = STATUS_FAIL;
 	verification->work = (struct work){ .run = run_find, .done = done_find, .late = late_find };
 	verification->service = service_ref(service);
 	verification->done = done;
@@ -197,7 +229,14 @@ struct verification *verification_start(struct service *service, struct dovecot_
 		return NULL;
 	}
 	sasl_forget(&request->sasl);
-	lane_submit(&service->lanes[SERVICE_LOOKUPS], &verification->work);
+	verification->login = (struct failures_login){
+		.rip = verification->rip,
+		.user = verification->sasl.user,
+		.is_trusted = auth_config_trusts(auth_config_of(service), verification->rip),
+	};
+	verification->work.rank = failures_rank(&server_of(verification)->failures,
+	    &verification->login, uv_now(&service->daemon->loop));
+	submit(verification, SERVICE_LOOKUPS);
 	return verification;
 }
 
@@ -216,5 +255,8 @@ void verification_abandon(struct verification *verification)
 	LIST_REMOVE(verification, entry);
 	verification->owner = NULL;
 	verification->request = NULL;
-	atomic_store_explicit(&verification->is_abandoned, true, memory_order_relaxed);
+	if (lane_withdraw(verification->lane, &verification->work)) {
+		fail(verification, the_client_left);
+		verification->done(verification);
+	}
 }

@@ -2,13 +2,13 @@
  * The verification of one login: look-up and hashing, each on its lane, then the answer. */
 #pragma once
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <uv.h>
 
 #include "auth/config.h"
 #include "auth/credentials.h"
+#include "auth/failures.h"
 #include "auth/status.h"
 #include "protocol/dovecot.h"
 
@@ -20,6 +20,7 @@ enum {
 
 struct verification {
 	struct work work;
+	struct lane *lane;              /* that it is on, or was */
 	LIST_ENTRY(verification) entry; /* of its owner's */
 	struct service *service;
 	/* On the loop: there is a verdict. Frees the verification. */
@@ -35,10 +36,10 @@ struct verification {
 	/* Copies, since the owner may leave while a thread reads them. */
 	struct sasl sasl;
 	char rip[DOVECOT_RIP_MAX + 1];
-	atomic_bool is_abandoned; /* no work is worth it any more */
+	struct failures_login login; /* the same */
 
 	/* What was done, and how many nanoseconds it took. */
-	bool is_asked, is_database_error, is_hashed;
+	bool is_asked, is_database_error, is_hashed, is_given_up;
 	uint64_t lookup_took, hashing_took;
 
 	int account; /* of credentials_find() */
@@ -60,7 +61,8 @@ struct verification *verification_start(struct service *service, struct dovecot_
     void (*late)(struct verification *verification), void *owner);
 void verification_free(struct verification *verification);
 
-/* The owner leaves: what has not begun is not begun. done() is still due, unless it was late. */
+/* The owner leaves: what has not begun is not begun. done() is still due, and may come from here,
+ * unless it was late. */
 void verification_abandon(struct verification *verification);
 
 /* Milliseconds since it began. */

@@ -542,6 +542,34 @@ def test_delay_grows_for_one_client_alone(auth):
         assert time.monotonic() - began < 5
 
 
+def fail_often(client, users, rip):
+    for user in users:
+        client.send_plain(user, "wrong", rip=rip)
+    assert [client.answer().verb for _ in users] == ["FAIL"] * len(users)
+
+
+@pytest.mark.parametrize("rip, is_trusted", [
+    ("192.0.2.7", True), ("192.0.2.8", False), ("2001:db8:7::1", True), ("2001:db9::1", False),
+    ("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("128.0.0.1", False),
+])
+def test_trusted_addresses_make_nobody_wait(auth, rip, is_trusted):
+    """A webmail has one address for all its users: who fails there makes himself wait, not them."""
+    daemon = auth(auth={"trusted": ["192.0.2.7", "2001:db8::/32"]})
+    with daemon.client() as client:
+        fail_often(client, [f"user{number}@example.com" for number in range(6)], rip)
+        verb, seconds = timed(client, EMAIL1, "wrong", rip=rip)
+        assert verb == "FAIL"
+        assert seconds < 2 if is_trusted else seconds > 2.95
+
+
+def test_guessing_at_a_trusted_address(auth):
+    """The account counts there, so that nobody guesses on without waiting."""
+    with auth().client() as client:
+        fail_often(client, [EMAIL1] * 6, "127.0.0.1")
+        assert timed(client, EMAIL1, "wrong", rip="127.0.0.1")[1] > 2.95
+        assert timed(client, EMAIL2, "wrong", rip="127.0.0.1")[1] < 2
+
+
 def test_nobody_is_locked_out(auth):
     """A stranger guesses one account's password; its owner logs in meanwhile, from anywhere."""
     daemon = auth(auth={"failure_delay": 4})
@@ -886,6 +914,16 @@ def test_reload_of_the_failure_delay(auth):
         verb, seconds = timed(client, EMAIL1, "wrong")
         assert verb == "FAIL"
         assert 2.95 < seconds < 5
+
+
+def test_reload_of_the_trusted_addresses(auth):
+    daemon = auth()
+    with daemon.client() as client:
+        fail_often(client, [EMAIL1] * 6, "192.0.2.7")
+        assert timed(client, EMAIL2, "wrong", rip="192.0.2.7")[1] > 2.95
+        daemon.configure(auth={"trusted": ["192.0.2.0/24"]})
+        assert "level" not in daemon.reload()
+        assert timed(client, "nobody@example.com", "wrong", rip="192.0.2.7")[1] < 2
 
 
 def test_reload_of_the_mechanisms(auth):

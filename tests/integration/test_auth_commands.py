@@ -488,6 +488,8 @@ def test_help_and_version(auth_binary):
     ("auth", "mechanisms", ["CRAM-MD5"]), ("auth", "mechanisms", []), ("auth", "listen", []),
     ("auth", "listen", ["private/auth"]), ("auth", "listen", ["unix:relative"]),
     ("auth", "listen", ["unix:/" + "x" * 200]), ("auth", "socket_mode", 0o1777),
+    ("auth", "trusted", ["webmail.example.com"]), ("auth", "trusted", ["192.0.2.7/24"]),
+    ("auth", "trusted", ["192.0.2.0/24", "::/129"]), ("auth", "trusted", [""]),
     ("auth", "user", ""), ("auth", "group", ""), ("auth", "nonsense", 1), ("nonsense", "x", 1),
     ("mysql", "timeout", 0), ("mysql", "connections", 0), ("mysql", "hosts", []),
     ("mysql", "password_query", ""), ("mysql", "password_query", "SELECT 1, 2"),

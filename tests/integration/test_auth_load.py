@@ -1,5 +1,6 @@
 """Many logins at once, and more than the machine can bear."""
 
+import os
 import socket
 import threading
 import time
@@ -12,11 +13,19 @@ from harness.process import wait_until
 pytest_plugins = ["harness.auth_fixtures"]
 
 # "expensive", by bcrypt at a cost that takes a large part of a second.
+EXPENSIVE_USER = "expensive@example.com"
 EXPENSIVE = "$2b$12$abcdefghijklmnopqrstuu1IiTQeMUa6eqMOqcyBkbE1eIbL.6NPC"
 # What Postfix bears: its AUTH_TIMEOUT.
 PATIENCE = 10
 # Connections to the database, which are opened one by one as they are needed.
 LOOKUPS = 4
+# Passwords are hashed by as many threads.
+CORES = os.cpu_count()
+GUESSERS = 99
+# Whoever goes first waits for what is being hashed already, and beside him others are hashed; and this
+# process may have stood still for a while between its looks at the log.
+OVERTAKEN_MAX = 3 * CORES + 10
+WEBMAIL = "192.0.2.25"
 
 
 def verbs(clients):
@@ -109,27 +118,28 @@ def test_logins_while_clients_come_and_go(auth):
 def test_overload(auth, database):
     """More than can be hashed in time: the late ones are put off, none is refused, and then there
     is peace again."""
-    set_password(database, "expensive@example.com", EXPENSIVE)
+    set_password(database, EXPENSIVE_USER, EXPENSIVE)
     daemon = auth()
     with daemon.client() as steady:
-        assert steady.plain("expensive@example.com", "expensive").verb == "OK"
+        assert steady.plain(EXPENSIVE_USER, "expensive").verb == "OK"
         descriptors, memory = daemon.descriptors(), daemon.memory()
         clients = [daemon.client() for _ in range(400)]
-        for client in clients:
-            client.send_plain("expensive@example.com", "expensive")
+        for number, client in enumerate(clients):
+            rip = "192.0.2.9" if 200 <= number < 204 else None
+            client.send_plain(EXPENSIVE_USER, "expensive", rip=rip)
         told = verbs(clients)
         assert "FAIL" not in told
         assert 0 < told.count("closed") and 0 < told.count("OK")
-        # The oldest come first; those that came last may find the queue emptied of late ones.
-        assert told[0] == "OK"
+        # The oldest come first, as long as they have not waited for long; then the newest do. Some
+        # of them had to wait for their thread's first connection to the database.
+        assert "OK" in told[:40]
         close_all(clients)
         late = daemon.wait_for_log(told.count("closed"), event="auth", result="error")
         assert len(late) == told.count("closed")
         assert all("too many logins" in line["reason"] for line in late)
-        # In the order in which they came: those that are late are the last. One hash may have been
-        # on its way for each of them.
+        # Those that are late are the last. A hash may have been on its way for each thread.
         results = [line["result"] for line in daemon.log(event="auth")]
-        assert results[:10] == ["ok"] * 10
+        assert results[:4] == ["ok"] * 4
         assert results[-50:].count("error") >= 40
         wait_until(lambda: daemon.descriptors() <= descriptors + LOOKUPS, 10,
                    "end of the connections")
@@ -138,16 +148,130 @@ def test_overload(auth, database):
         before = daemon.ticks()
         time.sleep(0.5)
         assert daemon.ticks() - before <= 5, "it still works on what nobody waits for"
+        # Whoever was part of it has failed, as far as the next failure goes.
+        began = time.monotonic()
+        assert steady.plain(EMAIL2, "wrong", rip="192.0.2.9").verb == "FAIL"
+        assert time.monotonic() - began > 0.5 * told[200:204].count("closed") - 0.05
+
+
+@pytest.mark.heavy
+def test_newest_first_when_not_all_can_be_served(auth, database):
+    """Who comes while others have waited for long already is served, and not put behind them all to
+    wait as long in vain."""
+    set_password(database, EXPENSIVE_USER, EXPENSIVE)
+    daemon = auth()
+    crowd = [daemon.client() for _ in range(min(50 * CORES, 400))]
+    for client in crowd:
+        client.send_plain(EXPENSIVE_USER, "expensive")
+    time.sleep(3)
+    with daemon.client() as newcomer:
+        before = len(daemon.log(event="auth", result="ok"))
+        assert newcomer.plain(EXPENSIVE_USER, "expensive").verb == "OK"
+        assert len(daemon.log(event="auth", result="ok")) - before <= OVERTAKEN_MAX
+    assert "FAIL" not in verbs(crowd)
+    close_all(crowd)
+
+
+def overtaken(daemon, client, logins, rip):
+    """How many others were hashed before these, of which each is right, and no other is. Where the
+    machine has other things to do, the others may all be given up meanwhile."""
+    before = len(daemon.log(event="auth"))
+    for login in logins:
+        client.send_plain(*login, rip=rip)
+    assert [client.answer().verb for _ in logins] == ["OK"] * len(logins)
+    results = [line["result"] for line in daemon.log(event="auth")[before:]]
+    last = [number for number, result in enumerate(results) if result == "ok"][-1]
+    return results[:last].count("fail")
+
+
+class Guessers:
+    """Each is at an address of its own, has failed to guess a user's password before, and guesses
+    again when that costs much."""
+
+    def __init__(self, daemon, database):
+        self.clients = [daemon.client() for _ in range(GUESSERS)]
+        # Nobody has this name yet, so it costs little.
+        for _ in range(3):
+            self.guess()
+        for _ in range(3):
+            assert verbs(self.clients) == ["FAIL"] * GUESSERS
+        set_password(database, EXPENSIVE_USER, EXPENSIVE)
+
+    def guess(self, right=0):
+        """All at once, the first of them with the right password."""
+        for number, client in enumerate(self.clients):
+            client.send_plain(EXPENSIVE_USER, "expensive" if number < right else "wrong",
+                              rip=f"198.51.100.{number}")
+
+
+@pytest.fixture
+def guessers(auth, database):
+    daemon = auth(auth={"trusted": [WEBMAIL, "2001:db8::/32"]})
+    made = Guessers(daemon, database)
+    yield daemon, made
+    close_all(made.clients)
+
+
+def wait_until_they_are_hashed(daemon):
+    daemon.wait_for_log(3 * GUESSERS + 2, seconds=30, event="auth", result="fail")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("rip, is_neighbour", [
+    ("203.0.113.1", False), ("203.0.113.1", True), (WEBMAIL, True), ("127.0.0.1", True),
+    ("2001:db8::1", True),
+])
+def test_owner_goes_before_who_guesses_his_password(guessers, rip, is_neighbour):
+    """Also where others have failed at his address."""
+    daemon, others = guessers
+    with daemon.client() as owner:
+        if is_neighbour:
+            for _ in range(3):
+                assert owner.plain("nobody@example.com", "wrong", rip=rip).verb == "FAIL"
+        others.guess()
+        wait_until_they_are_hashed(daemon)
+        assert overtaken(daemon, owner, [(EXPENSIVE_USER, "expensive")], rip) <= OVERTAKEN_MAX
+
+
+@pytest.mark.heavy
+def test_webmail_beside_guessers(guessers):
+    """All its users have one address, at which some of them mistype all day. None waits for those
+    who guess elsewhere."""
+    daemon, others = guessers
+    logins = [(EXPENSIVE_USER, "expensive"), (EMAIL1, PASSWORD1)] * 3 + [(EMAIL2, PASSWORD2)]
+    with daemon.client() as webmail:
+        for number in range(10):
+            for user in (EMAIL2, f"nobody{number}@example.com"):
+                webmail.send_plain(user, "mistyped", rip=WEBMAIL)
+        assert [webmail.answer().verb for _ in range(20)] == ["FAIL"] * 20
+        others.guess()
+        wait_until_they_are_hashed(daemon)
+        assert overtaken(daemon, webmail, logins, WEBMAIL) <= OVERTAKEN_MAX
+
+
+@pytest.mark.heavy
+def test_good_password_is_never_refused(guessers):
+    """Not in the middle of those who guess, from the same addresses, when there is no end of them: it
+    is right, or it is put off."""
+    daemon, others = guessers
+    for _ in range(3):
+        others.guess(right=33)
+    for number, client in enumerate(others.clients):
+        for _ in range(3):
+            verb = verbs([client])[0]
+            assert verb in (("OK", "closed") if number < 33 else ("FAIL", "closed"))
+            if verb == "closed":
+                break
 
 
 @pytest.mark.heavy
 def test_nobody_waits_for_those_who_left(auth, database):
     """Work whose client is gone is not done, or the next login would be late."""
-    set_password(database, "expensive@example.com", EXPENSIVE)
+    set_password(database, EXPENSIVE_USER, EXPENSIVE)
     daemon = auth()
     clients = [daemon.client() for _ in range(200)]
     for client in clients:
-        client.send_plain("expensive@example.com", "expensive")
+        client.send_plain(EXPENSIVE_USER, "expensive")
     close_all(clients)
     with daemon.client() as owner:
         assert owner.plain(EMAIL1, PASSWORD1).verb == "OK"

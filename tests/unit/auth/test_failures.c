@@ -14,6 +14,8 @@ enum {
 };
 
 #define ATTACKER "192.0.2.1"
+#define OWNER    "owner@example.com"
+#define OTHER    "other@example.com"
 
 static void *make(uint64_t seed)
 {
@@ -36,11 +38,34 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static const struct failures_login *login_of(const char *rip, const char *user, bool is_trusted)
+{
+	static struct failures_login login;
+
+	login = (struct failures_login){ .rip = rip, .user = user, .is_trusted = is_trusted };
+	return &login;
+}
+
+static uint64_t add(struct failures *failures, const char *rip, uint64_t now, uint64_t delay)
+{
+	return failures_add(failures, login_of(rip, OWNER, false), now, delay);
+}
+
+static unsigned rank_of(const struct failures *failures, const char *rip, const char *user)
+{
+	return failures_rank(failures, login_of(rip, user, false), 1000);
+}
+
+static unsigned trusted_rank_of(const struct failures *failures, const char *rip, const char *user)
+{
+	return failures_rank(failures, login_of(rip, user, true), 1000);
+}
+
 static void fail_often(
     struct failures *failures, const char *rip, uint64_t now, uint64_t delay, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		failures_add(failures, rip, now, delay);
+		add(failures, rip, now, delay);
 	}
 }
 
@@ -60,8 +85,8 @@ static void test_grows_to_a_bound(void **state)
 		struct failures *failures = make(SEED);
 
 		for (uint64_t n = 0; n < 1000; n++) {
-			assert_int_equal(failures_add(failures, ATTACKER, 5000 + n, delays[i]),
-			    wait_of(delays[i], n));
+			assert_int_equal(
+			    add(failures, ATTACKER, 5000 + n, delays[i]), wait_of(delays[i], n));
 		}
 		free(failures);
 	}
@@ -72,7 +97,7 @@ static void test_grows_to_a_bound(void **state)
 static void test_clock_stands_still(void **state)
 {
 	for (uint64_t n = 0; n < 100; n++) {
-		assert_int_equal(failures_add(*state, ATTACKER, 0, DELAY), wait_of(DELAY, n));
+		assert_int_equal(add(*state, ATTACKER, 0, DELAY), wait_of(DELAY, n));
 	}
 }
 
@@ -83,8 +108,8 @@ static void test_forgets_one_by_one(void **state)
 
 		fail_often(failures, ATTACKER, 1000, DELAY, 4);
 		/* Nearly as long counts as one less. */
-		assert_int_equal(failures_add(failures, ATTACKER,
-				     1000 + (forgotten + 1) * FAILURES_FORGET_MS - 1, DELAY),
+		assert_int_equal(
+		    add(failures, ATTACKER, 1000 + (forgotten + 1) * FAILURES_FORGET_MS - 1, DELAY),
 		    wait_of(DELAY, forgotten < 4 ? 4 - forgotten : 0));
 		free(failures);
 	}
@@ -95,12 +120,12 @@ static void test_forgets_all(void **state)
 	fail_often(*state, ATTACKER, 1000, DELAY, 1000);
 	/* However many there were, the count is bounded, and so is the time until it is gone. */
 	assert_int_equal(
-	    failures_add(*state, ATTACKER,
+	    add(*state, ATTACKER,
 		1000 + (FAILURES_TOTAL_MS / FAILURES_STEP_MS) * (uint64_t)FAILURES_FORGET_MS,
 		DELAY),
 	    DELAY);
 	fail_often(*state, ATTACKER, 1000000, DELAY, 5);
-	assert_int_equal(failures_add(*state, ATTACKER, UINT64_MAX, DELAY), DELAY);
+	assert_int_equal(add(*state, ATTACKER, UINT64_MAX, DELAY), DELAY);
 }
 
 static void test_others_do_not_wait(void **state)
@@ -110,13 +135,13 @@ static void test_others_do_not_wait(void **state)
 	fail_often(*state, ATTACKER, 1000, DELAY, 1000);
 	for (unsigned i = 2; i < 250; i++) {
 		snprintf(rip, sizeof(rip), "192.0.2.%u", i);
-		assert_int_equal(failures_add(*state, rip, 1000, DELAY), DELAY);
+		assert_int_equal(add(*state, rip, 1000, DELAY), DELAY);
 		snprintf(rip, sizeof(rip), "2001:db8:%x::1", i);
-		assert_int_equal(failures_add(*state, rip, 1000, DELAY), DELAY);
+		assert_int_equal(add(*state, rip, 1000, DELAY), DELAY);
 	}
 }
 
-/* Many more clients than there are slots, among them one that guesses on: it may lose its count,
+/* Many more clients than there are slots, among them one that guesses on: it may lose its counts,
  * but nobody ever waits longer than for his own failures. */
 static void test_flood(void **state)
 {
@@ -127,10 +152,9 @@ static void test_flood(void **state)
 		uint64_t wait;
 
 		snprintf(rip, sizeof(rip), "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
-		assert_int_equal(failures_add(*state, rip, 1000, DELAY), DELAY);
-		wait = failures_add(*state, ATTACKER, 1000, DELAY);
-		assert_true(wait == wait_of(DELAY, n_own) || wait == DELAY);
-		n_own = wait == DELAY ? 1 : n_own + 1;
+		assert_int_equal(add(*state, rip, 1000, DELAY), DELAY);
+		wait = add(*state, ATTACKER, 1000, DELAY);
+		assert_in_range(wait, DELAY, wait_of(DELAY, n_own++));
 	}
 }
 
@@ -152,11 +176,10 @@ static void test_ipv6_by_network(void **state)
 	};
 
 	for (size_t i = 0; i < LENGTH(neighbours); i++) {
-		assert_int_equal(
-		    failures_add(*state, neighbours[i], 1000, DELAY), wait_of(DELAY, i));
+		assert_int_equal(add(*state, neighbours[i], 1000, DELAY), wait_of(DELAY, i));
 	}
 	for (size_t i = 0; i < LENGTH(strangers); i++) {
-		assert_int_equal(failures_add(*state, strangers[i], 1000, DELAY), DELAY);
+		assert_int_equal(add(*state, strangers[i], 1000, DELAY), DELAY);
 	}
 }
 
@@ -169,8 +192,7 @@ static void test_other_names(void **state)
 
 	for (uint64_t n = 0; n < 5; n++) {
 		for (size_t i = 0; i < LENGTH(names); i++) {
-			assert_int_equal(
-			    failures_add(*state, names[i], 1000, DELAY), wait_of(DELAY, n));
+			assert_int_equal(add(*state, names[i], 1000, DELAY), wait_of(DELAY, n));
 		}
 	}
 }
@@ -181,9 +203,9 @@ static bool share_a_slot(uint64_t seed, const char *first, const char *second)
 	struct failures *failures = make(seed);
 	bool is_shared;
 
-	failures_add(failures, first, 1000, DELAY);
-	failures_add(failures, second, 1000, DELAY);
-	is_shared = failures_add(failures, first, 1000, DELAY) == DELAY;
+	add(failures, first, 1000, DELAY);
+	add(failures, second, 1000, DELAY);
+	is_shared = rank_of(failures, first, OTHER) == 0;
 	free(failures);
 	return is_shared;
 }
@@ -205,6 +227,93 @@ static void test_seed_scatters(void **state)
 	assert_in_range(n_shared_elsewhere, 0, 1);
 }
 
+/* The pair comes after the address, which comes after whoever has not failed. */
+static void test_ranks(void **state)
+{
+	assert_int_equal(rank_of(*state, ATTACKER, OWNER), 0);
+	add(*state, ATTACKER, 1000, DELAY);
+	assert_int_equal(rank_of(*state, ATTACKER, OWNER), 2);
+	assert_int_equal(rank_of(*state, ATTACKER, "OWNER@Example.COM"), 2);
+	assert_int_equal(rank_of(*state, ATTACKER, OTHER), 1);
+	assert_int_equal(rank_of(*state, ATTACKER, ""), 1);
+	assert_int_equal(rank_of(*state, "192.0.2.2", OWNER), 0);
+	assert_int_equal(rank_of(*state, "2001:db8::1", OWNER), 0);
+}
+
+/* Of IPv6 the network counts for pairs too. */
+static void test_ranks_of_a_network(void **state)
+{
+	add(*state, "2001:db8:1:2::1", 1000, DELAY);
+	assert_int_equal(rank_of(*state, "2001:db8:1:2::2", OWNER), 2);
+	assert_int_equal(rank_of(*state, "2001:db8:1:2::2", OTHER), 1);
+	assert_int_equal(rank_of(*state, "2001:db8:1:3::1", OWNER), 0);
+}
+
+static void test_ranks_are_forgotten(void **state)
+{
+	fail_often(*state, ATTACKER, 1000, DELAY, 3);
+	for (uint64_t n = 0; n < 3; n++) {
+		assert_int_equal(failures_rank(*state, login_of(ATTACKER, OWNER, false),
+				     1000 + (n + 1) * FAILURES_FORGET_MS - 1),
+		    2);
+	}
+	assert_int_equal(failures_rank(*state, login_of(ATTACKER, OWNER, false),
+			     1000 + 3 * (uint64_t)FAILURES_FORGET_MS),
+	    0);
+}
+
+/* Asking changes nothing. */
+static void test_ranks_are_only_read(void **state)
+{
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(rank_of(*state, ATTACKER, OWNER), 0);
+	}
+	assert_int_equal(add(*state, ATTACKER, 1000, DELAY), DELAY);
+}
+
+/* All users are behind it: who fails there makes nobody else wait, nor come later. */
+static void test_trusted_address(void **state)
+{
+	struct failures_login login = { .rip = ATTACKER, .is_trusted = true };
+	char user[64];
+
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(user, sizeof(user), "user%u@example.com", i);
+		login.user = user;
+		assert_int_equal(failures_add(*state, &login, 1000, DELAY), DELAY);
+	}
+	assert_int_equal(trusted_rank_of(*state, ATTACKER, OWNER), 0);
+	/* Not even when it is trusted no more. */
+	assert_int_equal(rank_of(*state, ATTACKER, OWNER), 0);
+	assert_int_equal(add(*state, ATTACKER, 1000, DELAY), DELAY);
+}
+
+/* Whose password is guessed there comes after the others there, before who guesses elsewhere. */
+static void test_pair_at_a_trusted_address(void **state)
+{
+	for (uint64_t n = 0; n < 20; n++) {
+		assert_int_equal(failures_add(*state, login_of(ATTACKER, OWNER, true), 1000, DELAY),
+		    wait_of(DELAY, n));
+	}
+	assert_int_equal(trusted_rank_of(*state, ATTACKER, OWNER), 1);
+	assert_int_equal(trusted_rank_of(*state, ATTACKER, OTHER), 0);
+	add(*state, "192.0.2.2", 1000, DELAY);
+	assert_int_equal(rank_of(*state, "192.0.2.2", OWNER), 2);
+}
+
+/* An address that tries one user after another has no pair, but it has an address. */
+static void test_spraying(void **state)
+{
+	char user[64];
+
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(user, sizeof(user), "user%u@example.com", i);
+		assert_int_equal(rank_of(*state, ATTACKER, user), i == 0 ? 0 : 1);
+		assert_int_equal(failures_add(*state, login_of(ATTACKER, user, false), 1000, DELAY),
+		    wait_of(DELAY, i));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +326,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ipv6_by_network, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_other_names, set_up, tear_down),
 		cmocka_unit_test(test_seed_scatters),
+		cmocka_unit_test_setup_teardown(test_ranks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ranks_of_a_network, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ranks_are_forgotten, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ranks_are_only_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_trusted_address, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pair_at_a_trusted_address, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_spraying, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
