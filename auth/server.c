@@ -44,8 +44,11 @@ static struct auth_server server;
 
 static int auth_init(struct error *error)
 {
-	/* Passwords in memory must not end up in a core file. */
+	/* Passwords in memory must not end up in a core file; either is enough. */
+	static const struct rlimit none = { 0, 0 };
+
 	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
 	return directory_library_init(error);
 }
 

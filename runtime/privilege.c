@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Giving up root. Every call is checked, and then that none of it can be undone. */
+ * Giving up root. Every call is checked, and then that none of it can be undone; and whoever is not root
+ * when he starts is looked at as closely. */
 #include "runtime/privilege.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool parse_id(const char *text, unsigned *id_r)
@@ -53,26 +56,81 @@ int privilege_find(
 
 static int drop(uid_t uid, gid_t gid, struct error *error)
 {
-	uid_t ruid, euid, suid;
-	gid_t rgid, egid, sgid;
-
 	if (setgroups(1, &gid) != 0 || setresgid(gid, gid, gid) != 0 ||
 	    setresuid(uid, uid, uid) != 0) {
 		return error_set(
 		    error, "cannot become uid %u gid %u: %s", uid, gid, strerror(errno));
 	}
-	if (getresuid(&ruid, &euid, &suid) != 0 || getresgid(&rgid, &egid, &sgid) != 0 ||
-	    ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid ||
-	    sgid != gid || getgroups(0, NULL) != 1 ||
-	    (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))) {
+	if (getgroups(0, NULL) != 1 || (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0))) {
 		return error_set(
 		    error, "became uid %u gid %u, but root is still within reach", uid, gid);
 	}
 	return 0;
 }
 
+/* Is root's group one of the supplementary ones? If that cannot be known it is. */
+static bool has_group_of_root(void)
+{
+	int n = getgroups(0, NULL);
+	gid_t *groups = calloc(n > 0 ? (size_t)n : 1, sizeof(*groups));
+	bool has_it = groups == NULL || n < 0 || getgroups(n, groups) != n;
+
+	for (int i = 0; i < n && !has_it; i++) {
+		has_it = groups[i] == 0;
+	}
+	free(groups);
+	return has_it;
+}
+
+/* Is any left that the process may use? */
+static bool has_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	if (syscall(SYS_capget, &header, data) != 0) {
+		return true;
+	}
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		if ((data[i].effective | data[i].permitted) != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is the process nobody else than uid and gid, without a way to be? Other groups than root's are the
+ * wish of who starts it. */
+static int verify(uid_t uid, gid_t gid, struct error *error)
+{
+	uid_t ruid = 0, euid = 0, suid = 0;
+	gid_t rgid = 0, egid = 0, sgid = 0;
+
+	if (getresuid(&ruid, &euid, &suid) != 0 || ruid != uid || euid != uid || suid != uid) {
+		return error_set(error,
+		    "real, effective and saved uid are %u, %u and %u, but must all be %u", ruid,
+		    euid, suid, uid);
+	}
+	if (getresgid(&rgid, &egid, &sgid) != 0 || rgid != gid || egid != gid || sgid != gid) {
+		return error_set(error,
+		    "real, effective and saved gid are %u, %u and %u, but must all be %u", rgid,
+		    egid, sgid, gid);
+	}
+	if (gid != 0 && has_group_of_root()) {
+		return error_set(error, "uid %u has root's group, 0, among its groups", uid);
+	}
+	if (uid != 0 && has_capabilities()) {
+		return error_set(error,
+		    "uid %u has capabilities, see CapPrm in /proc/self/status: it must have none",
+		    uid);
+	}
+	return 0;
+}
+
 int privilege_become(uid_t uid, gid_t gid, struct error *error)
 {
+	bool is_secret = prctl(PR_GET_DUMPABLE) == 0;
+
 	if (geteuid() == 0) {
 		if (drop(uid, gid, error) != 0) {
 			return -1;
@@ -80,6 +138,13 @@ int privilege_become(uid_t uid, gid_t gid, struct error *error)
 	} else if (geteuid() != uid) {
 		return error_set(
 		    error, "started as uid %u, which is neither root nor uid %u", geteuid(), uid);
+	}
+	if (verify(uid, gid, error) != 0) {
+		return -1;
+	}
+	/* Another uid makes it what fs.suid_dumpable says. */
+	if (is_secret && prctl(PR_SET_DUMPABLE, 0) != 0) {
+		return error_set(error, "prctl(PR_SET_DUMPABLE): %s", strerror(errno));
 	}
 	/* No set-uid program could give it back either. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {

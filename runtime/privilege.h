@@ -12,8 +12,9 @@
 int privilege_find(
     const char *user, const char *group, uid_t *uid_r, gid_t *gid_r, struct error *error);
 
-/* Root becomes uid and gid, with no other group and no way back, and checks that there is none.
- * Whoever is not root must already be uid. Returns 0, or -1 with a message in error. */
+/* Root becomes uid and gid, with no other group and no way back. Whoever is not root must already be uid
+ * and gid, without root's group. In both cases no saved id and no capability may lead elsewhere. A process
+ * that others may not look into stays so. Returns 0, or -1 with a message in error. */
 int privilege_become(uid_t uid, gid_t gid, struct error *error);
 
 /* For a command that anybody may give: root becomes user and group, and whoever else stays. Returns 0, or -1

@@ -707,12 +707,37 @@ def test_root_is_given_up_for_good(make_auth):
     assert daemon.socket.owner() == "postfix" and daemon.socket.group() == "postfix"
 
 
+USER = [f"--reuid={AUTH_ID}", f"--regid={AUTH_GROUP}", "--clear-groups"]
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("identity, said", [
+    ([*USER, "--inh-caps=+setuid", "--ambient-caps=+setuid"], "has capabilities"),
+    ([*USER, "--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"],
+     "has capabilities"),
+    ([*USER[:2], f"--groups={AUTH_GROUP},0"], "root's group"),
+    ([USER[0], "--regid=0", "--clear-groups"], f"gid are 0, 0 and 0, but must all be {AUTH_GROUP}"),
+])
+def test_start_as_somebody_who_could_be_root(make_auth, identity, said):
+    """Whoever starts it: it does not serve as long as there is a way back."""
+    daemon = make_auth(starts_as_root=True)
+    daemon.launch(wrapper=["setpriv", *identity])
+    assert daemon.process.wait(30) == 78
+    assert said in daemon.output()
+    daemon.launch(wrapper=["setpriv", *USER[:2], f"--groups={AUTH_GROUP},27"])
+    daemon.wait_until_answers(daemon.is_answering)
+
+
 @pytest.mark.needs_root
 def test_others_cannot_look_into_its_memory(make_auth):
     """Passwords pass through it, so not even its own user may attach to it or make it dump."""
-    daemon = make_auth(starts_as_root=True).start()
+    daemon = make_auth(starts_as_root=True)
+    daemon.start(wrapper=["prlimit", "--core=unlimited"])
     assert os.stat(f"/proc/{daemon.pid}/mem").st_uid == 0
     assert os.stat(f"/proc/{daemon.pid}/environ").st_uid == 0
+    with open(f"/proc/{daemon.pid}/limits") as limits:
+        [core] = [line.split()[4:6] for line in limits if line.startswith("Max core file size")]
+    assert core == ["0", "0"]
 
 
 def test_passwords_are_wiped(auth):

@@ -34,6 +34,17 @@ def test_root_is_given_up_for_good(make_lmtpd):
 
 
 @pytest.mark.needs_root
+def test_start_with_a_capability(make_lmtpd):
+    """It could become root with it, or read all mail."""
+    daemon = make_lmtpd(starts_as_root=True)
+    daemon.launch(wrapper=[
+        "setpriv", f"--reuid={daemon.user}", f"--regid={daemon.group}", "--clear-groups",
+        "--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
+    assert daemon.process.wait(30) == 78
+    assert "has capabilities" in daemon.output()
+
+
+@pytest.mark.needs_root
 def test_socket_made_as_root(make_lmtpd, directory):
     """Owner and mode are Postfix's, though the directory is one that only root may write."""
     private = directory / "private"
