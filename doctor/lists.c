@@ -73,7 +73,7 @@ void lists_check(const struct lists *lists, const struct postconf *postfix, stru
 
 	rows_begin(&rows);
 	check_domains(&rows, lists->domains_query);
-	users_check(&rows, lists->users_query);
+	users_check(&rows, lists->users_query, lists->path_of, lists->config);
 	if (aliases_check(&rows, lists->aliases_query) > 0 && postfix->is_there && n_maps == 0) {
 		/* Postfix would refuse addresses that are aliases alone. */
 		report_warn(report, "virtual_alias_maps",

@@ -2,6 +2,7 @@
  * What --check says of each domain, user and alias: those that mail cannot reach, or that lead nowhere. */
 #pragma once
 
+#include "doctor/mailboxes.h"
 #include "doctor/postconf.h"
 #include "doctor/report.h"
 #include "mail/resolver.h"
@@ -12,6 +13,8 @@ struct lists {
 	const char *domains_query, *users_query, *aliases_query; /* "" leaves one out */
 	struct resolver resolver;                                /* the daemon's */
 	struct directory *directory;                             /* that answers it */
+	mailboxes_path *path_of;                                 /* where the mail of a user lies */
+	const void *config;                                      /* for path_of */
 };
 
 /* postfix: as it asks for these rows too. */

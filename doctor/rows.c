@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "doctor/database.h"
 
@@ -17,19 +18,35 @@ void rows_begin(struct rows *rows)
 }
 
 /* A table with one mistake in each row would bury the rest. */
+static void say(const struct rows *rows, enum report_status status, struct finding *finding,
+    const char *remedy, const char *format, va_list arguments)
+{
+	char detail[REPORT_TEXT_MAX];
+
+	if (++finding->n <= ROWS_SHOWN) {
+		vsnprintf(detail, sizeof(detail), format, arguments);
+		report_check(rows->report, status, EX_CONFIG, finding->what, detail, remedy);
+	}
+}
+
 void rows_warn(
     struct rows *rows, struct finding *finding, const char *remedy, const char *format, ...)
 {
-	char detail[REPORT_TEXT_MAX];
 	va_list arguments;
 
-	if (++finding->n > ROWS_SHOWN) {
-		return;
-	}
 	va_start(arguments, format);
-	vsnprintf(detail, sizeof(detail), format, arguments);
+	say(rows, REPORT_WARN, finding, remedy, format, arguments);
 	va_end(arguments);
-	report_check(rows->report, REPORT_WARN, 0, finding->what, detail, remedy);
+}
+
+void rows_fail(
+    struct rows *rows, struct finding *finding, const char *remedy, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(rows, REPORT_FAIL, finding, remedy, format, arguments);
+	va_end(arguments);
 }
 
 void rows_warn_more(const struct rows *rows, const struct finding *findings, size_t n)

@@ -59,6 +59,10 @@ struct finding {
 void rows_warn(struct rows *rows, struct finding *finding, const char *remedy, const char *format,
     ...) __attribute__((format(printf, 4, 5)));
 
+/* The same for one that no mail should be delivered with. */
+void rows_fail(struct rows *rows, struct finding *finding, const char *remedy, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+
 /* "and 7 more ...", for each kind. */
 void rows_warn_more(const struct rows *rows, const struct finding *findings, size_t n);
 

@@ -12,11 +12,13 @@ enum {
 	HOMELESS,
 	HIDDEN,
 	EATEN, /* the mail: a catch-all gets it */
+	SHARED,
 	N_FINDINGS,
 };
 
 struct users {
 	struct rows *rows;
+	struct mailboxes mailboxes;
 	struct finding findings[N_FINDINGS];
 };
 
@@ -102,6 +104,24 @@ static void check_catch_all(struct users *users, const struct address *lowered)
 	    address_domain(lowered));
 }
 
+/* Nobody is told when a home leaves out what tells two users apart. */
+static void check_mailbox(struct users *users, const struct address *row, const char *text)
+{
+	char shown[ROW_TEXT_MAX];
+	const char *other;
+	int result = mailboxes_add(&users->mailboxes, row, &other);
+
+	if (result != 0) {
+		users->rows->accident = result;
+	} else if (other != NULL) {
+		show(other, shown);
+		rows_fail(users->rows, &users->findings[SHARED],
+		    "let maildir.home hold all that tells them apart, %d/%n or %u, move the mail "
+		    "there, and tell your IMAP server",
+		    "%s and %s have one mailbox: they read each other's mail", shown, text);
+	}
+}
+
 static void judge_user(void *data, const struct row *row)
 {
 	const struct column *value = &row->columns[0];
@@ -122,6 +142,7 @@ static void judge_user(void *data, const struct row *row)
 	if (domain == NULL) {
 		return;
 	}
+	check_mailbox(users, &address, text);
 	check_domain(users, domain, text);
 	check_found(users, &address, &lowered);
 	if (domain->has_catch_all && users->rows->accident == 0) {
@@ -129,18 +150,21 @@ static void judge_user(void *data, const struct row *row)
 	}
 }
 
-void users_check(struct rows *rows, const char *query)
+void users_check(struct rows *rows, const char *query, mailboxes_path *path_of, const void *config)
 {
 	struct users users = {
 		.rows = rows,
+		.mailboxes = { .path_of = path_of, .config = config },
 		.findings = {
 			[BAD] = { "user", "that can be no mailbox" },
 			[HOMELESS] = { "user", "whose domain is not in virtual_domains" },
 			[HIDDEN] = { "user", "whose row is not found by their address" },
 			[EATEN] = { "user", "whose mail goes to a catch-all" },
+			[SHARED] = { "user", "whose mailbox is that of somebody else" },
 		},
 	};
 
 	rows_read(rows, DIRECTORY_MAILBOXES, query, judge_user, &users);
 	rows_warn_more(rows, users.findings, N_FINDINGS);
+	mailboxes_deinit(&users.mailboxes);
 }

@@ -25,6 +25,11 @@ static const struct database_need needs[] = {
 	    "CREATE INDEX" },
 };
 
+static int path_of(const void *config, const struct address *row, char *path_r, size_t n_path)
+{
+	return lmtpd_config_mailbox_path(config, row, path_r, n_path);
+}
+
 /* Can the database be worked with, and does mail reach those who are in it? */
 static void check_rows(
     const struct lmtpd_config *config, const struct postconf *postfix, struct report *report)
@@ -42,6 +47,8 @@ static void check_rows(
 			.delimiters = config->lmtp.recipient_delimiter,
 		},
 		.directory = directory,
+		.path_of = path_of,
+		.config = config,
 	};
 
 	if (directory != NULL) {

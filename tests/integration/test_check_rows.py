@@ -100,6 +100,30 @@ def test_users(configured, database):
     assert left["detail"].startswith('"../up@example.com" can be no mailbox')
 
 
+def test_two_users_in_one_mailbox(configured, database):
+    """A home that leaves out the domain mixes their mail: nothing else would tell."""
+    database.add_domain("example.net")
+    database.add_user("email1@example.net")
+    assert Report(configured).troubles() == []
+    configured.configure(maildir={"home": f"{configured.vhosts}/%n"})
+    report = Report(configured)
+    assert report.code == 78
+    assert set(details(report, "user", "FAIL")[0].split()) >= {
+        "email1@example.com", "email1@example.net"}
+    configured.configure(maildir={"home": f"{configured.vhosts}/%u"})
+    assert Report(configured).troubles() == []
+
+
+def test_many_users_in_one_mailbox(configured):
+    """Ten are shown, the others counted."""
+    configured.configure(maildir={"home": f"{configured.vhosts}/%n"}, mysql={"users_query": (
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+        "SELECT CONCAT('a@x', i, '.example') FROM n")})
+    report = Report(configured)
+    assert len(details(report, "user", "FAIL")) == 10, report.rows
+    assert "and 29 more whose mailbox is that of somebody else" in details(report, "user")
+
+
 def test_a_row_is_no_command(configured, database):
     """What stands in a row is shown, without control characters, and never to be typed."""
     nasty = "x'\"; `touch /tmp/x`\x1b[31m\x9b$(id)@nowhere.example"
