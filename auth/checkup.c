@@ -58,12 +58,13 @@ static void examine(const void *data, const char *file, struct report *report)
 	struct postconf postfix;
 	bool is_asked;
 
-	report_ok(report, "configuration", "%s", file);
+	owner_check_file(&owner, file, &config->directory, report);
 	postconf_load(&postfix, report);
 	is_asked = logins_check(&sockets, &postfix, report);
 	sockets_check(&sockets, is_asked ? &postfix : NULL, report);
 	doveconf_check(&sockets, report);
 	owner_become(&owner, report);
+	owner_check_reload(&owner, file, report);
 	check_database(config, report);
 	postconf_free(&postfix);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Both speak Dovecot's protocol, and Dovecot's own process is called "auth": the number of the
  * process stands behind SPID. */
@@ -67,11 +68,11 @@ static const char *make_remedy(const struct sockets *sockets, const struct postc
 	    path);
 }
 
-/* Only smtpd(8) asks for logins, and by default it does not. */
+/* Only smtpd(8) asks for logins, and by default it does not. Postfix takes "YES" too. */
 static bool offers_logins(const struct postconf *postfix, const struct postconf_service *service)
 {
 	return strcmp(service->command, "smtpd") == 0 &&
-	       strcmp(get(postfix, service, "smtpd_sasl_auth_enable"), "yes") == 0;
+	       strcasecmp(get(postfix, service, "smtpd_sasl_auth_enable"), "yes") == 0;
 }
 
 /* True if the service asks us. */

@@ -12,17 +12,19 @@
 
 #include "runtime/privilege.h"
 
-void owner_check_file(
-    const struct owner *owner, const char *file, bool holds_password, struct report *report)
+void owner_check_file(const struct owner *owner, const char *file,
+    const struct directory_settings *settings, struct report *report)
 {
+	bool is_apart = settings->password_file[0] != '\0';
+	bool has_password = is_apart || settings->password[0] != '\0';
+	const char *holder = is_apart ? settings->password_file : file;
 	struct stat status;
 
-	if (holds_password && stat(file, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+	if (has_password && stat(holder, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
 		report_warn(report, "configuration",
-		    report_remedy(report,
-			"chgrp %s %s && chmod o-r %s; or put the password into a password_file",
-			owner->group, file, file),
-		    "%s holds the database password, and everybody can read it", file);
+		    report_remedy(report, "chgrp %s %s && chmod o-r %s%s", owner->group, holder,
+			holder, is_apart ? "" : "; or put the password into a password_file"),
+		    "%s holds the database password, and everybody can read it", holder);
 		return;
 	}
 	report_ok(report, "configuration", "%s", file);

@@ -2,9 +2,8 @@
  * What --check says of the user that a daemon is, and of the configuration that this user reads. */
 #pragma once
 
-#include <stdbool.h>
-
 #include "doctor/report.h"
+#include "schema/directory.h"
 
 struct owner {
 	const char *what;    /* the user is: "mail owner" */
@@ -14,9 +13,10 @@ struct owner {
 	const char *remedy_root;   /* why it should not be root */
 };
 
-/* As the caller, who may be root: may others read the file, though it holds a password? */
-void owner_check_file(
-    const struct owner *owner, const char *file, bool holds_password, struct report *report);
+/* As the caller, who may be root: may others read the database's password, in the configuration's file or in
+ * the one that it names? */
+void owner_check_file(const struct owner *owner, const char *file,
+    const struct directory_settings *settings, struct report *report);
 
 /* Root becomes the user for good: from here on the checks see the machine with the daemon's eyes. */
 void owner_become(const struct owner *owner, struct report *report);

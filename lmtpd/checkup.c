@@ -88,9 +88,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	struct postconf postfix;
 	bool is_fed;
 
-	owner_check_file(&owner, file,
-	    config->directory.password_file[0] == '\0' && config->directory.password[0] != '\0',
-	    report);
+	owner_check_file(&owner, file, &config->directory, report);
 	report_ok(report, "hostname", "%s", config->hostname);
 	postconf_load(&postfix, report);
 	is_fed = route_check(&sockets, &config->lmtp, &postfix, report);

@@ -13,7 +13,8 @@ import time
 
 import pytest
 
-from harness.auth import EMAIL1, EMAIL2, PASSWORD1, PASSWORD2, set_password
+from harness.auth import (
+    AUTH_GROUP, AUTH_ID, EMAIL1, EMAIL2, PASSWORD1, PASSWORD2, set_password)
 from harness.process import run
 
 pytest_plugins = ["harness.auth_fixtures"]
@@ -315,6 +316,8 @@ def checks(done):
 
 
 def test_good_set_up(configured):
+    os.chown(configured.config_path, AUTH_ID, AUTH_GROUP)
+    configured.config_path.chmod(0o600)
     done = configured.run("--check")
     assert done.returncode == 0, done.stdout
     subjects = [subject for status, subject in checks(done) if status == "ok"]
@@ -322,6 +325,35 @@ def test_good_set_up(configured):
         assert subject in subjects
     assert all(status != "FAIL" for status, _ in checks(done))
     assert "2 of 2 users: sha512crypt" in done.stdout
+
+
+def test_check_of_a_password_that_lies_open(configured):
+    """In the configuration, or in the file that it names."""
+    configured.config_path.chmod(0o644)
+    done = configured.run("--check")
+    assert done.returncode == 0
+    assert ("warn", "configuration") in checks(done)
+    assert f"chmod o-r {configured.config_path}" in done.stdout
+    secret = configured.directory / "password"
+    secret.write_text("mailauthpass\n")
+    secret.chmod(0o640)
+    os.chown(secret, AUTH_ID, AUTH_GROUP)
+    configured.configure(mysql={"password": "", "password_file": str(secret)})
+    assert ("ok", "configuration") in checks(configured.run("--check"))
+    secret.chmod(0o644)
+    assert f"chmod o-r {secret}" in configured.run("--check").stdout
+
+
+@pytest.mark.needs_root
+def test_check_of_a_reload(make_auth):
+    """Root reads the file at the start, the daemon's user at each reload."""
+    daemon = make_auth(starts_as_root=True)
+    daemon.config_path.chmod(0o600)
+    os.chown(daemon.config_path, 0, 0)
+    done = daemon.run("--check")
+    assert done.returncode == 0
+    assert ("warn", "reload") in checks(done)
+    assert "chgrp it to auth.group" in done.stdout
 
 
 def test_check_prints_no_secret(configured, database):

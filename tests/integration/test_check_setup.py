@@ -425,6 +425,16 @@ def test_logins_go_elsewhere(logins, settings, what, said):
         found["remedy"])
 
 
+def test_yes_in_capitals(logins):
+    """Postfix does not mind."""
+    postfix, daemon = logins
+    postfix.master = postfix.master.replace("enable=yes", "enable=YES")
+    postfix.write()
+    report = Report(daemon)
+    assert report.troubles() == []
+    assert report.only("ok", "smtpd_sasl_path")
+
+
 def test_what_master_cf_says_comes_first(logins):
     postfix, daemon = logins
     postfix.master += ("  -o smtpd_sasl_auth_enable=yes\n"
