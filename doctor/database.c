@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "doctor/hosts.h"
 #include "schema/inspection.h"
 
 enum {
@@ -138,9 +139,8 @@ static void check_plan(const struct examination *examination, const struct datab
 
 static void check_query(const struct examination *examination, const struct database_need *need)
 {
-	/* Reserved names, RFC 2606: nobody can have this address. */
-	if (directory_ask(examination->directory, need->query, "nobody@lmtpd-check.invalid",
-		ignore_row, NULL) != 0) {
+	if (directory_ask(
+		examination->directory, need->query, INSPECTION_NOBODY, ignore_row, NULL) != 0) {
 		fail_query(examination, need, examination->directory);
 		return;
 	}
@@ -176,7 +176,11 @@ struct directory *database_check(const struct directory_settings *settings,
 	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
 
 	if (result == 0) {
-		report_ok(report, "database", "%s", directory_host(directory));
+		if (settings->hosts.n == 1) {
+			report_ok(report, "database", "%s", directory_host(directory));
+		} else {
+			hosts_check(settings, needs[0].query, report);
+		}
 		for (size_t i = 0; i < n_needs; i++) {
 			check_query(&examination, &needs[i]);
 		}
@@ -189,6 +193,9 @@ struct directory *database_check(const struct directory_settings *settings,
 		report_fail(report, EX_UNAVAILABLE, "database",
 		    "see that it runs, and that hosts, user, password and dbname are right", "%s",
 		    directory == NULL ? "out of memory" : directory_error(directory));
+		if (settings->hosts.n > 1) {
+			hosts_check(settings, needs[0].query, report);
+		}
 	}
 	directory_free(directory);
 	return NULL;

@@ -10,7 +10,7 @@
 #include "schema/directory_private.h"
 #include "schema/grants.h"
 
-static const char *const nobody = "nobody@lmtpd-check.invalid"; /* RFC 2606 */
+static const char *const nobody = INSPECTION_NOBODY;
 static const struct query no_parameters;
 
 bool inspection_may(struct directory *directory, const char *sql)
@@ -84,6 +84,23 @@ int inspection_account(struct directory *directory, char *account_r, size_t n_ac
 	snprintf(account_r, n_account, "this account");
 	return inspection_ask(
 	    directory, "SELECT CURRENT_USER()", &no_parameters, on_account_row, &account);
+}
+
+/* A number, or a word of newer servers. */
+static int on_read_only_row(void *data, const struct row *row)
+{
+	char value[16];
+
+	column_print(&row->columns[0], value, sizeof(value));
+	*(bool *)data = strcmp(value, "0") != 0 && strcmp(value, "OFF") != 0;
+	return 0;
+}
+
+int inspection_read_only(struct directory *directory, bool *is_read_only_r)
+{
+	*is_read_only_r = false;
+	return inspection_ask(directory, "SELECT @@global.read_only", &no_parameters,
+	    on_read_only_row, is_read_only_r);
 }
 
 struct grants {

@@ -8,6 +8,9 @@
 
 #include "schema/directory.h"
 
+/* Whom queries are tried with: nobody can have this address (RFC 2606). */
+#define INSPECTION_NOBODY "nobody@lmtpd-check.invalid"
+
 enum {
 	INSPECTION_TEXT_MAX = 512,
 	INSPECTION_ACCOUNT_MAX = 384, /* a user of 80 characters, a host of 255 */
@@ -24,6 +27,9 @@ int inspection_account(struct directory *directory, char *account_r, size_t n_ac
 typedef void inspection_grant(
     void *data, const char *privileges, const char *object, const char *revoke);
 int inspection_grants(struct directory *directory, inspection_grant *on_grant, void *data);
+
+/* Does the server refuse changes to accounts like ours, as replicas do? */
+int inspection_read_only(struct directory *directory, bool *is_read_only_r);
 
 struct inspection_scan {
 	bool is_full;    /* every row of a table is read, since no index helps */

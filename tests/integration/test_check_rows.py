@@ -3,7 +3,7 @@
 import pytest
 
 from harness.check import Report
-from harness.process import run_checked
+from harness.process import free_port, run_checked
 
 
 @pytest.fixture
@@ -272,3 +272,32 @@ def test_missing_as_seen_by_an_account_that_sees_all(make_lmtpd, guide_database)
     assert "schema.sql" in report.only("FAIL", "alias_query")["remedy"]
 
 
+
+# --- several servers --------------------------------------------------------
+
+def test_each_host_is_tried(make_lmtpd, database):
+    """One that answers does not hide what is wrong with the others."""
+    dead = f"127.0.0.1:{free_port()}"
+    live, again = f"127.0.0.1:{database.port}", f"unix:{database.socket}"
+    for hosts in ([dead, live, again], [live, dead, again]):
+        report = Report(make_lmtpd(mysql={"hosts": hosts}))
+        assert report.code == 0
+        assert f"mysql {dead}: connect" in report.only("warn", "database")["detail"]
+        assert details(report, "database", "ok") == [live, again]
+    report = Report(make_lmtpd(mysql={"hosts": [dead, f"unix:{database.socket}.none"]}))
+    assert report.code == 69
+    assert [dead in detail for detail in details(report, "database")] == [True, False]
+
+
+def test_hosts_that_are_replicas(make_lmtpd, database):
+    """They do not know of a user who was made a moment ago."""
+    hosts = [f"127.0.0.1:{database.port}", f"unix:{database.socket}"]
+    configured = make_lmtpd(mysql={"hosts": hosts})
+    assert Report(configured).troubles() == []
+    database.sql("SET GLOBAL read_only = ON", database="")
+    try:
+        report = Report(configured)
+    finally:
+        database.sql("SET GLOBAL read_only = OFF", database="")
+    assert report.code == 0
+    assert [detail.split()[0] for detail in details(report, "database")] == hosts

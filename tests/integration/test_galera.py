@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.check import Report
 from harness.lmtp import message
 from harness.mariadb import MariaDB, galera_options
 from harness.process import wait_until
@@ -61,6 +62,16 @@ def test_recipients_that_come_together(lmtpd, lost_node, database):
         session.command("MAIL FROM:<>")
         session.send("".join(f"RCPT TO:<{EMAIL1}>\r\n" for _ in range(64)))
         assert {reply.status for reply in session.replies(64)} == {"250 2.1.5"}
+
+
+def test_check_names_the_node(make_lmtpd, lost_node, database):
+    """The one that answers does not hide it, at whichever place it stands."""
+    for servers in ((lost_node, database), (database, lost_node)):
+        report = Report(make_lmtpd(mysql={"hosts": hosts(*servers)}))
+        assert report.code == 0
+        found = report.only("warn", "database")
+        assert f"127.0.0.1:{lost_node.port}" in found["detail"] and "(1047)" in found["detail"]
+        assert "wsrep_cluster_status" in found["remedy"]
 
 
 def test_no_other_host(lmtpd, lost_node, database):
