@@ -151,18 +151,21 @@ int inspection_grants(struct directory *directory, inspection_grant *on_grant, v
 				 directory, "SHOW GRANTS", &no_parameters, on_grant_row, &grants);
 }
 
-/* A row of EXPLAIN. Its columns differ from server to server, but for these names. */
+/* A row of EXPLAIN. Its columns differ from server to server, but for these names. What the server makes of
+ * other rows, "<union1,2>", has no index and needs none: where its rows come from is a row of its own. */
 static int on_plan_row(void *data, const struct row *row)
 {
 	struct inspection_scan *scan = data;
 	const struct column *keys = row_find(row, "possible_keys");
-	char type[16];
+	char type[16], table[sizeof(scan->table)];
 
 	column_print(row_find(row, "type"), type, sizeof(type));
-	if (!scan->is_full && (strcmp(type, "ALL") == 0 || strcmp(type, "index") == 0) &&
+	column_print(row_find(row, "table"), table, sizeof(table));
+	if (!scan->is_full && table[0] != '<' &&
+	    (strcmp(type, "ALL") == 0 || strcmp(type, "index") == 0) &&
 	    (keys == NULL || keys->n == 0)) {
 		scan->is_full = true;
-		column_print(row_find(row, "table"), scan->table, sizeof(scan->table));
+		snprintf(scan->table, sizeof(scan->table), "%s", table);
 		column_print(row_find(row, "rows"), scan->rows, sizeof(scan->rows));
 	}
 	return 0;
@@ -176,7 +179,8 @@ int inspection_plan(
 	int result;
 
 	*scan_r = (struct inspection_scan){ .is_full = false };
-	if (asprintf(&sql, "EXPLAIN %s", asked->sql) < 0) {
+	/* As a table: newer servers of MySQL print a tree. */
+	if (asprintf(&sql, "EXPLAIN FORMAT=TRADITIONAL %s", asked->sql) < 0) {
 		return -ENOMEM;
 	}
 	result = inspection_ask(directory, sql, asked, on_plan_row, scan_r);

@@ -229,6 +229,21 @@ def test_tables_of_the_guide(make_lmtpd, guide_database):
         guide_database.sql("DROP INDEX source ON virtual_aliases; DROP INDEX name ON virtual_domains")
 
 
+def test_a_query_of_several_parts(make_lmtpd, database, guide_database):
+    """What the server puts together on the way has no index, and needs none."""
+    aliases = ("SELECT destination, source FROM virtual_aliases WHERE source = '%u' UNION "
+               "SELECT email, email FROM virtual_users WHERE email = '%u'")
+    queries = {"user_query": "SELECT email FROM (SELECT email, COUNT(*) FROM virtual_users "
+                             "WHERE email = '%u' GROUP BY email) AS x",
+               "alias_query": aliases}
+    report = Report(make_lmtpd(mysql={**queries, "dbname": "mailserver"}))
+    assert report.only("ok", "alias_query")
+    assert report.find("warn", "index") == []
+    report = Report(make_lmtpd(mysql=queries))
+    [of_aliases, _] = details(report, "index")
+    assert "alias_query reads every row of virtual_aliases" in of_aliases
+
+
 def test_an_account_that_may_write(configured, database):
     account = "'mailuser'@'localhost'"
     database.sql(f"GRANT INSERT, DELETE ON mailserver.virtual_users TO {account}")
