@@ -17,7 +17,8 @@ struct database_need {
 	const char *index;              /* "CREATE INDEX", for that one */
 };
 
-/* Asks the servers, and each by itself where there are several. Returns a directory that answers, to be freed before settings; NULL after it has said why not. */
+/* Asks the servers, each by itself where there are several. Returns a directory that answers, to be freed before
+ * settings; NULL after it has said why not. */
 struct directory *database_check(const struct directory_settings *settings,
     const struct database_need *needs, size_t n_needs, struct report *report);
 

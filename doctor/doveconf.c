@@ -2,7 +2,6 @@
  * doveconf prints blocks, one opening or closing brace or one "key = value" a line. */
 #include "doctor/doveconf.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +111,7 @@ static void read_line(
 	}
 }
 
-static char *ask(const char *const *arguments, struct report *report)
+char *doveconf_ask(const char *const *arguments, struct report *report)
 {
 	const struct command command = { "doveconf", arguments, NULL };
 	struct error error;
@@ -127,29 +126,33 @@ static char *ask(const char *const *arguments, struct report *report)
 	return text;
 }
 
-void doveconf_check(const struct sockets *sockets, struct report *report)
+bool doveconf_check(const struct sockets *sockets, struct report *report)
 {
 	char block[64];
 	const char *const protocols[] = { "protocols", NULL };
 	const char *const services[] = { block, NULL };
 	struct reading reading = { .is_open = false };
 	char *text, *rest = NULL;
+	bool is_there;
 
 	snprintf(block, sizeof(block), "service/%s", sockets->section);
 	if (strcmp(sockets->section, "lmtp") == 0) {
-		text = ask(protocols, report);
-		if (text != NULL) {
-			read_value(&reading, text);
-			free(text);
+		text = doveconf_ask(protocols, report);
+		if (text == NULL) {
+			return false;
 		}
+		read_value(&reading, text);
+		free(text);
 		if (!reading.has_lmtp) {
-			return; /* the service's listeners are not made */
+			return true; /* the service's listeners are not made */
 		}
 	}
-	text = ask(services, report);
+	text = doveconf_ask(services, report);
+	is_there = text != NULL;
 	for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		read_line(sockets, &reading, line, report);
 	}
 	free(text);
+	return is_there;
 }

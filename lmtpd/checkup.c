@@ -7,6 +7,7 @@
 #include "doctor/database.h"
 #include "doctor/doveconf.h"
 #include "doctor/lists.h"
+#include "doctor/location.h"
 #include "doctor/owner.h"
 #include "doctor/postconf.h"
 #include "doctor/route.h"
@@ -93,7 +94,9 @@ static void examine(const void *data, const char *file, struct report *report)
 	postconf_load(&postfix, report);
 	is_fed = route_check(&sockets, &config->lmtp, &postfix, report);
 	sockets_check(&sockets, is_fed ? &postfix : NULL, report);
-	doveconf_check(&sockets, report);
+	if (doveconf_check(&sockets, report)) {
+		location_check(config->home, config->path, report);
+	}
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
 	storage_check(config->base, config->home_rest, &config->root.storage, report);

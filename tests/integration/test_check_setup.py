@@ -360,8 +360,8 @@ def dovecot(directory, lay_over):
     etc.mkdir()
     lay_over(etc, "/etc/dovecot")
 
-    def write(lmtp="lmtp", lmtp_socket="lmtp", auth_socket="auth", mode="0666"):
-        (etc / "dovecot.conf").write_text(DOVECOT.format(
+    def write(lmtp="lmtp", lmtp_socket="lmtp", auth_socket="auth", mode="0666", more=""):
+        (etc / "dovecot.conf").write_text(more + DOVECOT.format(
             lmtp=lmtp, lmtp_socket=lmtp_socket, auth_socket=auth_socket, mode=mode))
 
     return write
@@ -390,6 +390,28 @@ def test_dovecot_wants_lmtpd_auth_s_socket(logins, dovecot):
     assert str(daemon.socket) in report.only("warn", "dovecot")["detail"]
     dovecot(auth_socket=daemon.socket, mode="0")
     assert Report(daemon).troubles() == []
+
+
+@pytest.mark.parametrize("settings, status, said", [
+    ("mail_location = maildir:~/Maildir", "ok", "reads the INBOX from {vhosts}/%d/%n/Maildir"),
+    ("mail_location = maildir:{vhosts}/%d/%n/", "FAIL", "from {vhosts}/%d/%n, and mail is"),
+    ("mail_location = mbox:~/mail", "FAIL", "which is no Maildir"),
+])
+def test_where_dovecot_reads(machine, dovecot, settings, status, said):
+    """Mail that it does not see seems lost."""
+    _, daemon = machine
+    dovecot(more=f"""{settings}
+userdb {{
+  driver = static
+  args = uid=5000 gid=5000 home={{vhosts}}/%d/%n
+}}
+""".replace("{vhosts}", str(daemon.vhosts)))
+    report = Report(daemon)
+    found = report.only(status, "dovecot")
+    assert said.format(vhosts=daemon.vhosts) in found["detail"]
+    assert report.code == (78 if status == "FAIL" else 0)
+    if status == "FAIL":
+        assert f"mail_location = maildir:{daemon.vhosts}/%d/%n/Maildir;" in found["remedy"]
 
 
 def test_doveconf_that_fails(machine, programs):
