@@ -52,19 +52,10 @@ static int alias_ask(
 	return row->rows->resolver.ask(row->rows->resolver.source, table, key, on_row, data);
 }
 
-/* "DELETE ... LIMIT 1", or words. */
-static const char *make_remedy(const struct alias_row *row, const char *limit)
-{
-	return rows_remedy(row->rows, row->is_plain,
-	    "correct or delete that row of virtual_aliases",
-	    "DELETE FROM virtual_aliases WHERE source = '%s' AND destination = '%s'%s", row->text,
-	    row->target, limit);
-}
-
 static void warn_row(struct aliases *aliases, const struct alias_row *row, unsigned kind,
     const struct resolution *resolution)
 {
-	rows_warn(row->rows, &aliases->findings[kind], make_remedy(row, ""), "%s -> %s: %s",
+	rows_warn(row->rows, &aliases->findings[kind], "correct or delete that row", "%s -> %s: %s",
 	    row->text, row->target, resolution->note);
 }
 
@@ -112,7 +103,7 @@ static void check_twice(struct aliases *aliases, const struct alias_row *row)
 {
 	if (strcasecmp(aliases->source, row->text) == 0 &&
 	    strcasecmp(aliases->destination, row->target) == 0) {
-		rows_warn(row->rows, &aliases->findings[TWICE], make_remedy(row, " LIMIT 1"),
+		rows_warn(row->rows, &aliases->findings[TWICE], "delete one of the two",
 		    "%s -> %s stands there twice", row->text, row->target);
 	}
 	memcpy(aliases->source, row->text, sizeof(aliases->source));

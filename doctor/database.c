@@ -43,6 +43,21 @@ static void get_account(const struct directory_settings *settings, char *account
 	directory_free(directory);
 }
 
+/* Of tables that are not known here. */
+static const char *make_words(struct report *report, const char *name, enum directory_fault fault)
+{
+	switch (fault) {
+	case DIRECTORY_NO_TABLE:
+		return report_remedy(report, "let mysql.%s ask a table that is there", name);
+	case DIRECTORY_NO_COLUMN:
+		return report_remedy(
+		    report, "let mysql.%s ask for columns that its table has", name);
+	default:
+		return report_remedy(
+		    report, "correct mysql.%s, or grant the account what it reads", name);
+	}
+}
+
 static const char *make_remedy(const struct examination *examination,
     const struct database_need *need, enum directory_fault fault)
 {
@@ -53,6 +68,9 @@ static const char *make_remedy(const struct examination *examination,
 
 	if (need->table == NULL) {
 		return "correct the query in section mysql";
+	}
+	if (!need->is_guide) {
+		return make_words(report, name, fault);
 	}
 	switch (fault) {
 	case DIRECTORY_NO_TABLE:
@@ -126,7 +144,7 @@ static void check_plan(const struct examination *examination, const struct datab
 	if (inspection_plan(examination->directory, need->query, &scan) != 0 || !scan.is_full) {
 		return;
 	}
-	if (need->table != NULL && strcmp(scan.table, need->table) == 0) {
+	if (need->is_guide && strcmp(scan.table, need->table) == 0) {
 		remedy = report_remedy(report, "mariadb %s -e \"%s %s ON %s (%s)\"",
 		    examination->settings->dbname, need->index, need->compared, need->table,
 		    need->compared);
@@ -161,9 +179,9 @@ static void on_grant(void *data, const char *privileges, const char *object, con
 
 	if (++surplus->n <= GRANTS_SHOWN) {
 		report_warn(surplus->report, "account",
-		    revoke == NULL ? "revoke it"
+		    revoke == NULL ? "grant it what grants.sql does, and revoke this"
 				   : report_remedy(surplus->report, "mariadb -e \"%s\"", revoke),
-		    "it may do more than read: %s on %s", privileges, object);
+		    "it may do more than it needs: %s on %s", privileges, object);
 	}
 }
 
@@ -201,24 +219,63 @@ struct directory *database_check(const struct directory_settings *settings,
 	return NULL;
 }
 
-void database_check_passwords(
-    struct directory *directory, const char *dbname, struct report *report)
+/* The table of "SELECT x FROM table WHERE ...". False if there is none that is as plain as that. */
+static bool find_table(const char *query, char *table_r, size_t n_table)
 {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_.`";
+	const char *from = strcasestr(query, " FROM ");
+	size_t n;
+
+	if (from == NULL) {
+		return false;
+	}
+	from += 6;
+	from += strspn(from, " ");
+	n = strspn(from, plain);
+	snprintf(table_r, n_table, "%.*s", (int)n, from);
+	return n > 0 && n < n_table && (from[n] == ' ' || from[n] == '\0');
+}
+
+static bool may_read_hashes(struct directory *directory, const struct directory_settings *settings)
+{
+	static const char *const columns[] = { "password", "passwd", "crypt", "hash" };
+	char table[256], sql[384];
+
+	if (!find_table(settings->queries[DIRECTORY_MAILBOX], table, sizeof(table))) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
+		snprintf(sql, sizeof(sql), "SELECT %s FROM %s LIMIT 0", columns[i], table);
+		if (inspection_may(directory, sql)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void database_check_passwords(struct directory *directory,
+    const struct directory_settings *settings, bool is_guide, struct report *report)
+{
+	const char *dbname = settings->dbname;
 	char account[INSPECTION_ACCOUNT_MAX];
 
-	if (!inspection_may(directory, "SELECT password FROM virtual_users LIMIT 0")) {
+	if (!may_read_hashes(directory, settings)) {
 		return;
 	}
 	inspection_account(directory, account, sizeof(account));
 	report_warn(report, "account",
-	    report_remedy(report,
-		"give lmtpd-auth and Dovecot an account of their own, as in grants.sql and "
-		"move.md; "
-		"then mariadb -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
-		"GRANT SELECT (name) ON %s.virtual_domains TO %s; "
-		"GRANT SELECT (email) ON %s.virtual_users TO %s; "
-		"GRANT SELECT (source, destination) ON %s.virtual_aliases TO %s\"",
-		account, dbname, account, dbname, account, dbname, account),
+	    !is_guide
+		? "give lmtpd-auth and Dovecot an account of their own, and grant this one "
+		  "the columns that lmtpd's queries read, and no more"
+		: report_remedy(report,
+		      "give lmtpd-auth and Dovecot an account of their own, as in grants.sql and "
+		      "move.md; "
+		      "then mariadb -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
+		      "GRANT SELECT (name) ON %s.virtual_domains TO %s; "
+		      "GRANT SELECT (email) ON %s.virtual_users TO %s; "
+		      "GRANT SELECT (source, destination) ON %s.virtual_aliases TO %s\"",
+		      account, dbname, account, dbname, account, dbname, account),
 	    "%s can read password hashes; with one account for all that is so, but lmtpd "
 	    "needs none",
 	    account);

@@ -3,6 +3,7 @@
  * account may do no more than the daemon needs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "doctor/report.h"
@@ -11,10 +12,11 @@
 /* A query that a daemon asks, and what of the guide's tables it reads. */
 struct database_need {
 	enum directory_query query;
-	const char *occasion; /* when it is asked: "for each recipient" */
-	const char *table;    /* NULL: remedies name no table, and none of the next three */
+	const char *occasion;           /* when it is asked: "for each recipient" */
+	const char *table;              /* of the guide; NULL: no query is asked for alone */
 	const char *columns, *compared; /* that it reads; the one that is compared with the key */
 	const char *index;              /* "CREATE INDEX", for that one */
+	bool is_guide; /* the query asks that table: remedies may name it and its columns */
 };
 
 /* Asks the servers, each by itself where there are several. Returns a directory that answers, to be freed before
@@ -22,9 +24,9 @@ struct database_need {
 struct directory *database_check(const struct directory_settings *settings,
     const struct database_need *needs, size_t n_needs, struct report *report);
 
-/* For a daemon that needs no passwords: may it read them? */
-void database_check_passwords(
-    struct directory *directory, const char *dbname, struct report *report);
+/* For a daemon that needs no passwords: may it read them, in the table that its user_query names? */
+void database_check_passwords(struct directory *directory,
+    const struct directory_settings *settings, bool is_guide, struct report *report);
 
 /* A directory of the same settings with one query alone; or with none, if text is NULL. settings_r must
  * live as long. NULL when out of memory, or if the query is none. */

@@ -31,7 +31,7 @@ static void judge_domain(void *data, const struct row *row)
 	}
 	if (rows->accident == 0 && !is_ours) {
 		rows_warn(rows, &domains->unseen,
-		    rows_remedy(rows, is_plain, "correct that row of virtual_domains",
+		    rows_remedy(rows, is_plain, "correct that row",
 			"UPDATE virtual_domains SET name = LOWER(name) WHERE name = '%s'", text),
 		    "\"%s\" is not found when the domain is looked up", text);
 	}
@@ -64,6 +64,7 @@ void lists_check(const struct lists *lists, const struct postconf *postfix, stru
 	unsigned n_maps = count_maps(postconf_get(postfix, "virtual_alias_maps"));
 	struct rows rows = {
 		.settings = lists->settings,
+		.is_guide = lists->is_guide,
 		.resolver = lists->resolver,
 		.directory = lists->directory,
 		/* A map before ours may save users from a catch-all that ours has. */

@@ -2,6 +2,8 @@
  * What --check says of each domain, user and alias: those that mail cannot reach, or that lead nowhere. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "doctor/mailboxes.h"
 #include "doctor/postconf.h"
 #include "doctor/report.h"
@@ -10,6 +12,7 @@
 
 struct lists {
 	const struct directory_settings *settings;
+	bool is_guide; /* all queries ask the guide's tables: remedies may name them */
 	const char *domains_query, *users_query, *aliases_query; /* "" leaves one out */
 	struct resolver resolver;                                /* the daemon's */
 	struct directory *directory;                             /* that answers it */

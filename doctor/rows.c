@@ -84,9 +84,9 @@ const char *rows_remedy(
 	va_start(arguments, format);
 	vsnprintf(statement, sizeof(statement), format, arguments);
 	va_end(arguments);
-	return is_plain ? report_remedy(rows->report, "mariadb %s -e \"%s\"",
-			      rows->settings->dbname, statement)
-			: words;
+	return is_plain && rows->is_guide ? report_remedy(rows->report, "mariadb %s -e \"%s\"",
+						rows->settings->dbname, statement)
+					  : words;
 }
 
 static int on_any_row(void *data, const struct row *row)

@@ -27,6 +27,7 @@ struct row_domain {
 
 struct rows {
 	const struct directory_settings *settings;
+	bool is_guide;               /* the tables are those of the guide */
 	struct resolver resolver;    /* the daemon's, asked about a row */
 	struct directory *directory; /* that answers it, and says why it cannot */
 	bool asks_aliases_first;     /* Postfix, with no map before that of the aliases */
@@ -69,7 +70,8 @@ void rows_warn_more(const struct rows *rows, const struct finding *findings, siz
 /* A value as it is shown, and whether it may stand within quotes in a command that is typed. */
 bool rows_show(const struct column *value, char text_r[ROW_TEXT_MAX]);
 
-/* mariadb DBNAME -e "STATEMENT", or words where the values cannot stand in a statement. Good until the next
+/* mariadb DBNAME -e "STATEMENT", or words where the values cannot stand in a statement, or the tables are
+ * others than it names. It takes nothing away: a row may be right, and its table wrong. Good until the next
  * remedy. */
 const char *rows_remedy(const struct rows *rows, bool is_plain, const char *words,
     const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -27,11 +27,9 @@ static bool show(const char *text, char shown_r[ROW_TEXT_MAX])
 	return rows_show(&(struct column){ .text = text, .n = strlen(text) }, shown_r);
 }
 
-static void warn_bad(struct users *users, const char *text, bool is_plain)
+static void warn_bad(struct users *users, const char *text)
 {
-	rows_warn(users->rows, &users->findings[BAD],
-	    rows_remedy(users->rows, is_plain, "correct or delete that row of virtual_users",
-		"DELETE FROM virtual_users WHERE email = '%s'", text),
+	rows_warn(users->rows, &users->findings[BAD], "correct or delete that row",
 	    "\"%s\" can be no mailbox: see WHO GETS THE MAIL in lmtpd(8)", text);
 }
 
@@ -43,7 +41,7 @@ static void check_domain(struct users *users, const struct row_domain *domain, c
 	if (!domain->is_ours) {
 		rows_warn(users->rows, &users->findings[HOMELESS],
 		    rows_remedy(users->rows, show(domain->name, shown),
-			"put the domain into virtual_domains",
+			"put the domain into the table of domains",
 			"INSERT INTO virtual_domains (name) VALUES ('%s')", shown),
 		    "%s: domain %s is not in the table of domains, so Postfix refuses its mail",
 		    text, shown);
@@ -71,9 +69,7 @@ static void check_found(
 	}
 	if (found != NULL && strcasecmp(found->text, row->text) == 0) {
 		rows_warn(users->rows, &users->findings[HIDDEN],
-		    rows_remedy(users->rows, is_plain,
-			"delete that row, and move its mail to the other",
-			"DELETE FROM virtual_users WHERE BINARY email = '%s'", shown),
+		    "delete that row, and move its mail to the other",
 		    "%s differs from %s only in case: all mail goes to the latter", shown,
 		    found->text);
 	} else {
@@ -127,13 +123,13 @@ static void judge_user(void *data, const struct row *row)
 	const struct column *value = &row->columns[0];
 	struct users *users = data;
 	char text[ROW_TEXT_MAX];
-	bool is_plain = rows_show(value, text);
 	const struct row_domain *domain;
 	struct address address, lowered;
 
+	rows_show(value, text);
 	if (value->text == NULL ||
 	    address_from_text(&address, value->text, value->n) != ADDRESS_OK) {
-		warn_bad(users, text, is_plain);
+		warn_bad(users, text);
 		return;
 	}
 	lowered = address;
@@ -157,7 +153,7 @@ void users_check(struct rows *rows, const char *query, mailboxes_path *path_of, 
 		.mailboxes = { .path_of = path_of, .config = config },
 		.findings = {
 			[BAD] = { "user", "that can be no mailbox" },
-			[HOMELESS] = { "user", "whose domain is not in virtual_domains" },
+			[HOMELESS] = { "user", "whose domain is not in the table of domains" },
 			[HIDDEN] = { "user", "whose row is not found by their address" },
 			[EATEN] = { "user", "whose mail goes to a catch-all" },
 			[SHARED] = { "user", "whose mailbox is that of somebody else" },

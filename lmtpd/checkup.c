@@ -3,6 +3,8 @@
  * middle, as the daemon does, so that it meets the same permissions; what only root may see comes before. */
 #include "lmtpd/checkup.h"
 
+#include <string.h>
+
 #include "doctor/checkup.h"
 #include "doctor/database.h"
 #include "doctor/doveconf.h"
@@ -16,15 +18,51 @@
 #include "lmtpd/config.h"
 #include "lmtpd/lookup.h"
 
-/* What of the guide's tables each query reads. */
-static const struct database_need needs[] = {
-	{ DIRECTORY_MAILBOX, "for each recipient", "virtual_users", "email", "email",
-	    "CREATE UNIQUE INDEX" },
-	{ DIRECTORY_ALIAS, "for each recipient", "virtual_aliases", "source, destination", "source",
-	    "CREATE INDEX" },
-	{ DIRECTORY_DOMAIN, "for each recipient", "virtual_domains", "name", "name",
-	    "CREATE INDEX" },
+enum {
+	N_NEEDS = 3,
 };
+
+/* What of the guide's tables each query reads; of others nothing is known. */
+static const struct database_need guide_needs[N_NEEDS] = {
+	{ DIRECTORY_MAILBOX, "for each recipient", "virtual_users", "email", "email",
+	    "CREATE UNIQUE INDEX", true },
+	{ DIRECTORY_ALIAS, "for each recipient", "virtual_aliases", "source, destination", "source",
+	    "CREATE INDEX", true },
+	{ DIRECTORY_DOMAIN, "for each recipient", "virtual_domains", "name", "name", "CREATE INDEX",
+	    true },
+};
+
+/* Is the query the one that asks the guide's tables, or left out? */
+static bool is_initial(const char *query, const char *name)
+{
+	for (size_t i = 0; i < lmtpd_config_form.n_tables; i++) {
+		const struct settings_table *table = &lmtpd_config_form.tables[i];
+
+		for (size_t n = 0; n < table->n_keys; n++) {
+			if (strcmp(table->keys[n].name, name) == 0) {
+				return query[0] == '\0' ||
+				       strcmp(query, table->keys[n].initial) == 0;
+			}
+		}
+	}
+	return false;
+}
+
+/* Are all of them? */
+static bool asks_guide(const struct lmtpd_config *config, struct database_need needs[N_NEEDS])
+{
+	bool is_guide = is_initial(config->users_query, "users_query") &&
+			is_initial(config->aliases_query, "aliases_query") &&
+			is_initial(config->domains_query, "domains_query");
+
+	for (size_t i = 0; i < N_NEEDS; i++) {
+		needs[i] = guide_needs[i];
+		needs[i].is_guide = is_initial(config->directory.queries[needs[i].query],
+		    directory_query_name(needs[i].query));
+		is_guide = is_guide && needs[i].is_guide;
+	}
+	return is_guide;
+}
 
 static int path_of(const void *config, const struct address *row, char *path_r, size_t n_path)
 {
@@ -35,13 +73,15 @@ static int path_of(const void *config, const struct address *row, char *path_r, 
 static void check_rows(
     const struct lmtpd_config *config, const struct postconf *postfix, struct report *report)
 {
-	struct directory *directory =
-	    database_check(&config->directory, needs, sizeof(needs) / sizeof(needs[0]), report);
+	struct database_need needs[N_NEEDS];
+	bool is_guide = asks_guide(config, needs);
+	struct directory *directory = database_check(&config->directory, needs, N_NEEDS, report);
 	const struct lists lists = {
 		.settings = &config->directory,
 		.domains_query = config->domains_query,
 		.users_query = config->users_query,
 		.aliases_query = config->aliases_query,
+		.is_guide = is_guide,
 		.resolver = {
 			.ask = lookup_ask,
 			.source = directory,
@@ -53,7 +93,7 @@ static void check_rows(
 	};
 
 	if (directory != NULL) {
-		database_check_passwords(directory, config->directory.dbname, report);
+		database_check_passwords(directory, &config->directory, is_guide, report);
 		route_check_domains(&lists.resolver, postfix, report);
 		lists_check(&lists, postfix, report);
 	}

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 static const char *const harmless[] = { "SELECT", "USAGE", "SHOW VIEW", "EXECUTE", "SHOW DATABASES",
 	"SHOW CREATE ROUTINE", "PROXY" };
 
@@ -33,10 +35,14 @@ static const char *find_outside(const char *p, const char *word)
 	return NULL;
 }
 
-static bool is_harmless(const char *name, size_t n)
+/* Who reads all databases reads the accounts of the server. */
+static bool is_harmless(const char *name, size_t n, bool is_global)
 {
+	if (is_global && text_is(name, n, "SELECT")) {
+		return false;
+	}
 	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
-		if (strlen(harmless[i]) == n && strncasecmp(name, harmless[i], n) == 0) {
+		if (text_is(name, n, harmless[i])) {
 			return true;
 		}
 	}
@@ -62,10 +68,11 @@ static void copy_object(char *object_r, size_t n_object, const char *p, const ch
 	object_r[n] = '\0';
 }
 
-bool grant_is_more_than_reading(
+bool grant_is_more_than_needed(
     const char *line, char *privileges_r, size_t n_privileges, char *object_r, size_t n_object)
 {
 	const char *on, *to, *p;
+	bool is_global;
 
 	privileges_r[0] = '\0';
 	object_r[0] = '\0';
@@ -74,6 +81,7 @@ bool grant_is_more_than_reading(
 	if (to == NULL || strncasecmp(line, "GRANT ", 6) != 0) {
 		return false; /* a role that is granted, and what it allows is another line */
 	}
+	is_global = strncmp(on + 4, "*.*", 3) == 0;
 	for (p = line + 6; p < on;) {
 		const char *comma = find_outside(p, ","), *end;
 
@@ -89,7 +97,7 @@ bool grant_is_more_than_reading(
 			while (n > 0 && p[n - 1] == ' ') {
 				n--;
 			}
-			if (!is_harmless(p, n)) {
+			if (!is_harmless(p, n, is_global)) {
 				append(privileges_r, n_privileges, p, n);
 			}
 		}

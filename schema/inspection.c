@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "schema/directory_private.h"
 #include "schema/grants.h"
@@ -118,6 +119,12 @@ static bool is_plain(const char *object, const char *account)
 	return object[strspn(object, plain)] == '\0' && strpbrk(account, "\"$`\\!") == NULL;
 }
 
+/* It may be all that lets the account read. */
+static bool has_reading(const char *privileges)
+{
+	return strncasecmp(privileges, "SELECT", 6) == 0 || strncasecmp(privileges, "ALL", 3) == 0;
+}
+
 static int on_grant_row(void *data, const struct row *row)
 {
 	const struct grants *grants = data;
@@ -130,12 +137,12 @@ static int on_grant_row(void *data, const struct row *row)
 	if (line == NULL) {
 		return -ENOMEM;
 	}
-	if (grant_is_more_than_reading(
+	if (grant_is_more_than_needed(
 		line, privileges, sizeof(privileges), object, sizeof(object))) {
 		snprintf(revoke, sizeof(revoke), "REVOKE %s ON %s FROM %s", privileges, object,
 		    grants->account);
 		grants->on_grant(grants->data, privileges, object,
-		    is_plain(object, grants->account) ? revoke : NULL);
+		    is_plain(object, grants->account) && !has_reading(privileges) ? revoke : NULL);
 	}
 	free(line);
 	return 0;

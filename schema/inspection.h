@@ -22,8 +22,8 @@ bool inspection_may(struct directory *directory, const char *sql);
 /* The account that the server takes us for, quoted as in SQL: 'mailuser'@'localhost'. */
 int inspection_account(struct directory *directory, char *account_r, size_t n_account);
 
-/* Something that the account may do beyond reading. revoke: what takes it away, in SQL that may stand
- * between double quotes in a shell; NULL if there is none such. It must not ask the directory. */
+/* Something that the account may do beyond reading its database. revoke: what takes it away and leaves that, in
+ * SQL that may stand between double quotes in a shell; NULL if there is none such. It must not ask the directory. */
 typedef void inspection_grant(
     void *data, const char *privileges, const char *object, const char *revoke);
 int inspection_grants(struct directory *directory, inspection_grant *on_grant, void *data);
