@@ -50,7 +50,8 @@ static void examine(const void *data, const char *file, struct report *report)
 		.mode = (mode_t)config->daemon.socket_mode,
 		.user = config->daemon.socket_user,
 		.group = config->daemon.socket_group,
-		.is_ours = logins_is_ours,
+		.judge = logins_judge,
+		.silence = "; Dovecot 2.4 waits for its client to speak first",
 		.end = "\nDONE\n",
 		.remedy = "before lmtpd-auth starts, take it from that program: from Dovecot, the "
 			  "listener in its service auth",

@@ -8,35 +8,50 @@
 #include <string.h>
 #include <strings.h>
 
-/* Both speak Dovecot's protocol, and Dovecot's own process is called "auth": the number of the
- * process stands behind SPID. */
-bool logins_is_ours(const char *said, char *who_r, size_t n_who)
+/* What a process is called, "" if it cannot be seen. */
+static void find_name(unsigned long pid, char *name_r, size_t n_name)
 {
-	const char *spid = strstr(said, "\nSPID\t");
-	char path[64], name[64] = "";
+	char path[64];
 	FILE *file;
 
-	if (spid == NULL) {
-		snprintf(who_r, n_who, "it does not speak Dovecot's auth protocol");
-		return false;
-	}
-	snprintf(path, sizeof(path), "/proc/%lu/comm", strtoul(spid + 6, NULL, 10));
+	name_r[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%lu/comm", pid);
 	file = fopen(path, "re");
 	if (file != NULL) {
-		if (fgets(name, sizeof(name), file) != NULL) {
-			name[strcspn(name, "\n")] = '\0';
+		if (fgets(name_r, (int)n_name, file) != NULL) {
+			name_r[strcspn(name_r, "\n")] = '\0';
 		}
 		fclose(file);
 	}
-	if (strcmp(name, "lmtpd-auth") == 0) {
-		return true;
+}
+
+/* Both speak Dovecot's protocol, and Dovecot's own process is called "auth": the number of the process stands
+ * behind SPID. In another container numbers mean other processes. */
+enum socket_server logins_judge(const char *said, pid_t holder, char *who_r, size_t n_who)
+{
+	const char *spid = strstr(said, "\nSPID\t");
+	unsigned long pid;
+	char name[64];
+
+	if (spid == NULL) {
+		snprintf(who_r, n_who, "%s",
+		    strncmp(said, "VERSION\t", 8) == 0
+			? "it waits for its client to speak first, as Dovecot 2.4 does"
+			: "it does not speak Dovecot's auth protocol");
+		return SOCKET_OTHER;
 	}
-	snprintf(who_r, n_who, "process %lu%s%s%s", strtoul(spid + 6, NULL, 10),
-	    name[0] == '\0' ? ", of which nothing is known here" : " (", name,
-	    name[0] == '\0'             ? ""
-	    : strcmp(name, "auth") == 0 ? "), which is Dovecot's"
-					: ")");
-	return false;
+	pid = strtoul(spid + 6, NULL, 10);
+	find_name(pid, name, sizeof(name));
+	if (strcmp(name, "lmtpd-auth") == 0) {
+		return SOCKET_OURS;
+	}
+	if (holder == 0 || name[0] == '\0') {
+		snprintf(who_r, n_who, "process %lu, which cannot be seen from here", pid);
+		return SOCKET_UNKNOWN;
+	}
+	snprintf(who_r, n_who, "process %lu (%s)%s", pid, name,
+	    strcmp(name, "auth") == 0 ? ", which is Dovecot's" : "");
+	return SOCKET_OTHER;
 }
 
 /* What a service goes by. */

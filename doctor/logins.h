@@ -13,5 +13,5 @@
 bool logins_check(
     const struct sockets *sockets, const struct postconf *postfix, struct report *report);
 
-/* A socket_is_ours, by the handshake of Dovecot's protocol, which ends with the line DONE. */
-bool logins_is_ours(const char *said, char *who_r, size_t n_who);
+/* A socket_judge, by the handshake of Dovecot's protocol, which ends with the line DONE. */
+enum socket_server logins_judge(const char *said, pid_t holder, char *who_r, size_t n_who);

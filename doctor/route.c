@@ -249,8 +249,8 @@ void route_check_domains(
 	check_list(resolver, postfix, "virtual_alias_domains", report);
 }
 
-bool route_is_ours(const char *said, char *who_r, size_t n_who)
+enum socket_server route_judge(const char *said, pid_t holder, char *who_r, size_t n_who)
 {
 	snprintf(who_r, n_who, "\"%.*s\"", (int)strcspn(said, "\r\n"), said);
-	return strstr(who_r, "lmtpd") != NULL;
+	return strstr(who_r, "lmtpd") != NULL ? SOCKET_OURS : SOCKET_OTHER;
 }

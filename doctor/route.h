@@ -19,5 +19,5 @@ bool route_check(const struct sockets *sockets, const struct lmtp_settings *lmtp
 void route_check_domains(
     const struct resolver *resolver, const struct postconf *postfix, struct report *report);
 
-/* A socket_is_ours, by lmtpd's greeting, which ends with its first line. */
-bool route_is_ours(const char *said, char *who_r, size_t n_who);
+/* A socket_judge, by lmtpd's greeting, which ends with its first line. */
+enum socket_server route_judge(const char *said, pid_t holder, char *who_r, size_t n_who);

@@ -168,7 +168,8 @@ static void check_entry(const struct sockets *sockets, const struct visitor *vis
 
 /* Who is there. */
 struct listening {
-	bool is_served, is_systemd;
+	bool is_served;
+	pid_t holder;  /* the process that made it listen; 0: it cannot be seen from here */
 	bool is_stale; /* a socket that its owner has left behind */
 	char said[SAID_MAX];
 };
@@ -195,8 +196,9 @@ static void listen_to(
 		    connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
 		    errno == EAGAIN;
 		listening_r->is_stale = !listening_r->is_served && errno == ECONNREFUSED;
-		listening_r->is_systemd =
-		    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_peer) == 0 && peer.pid == 1;
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_peer) == 0) {
+			listening_r->holder = peer.pid;
+		}
 	}
 	while (listening_r->is_served && at < SAID_MAX - 1 && strstr(said, sockets->end) == NULL &&
 	       time(NULL) <= end) {
@@ -218,14 +220,24 @@ static void listen_to(
 static void say_server(const struct sockets *sockets, const struct endpoint *ours,
     const struct listening *listening, struct report *report)
 {
-	char who[512] = "it says nothing";
+	enum socket_server server = SOCKET_OTHER;
+	char who[512];
 
+	snprintf(who, sizeof(who), "it says nothing%s", sockets->silence);
+	if (listening->said[0] != '\0') {
+		server = sockets->judge(listening->said, listening->holder, who, sizeof(who));
+	}
 	if (!listening->is_served) {
 		report_ok(report, "socket", "%s", ours->text);
-	} else if (listening->said[0] != '\0' &&
-		   sockets->is_ours(listening->said, who, sizeof(who))) {
+	} else if (server == SOCKET_OURS) {
 		report_ok(report, "socket", "%s, %s serves it now", ours->text, sockets->daemon);
-	} else if (listening->said[0] == '\0' && listening->is_systemd) {
+	} else if (server == SOCKET_UNKNOWN) {
+		report_warn(report, "socket",
+		    report_remedy(report,
+			"see that it is %s, in a container of its own; nobody else may serve it",
+			sockets->daemon),
+		    "%s: it is served by %s", ours->text, who);
+	} else if (listening->said[0] == '\0' && listening->holder == 1) {
 		/* Our connection has started the service, or has tried to. */
 		report_warn(report, "socket",
 		    report_remedy(report, "systemctl status %s", sockets->daemon),

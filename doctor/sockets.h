@@ -10,9 +10,15 @@
 #include "doctor/postconf.h"
 #include "doctor/report.h"
 
-/* Says of what somebody on a socket said first, and of the process that holds it, whether that is
- * the daemon itself; who_r: in words, who it is. */
-typedef bool socket_is_ours(const char *said, char *who_r, size_t n_who);
+enum socket_server {
+	SOCKET_OTHER = 0, /* another program */
+	SOCKET_OURS,
+	SOCKET_UNKNOWN, /* it may be either */
+};
+
+/* Says of what somebody on a socket said first whether that is the daemon itself; who_r: in words, who it is.
+ * holder: the process that made the socket listen, 0 for one in another container. */
+typedef enum socket_server socket_judge(const char *said, pid_t holder, char *who_r, size_t n_who);
 
 struct sockets {
 	const char *daemon; /* "lmtpd" */
@@ -22,9 +28,10 @@ struct sockets {
 	size_t n_listen;
 	mode_t mode;
 	const char *user, *group; /* that own the sockets; "" for whoever makes them */
-	socket_is_ours *is_ours;
-	const char *end;    /* with which what somebody says first is over */
-	const char *remedy; /* if somebody else serves it */
+	socket_judge *judge;
+	const char *silence; /* who it may be that says nothing; "" for whoever */
+	const char *end;     /* with which what somebody says first is over */
+	const char *remedy;  /* if somebody else serves it */
 };
 
 /* Reports on each socket, and on their owner and mode. postfix: the one that is to connect to them, NULL

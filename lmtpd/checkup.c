@@ -120,7 +120,8 @@ static void examine(const void *data, const char *file, struct report *report)
 		.mode = (mode_t)config->daemon.socket_mode,
 		.user = config->daemon.socket_user,
 		.group = config->daemon.socket_group,
-		.is_ours = route_is_ours,
+		.judge = route_judge,
+		.silence = "",
 		.end = "\n",
 		.remedy =
 		    "before lmtpd starts, take it from that program: from Dovecot, its service "

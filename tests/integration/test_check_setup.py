@@ -1,6 +1,7 @@
 """lmtpd --check and lmtpd-auth --check on what lies around them: sockets, Postfix, Dovecot, disks."""
 
 import contextlib
+import json
 import os
 import pty
 import pwd
@@ -14,7 +15,7 @@ import pytest
 
 from harness.check import ConfiguredPostfix, Report
 from harness.dovecot import Dovecot
-from harness.process import MAIL_GROUP, MAIL_ID, run_checked
+from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked
 
 pytest_plugins = ["harness.auth_fixtures"]
 pytestmark = pytest.mark.needs_root
@@ -480,6 +481,7 @@ def test_who_answers_logins(logins):
     hello = ("VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t{}\nCUID\t1\n"
              "COOKIE\tdeadbeef\nDONE\n")
     for said, expected in ((hello.format(os.getpid()), f"process {os.getpid()} ("),
+                           ("VERSION\t1\t3\n", "as Dovecot 2.4 does"),
                            ("220 ready\r\n", "does not speak Dovecot's auth protocol")):
         with served(daemon.socket, said.encode()):
             daemon.socket.chmod(0o666)
@@ -487,6 +489,18 @@ def test_who_answers_logins(logins):
         assert report.code == 78
         assert expected in report.only("FAIL", "socket")["detail"]
         assert "deadbeef" not in report.done.stdout
+
+
+def test_somebody_in_another_container_answers_logins(logins):
+    """Numbers of processes mean nothing there: it may well be lmtpd-auth."""
+    _, daemon = logins
+    daemon.start()
+    program = daemon.command("--check", "--json")
+    done = run("unshare", "--pid", "--fork", "--mount-proc", *program, env=daemon.environment)
+    rows = [row for row in json.loads(done.stdout)["checks"] if row["what"] == "socket"]
+    assert [row["status"] for row in rows] == ["warn"], rows
+    assert "cannot be seen from here" in rows[0]["detail"]
+    assert done.returncode == 0
 
 
 def test_dovecot_answers_logins(logins, directory, database):
