@@ -12,7 +12,9 @@
 #include "doctor/logins.h"
 #include "doctor/owner.h"
 #include "doctor/postconf.h"
+#include "doctor/sandbox.h"
 #include "doctor/sockets.h"
+#include "version.h"
 
 static void check_database(const struct auth_config *config, struct report *report)
 {
@@ -56,6 +58,13 @@ static void examine(const void *data, const char *file, struct report *report)
 		.remedy = "before lmtpd-auth starts, take it from that program: from Dovecot, the "
 			  "listener in its service auth",
 	};
+	const struct sandbox_facts service = {
+		.daemon = "lmtpd-auth",
+		.file = file,
+		.initial = LMTPD_SYSCONFDIR "/auth.conf",
+		.hosts = &config->directory.hosts,
+		.listen = &config->daemon.listen,
+	};
 	struct postconf postfix;
 	bool is_asked;
 
@@ -63,6 +72,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	postconf_load(&postfix, report);
 	is_asked = logins_check(&sockets, &postfix, report);
 	sockets_check(&sockets, is_asked ? &postfix : NULL, report);
+	sandbox_check(&service, report);
 	doveconf_check(&sockets, report);
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);

@@ -13,10 +13,12 @@
 #include "doctor/owner.h"
 #include "doctor/postconf.h"
 #include "doctor/route.h"
+#include "doctor/sandbox.h"
 #include "doctor/sockets.h"
 #include "doctor/storage.h"
 #include "lmtpd/config.h"
 #include "lmtpd/lookup.h"
+#include "version.h"
 
 enum {
 	N_NEEDS = 3,
@@ -127,6 +129,14 @@ static void examine(const void *data, const char *file, struct report *report)
 		    "before lmtpd starts, take it from that program: from Dovecot, its service "
 		    "lmtp",
 	};
+	const struct sandbox_facts service = {
+		.daemon = "lmtpd",
+		.file = file,
+		.initial = LMTPD_SYSCONFDIR "/lmtpd.conf",
+		.base = config->base,
+		.hosts = &config->directory.hosts,
+		.listen = &config->daemon.listen,
+	};
 	struct postconf postfix;
 	bool is_fed;
 
@@ -135,6 +145,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	postconf_load(&postfix, report);
 	is_fed = route_check(&sockets, &config->lmtp, &postfix, report);
 	sockets_check(&sockets, is_fed ? &postfix : NULL, report);
+	sandbox_check(&service, report);
 	if (doveconf_check(&sockets, report)) {
 		location_check(config->home, config->path, report);
 	}

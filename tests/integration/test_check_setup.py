@@ -423,6 +423,61 @@ def test_doveconf_that_fails(machine, programs):
     assert "bad" in report.only("ok", "dovecot")["detail"]
 
 
+# --- the service's sandbox --------------------------------------------------
+
+UNIT = """#!/bin/sh
+case $2 in
+*.service) cat <<'END'
+LoadState=loaded
+ProtectSystem=strict
+ProtectHome=yes
+ReadWritePaths=-{writable}
+IPAddressAllow=127.0.0.0/8 ::1/128
+IPAddressDeny=0.0.0.0/0 ::/0
+ExecStart={{ path=/usr/sbin/lmtpd ; argv[]=/usr/sbin/lmtpd -c {config} ; ignore_errors=no }}
+END
+;;
+*.socket) cat <<'END'
+LoadState=loaded
+Listen={socket} (Stream)
+END
+;;
+esac
+"""
+
+
+def test_what_the_service_may_not(machine, programs):
+    """--check runs outside of the unit, where all of it works."""
+    _, daemon = machine
+    programs("systemctl", UNIT.format(writable=daemon.vhosts, config=daemon.config_path,
+                                      socket=daemon.socket))
+    assert Report(daemon).troubles() == []
+    hosts = daemon.config["mysql"]["hosts"]
+    daemon.configure(mysql={"hosts": [*hosts, "192.0.2.9", "[2001:db8::9]:3306"], "timeout": 1})
+    found = Report(daemon).find("warn", "service")
+    assert [row["remedy"].split("=")[1] for row in found] == ["192.0.2.9", "2001:db8::9"]
+    daemon.configure(mysql={"hosts": hosts})
+    daemon.configure(lmtp={"listen": [f"unix:{daemon.socket}2"]})
+    found = Report(daemon).only("warn", "service")
+    assert "lmtpd.socket does not listen there" in found["detail"]
+    assert f"ListenStream={daemon.socket}2" in found["remedy"]
+
+
+def test_a_mail_root_that_the_service_may_not_write(machine, programs):
+    _, daemon = machine
+    programs("systemctl", UNIT.format(writable="/var/mail/vhosts", config=daemon.config_path,
+                                      socket=daemon.socket))
+    found = Report(daemon).only("warn", "service")
+    assert "may not write" in found["detail"]
+    assert f"systemctl edit lmtpd: [Service] ReadWritePaths={daemon.vhosts}" in found["remedy"]
+
+
+def test_another_configuration_than_the_service_has(machine, programs):
+    _, daemon = machine
+    programs("systemctl", UNIT.format(writable="/x", config="/etc/lmtpd/lmtpd.conf", socket="/y"))
+    assert Report(daemon).troubles() == []
+
+
 # --- lmtpd-auth -------------------------------------------------------------
 
 def test_logins_that_are_right(logins):
