@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "doctor/aliases.h"
-#include "doctor/rows.h"
 #include "doctor/users.h"
 
 struct domains {

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "maildir/maildir.h"
+
 enum {
 	BAD,
 	HOMELESS,
@@ -118,6 +120,13 @@ static void check_mailbox(struct users *users, const struct address *row, const 
 	}
 }
 
+static bool has_path(const struct users *users, const struct address *row)
+{
+	char path[MAILDIR_PATH_MAX];
+
+	return users->mailboxes.path_of(users->mailboxes.config, row, path, sizeof(path)) == 0;
+}
+
 static void judge_user(void *data, const struct row *row)
 {
 	const struct column *value = &row->columns[0];
@@ -128,7 +137,8 @@ static void judge_user(void *data, const struct row *row)
 
 	rows_show(value, text);
 	if (value->text == NULL ||
-	    address_from_text(&address, value->text, value->n) != ADDRESS_OK) {
+	    address_from_text(&address, value->text, value->n) != ADDRESS_OK ||
+	    !has_path(users, &address)) {
 		warn_bad(users, text);
 		return;
 	}

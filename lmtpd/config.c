@@ -240,7 +240,7 @@ int lmtpd_config_mailbox_path(
     const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path)
 {
 	size_t at = 0;
-	bool fits = true;
+	bool fits = address_is_path(row);
 
 	for (const char *p = config->home_rest; *p != '\0' && fits; p++) {
 		const char *text = p;
@@ -265,5 +265,5 @@ int lmtpd_config_mailbox_path(
 		fits = put(path_r, n_path, &at, "/", 1) &&
 		       put(path_r, n_path, &at, config->path, strlen(config->path));
 	}
-	return fits ? 0 : -1;
+	return fits && maildir_path_is_plain(path_r) ? 0 : -1;
 }

@@ -40,6 +40,7 @@ static inline const struct lmtpd_config *lmtpd_config_of(const struct service *s
 	return service->config;
 }
 
-/* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is too long. */
+/* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is refused: a part of
+ * the address is no name of a directory, or the path is too long. */
 int lmtpd_config_mailbox_path(
     const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path);

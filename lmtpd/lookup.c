@@ -41,6 +41,31 @@ static enum reply reply_to_outcome(int result)
 	}
 }
 
+bool lookup_has_path(const void *config, const struct address *row)
+{
+	char path[MAILDIR_PATH_MAX];
+
+	return lmtpd_config_mailbox_path(config, row, path, sizeof(path)) == 0;
+}
+
+/* A row becomes a path, so it is judged before mail is taken for it. */
+static bool check_paths(const struct lmtpd_config *config, struct resolution *resolution)
+{
+	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+		const struct address *row = &resolution->mailboxes[i];
+
+		if (!lookup_has_path(config, row)) {
+			snprintf(resolution->note, sizeof(resolution->note),
+			    "the path of mailbox %.300s is refused: a part of it is \".\" or "
+			    "\"..\", "
+			    "has a slash, or it is too long",
+			    row->text);
+			return false;
+		}
+	}
+	return true;
+}
+
 enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,
     const struct address *address, resolver_trace *trace, void *trace_data,
     struct resolution *resolution_r)
@@ -57,6 +82,9 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 	if (result < 0) {
 		snprintf(resolution_r->note, sizeof(resolution_r->note), "%s",
 		    result == -ENOMEM ? "out of memory" : directory_error(directory));
+	}
+	if (result == RESOLVER_FOUND && !check_paths(config, resolution_r)) {
+		return REPLY_BAD_PATH;
 	}
 	return reply_to_outcome(result);
 }

@@ -130,7 +130,7 @@ enum reply places_outcome(const struct places *places, const struct recipient *r
 		const struct maildir_place *place = places->of[recipient->first_mailbox + i];
 
 		if (place == NULL) {
-			snprintf(reason_r, n, "the path of %s is too long",
+			snprintf(reason_r, n, "the path of %s is refused",
 			    resolution->mailboxes[i].text);
 			return REPLY_NOT_WRITTEN;
 		}

@@ -14,13 +14,13 @@ struct places {
 	struct maildir_place *list; /* in the order of the envelope */
 	size_t n;
 	size_t n_recipients;
-	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is too long. And
+	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is refused. And
 	 * where the mailboxes of each recipient begin there; one more stands for the end. */
 	struct maildir_place **of;
 	size_t *first;
 };
 
-/* Writes the path of a mailbox below the mail root. Returns 0, or -1 if it is too long. */
+/* Writes the path of a mailbox below the mail root. Returns 0, or -1 if it is refused. */
 typedef int places_path(
     const struct lmtpd_config *config, const struct address *mailbox, char *path_r, size_t n_path);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Addresses: validated, never rewritten. An address that passes here can be two components of a
- * path on disk; everything else is refused by name. Pure: no state, any thread. */
+ * Addresses: validated, never rewritten. What an address may be and what may lie on a disk under its name
+ * are two things. Pure: no state, any thread. */
 #include "mail/address.h"
 
 #include <ctype.h>
@@ -51,17 +51,28 @@ size_t path_parse(struct path *path_r, const char *s, size_t n)
 	return 0;
 }
 
-/* Can this be the name of one directory, and nothing but a name? */
-static bool is_component(const char *s, size_t n)
+static bool is_part(const char *s, size_t n)
 {
-	return n > 0 && n <= ADDRESS_PART_MAX && !text_is(s, n, ".") && !text_is(s, n, "..") &&
-	       memchr(s, '/', n) == NULL && !text_has_control(s, n) && utf8_is_valid(s, n);
+	return n > 0 && n <= ADDRESS_PART_MAX && !text_has_control(s, n) && utf8_is_valid(s, n);
+}
+
+/* Can this be the name of one directory, and nothing but a name? */
+static bool is_name(const char *s, size_t n)
+{
+	return !text_is(s, n, ".") && !text_is(s, n, "..") && memchr(s, '/', n) == NULL;
+}
+
+bool address_is_path(const struct address *address)
+{
+	const char *domain = address_domain(address);
+
+	return is_name(address->text, address->n_local) && is_name(domain, strlen(domain));
 }
 
 static enum address_outcome address_make(struct address *address_r, const char *local,
     size_t n_local, const char *domain, size_t n_domain)
 {
-	if (!is_component(local, n_local) || !is_component(domain, n_domain) ||
+	if (!is_part(local, n_local) || !is_part(domain, n_domain) ||
 	    memchr(domain, '@', n_domain) != NULL) {
 		return ADDRESS_BAD;
 	}

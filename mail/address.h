@@ -2,19 +2,20 @@
  * Mail addresses: the paths of MAIL and RCPT, and what may be a mailbox here. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
 
 enum {
-	ADDRESS_LOCAL_MAX = 64, /* octets of a local part without its detail (RFC 5321 4.5.3.1.1) */
-	ADDRESS_PART_MAX = 255, /* octets of a local part with its detail, and of a domain: one
-	                            * component of a path on disk (NAME_MAX) */
+	/* Octets of a local part with its detail, and of a domain: one component of a path on disk has no
+	 * more (NAME_MAX). RFC 5321 4.5.3.1.1 has 64, but who has a row is somebody. */
+	ADDRESS_PART_MAX = 255,
 	ADDRESS_MAX = 2 * ADDRESS_PART_MAX + 1,
 };
 
 /* local@domain without the quoting of the wire; text ends in NUL and holds no other.
- * local is text[0 .. n_local), '@' is text[n_local]. Each part can be one component of a path. */
+ * local is text[0 .. n_local), '@' is text[n_local]. */
 struct address {
 	size_t n_local;
 	char text[ADDRESS_MAX + 1];
@@ -22,7 +23,7 @@ struct address {
 
 enum address_outcome {
 	ADDRESS_OK = 0,
-	ADDRESS_BAD, /* no address, or one that can be no mailbox here */
+	ADDRESS_BAD, /* no address, or one that can be nobody's */
 };
 
 /* A path of the wire: "<...>", a source route dropped (RFC 5321 4.1.1.3: it SHOULD be ignored). */
@@ -36,13 +37,17 @@ struct path {
 size_t path_parse(struct path *path_r, const char *s, size_t n);
 
 /* Makes an address of a path's text, taking off quoting ("a b"@d, a\b@d).
- * Refused: no '@', an empty part, "." and "..", '/', control bytes, bad UTF-8, too long. */
+ * Refused: no '@', an empty part, control bytes, bad UTF-8, too long. */
 enum address_outcome address_from_path(struct address *address_r, const struct path *path);
 
 /* The same for plain text such as a row of the database: no quoting, the last '@' divides. */
 enum address_outcome address_from_text(struct address *address_r, const char *text, size_t n);
 
 const char *address_domain(const struct address *address);
+
+/* Can each part be one component of a path: no '/', and neither "." nor ".."? Only the address of a row
+ * becomes a path, so nothing else is asked this. */
+bool address_is_path(const struct address *address);
 
 /* ASCII only: what lies above belongs to the mailbox's owner, byte for byte. */
 void address_lower(struct address *address);

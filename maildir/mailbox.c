@@ -83,8 +83,7 @@ int mailbox_open_part(const struct maildir_root *root, const char *mailbox, cons
 	return open_beneath(root, path, O_RDONLY | O_DIRECTORY);
 }
 
-/* Not too long, and without components that would be resolved instead of named. */
-static bool is_plain_path(const char *path)
+bool maildir_path_is_plain(const char *path)
 {
 	char framed[MAILDIR_PATH_MAX + 2];
 	int n = snprintf(framed, sizeof(framed), "/%s/", path);
@@ -234,7 +233,7 @@ int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 	struct linux_status status;
 	uint64_t identity;
 
-	if (!is_plain_path(place->mailbox)) {
+	if (!maildir_path_is_plain(place->mailbox)) {
 		return place_check(place, -EINVAL, "accept the path", "");
 	}
 	place->new_fd = mailbox_open_part(root, place->mailbox, "/new");
@@ -327,7 +326,7 @@ int maildir_probe(const struct maildir_root *root, const char *path, const char 
 	int fd;
 
 	*part_r = "";
-	if (!is_plain_path(path)) {
+	if (!maildir_path_is_plain(path)) {
 		return -EINVAL;
 	}
 	fd = mailbox_open_part(root, path, "/new");

@@ -58,6 +58,9 @@ struct maildir_root {
 /* @host goes into every file's name, with '/' and ':' written as \057 and \072. */
 void maildir_root_init(struct maildir_root *root, const char *base, const char *host);
 
+/* Can this be the path of a mailbox below a root? Not too long, no empty, "." or ".." component. */
+bool maildir_path_is_plain(const char *path);
+
 /* Syncs the filesystem of the mail, once in a process, so that nobody need ask of directories that
  * were there before whether they are durable. It may take seconds; deliveries may go on beside it. */
 void maildir_root_settle(const struct maildir_root *root);
@@ -84,8 +87,8 @@ struct maildir_file {
 /* Where a message goes. The caller sets the mailbox; all else is the message's to write, and zero before
  * a maildir_commit() that is the first to see this place. */
 struct maildir_place {
-	/* Relative to the root, e.g. "example.com/email1/Maildir"; no empty, "." or ".." component;
-	 * symbolic links must not lead out of the root. The caller's, must outlive the message. */
+	/* Relative to the root, e.g. "example.com/email1/Maildir"; maildir_path_is_plain(). Symbolic
+	 * links must not lead out of the root. The caller's, must outlive the message. */
 	const char *mailbox;
 
 	/* Set between prepare and commit: leave it out. Its result stays what it was. */

@@ -88,8 +88,7 @@ enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct pa
 		return REPLY_BAD_MAILBOX;
 	}
 	*n_detail_r = address_split(address_r, settings->recipient_delimiter, &base).n;
-	return address_r->n_local - *n_detail_r > ADDRESS_LOCAL_MAX ? REPLY_BAD_MAILBOX
-								    : REPLY_NONE;
+	return REPLY_NONE;
 }
 
 static enum lmtp_want on_rcpt(

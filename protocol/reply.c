@@ -34,6 +34,7 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_NO_DATABASE] = { 451, "4.4.3", "Database out of reach, try again later" },
 	[REPLY_ALIAS_LOOP] = { 451, "4.6.0", "Alias expansion loops" },
 	[REPLY_ALIAS_ELSEWHERE] = { 451, "4.3.5", "Alias leads elsewhere" },
+	[REPLY_BAD_PATH] = { 451, "4.3.5", "Mailbox has no path that is allowed" },
 	[REPLY_NOT_WRITTEN] = { 451, "4.2.0",
 	    "Mailbox could not be written, see the server's log" },
 	[REPLY_DISK_FULL] = { 452, "4.3.1", "Disk full" },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Fuzz target of addresses: what is taken can be two names of directories and nothing else, everything
- * that can be is taken, nothing is rewritten, and what is split can be joined again.
+ * Fuzz target of addresses: what is taken has two parts without control bytes, everything that has is
+ * taken, nothing is rewritten, what is split can be joined again, and what is called a path is two names of
+ * directories and nothing else.
  *
  * The first byte of an input chooses the delimiters; the rest is a path of the wire, an address of
  * a path and a row of the database in turn. */
@@ -54,27 +55,38 @@ static bool is_utf8(const char *p, size_t n)
 	return length > 0;
 }
 
-/* May this be the name of a directory of one mailbox or one domain? */
+static bool is_part(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f) {
+			return false;
+		}
+	}
+	return n > 0 && n <= ADDRESS_PART_MAX && is_utf8(p, n);
+}
+
+/* Would a directory of that name be one, and lie where it is made? */
 static bool is_name(const char *p, size_t n)
 {
 	bool is_dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
 
 	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '/' || (unsigned char)p[i] < 0x20 || p[i] == 0x7f) {
-			return false;
-		}
+		is_dots = is_dots || p[i] == '/';
 	}
-	return n > 0 && n <= ADDRESS_PART_MAX && !is_dots && is_utf8(p, n);
+	return !is_dots;
 }
 
-static void check_names(const struct address *address)
+static void check_parts(const struct address *address)
 {
 	const char *domain = address_domain(address);
 
 	fuzz_require(address->n_local <= ADDRESS_PART_MAX && address->text[address->n_local] == '@',
 	    "'@' is between the parts");
-	fuzz_require(is_name(address->text, address->n_local), "the local part is a name");
-	fuzz_require(is_name(domain, strlen(domain)), "the domain is a name");
+	fuzz_require(is_part(address->text, address->n_local), "the local part is one");
+	fuzz_require(is_part(domain, strlen(domain)), "the domain is one");
+	fuzz_require(address_is_path(address) == (is_name(address->text, address->n_local) &&
+						     is_name(domain, strlen(domain))),
+	    "it is a path if both are names");
 	fuzz_require(strchr(domain, '@') == NULL, "the domain has no '@'");
 }
 
@@ -89,7 +101,7 @@ static void check_lower(const struct address *address)
 	size_t n = strlen(address->text);
 
 	address_lower(&lowered);
-	check_names(&lowered);
+	check_parts(&lowered);
 	fuzz_require(text_is(address->text, n, lowered.text), "it equals its lower case");
 	for (size_t i = 0; i < n; i++) {
 		char c = address->text[i];
@@ -116,7 +128,7 @@ static void check_split(const struct address *address, const char *delimiters)
 	if (detail.p == NULL) {
 		return;
 	}
-	check_names(&base);
+	check_parts(&base);
 	fuzz_require(
 	    base.n_local + detail.n == address->n_local && detail.p == address->text + base.n_local,
 	    "base and detail are the whole");
@@ -139,7 +151,7 @@ static void check_address(const struct address *address, const char *delimiters)
 {
 	struct address again;
 
-	check_names(address);
+	check_parts(address);
 	check_lower(address);
 	check_split(address, delimiters);
 	fuzz_require(address_from_text(&again, address->text, strlen(address->text)) == ADDRESS_OK,
@@ -199,11 +211,11 @@ static void check_row(const char *text, size_t n, const char *delimiters)
 {
 	struct address address;
 	const char *at = n == 0 ? NULL : memrchr(text, '@', n);
-	bool is_fit = at != NULL && is_name(text, (size_t)(at - text)) &&
-		      is_name(at + 1, n - (size_t)(at - text) - 1);
+	bool is_fit = at != NULL && is_part(text, (size_t)(at - text)) &&
+		      is_part(at + 1, n - (size_t)(at - text) - 1);
 
 	fuzz_require((address_from_text(&address, text, n) == ADDRESS_OK) == is_fit,
-	    "a row is taken if it is two names");
+	    "a row is taken if it is two parts");
 	if (is_fit) {
 		fuzz_require(strlen(address.text) == n && memcmp(address.text, text, n) == 0,
 		    "and is not rewritten");

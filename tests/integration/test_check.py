@@ -80,7 +80,9 @@ def test_missing_base_of_homes(configured, directory):
     ("alias+x@example.com", 0, "250 2.1.5"),
     ("nobody@example.com", 67, "550 5.1.1"),
     ("x@elsewhere.example", 67, "550 5.1.2"),
-    ("../x@example.com", 67, "550 5.1.3"),
+    ("../x@example.com", 67, "550 5.1.1"),
+    ("email1+../x@example.com", 0, "250 2.1.5"),
+    ("a@b@example.com", 67, "550 5.1.3"),
     ("loop@example.com", 75, "451 4.6.0"),
     ("away@example.com", 75, "451 4.3.5"),
 ])

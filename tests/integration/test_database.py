@@ -272,7 +272,8 @@ MIXED = {
     "Email2@Example.COM": "250 2.1.5", "email1+detail@example.com": "250 2.1.5",
     "x@elsewhere.example": "550 5.1.2", "\u00e9mail1@example.com": "550 5.1.1",
     "\U0001f600@example.com": "550 5.1.1", "email1@example.com ": "550 5.1.3",
-    "nobody+detail@example.com": "550 5.1.1", "a/b@example.com": "550 5.1.3",
+    "nobody+detail@example.com": "550 5.1.1", "a/b@example.com": "550 5.1.1",
+    "email1+a/b@example.com": "250 2.1.5",
 }
 
 

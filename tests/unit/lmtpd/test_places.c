@@ -31,7 +31,7 @@ int __wrap_strcmp(const char *a, const char *b)
 static int path_of(
     const struct lmtpd_config *config, const struct address *mailbox, char *path_r, size_t n_path)
 {
-	if (mailbox->text[0] == '!') { /* too long */
+	if (mailbox->text[0] == '!') { /* refused */
 		return -1;
 	}
 	snprintf(path_r, n_path, "%s", mailbox->text);
@@ -131,7 +131,7 @@ static void test_outcomes(void **state)
 	place->part = "";
 	expect_outcome(0, REPLY_SAVED, "");
 	expect_outcome(1, REPLY_NOT_WRITTEN, "cannot sync /mail/a@d/new: Input/output error");
-	expect_outcome(2, REPLY_NOT_WRITTEN, "the path of !long@d is too long");
+	expect_outcome(2, REPLY_NOT_WRITTEN, "the path of !long@d is refused");
 	expect_outcome(3, REPLY_DISK_FULL, "cannot make /mail/f@d: No space left on device");
 	expect_outcome(4, REPLY_SAVED, "");
 }
@@ -159,7 +159,7 @@ static void test_no_place(void **state)
 	add_named("!long@d !longer@d");
 	assert_int_equal(places_make(&places, &envelope, path_of, NULL), 0);
 	assert_int_equal(places.n, 0);
-	expect_outcome(0, REPLY_NOT_WRITTEN, "the path of !long@d is too long");
+	expect_outcome(0, REPLY_NOT_WRITTEN, "the path of !long@d is refused");
 }
 
 /* Eleven lists with a thousand mailboxes each, of which some are in every list: about 14

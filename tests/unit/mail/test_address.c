@@ -157,22 +157,22 @@ static const struct address_row {
 	{ TEXT("\"plain\"@d"), "plain", "d" },
 	{ TEXT("\"a@d"), NULL, NULL },
 	{ TEXT("\"a\"\"@d"), NULL, NULL },
-	/* no component of a path */
-	{ TEXT("../../x@d"), NULL, NULL },
-	{ TEXT("a/b@d"), NULL, NULL },
-	{ TEXT("/@d"), NULL, NULL },
-	{ TEXT("\"a/b\"@d"), NULL, NULL },
-	{ TEXT("a\\/b@d"), NULL, NULL },
-	{ TEXT("user+../../tmp@d"), NULL, NULL },
-	{ TEXT("..@d"), NULL, NULL },
-	{ TEXT(".@d"), NULL, NULL },
-	{ TEXT("\"..\"@d"), NULL, NULL },
-	{ TEXT("\"\\.\"@d"), NULL, NULL },
-	{ TEXT("\\.\\.@d"), NULL, NULL },
-	{ TEXT("a@.."), NULL, NULL },
-	{ TEXT("a@."), NULL, NULL },
-	{ TEXT("a@../.."), NULL, NULL },
-	{ TEXT("a@d/../e"), NULL, NULL },
+	/* no component of a path, which is asked of rows alone */
+	{ TEXT("../../x@d"), "../../x", "d" },
+	{ TEXT("a/b@d"), "a/b", "d" },
+	{ TEXT("/@d"), "/", "d" },
+	{ TEXT("\"a/b\"@d"), "a/b", "d" },
+	{ TEXT("a\\/b@d"), "a/b", "d" },
+	{ TEXT("user+../../tmp@d"), "user+../../tmp", "d" },
+	{ TEXT("..@d"), "..", "d" },
+	{ TEXT(".@d"), ".", "d" },
+	{ TEXT("\"..\"@d"), "..", "d" },
+	{ TEXT("\"\\.\"@d"), ".", "d" },
+	{ TEXT("\\.\\.@d"), "..", "d" },
+	{ TEXT("a@.."), "a", ".." },
+	{ TEXT("a@."), "a", "." },
+	{ TEXT("a@../.."), "a", "../.." },
+	{ TEXT("a@d/../e"), "a", "d/../e" },
 	/* empty or missing parts */
 	{ TEXT(""), NULL, NULL },
 	{ TEXT("postmaster"), NULL, NULL },
@@ -243,13 +243,11 @@ static const struct address_row from_text_rows[] = {
 	{ TEXT("@"), NULL, NULL },
 	{ TEXT("@d"), NULL, NULL },
 	{ TEXT("a@"), NULL, NULL },
-	{ TEXT(".@d"), NULL, NULL },
-	{ TEXT("..@d"), NULL, NULL },
-	{ TEXT("a@."), NULL, NULL },
-	{ TEXT("a@.."), NULL, NULL },
-	{ TEXT("../../x@d"), NULL, NULL },
-	{ TEXT("a@../.."), NULL, NULL },
-	{ TEXT("a/b@d"), NULL, NULL },
+	{ TEXT(".@d"), ".", "d" },
+	{ TEXT("a@.."), "a", ".." },
+	{ TEXT("../../x@d"), "../../x", "d" },
+	{ TEXT("a@../.."), "a", "../.." },
+	{ TEXT("a/b@d"), "a/b", "d" },
 	{ TEXT("a\0b@d"), NULL, NULL },
 	{ TEXT("a@d\0"), NULL, NULL },
 	{ TEXT("a@d\n"), NULL, NULL },
@@ -327,6 +325,37 @@ static void test_address_lower(void **state)
 	expect_text("only ASCII", address.text, "\303\211mixed.@[`{z@ex\303\204mple.com");
 }
 
+static void test_address_is_path(void **state)
+{
+	static const struct {
+		const char *address;
+		bool is_path;
+	} rows[] = {
+		{ "a@d", true },
+		{ ".a@.d", true },
+		{ "...@...", true },
+		{ "a..b@d..", true },
+		{ "..\342\210\225x@d", true },
+		{ ".@d", false },
+		{ "..@d", false },
+		{ "a@.", false },
+		{ "a@..", false },
+		{ "/@d", false },
+		{ "a/b@d", false },
+		{ "../x@d", false },
+		{ "a@d/e", false },
+		{ "a@/", false },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct address address = make(rows[i].address);
+
+		if (address_is_path(&address) != rows[i].is_path) {
+			fail_msg("%s: %s", rows[i].address, rows[i].is_path ? "refused" : "taken");
+		}
+	}
+}
+
 static const struct split_row {
 	const char *address, *delimiters;
 	const char *base, *detail; /* NULL: not split */
@@ -374,10 +403,12 @@ static const struct split_row {
 	{ "owners-list@d", "-", "owners@d", "-list" },
 	{ "-request@d", "-", NULL, NULL },
 	{ "request@d", "-", NULL, NULL },
-	/* what would be left must be able to be a mailbox */
-	{ ".+x@d", "+", NULL, NULL },
-	{ "..+x@d", "+", NULL, NULL },
+	/* whatever is left, and whatever the detail is */
+	{ ".+x@d", "+", ".@d", "+x" },
 	{ "...+x@d", "+", "...@d", "+x" },
+	{ "user+a/b@d", "+", "user@d", "+a/b" },
+	{ "user+../x@d", "+", "user@d", "+../x" },
+	{ "user+.@d", "+", "user@d", "+." },
 	{ "\303\251+\303\251@d", "+", "\303\251@d", "+\303\251" },
 };
 
@@ -417,7 +448,7 @@ static void test_address_join(void **state)
 		{ "a@d", TEXT(""), "a@d" },
 		{ "a+y@d", TEXT("+x"), "a+y+x@d" },
 		{ "a@d", TEXT("+\303\251"), "a+\303\251@d" },
-		{ "a@d", TEXT("+../../x"), NULL },
+		{ "a@d", TEXT("+../../x"), "a+../../x@d" },
 		{ "a@d", TEXT("+\0"), NULL },
 		{ "a@d", TEXT("+\303"), NULL },
 		{ ".a@d", TEXT("+x"), ".a+x@d" },
@@ -450,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_address_from_path),
 		cmocka_unit_test(test_address_from_text),
 		cmocka_unit_test(test_address_lower),
+		cmocka_unit_test(test_address_is_path),
 		cmocka_unit_test(test_address_split),
 		cmocka_unit_test(test_address_join),
 	};

@@ -151,6 +151,8 @@ static const struct resolver_case details[] = {
 	    RESOLVER_FOUND, "user+x@d", NULL },
 	{ "an empty one", { MAILBOX("user@d"), ALIAS("a@d", "user@d") }, "a+@d", RESOLVER_FOUND,
 	    "user@d", NULL },
+	{ "that is no name of a directory", { MAILBOX("user@d"), ALIAS("a@d", "user@d") },
+	    "a+../x@d", RESOLVER_FOUND, "user@d", NULL },
 	{ "double", { MAILBOX("user@d") }, "user++@d", RESOLVER_FOUND, "user@d", NULL },
 };
 
@@ -278,8 +280,8 @@ static const struct resolver_case leaks[] = {
 	    RESOLVER_ELSEWHERE, NULL, "gone@d" },
 	{ "no address", { MAILBOX("a@d"), ALIAS("l@d", "a@d,root") }, "l@d", RESOLVER_ELSEWHERE,
 	    NULL, "root" },
-	{ "a path", { DOMAIN("d"), ALIAS("l@d", "../../x@d") }, "l@d", RESOLVER_ELSEWHERE, NULL,
-	    "../../x@d" },
+	{ "a path", { DOMAIN("d"), ALIAS("l@d", "../../x@d") }, "l@d", RESOLVER_NO_MAILBOX, NULL,
+	    "left out: ../../x@d" },
 	{ "a command", { DOMAIN("d"), ALIAS("l@d", "|/bin/true") }, "l@d", RESOLVER_ELSEWHERE, NULL,
 	    "|/bin/true" },
 	{ "angle brackets only", { DOMAIN("d"), ALIAS("l@d", "<>") }, "l@d", RESOLVER_ELSEWHERE,

@@ -45,11 +45,11 @@ static const struct conversation data[] = {
 	    .input = TEXT(LHLO MAIL RCPT("forgotten") "DATA\r\nx\r\n.\r\n"),
 	    .output = HELLO SENDER_OK RCPT_OK("forgotten") START BROKEN("forgotten") },
 	{ .name = "refused recipients have none",
-	    .input = TEXT(LHLO MAIL RCPT("unknown") RCPT("down") "RCPT TO:<..@d>\r\n" RCPT("user")
+	    .input = TEXT(LHLO MAIL RCPT("unknown") RCPT("down") "RCPT TO:<@d>\r\n" RCPT("user")
 		    RCPT("foreign") "DATA\r\nx\r\n.\r\n"),
 	    .output = HELLO SENDER_OK NO_USER(
 		"unknown") "451 4.4.3 <down@example.com> Database out of reach, try again later\r\n"
-			   "550 5.1.3 <..@d> Address can be no mailbox here\r\n" RCPT_OK(
+			   "550 5.1.3 <@d> Address can be no mailbox here\r\n" RCPT_OK(
 			       "user") "550 5.1.2 <foreign@example.com> Domain not served "
 				       "here\r\n" START SAVED("user") },
 	{ .name = "two transactions",

@@ -16,7 +16,7 @@ enum {
 };
 
 static const char *const users[] = { "user", "later", "unknown", "foreign", "down", "loop", "away",
-	"memory", "full", "broken", "forgotten", ".." };
+	"memory", "full", "broken", "forgotten", "" };
 
 /* What the client knows of the session, from the replies that it has read. */
 struct client {
@@ -124,7 +124,7 @@ static void send_rcpt(struct client *client)
 		command(client, text, "503 5.5.1");
 		return;
 	}
-	if (strcmp(user, "..") == 0) {
+	if (user[0] == '\0') {
 		id = REPLY_BAD_MAILBOX;
 	} else if (client->n_accepted == client->edge.settings.recipient_limit) {
 		id = REPLY_TOO_MANY_RECIPIENTS;

@@ -50,6 +50,7 @@ static void test_promised_codes(void **state)
 		{ REPLY_NO_DATABASE, 451, "4.4.3" },
 		{ REPLY_ALIAS_LOOP, 451, "4.6.0" },
 		{ REPLY_ALIAS_ELSEWHERE, 451, "4.3.5" },
+		{ REPLY_BAD_PATH, 451, "4.3.5" },
 		{ REPLY_NOT_WRITTEN, 451, "4.2.0" },
 		{ REPLY_DISK_FULL, 452, "4.3.1" },
 		{ REPLY_DISK_STALLED, 451, "4.3.0" },
@@ -74,8 +75,9 @@ static void test_promised_codes(void **state)
 static void test_accidents_are_temporary(void **state)
 {
 	static const enum reply accidents[] = { REPLY_NO_DATABASE, REPLY_ALIAS_LOOP,
-		REPLY_ALIAS_ELSEWHERE, REPLY_NOT_WRITTEN, REPLY_DISK_FULL, REPLY_DISK_STALLED,
-		REPLY_NO_MEMORY, REPLY_TOO_MANY_RECIPIENTS, REPLY_SHUTTING_DOWN, REPLY_IDLE };
+		REPLY_ALIAS_ELSEWHERE, REPLY_BAD_PATH, REPLY_NOT_WRITTEN, REPLY_DISK_FULL,
+		REPLY_DISK_STALLED, REPLY_NO_MEMORY, REPLY_TOO_MANY_RECIPIENTS, REPLY_SHUTTING_DOWN,
+		REPLY_IDLE };
 
 	for (size_t i = 0; i < LENGTH(accidents); i++) {
 		assert_int_equal(reply_code(accidents[i]) / 100, 4);
