@@ -76,6 +76,7 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 		.delimiters = config->lmtp.recipient_delimiter,
 		.trace = trace,
 		.trace_data = trace_data,
+		.hostname = config->hostname,
 	};
 	int result = resolver_resolve(&resolver, address, resolution_r);
 

@@ -9,6 +9,8 @@
 
 #include "base/utf8.h"
 
+const struct address address_postmaster = { .n_local = 10, .text = "postmaster@" };
+
 /* A source route "@a,@b:" before the mailbox. */
 static size_t skip_route(const char *s, size_t n)
 {

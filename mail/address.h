@@ -45,6 +45,9 @@ enum address_outcome address_from_text(struct address *address_r, const char *te
 
 const char *address_domain(const struct address *address);
 
+/* <postmaster> without a domain (RFC 5321 4.5.1): its domain is empty, which no other's is. */
+extern const struct address address_postmaster;
+
 /* Can each part be one component of a path: no '/', and neither "." nor ".."? Only the address of a row
  * becomes a path, so nothing else is asked this. */
 bool address_is_path(const struct address *address);

@@ -375,14 +375,13 @@ static int expand(struct run *run, const struct frame *frame)
 	return result == RESOLVER_NO_MAILBOX ? give_up(run, frame) : result;
 }
 
-int resolver_resolve(
+static int resolve(
     const struct resolver *resolver, const struct address *address, struct resolution *resolution_r)
 {
 	struct run run = { .resolver = resolver, .resolution = resolution_r };
 	struct frame frame = { .address = *address };
 	int result;
 
-	*resolution_r = (struct resolution){ .mailboxes = NULL };
 	address_lower(&frame.address);
 	result = expand(&run, &frame);
 	if (result != 0) {
@@ -392,6 +391,41 @@ int resolver_resolve(
 		return RESOLVER_ELSEWHERE;
 	}
 	return resolution_r->n_mailboxes > 0 ? RESOLVER_FOUND : RESOLVER_NO_MAILBOX;
+}
+
+static int resolve_postmaster(const struct resolver *resolver, struct resolution *resolution_r)
+{
+	struct run run = { .resolver = resolver, .resolution = resolution_r };
+	const char *dot = strchr(resolver->hostname, '.');
+	const char *const domains[] = { resolver->hostname, dot == NULL ? "" : dot + 1 };
+	int result = RESOLVER_NO_MAILBOX;
+
+	for (size_t i = 0; i < 2 && domains[i][0] != '\0'; i++) {
+		struct address address;
+		char text[ADDRESS_MAX + 1];
+		int n = snprintf(text, sizeof(text), "%s%s", address_postmaster.text, domains[i]);
+
+		resolution_deinit(resolution_r);
+		result = address_from_text(&address, text, (size_t)n) != ADDRESS_OK
+			     ? RESOLVER_NO_MAILBOX
+			     : resolve(resolver, &address, resolution_r);
+		if (result != RESOLVER_NO_MAILBOX && result != RESOLVER_NO_DOMAIN) {
+			return result;
+		}
+	}
+	add_note(&run, "nobody is postmaster at ", domains[0]);
+	if (domains[1][0] != '\0') {
+		add_note(&run, "nor at ", domains[1]);
+	}
+	return RESOLVER_NO_MAILBOX;
+}
+
+int resolver_resolve(
+    const struct resolver *resolver, const struct address *address, struct resolution *resolution_r)
+{
+	*resolution_r = (struct resolution){ .mailboxes = NULL };
+	return address_domain(address)[0] == '\0' ? resolve_postmaster(resolver, resolution_r)
+						  : resolve(resolver, address, resolution_r);
 }
 
 int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_ours_r)

@@ -42,6 +42,8 @@ struct resolver {
 	const char *delimiters; /* recipient_delimiter */
 	resolver_trace *trace;  /* NULL for none */
 	void *trace_data;
+	const char
+	    *hostname; /* where address_postmaster is looked for; NULL if nobody asks for it */
 };
 
 enum resolver_outcome {
@@ -68,7 +70,8 @@ struct resolution {
 	char note[512]; /* what an admin should know: destinations left out, the chain of a loop */
 };
 
-/* Returns a resolver_outcome, or a negative accident (-ENOMEM or what the source said).
+/* address_postmaster is that of the host's name, or else of its parent domain.
+ * Returns a resolver_outcome, or a negative accident (-ENOMEM or what the source said).
  * resolution_r must be given to resolution_deinit() in every case. */
 int resolver_resolve(const struct resolver *resolver, const struct address *address,
     struct resolution *resolution_r);

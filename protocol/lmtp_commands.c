@@ -84,6 +84,11 @@ enum reply lmtp_check_path(const struct lmtp_settings *settings, const struct pa
 {
 	struct address base;
 
+	if (text_is(path->text, path->n, "postmaster")) {
+		*address_r = address_postmaster;
+		*n_detail_r = 0;
+		return REPLY_NONE;
+	}
 	if (address_from_path(address_r, path) != ADDRESS_OK) {
 		return REPLY_BAD_MAILBOX;
 	}

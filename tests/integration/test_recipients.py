@@ -257,6 +257,28 @@ def test_alias_that_leads_elsewhere(tables, refuses, destination):
     assert refuses("away@example.com") == "451 4.3.5"
 
 
+# --- postmaster -------------------------------------------------------------
+
+@pytest.mark.parametrize("address", ["postmaster", "Postmaster", "POSTMASTER"])
+@pytest.mark.parametrize("hostname", ["example.com", "mx.example.com"])
+def test_postmaster_without_a_domain(database, lmtpd, hostname, address):
+    database.add_alias("postmaster@example.com", "email1@example.com")
+    daemon = lmtpd(hostname=hostname, lmtp={"recipient_delimiter": "+p"})
+    with daemon.session() as session:
+        assert session.deliver(address)[0].code == 250
+    assert daemon.reached() == {EMAIL1: 1}
+    assert "250 2.1.5" in daemon.run("--check", address).stdout
+
+
+def test_nobody_is_postmaster(database, lmtpd):
+    daemon = lmtpd(hostname="mx.example.com")
+    with daemon.session() as session:
+        session.mail()
+        assert session.rcpt("postmaster").status == "550 5.1.1"
+    [line] = daemon.log(event="delivery")
+    assert line["reason"] == "nobody is postmaster at mx.example.com; nor at example.com"
+
+
 # --- refusals ---------------------------------------------------------------
 
 @pytest.mark.parametrize("address, status", [

@@ -51,6 +51,9 @@ struct address source_address(const char *text)
 	struct address address;
 	struct path path = { text, strlen(text) };
 
+	if (text[0] == '\0') {
+		return address_postmaster;
+	}
 	if (address_from_path(&address, &path) != ADDRESS_OK) {
 		fail_msg("a test's own address is bad: %s", text);
 	}

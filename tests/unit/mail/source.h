@@ -47,7 +47,7 @@ int source_ask(
     void *data, enum resolver_table table, const char *key, row_handler *on_row, void *row_data);
 void source_trace(void *data, enum resolver_table table, const char *key, const char *found);
 
-/* The address of a RCPT. */
+/* The address of a RCPT; "" is postmaster's without a domain. */
 struct address source_address(const char *text);
 
 /* The note must have this part; NULL: it must be empty. */

@@ -41,7 +41,7 @@ static void check_accidents(const struct resolver_case *test, size_t n_asked)
 {
 	for (size_t i = 1; i <= n_asked; i++) {
 		struct source source = { test->rows, count_rows(test->rows), 0, i, "" };
-		struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
+		struct resolver resolver = { source_ask, &source, "+", NULL, NULL, "mx.d.example" };
 		struct address address = source_address(test->address);
 		struct resolution resolution;
 		int outcome = resolver_resolve(&resolver, &address, &resolution);
@@ -57,7 +57,7 @@ static void check_accidents(const struct resolver_case *test, size_t n_asked)
 static void check_case(const struct resolver_case *test)
 {
 	struct source source = { test->rows, count_rows(test->rows), 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
+	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, "mx.d.example" };
 	struct address address = source_address(test->address), before = address;
 	struct resolution resolution;
 	char mailboxes[4096];
@@ -261,6 +261,59 @@ static void test_graphs(void **state)
 	check_cases(graphs, LENGTH(graphs));
 }
 
+/* Without a domain he is the host's, or its parent domain's. */
+static const struct resolver_case postmasters[] = {
+	{ "at the host's name", { MAILBOX("postmaster@mx.d.example") }, "", RESOLVER_FOUND,
+	    "postmaster@mx.d.example", NULL },
+	{ "at its parent domain", { MAILBOX("postmaster@d.example") }, "", RESOLVER_FOUND,
+	    "postmaster@d.example", NULL },
+	{ "the host's first",
+	    { MAILBOX("postmaster@mx.d.example"), MAILBOX("postmaster@d.example") }, "",
+	    RESOLVER_FOUND, "postmaster@mx.d.example", NULL },
+	{ "by an alias of the parent domain, with one of the host that leads nowhere",
+	    { DOMAIN("mx.d.example"), ALIAS("postmaster@mx.d.example", "gone@mx.d.example"),
+		MAILBOX("a@d.example"), ALIAS("postmaster@d.example", "a@d.example") },
+	    "", RESOLVER_FOUND, "a@d.example", NULL },
+	{ "by a catch-all", { MAILBOX("a@d.example"), ALIAS("@d.example", "a@d.example") }, "",
+	    RESOLVER_FOUND, "a@d.example", NULL },
+	{ "nobody", { DOMAIN("d.example") }, "", RESOLVER_NO_MAILBOX, NULL,
+	    "nobody is postmaster at mx.d.example; nor at d.example" },
+	{ "neither domain", { DOMAIN("d") }, "", RESOLVER_NO_MAILBOX, NULL,
+	    "nobody is postmaster at mx.d.example; nor at d.example" },
+	{ "a mistake at the host's name ends it",
+	    { ALIAS("postmaster@mx.d.example", "x@elsewhere"), MAILBOX("postmaster@d.example") },
+	    "", RESOLVER_ELSEWHERE, NULL, "x@elsewhere" },
+};
+
+static void test_postmasters(void **state)
+{
+	check_cases(postmasters, LENGTH(postmasters));
+}
+
+static void test_postmaster_of_a_short_name(void **state)
+{
+	static const struct source_row rows[] = { DOMAIN("d") };
+	static const struct {
+		const char *hostname, *note;
+	} hosts[] = {
+		{ "localhost", "nobody is postmaster at localhost" },
+		{ "dot.", "nobody is postmaster at dot." },
+		{ "at@host", "nobody is postmaster at at@host" },
+	};
+
+	for (size_t i = 0; i < LENGTH(hosts); i++) {
+		struct source source = { rows, LENGTH(rows), 0, 0, "" };
+		struct resolver resolver = { source_ask, &source, "+", NULL, NULL,
+			hosts[i].hostname };
+		struct resolution resolution;
+
+		assert_int_equal(resolver_resolve(&resolver, &address_postmaster, &resolution),
+		    RESOLVER_NO_MAILBOX);
+		expect_text(hosts[i].hostname, resolution.note, hosts[i].note);
+		resolution_deinit(&resolution);
+	}
+}
+
 /* Destinations that lead nowhere, and those that lead out of the house. */
 static const struct resolver_case leaks[] = {
 	{ "one is missing", { MAILBOX("a@d"), DOMAIN("d"), ALIAS("l@d", "gone@d,a@d") }, "l@d",
@@ -383,6 +436,8 @@ int main(void)
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_destinations),
 		cmocka_unit_test(test_graphs),
+		cmocka_unit_test(test_postmasters),
+		cmocka_unit_test(test_postmaster_of_a_short_name),
 		cmocka_unit_test(test_leaks),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_wrong_queries),

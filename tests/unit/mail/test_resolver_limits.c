@@ -15,7 +15,7 @@ static int resolve_chain(unsigned levels, struct resolution *resolution_r)
 	struct source_row rows[RESOLVER_LEVEL_MAX + 4];
 	char names[RESOLVER_LEVEL_MAX + 4][16];
 	struct source source = { rows, levels + 2, 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
+	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
 	struct address address = source_address("l0@d");
 
 	for (unsigned i = 0; i <= levels; i++) {
@@ -53,7 +53,7 @@ static int resolve_list(
 	char(*names)[16] = calloc(n, sizeof(*names)), *list = calloc(n, sizeof(*names)),
 	*end = list;
 	struct source source = { rows, 0, 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
+	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
 	struct address address = source_address("list@d");
 	int outcome;
 
@@ -127,7 +127,7 @@ static void test_explosion(void **state)
 		MAILBOX("x@d"),
 	};
 	struct source source = { rows, LENGTH(rows), 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
+	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
 	struct address address = source_address("a0@d");
 	struct resolution resolution;
 
@@ -157,7 +157,7 @@ static int ask_with_nul(
 
 static void test_nul_in_a_row(void **state)
 {
-	struct resolver resolver = { ask_with_nul, NULL, "+", NULL, NULL };
+	struct resolver resolver = { ask_with_nul, NULL, "+", NULL, NULL, NULL };
 	struct address address = source_address("l@d");
 	struct resolution resolution;
 
@@ -171,7 +171,7 @@ static void test_long_notes(void **state)
 	struct source_row rows[SOURCE_ROWS_MAX];
 	char names[SOURCE_ROWS_MAX][200];
 	struct source source = { rows, SOURCE_ROWS_MAX, 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL };
+	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
 	struct address address = source_address("l@d");
 	struct resolution resolution;
 
@@ -190,7 +190,7 @@ static void test_trace(void **state)
 	static const struct source_row rows[] = { STORED("user@d", "User@d"),
 		ALIAS("a@d", "b@d,user@d"), DOMAIN("d") };
 	struct source source = { rows, LENGTH(rows), 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", source_trace, &source };
+	struct resolver resolver = { source_ask, &source, "+", source_trace, &source, NULL };
 	struct address address = source_address("A+x@d");
 	struct resolution resolution;
 
@@ -244,7 +244,8 @@ static void test_memory(void **state)
 
 	for (size_t n = 1; n < 30; n++) {
 		struct source source = { rows, LENGTH(rows), 0, 0, "" };
-		struct resolver resolver = { source_ask, &source, "+", source_trace, &source };
+		struct resolver resolver = { source_ask, &source, "+", source_trace, &source,
+			NULL };
 		struct address address = source_address("a+x@d");
 		struct resolution resolution;
 		int outcome;
@@ -278,7 +279,8 @@ static void test_delimiters(void **state)
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct source source = { rows, LENGTH(rows), 0, 0, "" };
-		struct resolver resolver = { source_ask, &source, cases[i].delimiters, NULL, NULL };
+		struct resolver resolver = { source_ask, &source, cases[i].delimiters, NULL, NULL,
+			NULL };
 		struct address address = source_address(cases[i].address);
 		struct resolution resolution;
 

@@ -51,10 +51,14 @@ static const struct {
 	{ "<user+.@example.com>", RCPT_OK("user+.") },
 	{ "<a@../..>", "250 2.1.5 <a@../..> OK\r\n" },
 	{ "<a@d/../e>", "250 2.1.5 <a@d/../e> OK\r\n" },
+	/* the only one without a domain */
+	{ "<postmaster>", "250 2.1.5 <postmaster> OK\r\n" },
+	{ "<POSTmaster>", "250 2.1.5 <POSTmaster> OK\r\n" },
 	/* addresses that can be nobody's */
 	{ "<\"\"@d>", BAD_MAILBOX("\"\"@d") },
 	{ "<>", BAD_MAILBOX("") },
-	{ "<postmaster>", BAD_MAILBOX("postmaster") },
+	{ "<postmasters>", BAD_MAILBOX("postmasters") },
+	{ "<postmaster+x>", BAD_MAILBOX("postmaster+x") },
 	{ "<@d>", BAD_MAILBOX("@d") },
 	{ "<a@>", BAD_MAILBOX("a@") },
 	{ "<a@b@c>", BAD_MAILBOX("a@b@c") },
@@ -218,7 +222,9 @@ static void test_check_path(void **state)
 		{ "..@d", REPLY_NONE, 0 },
 		{ "user+a/b@d", REPLY_NONE, 4 },
 		{ "@d", REPLY_BAD_MAILBOX, 0 },
-		{ "postmaster", REPLY_BAD_MAILBOX, 0 },
+		{ "postmaster", REPLY_NONE, 0 },
+		{ "Postmaster", REPLY_NONE, 0 },
+		{ "user", REPLY_BAD_MAILBOX, 0 },
 		{ "", REPLY_BAD_MAILBOX, 0 },
 	};
 
