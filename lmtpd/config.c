@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "status/control.h"
 #include "runtime/endpoint.h"
 
@@ -39,8 +40,32 @@ static int check_delimiter(const char *value, struct error *error)
 	return 0;
 }
 
+/* The path without empty and "." components, without a slash in front or behind. Returns 0, or -1 if it
+ * could not be the path of a mailbox. */
+static int tidy_path(const char *path, char tidy_r[MAILDIR_PATH_MAX])
+{
+	size_t n = 0, n_name;
+
+	for (; *path != '\0'; path += n_name + (path[n_name] == '/')) {
+		n_name = strcspn(path, "/");
+		if (n + n_name + 2 > MAILDIR_PATH_MAX) {
+			return -1;
+		}
+		if (n_name > 0 && !text_is(path, n_name, ".")) {
+			if (n > 0) {
+				tidy_r[n++] = '/';
+			}
+			memcpy(tidy_r + n, path, n_name);
+			n += n_name;
+		}
+	}
+	tidy_r[n] = '\0';
+	return n == 0 || maildir_path_is_plain(tidy_r) ? 0 : -1;
+}
+
 static int check_home(const char *value, struct error *error)
 {
+	char tidy[MAILDIR_PATH_MAX];
 	bool tells_apart = false;
 
 	for (const char *p = value; *p != '\0'; p++) {
@@ -55,10 +80,10 @@ static int check_home(const char *value, struct error *error)
 			p++;
 		}
 	}
-	if (value[0] != '/' || !tells_apart) {
+	if (value[0] != '/' || !tells_apart || tidy_path(value, tidy) != 0) {
 		return error_set(error,
-		    "\"%s\": needs an absolute path that tells users apart by %%n or "
-		    "%%u",
+		    "\"%s\": needs an absolute path without .. that tells users apart by "
+		    "%%n or %%u",
 		    value);
 	}
 	return 0;
@@ -66,8 +91,10 @@ static int check_home(const char *value, struct error *error)
 
 static int check_path(const char *value, struct error *error)
 {
-	if (value[0] == '/' || strchr(value, '%') != NULL || strstr(value, "..") != NULL ||
-	    strlen(value) > 128) {
+	char tidy[MAILDIR_PATH_MAX];
+
+	if (value[0] == '/' || strchr(value, '%') != NULL || strlen(value) > 128 ||
+	    tidy_path(value, tidy) != 0) {
 		return error_set(
 		    error, "\"%s\": needs a relative path without .. and placeholders", value);
 	}
@@ -140,7 +167,7 @@ static const struct settings_key keys[] = {
 };
 
 /* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */
-static int split_home(struct lmtpd_config *config)
+static void split_home(struct lmtpd_config *config)
 {
 	const char *home = config->home, *percent = home, *slash;
 	size_t n = 0;
@@ -149,10 +176,6 @@ static int split_home(struct lmtpd_config *config)
 		percent += percent[0] == '%' && percent[1] == '%' ? 2 : 1;
 	}
 	slash = memrchr(home, '/', (size_t)(percent - home));
-	config->base = malloc((size_t)(slash - home) + 2);
-	if (config->base == NULL) {
-		return -1;
-	}
 	for (const char *p = home; p < slash; p++) {
 		config->base[n++] = *p;
 		p += p[0] == '%'; /* %% is one percent sign */
@@ -162,7 +185,17 @@ static int split_home(struct lmtpd_config *config)
 	}
 	config->base[n] = '\0';
 	config->home_rest = slash + 1;
-	return 0;
+}
+
+/* As they were meant: "Maildir/" is "Maildir". Their keys' own checks have passed. */
+static void tidy_paths(struct lmtpd_config *config)
+{
+	config->tidy_home[0] = '/';
+	tidy_path(config->home, config->tidy_home + 1);
+	tidy_path(config->path, config->tidy_path);
+	config->home = config->tidy_home;
+	config->path = config->tidy_path;
+	split_home(config);
 }
 
 static int find_host_name(struct lmtpd_config *config, struct error *error)
@@ -191,9 +224,7 @@ static int lmtpd_config_check(void *values, struct error *error)
 	config->lmtp.hostname = config->hostname;
 	config->lmtp.message_size_limit = (uint64_t)config->message_size_limit;
 	config->lmtp.recipient_limit = (size_t)config->recipient_limit;
-	if (split_home(config) != 0) {
-		return error_set(error, "out of memory");
-	}
+	tidy_paths(config);
 	maildir_root_init(&config->root, config->base, config->hostname);
 	find_storage(config);
 	if (daemon_settings_check(&config->daemon, "lmtp", "maildir", "owns the mail", error) !=
@@ -208,7 +239,6 @@ static void lmtpd_config_clear(void *values)
 	struct lmtpd_config *config = values;
 
 	directory_settings_close(&config->directory);
-	free(config->base);
 }
 
 static const struct settings_table tables[] = {
@@ -223,6 +253,22 @@ const struct settings_form lmtpd_config_form = {
 	.check = lmtpd_config_check,
 	.clear = lmtpd_config_clear,
 };
+
+int lmtpd_config_check_root(const void *values, struct error *error)
+{
+	const struct lmtpd_config *config = values;
+	struct stat status;
+	int result = stat(config->base, &status) == 0 ? 0 : -errno;
+
+	/* What else may be wrong with it need not stay so. */
+	if (result == -ENOENT || result == -ENOTDIR || (result == 0 && !S_ISDIR(status.st_mode))) {
+		return error_set(error,
+		    "maildir.home: there is no directory %s: mount it, or make it and give it to "
+		    "the user and group of section maildir",
+		    config->base);
+	}
+	return 0;
+}
 
 /* Appends n bytes; false when they do not fit. */
 static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
@@ -257,9 +303,6 @@ int lmtpd_config_mailbox_path(
 			}
 		}
 		fits = put(path_r, n_path, &at, text, n);
-	}
-	while (at > 0 && path_r[at - 1] == '/') {
-		path_r[--at] = '\0';
 	}
 	if (fits && config->path[0] != '\0') {
 		fits = put(path_r, n_path, &at, "/", 1) &&

@@ -23,12 +23,15 @@ struct lmtpd_config {
 	long idle_timeout; /* seconds */
 	struct lmtp_settings lmtp;
 
-	const char *home;      /* with placeholders, as are the next two */
-	char *base;            /* of home: its directories before the first placeholder */
-	const char *home_rest; /* of home: the rest */
-	const char *path;      /* below home */
-	const char *commit;    /* "auto" or "strict" */
-	char words[128];       /* the file of storage_examine(), "" for none */
+	const char *home; /* with placeholders, as is home_rest; no component that is no name */
+	const char *home_rest; /* of home: from the first component with a placeholder on */
+	const char *path;      /* below home; as well */
+	char base[MAILDIR_PATH_MAX +
+		  1]; /* of home: its directories before that, without placeholders */
+	char tidy_home[MAILDIR_PATH_MAX + 1],
+	    tidy_path[MAILDIR_PATH_MAX]; /* home and path lead here */
+	const char *commit;              /* "auto" or "strict" */
+	char words[128];                 /* the file of storage_examine(), "" for none */
 	long writers;
 	struct maildir_root root;
 };
@@ -39,6 +42,9 @@ static inline const struct lmtpd_config *lmtpd_config_of(const struct service *s
 {
 	return service->config;
 }
+
+/* Is the mail root (of a struct lmtpd_config) there? Returns 0, or -1 with a message in error. */
+int lmtpd_config_check_root(const void *config, struct error *error);
 
 /* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is refused: a part of
  * the address is no name of a directory, or the path is too long. */

@@ -57,8 +57,7 @@ static bool check_paths(const struct lmtpd_config *config, struct resolution *re
 		if (!lookup_has_path(config, row)) {
 			snprintf(resolution->note, sizeof(resolution->note),
 			    "the path of mailbox %.300s is refused: a part of it is \".\" or "
-			    "\"..\", "
-			    "has a slash, or it is too long",
+			    "\"..\", has a slash, or it is too long",
 			    row->text);
 			return false;
 		}

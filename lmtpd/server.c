@@ -153,6 +153,7 @@ static const struct program lmtpd_program = {
 	.daemon = &server.daemon,
 	.init = directory_library_init,
 	.form = &lmtpd_config_form,
+	.check = lmtpd_config_check_root,
 	.fixed_keys = "lmtp.listen, socket_*, control, maildir.user and group",
 	.root_warning = "maildir.user says so; mail should belong to a user of its own",
 	.lanes = lmtpd_lanes,

@@ -165,7 +165,8 @@ int program_serve(const struct program_call *call, bool is_listening)
 	if (config == NULL) {
 		return fail(&error);
 	}
-	if (settle_privileges(call, config, is_listening, &error) != 0) {
+	if ((program->check != NULL && program->check(config, &error) != 0) ||
+	    settle_privileges(call, config, is_listening, &error) != 0) {
 		settings_free(config);
 		return fail(&error);
 	}

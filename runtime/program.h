@@ -62,6 +62,9 @@ struct program {
 
 	/* Its configuration: the form's struct begins with a struct daemon_settings. */
 	const struct settings_form *form;
+	/* What must be there before a configuration can be served with: 0, or -1 with a message in error. At
+	 * the start before anything else, and of a reload on a thread. NULL: nothing. */
+	int (*check)(const void *config, struct error *error);
 	const char *fixed_keys;   /* in words: those that change with a restart only */
 	const char *root_warning; /* why its user should not be root */
 

@@ -53,8 +53,14 @@ static void conclude_reload(struct service *service)
 static void run_trial(struct work *work, void *context)
 {
 	struct service *service = (struct service *)work;
+	const struct program *program = service->daemon->program;
 
-	service->result = service->daemon->program->try(context, &service->error);
+	if (service->n_trial > 0 && program->check != NULL &&
+	    program->check(service->config, &service->error) != 0) {
+		service->result = 1;
+		return;
+	}
+	service->result = program->try(context, &service->error);
 }
 
 static void done_trial(struct work *work)

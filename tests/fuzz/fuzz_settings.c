@@ -53,7 +53,7 @@ static void check_mailbox_path(const struct lmtpd_config *config)
 		memset(mailbox, 'x', sizeof(mailbox));
 		if (lmtpd_config_mailbox_path(config, &row, mailbox, sizeof(mailbox)) == 0) {
 			fuzz_require(memchr(mailbox, '\0', sizeof(mailbox)) != NULL, "a path ends");
-			fuzz_require(mailbox[0] != '\0', "a path is one");
+			fuzz_require(maildir_path_is_plain(mailbox), "a path is plain");
 		}
 	}
 }
@@ -76,6 +76,11 @@ static void check_config(const struct lmtpd_config *config)
 	fuzz_require(
 	    config->base[0] == '/' && strpbrk(config->lmtp.recipient_delimiter, "@/ ") == NULL,
 	    "texts keep to their form");
+	fuzz_require(strstr(config->home, "//") == NULL && strstr(config->home, "/./") == NULL &&
+			 strstr(config->home, "/../") == NULL &&
+			 config->home[strlen(config->home) - 1] != '/' &&
+			 (config->path[0] == '\0' || maildir_path_is_plain(config->path)),
+	    "paths hold names alone");
 	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0',
 	    "somebody owns the mail");
 	check_mailbox_path(config);

@@ -119,6 +119,71 @@ def test_configured_paths(lmtpd, directory):
     assert stored.is_file()
 
 
+@pytest.mark.parametrize("home, path", [
+    ("vhosts/%d/%n", "Maildir/"), ("vhosts/%d/%n", "./Maildir"), ("vhosts/%d/%n/", "Maildir"),
+    ("vhosts/%d//%n", "Maildir"), ("vhosts/./%d/./%n/.", "Maildir//"), ("/./vhosts/%d/%n", "Maildir/."),
+])
+def test_paths_that_need_no_mending(lmtpd, directory, home, path):
+    """Slashes and dots that mean nothing do no harm."""
+    daemon = lmtpd(maildir={"home": f"{directory}/{home}", "path": path})
+    deliver(daemon, EMAIL1)
+    assert daemon.reached() == {EMAIL1.split("@")[1] + "/email1": 1}
+    assert f"{directory}/vhosts/example.com/email1/Maildir" in daemon.run("--check", EMAIL1).stdout
+
+
+def test_path_of_nothing_but_dots(lmtpd, directory):
+    """It is home itself, as the empty one."""
+    daemon = lmtpd(maildir={"home": f"{directory}/vhosts/%d/%n", "path": "./"})
+    deliver(daemon, EMAIL1)
+    [stored] = (directory / "vhosts/example.com/email1/new").iterdir()
+    assert stored.is_file()
+
+
+@pytest.mark.parametrize("key, value", [
+    ("home", "{}/../x/%d/%n"), ("home", "{}/vhosts/%d/../%n"), ("home", "{}/vhosts/%d/%n/.."),
+    ("home", "/%n" + "/x" * 600), ("path", "../Maildir"), ("path", "mail/.."), ("path", "x/../Maildir"),
+])
+def test_paths_that_lead_back(make_lmtpd, directory, key, value):
+    code, said = make_lmtpd(maildir={key: value.format(directory)}).fails_to_start()
+    assert code == 78
+    assert f"maildir.{key}" in said or key in said
+
+
+@pytest.mark.parametrize("path", ["a..b", "..Maildir", "..."])
+def test_dots_in_a_name(lmtpd, path):
+    daemon = lmtpd(maildir={"path": path})
+    deliver(daemon, EMAIL1)
+    assert [entry.name for entry in (daemon.vhosts / "example.com/email1").iterdir()] == [path]
+
+
+# --- the mail root ----------------------------------------------------------
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_no_mail_root(make_lmtpd, directory, is_file):
+    if is_file:
+        (directory / "gone").write_text("")
+    code, said = make_lmtpd(maildir={"home": f"{directory}/gone/%d/%n"}).fails_to_start()
+    assert code == 78
+    assert f"there is no directory {directory}/gone: mount it, or make it" in said
+
+
+def test_no_mail_root_at_a_reload(lmtpd, directory):
+    """The old configuration stays, and delivers."""
+    daemon = lmtpd()
+    daemon.configure(maildir={"home": f"{directory}/gone/%d/%n"})
+    line = daemon.reload()
+    assert line["level"] == "error"
+    assert line["reason"].startswith("the old configuration stays: maildir.home: ")
+    assert f"{directory}/gone" in line["reason"]
+    deliver(daemon, EMAIL1)
+    (directory / "gone").mkdir()
+    if IS_ROOT:
+        os.chown(directory / "gone", MAIL_ID, MAIL_GROUP)
+    assert daemon.reload()["reason"] == "the new configuration is in force"
+    deliver(daemon, EMAIL1)
+    assert (directory / "gone/example.com/email1/Maildir/new").exists()
+
+
 # --- header -----------------------------------------------------------------
 
 def test_header_for_one_mailbox(daemon):
