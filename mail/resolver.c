@@ -80,6 +80,7 @@ struct match {
 	enum resolver_table table;
 	const char *key;
 	bool is_found;
+	bool is_empty;      /* a row had nothing there */
 	struct address row; /* of a mailbox that was found, as it is stored */
 	char strange[64];   /* a value that can be no answer to this query: the query is wrong */
 };
@@ -104,7 +105,9 @@ static int on_match_row(void *data, const struct row *row)
 	const struct column *column = &row->columns[0];
 	struct match *match = data;
 
-	if (column->text == NULL) {
+	/* IF(node = 1, email, '') is no way to say that there is nobody: his mail would bounce. */
+	if (column->n == 0) {
+		match->is_empty = true;
 		return 0;
 	}
 	if (is_strange(match->table, column)) {
@@ -135,6 +138,10 @@ static int find(struct run *run, enum resolver_table table, const char *key)
 	trace(run, table, key, match.is_found ? found : NULL);
 	if (match.is_found) {
 		return is_mailbox ? add_mailbox(run, &match.row) : RESOLVER_FOUND;
+	}
+	if (match.is_empty && is_mailbox) {
+		add_note(run, "user_query: ", "its first column is NULL or empty");
+		return RESOLVER_BAD_ROW;
 	}
 	if (match.strange[0] != '\0') {
 		add_note(run, "the query must return ",
@@ -414,9 +421,7 @@ static int resolve_postmaster(const struct resolver *resolver, struct resolution
 		}
 	}
 	add_note(&run, "nobody is postmaster at ", domains[0]);
-	if (domains[1][0] != '\0') {
-		add_note(&run, "nor at ", domains[1]);
-	}
+	add_note(&run, domains[1][0] == '\0' ? "it has no parent domain" : "nor at ", domains[1]);
 	return RESOLVER_NO_MAILBOX;
 }
 

@@ -277,6 +277,25 @@ MIXED = {
 }
 
 
+@pytest.mark.parametrize("nothing", ["''", "NULL"])
+@pytest.mark.parametrize("together", [False, True])
+def test_first_column_that_is_empty(lmtpd, database, nothing, together):
+    """A site that is divided among nodes says so of users who live elsewhere: their mail does not bounce,
+    and no catch-all gets it."""
+    database.add_alias("@example.com", EMAIL1)
+    daemon = lmtpd(mysql={"user_query": f"SELECT IF(email = '{EMAIL1}', email, {nothing}) "
+                                        "FROM virtual_users WHERE email = '%u'"})
+    asked = {EMAIL1: "250 2.1.5", "email2@example.com": "451 4.4.3", "nobody@example.com": "250 2.1.5",
+             "email2+x@example.com": "451 4.4.3"}
+    with daemon.session() as session:
+        session.mail()
+        told = ask(session, asked) if together else [ask(session, [one])[0] for one in asked]
+        assert told == list(asked.values())
+    lines = daemon.log(event="delivery", status="deferred")
+    assert [line["reason"] for line in lines] == [
+        "user_query: its first column is NULL or empty"] * 2
+
+
 @pytest.mark.parametrize("query", [
     "SELECT email FROM virtual_users WHERE email = '%u'",
     # Not to be put together with others: it must then go alone.

@@ -210,10 +210,6 @@ static const struct resolver_case destinations[] = {
 	{ "a query without the source column",
 	    { MAILBOX("a@d"), { RESOLVER_ALIAS, "l@d", "a@d", NULL } }, "l@d", RESOLVER_FOUND,
 	    "a@d", NULL },
-	{ "a mailbox that is NULL", { DOMAIN("d"), STORED("a@d", NULL) }, "a@d",
-	    RESOLVER_NO_MAILBOX, NULL, NULL },
-	{ "a mailbox that is empty", { DOMAIN("d"), STORED("a@d", "") }, "a@d", RESOLVER_NO_MAILBOX,
-	    NULL, NULL },
 	{ "a domain that is NULL", { { RESOLVER_DOMAIN, "d", NULL, NULL } }, "a@d",
 	    RESOLVER_NO_DOMAIN, NULL, NULL },
 };
@@ -296,9 +292,9 @@ static void test_postmaster_of_a_short_name(void **state)
 	static const struct {
 		const char *hostname, *note;
 	} hosts[] = {
-		{ "localhost", "nobody is postmaster at localhost" },
-		{ "dot.", "nobody is postmaster at dot." },
-		{ "at@host", "nobody is postmaster at at@host" },
+		{ "localhost", "nobody is postmaster at localhost; it has no parent domain" },
+		{ "dot.", "nobody is postmaster at dot.; it has no parent domain" },
+		{ "at@host", "nobody is postmaster at at@host; it has no parent domain" },
 	};
 
 	for (size_t i = 0; i < LENGTH(hosts); i++) {
@@ -407,6 +403,23 @@ static const struct resolver_case wrong_queries[] = {
 	    "a@d", NULL },
 	{ "two rows that are right", { STORED("a@d", "A@d"), MAILBOX("a@d") }, "a@d",
 	    RESOLVER_FOUND, "A@d", NULL },
+	{ "a mailbox that is NULL", { DOMAIN("d"), STORED("a@d", NULL) }, "a@d", RESOLVER_BAD_ROW,
+	    NULL, "user_query: its first column is NULL or empty" },
+	{ "a mailbox that is empty", { DOMAIN("d"), STORED("a@d", "") }, "a@d", RESOLVER_BAD_ROW,
+	    NULL, "user_query: its first column is NULL or empty" },
+	{ "an empty one before the catch-all",
+	    { STORED("a@d", ""), MAILBOX("b@d"), ALIAS("@d", "b@d"), ALIAS("a@d", "b@d") }, "a@d",
+	    RESOLVER_BAD_ROW, NULL, "NULL or empty" },
+	{ "an empty one without the detail",
+	    { STORED("a@d", NULL), MAILBOX("b@d"), ALIAS("@d", "b@d") }, "a+x@d", RESOLVER_BAD_ROW,
+	    NULL, "NULL or empty" },
+	{ "an empty one that an alias leads to",
+	    { ALIAS("l@d", "b@d,a@d"), MAILBOX("b@d"), STORED("a@d", "") }, "l@d", RESOLVER_BAD_ROW,
+	    NULL, "NULL or empty" },
+	{ "an empty one beside one that is right", { STORED("a@d", ""), MAILBOX("a@d") }, "a@d",
+	    RESOLVER_FOUND, "a@d", NULL },
+	{ "an empty one beside another one's", { STORED("a@d", "e@d"), STORED("a@d", NULL) }, "a@d",
+	    RESOLVER_BAD_ROW, NULL, "NULL or empty" },
 	{ "a number for a domain", { { RESOLVER_DOMAIN, "d", "1", NULL } }, "a@d", RESOLVER_BAD_ROW,
 	    NULL, "it returned 1" },
 	{ "for the domain of a destination",
