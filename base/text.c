@@ -25,6 +25,14 @@ bool text_has_control(const char *s, size_t n)
 	return i < n;
 }
 
+bool text_is_ascii(const char *s)
+{
+	while (*s != '\0' && (unsigned char)*s < 0x80) {
+		s++;
+	}
+	return *s == '\0';
+}
+
 bool text_number(const char *s, size_t n, uint64_t *number_r)
 {
 	*number_r = 0;

@@ -19,5 +19,8 @@ bool text_is(const char *s, size_t n, const char *name);
 bool text_is_control(char c);
 bool text_has_control(const char *s, size_t n);
 
+/* Does a string hold ASCII alone? */
+bool text_is_ascii(const char *s);
+
 /* Reads a number of digits only. One that is too large for its type is UINT64_MAX: larger than any limit. */
 bool text_number(const char *s, size_t n, uint64_t *number_r);

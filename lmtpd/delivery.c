@@ -23,6 +23,7 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 		.hostname = lmtpd_config_of(delivery->service)->hostname,
 		.id = envelope->id,
 		.time = time(NULL),
+		.is_utf8 = envelope->is_utf8,
 	};
 
 	if (delivery->places.n == 1) {

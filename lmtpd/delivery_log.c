@@ -48,7 +48,9 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 
 	list_mailboxes(&recipient->resolution, mailboxes, sizeof(mailboxes));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
-	line.is_routine = reply_is_permanent(reply); /* the sender's problem, not ours */
+	/* The sender's problem, not ours. What else is refused for good will bounce, since Postfix took it:
+	 * its own maps should have known. */
+	line.is_routine = reply == REPLY_TOO_BIG;
 	log_text(&line, "session", envelope->id);
 	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
 	log_address(&line, "from", envelope->sender);

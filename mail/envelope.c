@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 struct recipient *recipient_new(const char *text, size_t n)
 {
 	struct recipient *recipient = calloc(1, sizeof(*recipient) + n + 1);
@@ -49,6 +51,7 @@ void envelope_clear(struct envelope *envelope)
 {
 	free(envelope->sender);
 	envelope->sender = NULL;
+	envelope->is_utf8 = false;
 	recipients_free(&envelope->recipients);
 	envelope->n_recipients = envelope->n_mailboxes = 0;
 }
@@ -64,4 +67,5 @@ void envelope_add(struct envelope *envelope, struct recipient *recipient)
 {
 	STAILQ_INSERT_TAIL(&envelope->recipients, recipient, next);
 	envelope->n_recipients++;
+	envelope->is_utf8 = envelope->is_utf8 || !text_is_ascii(recipient->text);
 }

@@ -3,6 +3,7 @@
  * filled in by a protocol, and is all that deliveries, log and counters know of the session. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
 
@@ -25,6 +26,8 @@ struct envelope {
 	char id[80];  /* of the transaction, for log and header */
 	char *client; /* its name, as it says itself; NULL: it has not */
 	char *sender; /* without angle brackets, "" for none; NULL: there is no transaction */
+	/* Addresses may be UTF-8 (SMTPUTF8): its client says so, or one of them is not ASCII. */
+	bool is_utf8;
 	struct recipients recipients; /* accepted ones, in the client's order */
 	size_t n_recipients;
 	/* That they lead to, one counted for each recipient. Recipients that were found and wait for

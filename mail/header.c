@@ -71,7 +71,7 @@ size_t header_compose(char *out, const struct header *header)
 	put_wire(&text, IN_CLAUSE, header->lhlo, LHLO_SHOWN);
 	put(&text, "\n\tby ");
 	put_wire(&text, IN_CLAUSE, header->hostname, LHLO_SHOWN);
-	put(&text, " with LMTP id ");
+	put(&text, header->is_utf8 ? " with UTF8LMTP id " : " with LMTP id "); /* RFC 6531 4.3 */
 	put(&text, header->id);
 	put(&text, "\n\t(envelope-from <");
 	put_wire(&text, IN_COMMENT, header->sender, ADDRESS_SHOWN);

@@ -2,6 +2,7 @@
  * The header fields put on top of a message, and what the log wants to know of its own. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -15,6 +16,7 @@ struct header {
 	const char *id;
 	const char *recipient; /* as given, when the transaction has exactly one, or NULL */
 	time_t time;
+	bool is_utf8; /* SMTPUTF8 was used */
 };
 
 /* Room that header_compose() always suffices with, for any sender within a command line. */

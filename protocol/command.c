@@ -56,6 +56,7 @@ static enum reply parse_parameter(struct command *command, struct span name, str
 			   : REPLY_UNKNOWN_PARAMETER;
 	}
 	if (span_is(name, "SMTPUTF8")) { /* RFC 6531 3.4: no value */
+		command->is_utf8 = true;
 		return value.n == 0 ? REPLY_NONE : REPLY_BAD_ARGUMENT;
 	}
 	return REPLY_UNKNOWN_PARAMETER;

@@ -30,6 +30,7 @@ struct command {
 	struct path path;   /* of MAIL and RCPT */
 	uint64_t size;      /* of MAIL (SIZE=) and BDAT; UINT64_MAX when larger */
 	bool is_last;       /* of BDAT */
+	bool is_utf8;       /* of MAIL: SMTPUTF8 stood there */
 };
 
 /* Parses line[0..n), CRLF taken off. Returns REPLY_NONE when the command is sound, else the reply

@@ -48,6 +48,7 @@ static enum lmtp_want on_mail(struct lmtp *lmtp, const struct command *command)
 		lmtp->output.is_out_of_memory = true;
 		return LMTP_NOTHING;
 	}
+	envelope->is_utf8 = command->is_utf8 || !text_is_ascii(envelope->sender);
 	snprintf(envelope->id, sizeof(envelope->id), "%s.%u", lmtp->id, ++lmtp->n_transactions);
 	return lmtp_answer(lmtp, REPLY_SENDER_OK);
 }

@@ -32,7 +32,7 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_TOO_MANY_ERRORS] = { 421, "4.7.0", "Too many errors" },
 
 	[REPLY_NO_DATABASE] = { 451, "4.4.3", "Database out of reach, try again later" },
-	[REPLY_ALIAS_LOOP] = { 451, "4.6.0", "Alias expansion loops" },
+	[REPLY_ALIAS_LOOP] = { 451, "4.4.6", "Alias expansion loops" },
 	[REPLY_ALIAS_ELSEWHERE] = { 451, "4.3.5", "Alias leads elsewhere" },
 	[REPLY_BAD_PATH] = { 451, "4.3.5", "Mailbox has no path that is allowed" },
 	[REPLY_NOT_WRITTEN] = { 451, "4.2.0",

@@ -16,6 +16,7 @@
 enum has {
 	HAS_MAILBOX = 1,
 	HAS_RECIPIENT = 2,
+	IS_UTF8 = 4,
 };
 
 static const char id[] = "5f3a-1c-7.1";
@@ -64,7 +65,8 @@ static void check_composed(const struct header *header)
 		take_line(&at, "Delivered-To: ");
 	}
 	take_line(&at, "Received: from ");
-	take_line(&at, "\tby mx.example.com with LMTP id 5f3a-1c-7.1\n");
+	take_line(&at, header->is_utf8 ? "\tby mx.example.com with UTF8LMTP id 5f3a-1c-7.1\n"
+				       : "\tby mx.example.com with LMTP id 5f3a-1c-7.1\n");
 	take_line(&at, "\t(envelope-from <");
 	if (header->recipient != NULL) {
 		take_line(&at, "\tfor <");
@@ -136,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	header.lhlo = lhlo[0] == '\0' ? "x" : lhlo; /* LHLO has one */
 	header.delivered_to = (has & HAS_MAILBOX) != 0 ? mailbox : NULL;
 	header.recipient = (has & HAS_RECIPIENT) != 0 ? recipient : NULL;
+	header.is_utf8 = (has & IS_UTF8) != 0;
 	check_composed(&header);
 	message = fuzz_copy(data, n);
 	check_scanned(message, n);

@@ -202,6 +202,13 @@ def test_header_for_one_mailbox(daemon):
     ), received
 
 
+def test_header_with_smtputf8(daemon, database):
+    database.add_user("\u00e9@example.com")
+    deliver(daemon, "\u00e9@example.com")
+    stored = daemon.mailbox("example.com/\u00e9").message()
+    assert " with UTF8LMTP id " in stored.field("Received")
+
+
 def test_header_for_two_mailboxes(daemon):
     deliver(daemon, EMAIL1, EMAIL2)
     stored = daemon.mailbox("example.com/email1").message()

@@ -245,7 +245,7 @@ static bool on_step(struct edge *edge, const struct lmtp_step *step)
 		assert_false(edge->has_begun);
 		assert_int_equal(edge->n_pending, 0);
 		edge->has_begun = true;
-		note(edge, "begin", "");
+		note(edge, "begin", edge->lmtp.envelope.is_utf8 ? " utf8" : "");
 		break;
 	case LMTP_BODY:
 		break;

@@ -44,7 +44,8 @@ struct edge {
 	struct buffer body;   /* of the transaction */
 	struct buffer
 	    stored; /* every message that was delivered: its size, as a size_t, and bytes */
-	struct buffer events; /* one line each: begin, deliver, body, abandon, refused */
+	struct buffer
+	    events; /* one line each: begin (with utf8), deliver, body, abandon, refused */
 	bool has_begun, is_delivering, is_closed;
 };
 

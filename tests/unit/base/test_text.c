@@ -71,6 +71,14 @@ static void test_text_is_control(void **state)
 	assert_false(text_has_control("", 0));
 }
 
+static void test_text_is_ascii(void **state)
+{
+	assert_true(text_is_ascii(""));
+	assert_true(text_is_ascii("user@example.com\001\177"));
+	assert_false(text_is_ascii("\303\244"));
+	assert_false(text_is_ascii("a\200"));
+}
+
 static void test_text_number(void **state)
 {
 	static const struct {
@@ -117,6 +125,7 @@ int main(void)
 		cmocka_unit_test(test_text_is),
 		cmocka_unit_test(test_text_case),
 		cmocka_unit_test(test_text_is_control),
+		cmocka_unit_test(test_text_is_ascii),
 		cmocka_unit_test(test_text_number),
 	};
 

@@ -44,7 +44,12 @@ static void test_transactions(void **state)
 			n++;
 		}
 		assert_int_equal(n, LENGTH(texts));
+		assert_false(envelope.is_utf8);
+		add(&envelope, "\303\251@d", 0);
+		add(&envelope, "a@d", 0);
+		assert_true(envelope.is_utf8);
 		envelope_clear(&envelope);
+		assert_false(envelope.is_utf8);
 		assert_null(envelope.sender);
 		assert_true(STAILQ_EMPTY(&envelope.recipients));
 		assert_int_equal(envelope.n_recipients + envelope.n_mailboxes, 0);

@@ -59,6 +59,14 @@ static void test_compose(void **state)
 	    "\tby mx.example.com with LMTP id S1.T1\n"
 	    "\t(envelope-from <>);\n"
 	    "\tThu, 01 Jan 1970 05:30:00 +0530\n");
+	header.is_utf8 = true;
+	expect_header("with SMTPUTF8", &header,
+	    "Return-Path: <>\n"
+	    "Received: from client.example.org\n"
+	    "\tby mx.example.com with UTF8LMTP id S1.T1\n"
+	    "\t(envelope-from <>);\n"
+	    "\tThu, 01 Jan 1970 05:30:00 +0530\n");
+	header.is_utf8 = false;
 	set_zone("XXX8");
 	header.time = 1709251199; /* the last second of a 29th of February, UTC */
 	expect_header("behind UTC", &header,

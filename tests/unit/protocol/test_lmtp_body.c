@@ -70,7 +70,26 @@ static const struct conversation data[] = {
 		TEXT(LHLO "MAIL FROM:<\303\244@d> SMTPUTF8\r\nRCPT TO:<\303\244@\303\244.d>\r\n"
 			  "DATA\r\nx\r\n.\r\n"),
 	    .output = HELLO SENDER_OK "250 2.1.5 <\303\244@\303\244.d> OK\r\n" START
-				      "250 2.0.0 <\303\244@\303\244.d> S1.1 Saved\r\n" },
+				      "250 2.0.0 <\303\244@\303\244.d> S1.1 Saved\r\n",
+	    .events = "begin utf8\ndeliver \303\244@\303\244.d\nbody x\\n\n" },
+	{ .name = "8-bit addresses without the parameter, and transactions without them",
+	    .input = TEXT(LHLO "MAIL FROM:<s@d>\r\nRCPT TO:<unknown\303\244@d>\r\n" RCPT(
+		"user") "DATA\r\nx\r\n.\r\n"
+			"MAIL FROM:<s@d>\r\nRCPT TO:<\303\244@d>\r\nDATA\r\nx\r\n.\r\n"
+			"MAIL FROM:<\303\244@d>\r\n" RCPT(
+			    "user") "DATA\r\nx\r\n.\r\n"
+				    "MAIL FROM:<s@d> smtputf8\r\n" RCPT(
+					"user") "DATA\r\nx\r\n.\r\n"),
+	    .output = HELLO SENDER_OK
+	    "550 5.1.1 <unknown\303\244@d> User doesn't exist\r\n" RCPT_OK("user")
+		START SAVED("user") SENDER_OK
+	    "250 2.1.5 <\303\244@d> OK\r\n" START
+	    "250 2.0.0 <\303\244@d> S1.2 Saved\r\n" SENDER_OK RCPT_OK("user")
+		START SAVED_AS("3", "user") SENDER_OK RCPT_OK("user") START SAVED_AS("4", "user"),
+	    .events = "refused 550 unknown\303\244@d\n" DELIVERED(
+		"x\\n") "begin utf8\ndeliver \303\244@d\nbody x\\n\n"
+			"begin utf8\ndeliver user@example.com\nbody x\\n\n"
+			"begin utf8\ndeliver user@example.com\nbody x\\n\n" },
 };
 
 static void test_data(void **state)

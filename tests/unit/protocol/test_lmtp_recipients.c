@@ -26,7 +26,7 @@ static const struct {
 	{ "<foreign@example.com>", "550 5.1.2 <foreign@example.com> Domain not served here\r\n" },
 	{ "<down@example.com>",
 	    "451 4.4.3 <down@example.com> Database out of reach, try again later\r\n" },
-	{ "<loop@example.com>", "451 4.6.0 <loop@example.com> Alias expansion loops\r\n" },
+	{ "<loop@example.com>", "451 4.4.6 <loop@example.com> Alias expansion loops\r\n" },
 	{ "<away@example.com>", "451 4.3.5 <away@example.com> Alias leads elsewhere\r\n" },
 	{ "<memory@example.com>", "451 4.3.0 <memory@example.com> Out of memory\r\n" },
 	/* 8 bit and quoting come back as they were sent */

@@ -48,7 +48,7 @@ static void test_promised_codes(void **state)
 		{ REPLY_CANNOT_VERIFY, 252, "2.0.0" },
 		{ REPLY_SHUTTING_DOWN, 421, "4.3.2" },
 		{ REPLY_NO_DATABASE, 451, "4.4.3" },
-		{ REPLY_ALIAS_LOOP, 451, "4.6.0" },
+		{ REPLY_ALIAS_LOOP, 451, "4.4.6" },
 		{ REPLY_ALIAS_ELSEWHERE, 451, "4.3.5" },
 		{ REPLY_BAD_PATH, 451, "4.3.5" },
 		{ REPLY_NOT_WRITTEN, 451, "4.2.0" },
