@@ -109,6 +109,15 @@ static int check_commit(const char *value, struct error *error)
 	return 0;
 }
 
+static int check_marker(const char *value, struct error *error)
+{
+	if (value[0] != '\0' && (strchr(value, '/') != NULL || !maildir_path_is_plain(value) ||
+				    strlen(value) > MAILDIR_NAME_MAX)) {
+		return error_set(error, "\"%s\": needs the name of a file, without a slash", value);
+	}
+	return 0;
+}
+
 /* What root leaves for the daemon lies beside its control socket. */
 static void find_storage(struct lmtpd_config *config)
 {
@@ -142,6 +151,7 @@ static const struct settings_key keys[] = {
 	{ "lmtp", "idle_timeout", SETTINGS_NUMBER, "300", AT(idle_timeout), 1, 86400, NULL },
 	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", AT(home), 0, 0, check_home },
 	{ "maildir", "path", SETTINGS_TEXT, "Maildir", AT(path), 0, 0, check_path },
+	{ "maildir", "marker", SETTINGS_TEXT, "", AT(marker), 0, 0, check_marker },
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", AT(daemon.user), 0, 0, NULL },
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", AT(daemon.group), 0, 0, NULL },
 	{ "maildir", "commit", SETTINGS_TEXT, "auto", AT(commit), 0, 0, check_commit },
@@ -227,6 +237,7 @@ static int lmtpd_config_check(void *values, struct error *error)
 	tidy_paths(config);
 	maildir_root_init(&config->root, config->base, config->hostname);
 	find_storage(config);
+	config->root.marker = config->marker;
 	if (daemon_settings_check(&config->daemon, "lmtp", "maildir", "owns the mail", error) !=
 	    0) {
 		return -1;

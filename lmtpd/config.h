@@ -32,6 +32,7 @@ struct lmtpd_config {
 	    tidy_path[MAILDIR_PATH_MAX]; /* home and path lead here */
 	const char *commit;              /* "auto" or "strict" */
 	char words[128];                 /* the file of storage_examine(), "" for none */
+	const char *marker;              /* see struct maildir_root */
 	long writers;
 	struct maildir_root root;
 };

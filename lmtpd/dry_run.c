@@ -29,14 +29,13 @@ static void on_trace(void *data, enum resolver_table table, const char *key, con
 	report_lookup(data, names[table], key, found);
 }
 
-static void show_mailbox(
-    struct dry_run *run, const struct maildir_root *root, const struct address *row, int *exit_r)
+static void show_mailbox(struct dry_run *run, const struct address *row, int *exit_r)
 {
 	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[256];
 	const char *part = "";
 	int result = lmtpd_config_mailbox_path(run->config, row, path, sizeof(path)) != 0
 			 ? -ENAMETOOLONG
-			 : maildir_probe(root, path, &part);
+			 : maildir_probe(&run->config->root, path, &part);
 
 	snprintf(whole, sizeof(whole), "%s/%s", run->config->base, path);
 	if (result < 0) {
@@ -79,21 +78,20 @@ static enum reply show_lookups(struct dry_run *run, struct directory *directory,
 	return reply;
 }
 
-static int show_mailboxes(struct dry_run *run, const struct maildir_root *root,
-    const struct resolution *resolution, enum reply reply)
+static int show_mailboxes(
+    struct dry_run *run, const struct resolution *resolution, enum reply reply)
 {
 	int exit_code = exit_code_of(reply);
 
 	report_list(&run->report, "mailboxes");
 	for (size_t i = 0; reply == REPLY_RECIPIENT_OK && i < resolution->n_mailboxes; i++) {
-		show_mailbox(run, root, &resolution->mailboxes[i], &exit_code);
+		show_mailbox(run, &resolution->mailboxes[i], &exit_code);
 	}
 	report_list_end(&run->report);
 	return exit_code;
 }
 
-static int show_address(struct dry_run *run, struct directory *directory,
-    const struct maildir_root *root, const char *text)
+static int show_address(struct dry_run *run, struct directory *directory, const char *text)
 {
 	struct resolution resolution = { .mailboxes = NULL };
 	struct path path = { .text = text, .n = strlen(text) };
@@ -107,7 +105,7 @@ static int show_address(struct dry_run *run, struct directory *directory,
 	}
 	report_address(&run->report, text);
 	reply = show_lookups(run, directory, &path, &resolution);
-	exit_code = show_mailboxes(run, root, &resolution, reply);
+	exit_code = show_mailboxes(run, &resolution, reply);
 	snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
 	line[reply_format(line, reply, plain, NULL) - 2] = '\0'; /* without its CR LF */
 	report_address_end(&run->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
@@ -133,7 +131,6 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	struct dry_run run = { .report = { .is_json = is_json } };
 	struct directory *directory;
 	int exit_code = EX_OK;
-	struct maildir_root root;
 	struct error error;
 
 	run.config = settings_load(&lmtpd_config_form, config_file, &error);
@@ -146,7 +143,6 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 		settings_free(run.config);
 		return EX_CONFIG;
 	}
-	maildir_root_init(&root, run.config->base, run.config->hostname);
 	directory = directory_new(&run.config->directory);
 	if (directory == NULL) {
 		settings_free(run.config);
@@ -154,7 +150,7 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	}
 	report_begin(&run.report, "addresses");
 	for (size_t i = 0; i < n; i++) {
-		exit_code = graver(exit_code, show_address(&run, directory, &root, addresses[i]));
+		exit_code = graver(exit_code, show_address(&run, directory, addresses[i]));
 	}
 	report_end(&run.report, exit_code);
 	directory_free(directory);

@@ -49,6 +49,7 @@ void maildir_root_init(struct maildir_root *root, const char *base, const char *
 	name_escape_host(root->host, sizeof(root->host), host);
 	root->has_tmpfile = linux_has_unnamed_files();
 	root->storage.n = 0;
+	root->marker = "";
 }
 
 const char *maildir_strerror(int result, const char *step)
@@ -90,6 +91,27 @@ bool maildir_path_is_plain(const char *path)
 
 	return n < (int)sizeof(framed) && strstr(framed, "//") == NULL &&
 	       strstr(framed, "/./") == NULL && strstr(framed, "/../") == NULL;
+}
+
+/* Mail that is written below a mount point is hidden when its disk is there again. */
+static int find_marker(const struct maildir_root *root, const char *mailbox)
+{
+	char path[MAILDIR_PATH_MAX + MAILDIR_NAME_MAX + 1];
+	int fd;
+
+	if (root->marker[0] == '\0') {
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%.*s/%s", (int)strcspn(mailbox, "/"), mailbox, root->marker);
+	fd = open_beneath(root, path, O_PATH);
+	if (fd < 0) {
+		fd = open_beneath(root, root->marker, O_PATH);
+	}
+	if (fd < 0) {
+		return fd;
+	}
+	close(fd);
+	return 0;
 }
 
 static int make_directory(int parent_fd, const char *name)
@@ -236,6 +258,10 @@ int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 	if (!maildir_path_is_plain(place->mailbox)) {
 		return place_check(place, -EINVAL, "accept the path", "");
 	}
+	if (place_check(place, find_marker(root, place->mailbox), "find the marker above", "") <
+	    0) {
+		return place->result;
+	}
 	place->new_fd = mailbox_open_part(root, place->mailbox, "/new");
 	if (place->new_fd == -ENOENT && make_mailbox(root, place) == 0) {
 		place->new_fd = mailbox_open_part(root, place->mailbox, "/new");
@@ -323,11 +349,16 @@ static int probe_way(const struct maildir_root *root, const char *path)
 
 int maildir_probe(const struct maildir_root *root, const char *path, const char **part_r)
 {
-	int fd;
+	int fd, result;
 
 	*part_r = "";
 	if (!maildir_path_is_plain(path)) {
 		return -EINVAL;
+	}
+	result = find_marker(root, path);
+	if (result < 0) {
+		*part_r = "the marker";
+		return result;
 	}
 	fd = mailbox_open_part(root, path, "/new");
 	if (fd == -ENOENT) {

@@ -47,12 +47,15 @@ enum {
 	MAILDIR_HELD_MAX = 64, /* places of a message that stay open; others are opened again */
 };
 
-/* Where mailboxes live. Fixed after maildir_root_init(). */
+/* Where mailboxes live. Fixed before the first of them is used. */
 struct maildir_root {
 	const char *base; /* an existing directory; the caller's, must outlive the root */
 	char host[MAILDIR_HOST_MAX + 1];
 	bool has_tmpfile;       /* unnamed files can be used: /proc is there to name them by */
 	struct storage storage; /* nothing is known unless storage_look() is asked: all is strict */
+	/* The name of a file that must be there, in the root or in the first directory on the way to a
+	 * mailbox: where the disk is not mounted it is not. "" for none; the caller's to set. */
+	const char *marker;
 };
 
 /* @host goes into every file's name, with '/' and ':' written as \057 and \072. */
@@ -165,5 +168,6 @@ enum maildir_state {
 	MAILDIR_ABSENT,     /* would be made by the first delivery */
 };
 
-/* Returns a maildir_state, or a negative errno that a delivery would meet; part_r as in a place. */
+/* Returns a maildir_state, or a negative errno that a delivery would meet; part_r as in a place, or "the
+ * marker". */
 int maildir_probe(const struct maildir_root *root, const char *mailbox, const char **part_r);

@@ -81,6 +81,8 @@ static void check_config(const struct lmtpd_config *config)
 			 config->home[strlen(config->home) - 1] != '/' &&
 			 (config->path[0] == '\0' || maildir_path_is_plain(config->path)),
 	    "paths hold names alone");
+	fuzz_require(strchr(config->marker, '/') == NULL && strcmp(config->marker, "..") != 0,
+	    "a marker is a name");
 	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0',
 	    "somebody owns the mail");
 	check_mailbox_path(config);

@@ -184,6 +184,38 @@ def test_no_mail_root_at_a_reload(lmtpd, directory):
     assert (directory / "gone/example.com/email1/Maildir/new").exists()
 
 
+# --- the marker -------------------------------------------------------------
+
+@pytest.mark.parametrize("where", ["", "example.com"])
+def test_marker(lmtpd, where):
+    """Where the disk is not mounted the mail waits, and nothing is made below its mount point."""
+    daemon = lmtpd(maildir={"marker": ".mounted"})
+    if where:
+        (daemon.vhosts / where).mkdir()
+        if IS_ROOT:
+            os.chown(daemon.vhosts / where, MAIL_ID, MAIL_GROUP)
+    [reply] = deliver(daemon, EMAIL1)
+    assert reply.status == "451 4.2.0"
+    [line] = daemon.log(event="delivery")
+    assert line["reason"] == ("cannot find the marker above "
+                              f"{daemon.vhosts}/example.com/email1/Maildir: No such file or directory")
+    done = daemon.run("--check", EMAIL1)
+    assert done.returncode == 75
+    assert "cannot be written: the marker: No such file or directory" in done.stdout
+    assert not list(daemon.vhosts.glob("*/*"))
+    (daemon.vhosts / where / ".mounted").write_text("")
+    assert daemon.run("--check", EMAIL1).returncode == 0
+    deliver(daemon, EMAIL1)
+    assert daemon.reached() == {EMAIL1.split("@")[1] + "/email1": 1}
+
+
+@pytest.mark.parametrize("marker", ["a/b", "/x", ".", "..", "x" * 256])
+def test_marker_that_is_no_name(make_lmtpd, marker):
+    code, said = make_lmtpd(maildir={"marker": marker}).fails_to_start()
+    assert code == 78
+    assert "marker" in said
+
+
 # --- header -----------------------------------------------------------------
 
 def test_header_for_one_mailbox(daemon):

@@ -263,6 +263,45 @@ static void test_probe(void **state)
 	assert_int_equal(maildir_probe(&mailroot->root, USER, &part), MAILDIR_EXISTS);
 }
 
+/* Delivery and dry run find the marker, or say that it is not there and make nothing. */
+static void check_marker(struct mailroot *mailroot, bool is_there)
+{
+	const char *part;
+
+	if (!is_there) {
+		check_refused(mailroot, USER, -ENOENT);
+		expect_text("step", mailroot->places[0].step, "find the marker above");
+		assert_int_equal(maildir_probe(&mailroot->root, USER, &part), -ENOENT);
+		expect_text("part", part, "the marker");
+		return;
+	}
+	assert_true(maildir_probe(&mailroot->root, USER, &part) >= 0);
+	assert_int_equal(mailroot_deliver_one(mailroot, USER, message)->result, 0);
+	directory_remove(mailroot_path(mailroot, "example.com/user", ""));
+}
+
+/* A disk that is not mounted: only its mount point is there. */
+static void test_marker(void **state)
+{
+	struct mailroot *mailroot = *state;
+
+	mailroot->root.marker = ".mounted";
+	check_marker(mailroot, false);
+	mailroot_make_directory(mailroot, USER "/new");
+	mailroot_make_file(mailroot, "example.com/user/.mounted", "");
+	check_marker(mailroot, false);
+	mailroot_make_file(mailroot, "example.com/.mounted", "");
+	check_marker(mailroot, true);
+	assert_int_equal(unlink(mailroot_path(mailroot, "example.com/.mounted", "")), 0);
+	check_marker(mailroot, false);
+	mailroot_make_file(mailroot, ".mounted", "");
+	check_marker(mailroot, true);
+	/* One that is outside of the root is none. */
+	assert_int_equal(unlink(mailroot_path(mailroot, ".mounted", "")), 0);
+	make_link(mailroot, "/etc/passwd", ".mounted");
+	check_refused(mailroot, USER, -EXDEV);
+}
+
 enum {
 	NOBODY = 65534
 };
@@ -371,6 +410,7 @@ int main(void)
 		TEST(test_files_in_the_way),
 		TEST(test_dangling_links),
 		TEST(test_probe),
+		TEST(test_marker),
 		TEST(test_permissions),
 		TEST(test_root_is_replaced),
 		cmocka_unit_test(test_strerror),
