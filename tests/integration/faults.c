@@ -71,8 +71,7 @@ static int strikes(int fd)
 		return status.st_nlink > 0;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (!S_ISDIR(status.st_mode) ||
-	    readlink(link, path, sizeof(path) - 1) < 4) {
+	if (!S_ISDIR(status.st_mode) || readlink(link, path, sizeof(path) - 1) < 4) {
 		return 0;
 	}
 	return strcmp(on, "directories") == 0 || strcmp(path + strlen(path) - 4, "/new") != 0;

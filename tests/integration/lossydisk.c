@@ -28,8 +28,8 @@ enum {
 
 static int image = -1;
 static off_t image_size;
-static char **cached;	/* each block that was written since the last flush, else NULL */
-static size_t *dirty;	/* the numbers of those */
+static char **cached; /* each block that was written since the last flush, else NULL */
+static size_t *dirty; /* the numbers of those */
 static size_t n_dirty;
 
 static bool is_disk(const char *path)
@@ -77,7 +77,8 @@ static int lossy_getattr(const char *path, struct stat *status, struct fuse_file
 static int transfer(char *to, const char *from, size_t n, off_t offset)
 {
 	for (size_t at = 0, part; at < n; at += part) {
-		size_t number = ((size_t)offset + at) / BLOCK, within = ((size_t)offset + at) % BLOCK;
+		size_t number = ((size_t)offset + at) / BLOCK,
+		       within = ((size_t)offset + at) % BLOCK;
 
 		part = n - at < BLOCK - within ? n - at : BLOCK - within;
 		if (from != NULL) {
@@ -98,8 +99,8 @@ static int lossy_read(
 	if (!is_disk(path) || offset >= image_size) {
 		return 0;
 	}
-	return transfer(data, NULL, (off_t)n < image_size - offset ? n : (size_t)(image_size - offset),
-	    offset);
+	return transfer(
+	    data, NULL, (off_t)n < image_size - offset ? n : (size_t)(image_size - offset), offset);
 }
 
 static int cut(const char *text, size_t n)
