@@ -50,7 +50,7 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 
 	assert(n_max > 0); /* accepted recipients have a mailbox */
 	/* One block holds all, since every message comes through here. */
-	places->list = calloc(1, n_max * (sizeof(*places->list) + sizeof(*places->of)) +
+	places->list = calloc(1, n_max * (sizeof(*places->list) + sizeof(void *)) +
 				     (envelope->n_recipients + 1) * sizeof(*places->first));
 	if (places->list == NULL) {
 		return -ENOMEM;

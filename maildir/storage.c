@@ -122,20 +122,21 @@ static void unescape(char *text)
 static bool read_mount(FILE *file, struct mount *mount_r)
 {
 	char *line = NULL, *rest;
-	unsigned major, minor;
+	char number[2][16];
 	size_t cap = 0;
 	bool is_read = false;
 
 	while (!is_read && getline(&line, &cap, file) > 0) {
 		rest = strstr(line, " - ");
-		is_read =
-		    rest != NULL &&
-		    sscanf(line, "%*d %*d %u:%u %*s %1023s", &major, &minor, mount_r->point) == 3 &&
-		    sscanf(rest + 3, "%63s %*s %1023s", mount_r->type, mount_r->options) == 2;
+		is_read = rest != NULL &&
+			  sscanf(line, "%*s %*s %15[0-9]:%15[0-9] %*s %1023s", number[0], number[1],
+			      mount_r->point) == 3 &&
+			  sscanf(rest + 3, "%63s %*s %1023s", mount_r->type, mount_r->options) == 2;
 	}
 	free(line);
 	if (is_read) {
-		mount_r->device = makedev(major, minor);
+		mount_r->device =
+		    makedev(strtoul(number[0], NULL, 10), strtoul(number[1], NULL, 10));
 		unescape(mount_r->point);
 	}
 	return is_read;
@@ -210,15 +211,19 @@ static bool get_id(const char *point, uint64_t *id_r)
 static enum storage_journal read_word(const char *words, dev_t device, uint64_t id)
 {
 	FILE *file = words == NULL ? NULL : fopen(words, "re");
-	unsigned long long line_device, line_id;
 	enum storage_journal journal = STORAGE_JOURNAL_UNKNOWN;
-	unsigned word;
+	char *line = NULL, *p;
+	size_t cap = 0;
 
-	while (file != NULL && fscanf(file, "%llu %llx %u", &line_device, &line_id, &word) == 3) {
-		if (line_device == device && line_id == id && word <= STORAGE_JOURNAL_FAST) {
-			journal = (enum storage_journal)word;
+	while (file != NULL && getline(&line, &cap, file) > 0) {
+		if (strtoull(line, &p, 10) == device && strtoull(p, &p, 16) == id) {
+			unsigned long word = strtoul(p, NULL, 10);
+
+			journal = word <= STORAGE_JOURNAL_FAST ? (enum storage_journal)word
+							       : STORAGE_JOURNAL_UNKNOWN;
 		}
 	}
+	free(line);
 	if (file != NULL) {
 		fclose(file);
 	}

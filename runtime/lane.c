@@ -286,7 +286,8 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 		lane->settings.n_together = 1;
 	}
 	TAILQ_INIT(&lane->awaited);
-	queue_init(&lane->queue, settings->max, settings->n_threads, settings->overload);
+	queue_init(&lane->queue, settings->max, settings->n_threads * lane->settings.n_together,
+	    settings->overload);
 	STAILQ_INIT(&lane->finished);
 	pthread_mutex_init(&lane->mutex, NULL);
 	SLIST_INIT(&lane->idle);

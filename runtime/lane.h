@@ -28,11 +28,10 @@ struct work {
 	unsigned waited; /* ms that count as if it had waited them here: its patience is shorter */
 
 	/* the lane's */
+	bool is_waiting, is_awaited, is_late;
 	TAILQ_ENTRY(work) waiting;
-	bool is_waiting, is_late;
 	STAILQ_ENTRY(work) next;
 	TAILQ_ENTRY(work) awaited;
-	bool is_awaited;
 	uint64_t submitted; /* uv_now() */
 };
 STAILQ_HEAD(work_queue, work);

@@ -204,7 +204,7 @@ def test_way_to_the_disk(make_lmtpd, faults, directory, mount, mkfs, settings, w
     directories = [path for path in synced if Path(path).is_dir()]
     assert bool(directories) == way.startswith("strict")
     assert len(synced) - len(directories) == (2 if way.startswith("strict") else 1)
-    assert any("/tmp/" in path for path in synced) == ("named files" in way)
+    assert any("/Maildir/tmp/" in path for path in synced) == ("named files" in way)
 
 
 def test_storage_without_root(lmtpd):

@@ -128,6 +128,7 @@ def test_shipped_configuration_finds_the_credential(installed, name, tmp_path):
     service = settings(installed, f"{name}.service")
     credential, source = service["LoadCredential"][0].split(":")
     (tmp_path / credential).write_text("secret\n")
+    (tmp_path / credential).chmod(0o600)
     _, checks = check(name, example(name), CREDENTIALS_DIRECTORY=str(tmp_path))
     assert checks["configuration"]["status"] == "ok", checks
     # What systemd hands over where that file is missing.
@@ -149,7 +150,9 @@ def test_every_key_that_the_example_shows(name, tmp_path):
     text, n_keys = re.subn(r"^( *)#(\w+ *=)", r"\1\2", example(name).read_text(), flags=re.M)
     assert n_keys > 10
     shown.write_text(text)
-    (tmp_path / f"{DAEMONS[name]}.password").write_text("secret\n")
+    password = tmp_path / f"{DAEMONS[name]}.password"
+    password.write_text("secret\n")
+    password.chmod(0o600)
     _, checks = check(name, shown, CREDENTIALS_DIRECTORY=str(tmp_path))
     assert checks["configuration"]["status"] == "ok", checks
 

@@ -70,9 +70,7 @@ static void expect(judge *is_allowed, const char *said, const char *what, bool w
 	assert_non_null(text);
 	sandbox_read(&sandbox, text);
 	if (is_allowed(&sandbox, what) != want) {
-		print_error("%s\n%s", what, said);
-		free(text);
-		fail();
+		fail_msg("%s\n%s", what, said);
 	}
 	free(text);
 }

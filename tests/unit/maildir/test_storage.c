@@ -42,29 +42,28 @@ static void test_superblocks(void **state)
 static const struct {
 	const char *type;
 	enum storage_journal journal;
-	const char *options;
 	enum storage_commit commit;
-	const char *why;
+	const char *options, *why;
 } choices[] = {
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "rw", STORAGE_ONE_COMMIT, "with a journal" },
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "rw,data=writeback", STORAGE_ONE_COMMIT, "journal" },
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "", STORAGE_ONE_COMMIT, "journal" },
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "rw,nobarrier", STORAGE_STRICT, "options" },
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "barrier=0,rw", STORAGE_STRICT, "options" },
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "rw,journal_async_commit", STORAGE_STRICT, "options" },
-	{ "ext4", STORAGE_JOURNAL_INSIDE, "rw,barrier=01,nobarriers", STORAGE_ONE_COMMIT,
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_ONE_COMMIT, "rw", "with a journal" },
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_ONE_COMMIT, "rw,data=writeback", "journal" },
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_ONE_COMMIT, "", "journal" },
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_STRICT, "rw,nobarrier", "options" },
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_STRICT, "barrier=0,rw", "options" },
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_STRICT, "rw,journal_async_commit", "options" },
+	{ "ext4", STORAGE_JOURNAL_INSIDE, STORAGE_ONE_COMMIT, "rw,barrier=01,nobarriers",
 	    "journal" },
-	{ "ext4", STORAGE_JOURNAL_NONE, "rw", STORAGE_STRICT, "without" },
-	{ "ext4", STORAGE_JOURNAL_ELSEWHERE, "rw", STORAGE_STRICT, "external" },
-	{ "ext4", STORAGE_JOURNAL_FAST, "rw", STORAGE_NAMED, "fast_commit" },
-	{ "ext4", STORAGE_JOURNAL_FAST, "rw,nobarrier", STORAGE_NAMED, "fast_commit" },
-	{ "ext4", STORAGE_JOURNAL_UNKNOWN, "rw", STORAGE_STRICT, "root has not looked" },
-	{ "xfs", STORAGE_JOURNAL_UNKNOWN, "rw", STORAGE_ONE_COMMIT, "XFS" },
-	{ "ext2", STORAGE_JOURNAL_INSIDE, "rw", STORAGE_STRICT, "nothing was proven" },
-	{ "ext3", STORAGE_JOURNAL_INSIDE, "rw", STORAGE_STRICT, "nothing was proven" },
-	{ "btrfs", STORAGE_JOURNAL_UNKNOWN, "rw", STORAGE_STRICT, "nothing was proven" },
-	{ "overlay", STORAGE_JOURNAL_UNKNOWN, "rw", STORAGE_STRICT, "nothing was proven" },
-	{ "", STORAGE_JOURNAL_UNKNOWN, "", STORAGE_STRICT, "nothing was proven" },
+	{ "ext4", STORAGE_JOURNAL_NONE, STORAGE_STRICT, "rw", "without" },
+	{ "ext4", STORAGE_JOURNAL_ELSEWHERE, STORAGE_STRICT, "rw", "external" },
+	{ "ext4", STORAGE_JOURNAL_FAST, STORAGE_NAMED, "rw", "fast_commit" },
+	{ "ext4", STORAGE_JOURNAL_FAST, STORAGE_NAMED, "rw,nobarrier", "fast_commit" },
+	{ "ext4", STORAGE_JOURNAL_UNKNOWN, STORAGE_STRICT, "rw", "root has not looked" },
+	{ "xfs", STORAGE_JOURNAL_UNKNOWN, STORAGE_ONE_COMMIT, "rw", "XFS" },
+	{ "ext2", STORAGE_JOURNAL_INSIDE, STORAGE_STRICT, "rw", "nothing was proven" },
+	{ "ext3", STORAGE_JOURNAL_INSIDE, STORAGE_STRICT, "rw", "nothing was proven" },
+	{ "btrfs", STORAGE_JOURNAL_UNKNOWN, STORAGE_STRICT, "rw", "nothing was proven" },
+	{ "overlay", STORAGE_JOURNAL_UNKNOWN, STORAGE_STRICT, "rw", "nothing was proven" },
+	{ "", STORAGE_JOURNAL_UNKNOWN, STORAGE_STRICT, "", "nothing was proven" },
 };
 
 static void test_choices(void **state)

@@ -498,7 +498,7 @@ static void test_late_by_what_it_has_waited(void **state)
 {
 	static const unsigned waited[] = { 20000, 0, 29700, 29900, 50000 };
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
-	struct hanging hanging[LENGTH(waited)];
+	struct hanging hanging[LENGTH(waited)] = { { .n_late = 0 } };
 	uint64_t began;
 
 	start_patient_lane(fixture, 2, 30000);

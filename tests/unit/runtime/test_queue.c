@@ -16,7 +16,7 @@ static struct work works[WORKS];
 /* Adds one at a time that counts up by 10. */
 static struct work *add(unsigned i, unsigned rank, unsigned share)
 {
-	works[i] = (struct work){ .rank = rank, .share = share, .submitted = i * 10 };
+	works[i] = (struct work){ .rank = rank, .share = share, .submitted = (uint64_t)i * 10 };
 	queue_add(&queue, &works[i]);
 	return &works[i];
 }
