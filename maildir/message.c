@@ -204,7 +204,8 @@ static struct maildir_file *find_copy(
     struct maildir_place *places, size_t n_places, const struct maildir_place *place)
 {
 	for (size_t i = 0; i < n_places; i++) {
-		if (places[i].copy.fd >= 0 && file_reaches(&places[i].copy, place)) {
+		if (places[i].result == 0 && places[i].copy.fd >= 0 &&
+		    file_reaches(&places[i].copy, place)) {
 			places[i].copy.is_shared = true;
 			return &places[i].copy;
 		}

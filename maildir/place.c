@@ -147,15 +147,16 @@ int place_reopen(struct maildir_place *place, const struct maildir_message *mess
 
 int place_copy(struct maildir_place *place, const struct maildir_message *message)
 {
-	const struct maildir_file *copy = &place->copy;
+	struct maildir_file *copy = &place->copy;
 
-	place->file = &place->copy;
-	if (file_create(&place->copy, message->root, place) < 0 ||
+	place->file = copy;
+	if (file_create(copy, message->root, place) < 0 ||
 	    place_check(place, file_copy(copy, &message->file, message->size), "write a copy in",
-		"/new") < 0) {
-		return place->result;
+		"/new") < 0 ||
+	    place_check(place, file_seal(copy), "sync a copy in", "/new") < 0) {
+		file_drop(copy); /* what is not whole and sealed is nobody's */
 	}
-	return place_check(place, file_seal(copy), "sync a copy in", "/new");
+	return place->result;
 }
 
 /* Does the filesystem refuse this link, and not only this name? Too many of them, another filesystem,

@@ -138,6 +138,53 @@ static void test_one_copy_for_all(void **state)
 	assert_int_equal(count_fds(), n_fds);
 }
 
+/* A copy that could not be written, or sealed, is nobody's: the next place there gets one of its own, whole. */
+static void test_copy_that_fails(void **state)
+{
+	static const struct faults kinds[] = {
+		{ .call = FAULT_WRITE, .mask = 1 << 1, .error = ENOSPC, .has_projects = true },
+		{ .call = FAULT_FSYNC, .mask = 1 << 1, .error = EIO, .has_projects = true },
+		{ .call = FAULT_PREAD, .mask = 1, .error = EIO, .has_projects = true },
+		{ .call = FAULT_WRITE_OUT, .mask = 1 << 1, .error = EIO, .has_projects = true },
+	};
+	struct mailroot *mailroot = *state;
+
+	for (size_t kind = 0; kind < LENGTH(kinds); kind++) {
+		struct maildir_place places[6] = { { 0 } };
+		struct maildir_message delivery;
+		char paths[LENGTH(places)][40];
+
+		if (kinds[kind].call == FAULT_WRITE_OUT) {
+			mailroot_commit_once(mailroot);
+		}
+		for (unsigned i = 0; i < LENGTH(places); i++) {
+			snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+			places[i].mailbox = paths[i];
+		}
+		faults_begin(&kinds[kind]);
+		assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 1), 0);
+		assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
+		maildir_prepare(&delivery, places, LENGTH(places));
+		maildir_commit(&delivery, places, LENGTH(places));
+		assert_int_equal(faults_end(), 1);
+		for (unsigned i = 0; i < LENGTH(places); i++) {
+			char file[300];
+			struct text content;
+
+			assert_int_equal(places[i].result, i == 1 ? -kinds[kind].error : 0);
+			if (i == 1) {
+				continue;
+			}
+			snprintf(file, sizeof(file), "/new/%s", places[i].name);
+			content = mailroot_read(mailroot_path(mailroot, paths[i], file));
+			expect_bytes(file, content.p, content.n, message.p, message.n);
+			test_free((void *)content.p);
+		}
+		assert_int_equal(fault_count(FAULT_WRITE), kinds[kind].call == FAULT_PREAD ? 2 : 3);
+		directory_remove(mailroot_path(mailroot, "example.com", ""));
+	}
+}
+
 /* A server of NFS has made the name, and its reply was lost: asked again it says that there is one. */
 static void test_lost_reply(void **state)
 {
@@ -240,6 +287,7 @@ int main(void)
 		TEST(test_it_ends),
 		TEST(test_projects),
 		TEST(test_one_copy_for_all),
+		TEST(test_copy_that_fails),
 		TEST(test_lost_reply),
 		TEST(test_unwanted),
 		TEST(test_abort_when_prepared),
