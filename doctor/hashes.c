@@ -2,7 +2,6 @@
  * A census of the stored hashes. They are counted as they come; none is kept, and none is shown. */
 #include "doctor/hashes.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -71,14 +70,17 @@ static int census_on_row(void *data, const struct row *row)
 static void say_census(const struct census *census, struct report *report)
 {
 	for (size_t i = 0; i < census->n_methods; i++) {
-		bool is_weak = census->methods[i].is_weak;
-		char detail[256];
+		const char *name = census->methods[i].name;
+		unsigned long n = census->methods[i].n;
 
-		snprintf(detail, sizeof(detail), "%lu of %lu users: %s", census->methods[i].n,
-		    census->n_users, census->methods[i].name);
-		report_check(report, is_weak ? REPORT_WARN : REPORT_OK, 0, "hashes", detail,
-		    is_weak ? "easily broken when stolen: have these users set new passwords"
-			    : NULL);
+		if (census->methods[i].is_weak) {
+			report_warn(report, "hashes",
+			    "easily broken when stolen: have these users set new passwords",
+			    "%lu of %lu users: %s", n, census->n_users, name);
+		} else {
+			report_ok(
+			    report, "hashes", "%lu of %lu users: %s", n, census->n_users, name);
+		}
 	}
 	if (census->n_locked > 0) {
 		report_ok(report, "hashes", "%lu of %lu users: locked", census->n_locked,

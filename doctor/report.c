@@ -2,7 +2,6 @@
  * Two ways to print the same facts. What comes from outside is escaped in both. */
 #include "doctor/report.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +14,13 @@ static void put_json(void *data, const char *text, size_t n)
 	fwrite(text, 1, n, data);
 }
 
-/* A terminal would obey control characters, those of ISO 8859 among them. */
-static void print_text(const char *text)
+/* A terminal would obey control characters, those of ISO 8859 among them. Only the text comes from outside;
+ * what stands before and behind it is ours. */
+static void print_text(const char *before, const char *text, const char *behind)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
+	fputs(before, stdout);
 	while (*p != '\0') {
 		size_t n = utf8_length((const char *)p, strnlen((const char *)p, 4));
 
@@ -31,6 +32,7 @@ static void print_text(const char *text)
 			p += n;
 		}
 	}
+	fputs(behind, stdout);
 }
 
 /* https://no-color.org, and terminals that can do nothing. */
@@ -75,11 +77,13 @@ void report_end(struct report *report, int exit_code)
 
 /* The first failure names the exit code: what comes after it may follow from it. */
 void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
-    const char *detail, const char *remedy)
+    const char *remedy, const char *format, va_list arguments)
 {
 	static const char *const words[] = { "ok", "warn", "FAIL" };
 	static const char *const colours[] = { "32", "33", "1;31" };
+	char detail[REPORT_TEXT_MAX];
 
+	vsnprintf(detail, sizeof(detail), format, arguments);
 	report->n_checks[status]++;
 	if (status == REPORT_FAIL && report->exit_code == 0) {
 		report->exit_code = exit_code;
@@ -94,14 +98,13 @@ void report_check(struct report *report, enum report_status status, int exit_cod
 		return;
 	}
 	if (report->has_colour) {
-		printf("\033[%sm%-4s\033[0m  %s: ", colours[status], words[status], what);
+		printf("\033[%sm%-4s\033[0m  %s", colours[status], words[status], what);
 	} else {
-		printf("%-4s  %s: ", words[status], what);
+		printf("%-4s  %s", words[status], what);
 	}
-	print_text(detail);
+	print_text(": ", detail, "");
 	if (remedy != NULL) {
-		printf("; remedy: ");
-		print_text(remedy);
+		print_text("; remedy: ", remedy, "");
 	}
 	putchar('\n');
 	/* The next one may take a while. */
@@ -118,22 +121,12 @@ const char *report_remedy(struct report *report, const char *format, ...)
 	return report->remedy;
 }
 
-__attribute__((format(printf, 6, 0))) static void check_formatted(struct report *report,
-    enum report_status status, int exit_code, const char *what, const char *remedy,
-    const char *format, va_list arguments)
-{
-	char detail[REPORT_TEXT_MAX];
-
-	vsnprintf(detail, sizeof(detail), format, arguments);
-	report_check(report, status, exit_code, what, detail, remedy);
-}
-
 void report_ok(struct report *report, const char *what, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	check_formatted(report, REPORT_OK, 0, what, NULL, format, arguments);
+	report_check(report, REPORT_OK, 0, what, NULL, format, arguments);
 	va_end(arguments);
 }
 
@@ -143,7 +136,7 @@ void report_warn(
 	va_list arguments;
 
 	va_start(arguments, format);
-	check_formatted(report, REPORT_WARN, 0, what, remedy, format, arguments);
+	report_check(report, REPORT_WARN, 0, what, remedy, format, arguments);
 	va_end(arguments);
 }
 
@@ -153,7 +146,7 @@ void report_fail(struct report *report, int exit_code, const char *what, const c
 	va_list arguments;
 
 	va_start(arguments, format);
-	check_formatted(report, REPORT_FAIL, exit_code, what, remedy, format, arguments);
+	report_check(report, REPORT_FAIL, exit_code, what, remedy, format, arguments);
 	va_end(arguments);
 }
 
@@ -164,8 +157,7 @@ void report_address(struct report *report, const char *address)
 		json_text(&report->json, "address", address);
 		return;
 	}
-	print_text(address);
-	putchar('\n');
+	print_text("", address, "\n");
 }
 
 /* People see by the lines themselves what they are a list of. */
@@ -194,10 +186,8 @@ void report_lookup(struct report *report, const char *table, const char *key, co
 		return;
 	}
 	printf("  %-8s ", table);
-	print_text(key);
-	printf(": ");
-	print_text(found == NULL ? "no row" : found);
-	putchar('\n');
+	print_text("", key, ": ");
+	print_text("", found == NULL ? "no row" : found, "\n");
 }
 
 void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state)
@@ -210,11 +200,8 @@ void report_mailbox(struct report *report, const char *mailbox, const char *path
 		json_close(&report->json);
 		return;
 	}
-	printf("  delivers to ");
-	print_text(path);
-	printf(" (");
-	print_text(state);
-	printf(")\n");
+	print_text("  delivers to ", path, "");
+	print_text(" (", state, ")\n");
 }
 
 void report_address_end(struct report *report, const char *reply, const char *note)
@@ -226,11 +213,7 @@ void report_address_end(struct report *report, const char *reply, const char *no
 		return;
 	}
 	if (note != NULL) {
-		printf("  note     ");
-		print_text(note);
-		putchar('\n');
+		print_text("  note     ", note, "\n");
 	}
-	printf("  reply    ");
-	print_text(reply);
-	putchar('\n');
+	print_text("  reply    ", reply, "\n");
 }

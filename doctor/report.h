@@ -2,6 +2,7 @@
  * What --check prints: for people, or as JSON. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,15 +34,15 @@ struct report {
 void report_begin(struct report *report, const char *name);
 void report_end(struct report *report, int exit_code);
 
-/* One check of the set-up. remedy may be NULL. exit_code counts for the first that fails. */
-void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
-    const char *detail, const char *remedy);
-
 /* Puts a remedy together, in room of the report's that it shares with the next one. */
 const char *report_remedy(struct report *report, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The same with a detail that is put together. */
+/* One check of the set-up, with a detail that is put together. remedy may be NULL. exit_code counts for the first
+ * that fails. */
+void report_check(struct report *report, enum report_status status, int exit_code, const char *what,
+    const char *remedy, const char *format, va_list arguments)
+    __attribute__((format(printf, 6, 0)));
 void report_ok(struct report *report, const char *what, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void report_warn(struct report *report, const char *what, const char *remedy, const char *format,

@@ -18,14 +18,13 @@ void rows_begin(struct rows *rows)
 }
 
 /* A table with one mistake in each row would bury the rest. */
-static void say(const struct rows *rows, enum report_status status, struct finding *finding,
-    const char *remedy, const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void say(const struct rows *rows,
+    enum report_status status, struct finding *finding, const char *remedy, const char *format,
+    va_list arguments)
 {
-	char detail[REPORT_TEXT_MAX];
-
 	if (++finding->n <= ROWS_SHOWN) {
-		vsnprintf(detail, sizeof(detail), format, arguments);
-		report_check(rows->report, status, EX_CONFIG, finding->what, detail, remedy);
+		report_check(
+		    rows->report, status, EX_CONFIG, finding->what, remedy, format, arguments);
 	}
 }
 
