@@ -20,32 +20,41 @@
 #include <unistd.h>
 
 enum {
-	ARGUMENTS_MAX = 30,
 	STDERR_MAX = 512, /* bytes of its complaint that are looked at */
 };
 
-static const char *const places[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin",
-	"/usr/local/bin" };
+/* Where the system's programs are, and where they look for others. */
+static const char places[] = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
 
-static const char path_variable[] =
-    "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin";
-
-static int find_program(const char *name, char *path_r, size_t n_path)
+static bool find_program(const char *name, char *path_r, size_t n_path)
 {
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		snprintf(path_r, n_path, "%s/%s", places[i], name);
+	size_t n;
+
+	for (const char *place = places; *place != '\0'; place += n + (place[n] == ':')) {
+		n = strcspn(place, ":");
+		snprintf(path_r, n_path, "%.*s/%s", (int)n, place, name);
 		if (access(path_r, X_OK) == 0) {
-			return 0;
+			return true;
 		}
 	}
-	return -1;
+	return false;
+}
+
+/* In the child: of the caller's environment one variable is left. */
+static bool set_environment(const char *kept)
+{
+	/* clearenv(3) forgets the list, and frees none of its strings. */
+	const char *value = kept == NULL ? NULL : getenv(kept);
+
+	return clearenv() == 0 && setenv("PATH", places, 1) == 0 && setenv("LC_ALL", "C", 1) == 0 &&
+	       (value == NULL || setenv(kept, value, 1) == 0);
 }
 
 /* The rest of the child's life. Standard input is empty, the output leads to us, no other descriptor stays
  * open; of signals, a daemon has changed SIGPIPE alone. It may fill a file up to its limit: a write behind
  * that ends it by SIGXFSZ. --check has one thread, so all of libc may be called behind fork(). */
 static _Noreturn void run_child(
-    const char *path, char *const *argv, char *const *environment, int out, int err)
+    const char *path, const char *const *argv, const char *kept, int out, int err)
 {
 	const struct rlimit limit = { COMMAND_OUTPUT_MAX + 1, COMMAND_OUTPUT_MAX + 1 };
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -59,8 +68,8 @@ static _Noreturn void run_child(
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0 &&
 	    dup2(in, STDIN_FILENO) >= 0 && close_range(3, ~0U, 0) == 0 && setpgid(0, 0) == 0 &&
-	    setrlimit(RLIMIT_FSIZE, &limit) == 0) {
-		execve(path, argv, environment);
+	    setrlimit(RLIMIT_FSIZE, &limit) == 0 && set_environment(kept)) {
+		execv(path, (char *const *)(size_t)argv);
 	}
 	dprintf(STDERR_FILENO, "%s: %s\n", path, strerror(errno));
 	_exit(127);
@@ -141,33 +150,22 @@ static int finish(pid_t pid, int out, int err, char **output_r, struct error *er
 	return *output_r == NULL ? -ENOMEM : COMMAND_OK;
 }
 
-int command_run(const struct command *command, char **output_r, struct error *error)
+int command_run(const char *const *argv, const char *variable, char **output_r, struct error *error)
 {
-	char path[256], variable[4096];
-	char *argv[ARGUMENTS_MAX + 2] = { path };
-	char *environment[] = { (char *)(size_t)path_variable, (char *)(size_t) "LC_ALL=C", NULL,
-		NULL };
-	const char *value = command->environment == NULL ? NULL : getenv(command->environment);
+	char path[256];
 	int out, err, result;
 	pid_t pid;
 
 	*output_r = NULL;
-	if (find_program(command->name, path, sizeof(path)) != 0) {
-		error_set(error, "no %s in %s", command->name, path_variable + 5);
+	if (!find_program(argv[0], path, sizeof(path))) {
+		error_set(error, "no %s in %s", argv[0], places);
 		return COMMAND_ABSENT;
-	}
-	for (size_t i = 0; i < ARGUMENTS_MAX && command->arguments[i] != NULL; i++) {
-		argv[i + 1] = (char *)(size_t)command->arguments[i];
-	}
-	if (value != NULL && snprintf(variable, sizeof(variable), "%s=%s", command->environment,
-				 value) < (int)sizeof(variable)) {
-		environment[2] = variable;
 	}
 	out = memfd_create("stdout", MFD_CLOEXEC);
 	err = memfd_create("stderr", MFD_CLOEXEC);
 	pid = out < 0 || err < 0 ? -1 : fork();
 	if (pid == 0) {
-		run_child(path, argv, environment, out, err);
+		run_child(path, argv, variable, out, err);
 	}
 	if (pid > 0) {
 		result = finish(pid, out, err, output_r, error);

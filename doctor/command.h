@@ -22,13 +22,9 @@ enum command_outcome {
 	COMMAND_TIMEOUT, /* it was killed */
 };
 
-struct command {
-	const char *name;             /* without a slash */
-	const char *const *arguments; /* behind the name; NULL ends them */
-	const char *environment;      /* a variable that is handed on if it is set, or NULL */
-};
-
-/* Runs it. Returns a command_outcome or a negative errno. output_r, for COMMAND_OK alone: what it
- * said on standard output, to be freed. error: else what went wrong, in one line; its standard error
- * if there is any. */
-int command_run(const struct command *command, char **output_r, struct error *error);
+/* Runs argv[0], a name without a slash, with the arguments behind it; NULL ends them. variable, or NULL: one
+ * of the environment that is handed on if it is set. Returns a command_outcome or a negative errno. output_r,
+ * for COMMAND_OK alone: what it said on standard output, to be freed. error: else what went wrong, in one line;
+ * its standard error if there is any. */
+int command_run(
+    const char *const *argv, const char *variable, char **output_r, struct error *error);

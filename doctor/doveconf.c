@@ -111,12 +111,12 @@ static void read_line(
 	}
 }
 
-char *doveconf_ask(const char *const *arguments, struct report *report)
+char *doveconf_ask(const char *what, struct report *report)
 {
-	const struct command command = { "doveconf", arguments, NULL };
+	const char *const argv[] = { "doveconf", what, NULL };
 	struct error error;
 	char *text;
-	int result = command_run(&command, &text, &error);
+	int result = command_run(argv, NULL, &text, &error);
 
 	if (result != COMMAND_OK && result != COMMAND_ABSENT) {
 		/* Debian's files are closed to others, and some have no Dovecot to set up. */
@@ -129,15 +129,13 @@ char *doveconf_ask(const char *const *arguments, struct report *report)
 bool doveconf_check(const struct sockets *sockets, struct report *report)
 {
 	char block[64];
-	const char *const protocols[] = { "protocols", NULL };
-	const char *const services[] = { block, NULL };
 	struct reading reading = { .is_open = false };
 	char *text, *rest = NULL;
 	bool is_there;
 
 	snprintf(block, sizeof(block), "service/%s", sockets->section);
 	if (strcmp(sockets->section, "lmtp") == 0) {
-		text = doveconf_ask(protocols, report);
+		text = doveconf_ask("protocols", report);
 		if (text == NULL) {
 			return false;
 		}
@@ -147,7 +145,7 @@ bool doveconf_check(const struct sockets *sockets, struct report *report)
 			return true; /* the service's listeners are not made */
 		}
 	}
-	text = doveconf_ask(services, report);
+	text = doveconf_ask(block, report);
 	is_there = text != NULL;
 	for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {

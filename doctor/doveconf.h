@@ -8,9 +8,9 @@
 #include "doctor/report.h"
 #include "doctor/sockets.h"
 
-/* What doveconf prints with these arguments, to be freed; asked as the caller. NULL if there is none, which is
+/* What doveconf prints with this argument, to be freed; asked as the caller. NULL if there is none, which is
  * nothing to report, or after it was reported that it cannot be asked. */
-char *doveconf_ask(const char *const *arguments, struct report *report);
+char *doveconf_ask(const char *what, struct report *report);
 
 /* Reports each of the sockets that Dovecot's service of the section's name is configured for too. Returns
  * whether there is a Dovecot that can be asked. */

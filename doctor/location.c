@@ -273,8 +273,7 @@ static void say_elsewhere(const struct location *location, struct report *report
 
 void location_check(const char *home, const char *path, struct report *report)
 {
-	const char *const arguments[] = { "-n", NULL };
-	char *text = doveconf_ask(arguments, report);
+	char *text = doveconf_ask("-n", report);
 	char line[2 * LOCATION_MAX];
 	struct location location;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What postconf prints, one parameter or service a line, kept with its line ends made NUL. */
+ * What postconf prints, one parameter or service a line, kept as vectors of lines (argz_add(3)). */
 #include "doctor/postconf.h"
 
+#include <argz.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,47 +14,13 @@
 #include "runtime/endpoint.h"
 
 /* What postconf is asked: the parameters of main.cf that some check reads. */
-static const char *const list_parameters[] = { "-x", "queue_directory", "mail_owner",
+static const char *const list_parameters[] = { "postconf", "-x", "queue_directory", "mail_owner",
 	"compatibility_level", "virtual_transport", "virtual_mailbox_domains",
 	"virtual_mailbox_maps", "virtual_alias_maps", "virtual_alias_domains", "mydestination",
 	"message_size_limit", "lmtp_destination_recipient_limit", "recipient_delimiter",
 	"smtpd_sasl_auth_enable", "smtpd_sasl_type", "smtpd_sasl_path", NULL };
-static const char *const list_services[] = { "-M", NULL };
-static const char *const list_overrides[] = { "-x", "-P", NULL };
-
-/* The line behind a line; NULL behind the last. The text ends in two NULs. */
-static const char *next_line(const char *line)
-{
-	line += strlen(line) + 1;
-	return *line == '\0' ? NULL : line;
-}
-
-static const char *first_line(const char *lines)
-{
-	return lines == NULL || *lines == '\0' ? NULL : lines;
-}
-
-/* Makes lines of a text, and room for the NUL behind the last. Empty ones would end it. */
-static char *split_lines(char *text)
-{
-	size_t n = 0;
-	char *lines = realloc(text, strlen(text) + 2);
-
-	if (lines == NULL) {
-		free(text);
-		return NULL;
-	}
-	for (const char *p = lines; *p != '\0'; p++) {
-		if (*p != '\n') {
-			lines[n++] = *p;
-		} else if (n > 0 && lines[n - 1] != '\0') {
-			lines[n++] = '\0';
-		}
-	}
-	lines[n] = '\0';
-	lines[n + 1] = '\0';
-	return lines;
-}
+static const char *const list_services[] = { "postconf", "-M", NULL };
+static const char *const list_overrides[] = { "postconf", "-x", "-P", NULL };
 
 /* The value of "name = value"; NULL if the line is of another name. */
 static const char *value_of(const char *line, const char *name)
@@ -67,9 +34,11 @@ static const char *value_of(const char *line, const char *name)
 	return line + strspn(line, " \t");
 }
 
-static const char *find_value(const char *lines, const char *name)
+static const char *find_value(const struct postconf_lines *lines, const char *name)
 {
-	for (const char *line = first_line(lines); line != NULL; line = next_line(line)) {
+	const char *line = NULL;
+
+	while ((line = argz_next(lines->argz, lines->n, line)) != NULL) {
 		const char *value = value_of(line, name);
 
 		if (value != NULL) {
@@ -81,7 +50,7 @@ static const char *find_value(const char *lines, const char *name)
 
 const char *postconf_get(const struct postconf *postfix, const char *name)
 {
-	const char *value = find_value(postfix->parameters, name);
+	const char *value = find_value(&postfix->parameters, name);
 
 	return value == NULL ? "" : value;
 }
@@ -92,7 +61,7 @@ const char *postconf_get_override(
 	char key[sizeof(service->name) + sizeof(service->type) + 128];
 
 	snprintf(key, sizeof(key), "%s/%s/%s", service->name, service->type, name);
-	return find_value(postfix->overrides, key);
+	return find_value(&postfix->overrides, key);
 }
 
 /* Copies one word; returns what stands behind it. */
@@ -114,7 +83,7 @@ bool postconf_next_service(
 	char chroot[4];
 	const char *line;
 
-	*at = *at == NULL ? first_line(postfix->services) : next_line(*at);
+	*at = argz_next(postfix->services.argz, postfix->services.n, *at);
 	if (*at == NULL) {
 		return false;
 	}
@@ -223,22 +192,28 @@ bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool
 }
 
 /* Runs postconf. False if that did not go well, which is reported. */
-static bool ask(const char *const *arguments, char **lines_r, struct report *report)
+static bool ask(const char *const *argv, struct postconf_lines *lines_r, struct report *report)
 {
-	const struct command command = { "postconf", arguments, "MAIL_CONFIG" };
 	struct error error;
-	int result = command_run(&command, lines_r, &error);
+	char *text;
+	size_t n;
+	int result = command_run(argv, "MAIL_CONFIG", &text, &error);
 
 	if (result == COMMAND_OK) {
-		*lines_r = split_lines(*lines_r);
-		return *lines_r != NULL;
+		n = strlen(text);
+		if (n > 0 && text[n - 1] == '\n') {
+			text[n - 1] = '\0'; /* it ends the last line, and begins none */
+		}
+		result = argz_create_sep(text, '\n', &lines_r->argz, &lines_r->n);
+		free(text);
+		return result == 0;
 	}
 	if (result == COMMAND_ABSENT) {
 		report_ok(report, "postfix", "not looked at: %s", error.text);
 	} else {
 		report_warn(report, "postfix",
 		    "see what \"postconf\" says; until then nothing of Postfix is checked",
-		    "postconf %s: %s", arguments[0], error.text);
+		    "postconf %s: %s", argv[1], error.text);
 	}
 	return false;
 }
@@ -283,8 +258,8 @@ void postconf_load(struct postconf *postfix, struct report *report)
 
 void postconf_free(struct postconf *postfix)
 {
-	free(postfix->parameters);
-	free(postfix->services);
-	free(postfix->overrides);
+	free(postfix->parameters.argz);
+	free(postfix->services.argz);
+	free(postfix->overrides.argz);
 	*postfix = (struct postconf){ .is_there = false };
 }

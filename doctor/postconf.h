@@ -11,11 +11,17 @@ enum {
 	POSTCONF_PATH_MAX = 1536,
 };
 
+/* Lines, one behind the other, each ended by NUL. */
+struct postconf_lines {
+	char *argz;
+	size_t n;
+};
+
 struct postconf {
 	bool is_there;
-	char *parameters; /* lines of "name = value" of main.cf, expanded */
-	char *services;   /* lines of master.cf */
-	char *overrides;  /* lines of "service/type/name = value" of master.cf, expanded */
+	struct postconf_lines parameters; /* "name = value" of main.cf, expanded */
+	struct postconf_lines services;   /* of master.cf */
+	struct postconf_lines overrides;  /* "service/type/name = value" of it, expanded */
 	const char *queue_directory, *mail_owner;
 };
 

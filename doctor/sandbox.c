@@ -156,12 +156,11 @@ bool sandbox_has_socket(const char *text, const char *socket)
 /* NULL: there is no systemd, or it cannot be asked. */
 static char *ask(const char *unit, const char *properties)
 {
-	const char *const arguments[] = { "show", unit, "-p", properties, NULL };
-	const struct command command = { "systemctl", arguments, NULL };
+	const char *const argv[] = { "systemctl", "show", unit, "-p", properties, NULL };
 	struct error ignored;
 	char *text;
 
-	return command_run(&command, &text, &ignored) == COMMAND_OK ? text : NULL;
+	return command_run(argv, NULL, &text, &ignored) == COMMAND_OK ? text : NULL;
 }
 
 static void check_base(

@@ -13,11 +13,10 @@
 
 static int run_shell(const char *script, char **output_r, struct error *error)
 {
-	const char *const arguments[] = { "-c", script, NULL };
-	const struct command command = { "sh", arguments, "LMTPD_TEST" };
+	const char *const argv[] = { "sh", "-c", script, NULL };
 
 	error_set(error, "%s", "");
-	return command_run(&command, output_r, error);
+	return command_run(argv, "LMTPD_TEST", output_r, error);
 }
 
 static void expect_output(const char *script, const char *want)
@@ -90,12 +89,11 @@ static void test_failures(void **state)
 
 static void test_absent(void **state)
 {
-	static const char *const arguments[] = { NULL };
-	static const struct command command = { "lmtpd-no-such-program", arguments, NULL };
+	static const char *const argv[] = { "lmtpd-no-such-program", NULL };
 	struct error error;
 	char *output;
 
-	assert_int_equal(command_run(&command, &output, &error), COMMAND_ABSENT);
+	assert_int_equal(command_run(argv, NULL, &output, &error), COMMAND_ABSENT);
 	assert_null(output);
 	assert_non_null(strstr(error.text, "no lmtpd-no-such-program in /usr/sbin:"));
 }
