@@ -39,19 +39,14 @@ static void examine(const void *data, const char *file, struct report *report)
 	const struct owner owner = {
 		.what = "daemon's user",
 		.section = "auth",
-		.user = config->daemon.user,
-		.group = config->daemon.group,
+		.settings = &config->daemon,
 		.remedy_absent = "adduser --system --group --no-create-home lmtpd-auth",
 		.remedy_root = "it needs no rights at all: give it a user of its own",
 	};
 	const struct sockets sockets = {
 		.daemon = "lmtpd-auth",
 		.section = "auth",
-		.listen = config->daemon.listen.texts,
-		.n_listen = config->daemon.listen.n,
-		.mode = (mode_t)config->daemon.socket_mode,
-		.user = config->daemon.socket_user,
-		.group = config->daemon.socket_group,
+		.settings = &config->daemon,
 		.judge = logins_judge,
 		.silence = "; Dovecot 2.4 waits for its client to speak first",
 		.end = "\nDONE\n",

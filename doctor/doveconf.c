@@ -27,11 +27,11 @@ struct reading {
 /* The one of our sockets that the listener would be, or NULL. */
 static const char *find_listed(const struct sockets *sockets, const struct reading *reading)
 {
-	for (size_t i = 0; i < sockets->n_listen; i++) {
+	for (size_t i = 0; i < sockets->settings->listen.n; i++) {
 		struct endpoint ours;
 		struct error ignored;
 
-		if (endpoint_parse(&ours, sockets->listen[i], &ignored) == 0 &&
+		if (endpoint_parse(&ours, sockets->settings->listen.texts[i], &ignored) == 0 &&
 		    reading->is_inet == (ours.path == NULL) &&
 		    strcmp(reading->is_inet ? ours.port : ours.path,
 			reading->is_inet ? reading->port : reading->name) == 0) {

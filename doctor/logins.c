@@ -67,8 +67,8 @@ static const char *get(
 static const char *make_remedy(const struct sockets *sockets, const struct postconf *postfix,
     const struct postconf_service *service, struct report *report)
 {
-	const char *below = postconf_below_queue(postfix, sockets->listen[0]);
-	const char *path = below != NULL ? below : sockets->listen[0];
+	const char *below = postconf_below_queue(postfix, sockets->settings->listen.texts[0]);
+	const char *path = below != NULL ? below : sockets->settings->listen.texts[0];
 
 	if (postconf_get_override(postfix, service, "smtpd_sasl_path") != NULL ||
 	    postconf_get_override(postfix, service, "smtpd_sasl_type") != NULL) {
@@ -103,7 +103,7 @@ static bool check_service(const struct sockets *sockets, const struct postconf *
 		    "service %s: \"%s\": logins there do not come to lmtpd-auth", service->name,
 		    type);
 	} else if (!postconf_is_listed(
-		       postfix, path, service->is_chrooted, sockets->listen, sockets->n_listen)) {
+		       postfix, path, service->is_chrooted, &sockets->settings->listen)) {
 		report_warn(report, "smtpd_sasl_path", remedy,
 		    "service %s: \"%s\" is none of auth.listen%s", service->name, path,
 		    path[0] == '/' && service->is_chrooted ? " (the service lives in a chroot)"

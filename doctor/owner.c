@@ -22,8 +22,9 @@ void owner_check_file(const struct owner *owner, const char *file,
 
 	if (has_password && stat(holder, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
 		report_warn(report, "configuration",
-		    report_remedy(report, "chgrp %s %s && chmod o-r %s%s", owner->group, holder,
-			holder, is_apart ? "" : "; or put the password into a password_file"),
+		    report_remedy(report, "chgrp %s %s && chmod o-r %s%s", owner->settings->group,
+			holder, holder,
+			is_apart ? "" : "; or put the password into a password_file"),
 		    "%s holds the database password, and everybody can read it", holder);
 		return;
 	}
@@ -32,22 +33,22 @@ void owner_check_file(const struct owner *owner, const char *file,
 
 void owner_become(const struct owner *owner, struct report *report)
 {
+	const char *user = owner->settings->user, *group = owner->settings->group;
 	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(owner->user, owner->group, &uid, &gid, &error) != 0) {
+	if (privilege_find(user, group, &uid, &gid, &error) != 0) {
 		report_fail(report, EX_CONFIG, owner->what, owner->remedy_absent, "%s", error.text);
 	} else if (privilege_become(uid, gid, &error) != 0) {
 		/* Not root, and not the user: what follows is what the caller may see. */
 		report_warn(report, owner->what, "run --check as root to see what the daemon would",
 		    "%s", error.text);
 	} else if (uid == 0) {
-		report_warn(report, owner->what, owner->remedy_root, "%s:%s (%u:%u)", owner->user,
-		    owner->group, uid, gid);
+		report_warn(report, owner->what, owner->remedy_root, "%s:%s (%u:%u)", user, group,
+		    uid, gid);
 	} else {
-		report_ok(
-		    report, owner->what, "%s:%s (%u:%u)", owner->user, owner->group, uid, gid);
+		report_ok(report, owner->what, "%s:%s (%u:%u)", user, group, uid, gid);
 	}
 }
 

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "doctor/report.h"
+#include "runtime/daemon.h"
 #include "schema/directory.h"
 
 struct owner {
 	const char *what;    /* the user is: "mail owner" */
 	const char *section; /* of the configuration, where user and group are set: "maildir" */
-	const char *user, *group;
+	const struct daemon_settings *settings;
 	const char *remedy_absent; /* what makes user and group */
 	const char *remedy_root;   /* why it should not be root */
 };

@@ -167,7 +167,7 @@ static bool is_same_inet(const struct endpoint *theirs, const struct endpoint *o
 }
 
 bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool is_chrooted,
-    const char *const *listen, size_t n_listen)
+    const struct settings_list *listen)
 {
 	bool is_inet = strncmp(socket, "inet:", 5) == 0;
 	struct endpoint theirs, ours;
@@ -181,8 +181,8 @@ bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool
 		postconf_resolve(postfix, strncmp(socket, "unix:", 5) == 0 ? socket + 5 : socket,
 		    is_chrooted, path, sizeof(path));
 	}
-	for (size_t i = 0; i < n_listen; i++) {
-		if (endpoint_parse(&ours, listen[i], &ignored) == 0 &&
+	for (size_t i = 0; i < listen->n; i++) {
+		if (endpoint_parse(&ours, listen->texts[i], &ignored) == 0 &&
 		    (is_inet ? is_same_inet(&theirs, &ours)
 			     : ours.path != NULL && is_same_path(path, ours.path))) {
 			return true;

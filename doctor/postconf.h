@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "doctor/report.h"
+#include "runtime/settings.h"
 
 enum {
 	POSTCONF_PATH_MAX = 1536,
@@ -59,4 +60,4 @@ const char *postconf_below_queue(const struct postconf *postfix, const char *spe
 
 /* Is the socket that Postfix means, "unix:path", "path" or "inet:host:port", one of these? */
 bool postconf_is_listed(const struct postconf *postfix, const char *socket, bool is_chrooted,
-    const char *const *listen, size_t n_listen);
+    const struct settings_list *listen);

@@ -62,11 +62,12 @@ static void read_route(const char *value, struct route *route_r)
 static const char *make_remedy(
     const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
-	const char *below = postconf_below_queue(postfix, sockets->listen[0]);
+	const char *below = postconf_below_queue(postfix, sockets->settings->listen.texts[0]);
 
 	return report_remedy(report,
 	    "postconf -e 'virtual_transport = lmtp:%s%s' && postfix reload",
-	    below != NULL ? "unix:" : "", below != NULL ? below : sockets->listen[0]);
+	    below != NULL ? "unix:" : "",
+	    below != NULL ? below : sockets->settings->listen.texts[0]);
 }
 
 /* The path that a socket's destination has on this machine, for people. */
@@ -100,7 +101,7 @@ static bool check_transport(
 		    "%s: that is Postfix's %s, not LMTP: no mail comes here by it", value,
 		    route.service.command);
 	} else if (!postconf_is_listed(postfix, route.destination, route.service.is_chrooted,
-		       sockets->listen, sockets->n_listen)) {
+		       &sockets->settings->listen)) {
 		show_destination(postfix, &route, path, sizeof(path));
 		report_warn(report, "virtual_transport", remedy,
 		    "%s leads to %s%s, which is none of lmtp.listen", value, path,

@@ -31,9 +31,8 @@ enum {
 /* The user that Postfix, or whoever owns the sockets, connects as. */
 struct visitor {
 	const char *name; /* NULL: nobody is known */
-	/* The directory that a service of Postfix starts out from: it need not walk there, as root has
-	 * brought it. NULL for /. */
-	const char *inside;
+	/* One of Postfix, or NULL: root has brought it into the queue directory, so it need not walk there. */
+	const struct postconf *postfix;
 	uid_t uid;
 	gid_t groups[GROUPS_MAX];
 	int n_groups;
@@ -47,8 +46,8 @@ static void find_visitor(
 	gid_t gid;
 
 	*visitor_r = (struct visitor){
-		.name = postfix != NULL ? postfix->mail_owner : sockets->user,
-		.inside = postfix != NULL ? postfix->queue_directory : NULL,
+		.name = postfix != NULL ? postfix->mail_owner : sockets->settings->socket_user,
+		.postfix = postfix,
 		.n_groups = GROUPS_MAX,
 	};
 	if (visitor_r->name[0] == '\0' ||
@@ -88,32 +87,22 @@ static bool has_list(const char *path)
 	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 }
 
-/* Does the path lead to the directory that the visitor starts out from, or up from there? */
-static bool is_above_start(
-    const struct visitor *visitor, const struct endpoint *ours, size_t n_path)
-{
-	size_t n = visitor->inside == NULL ? 0 : strlen(visitor->inside);
-
-	return n > 0 && strncmp(ours->path, visitor->inside, n) == 0 && ours->path[n] == '/' &&
-	       n_path < n;
-}
-
 /* Can the visitor walk down to the socket? Reports what stops it. */
 static bool check_way(
     const struct visitor *visitor, const struct endpoint *ours, struct report *report)
 {
+	const char *below =
+	    visitor->postfix == NULL ? NULL : postconf_below_queue(visitor->postfix, ours->text);
 	char directory[ENDPOINT_PATH_MAX + 1];
 	struct stat status;
 
-	for (const char *slash = strchr(ours->path + 1, '/'); slash != NULL;
-	     slash = strchr(slash + 1, '/')) {
+	/* The queue directory itself is the first that must be passed, else the one below the root. */
+	for (const char *slash = below != NULL ? below - 1 : strchr(ours->path + 1, '/');
+	     slash != NULL; slash = strchr(slash + 1, '/')) {
 		const char *remedy;
 
 		snprintf(
 		    directory, sizeof(directory), "%.*s", (int)(slash - ours->path), ours->path);
-		if (is_above_start(visitor, ours, strlen(directory))) {
-			continue;
-		}
 		if (stat(directory, &status) != 0) {
 			return true; /* said elsewhere */
 		}
@@ -139,16 +128,17 @@ static void check_entry(const struct sockets *sockets, const struct visitor *vis
     const struct endpoint *ours, bool is_stale, struct report *report)
 {
 	struct error ignored;
-	struct stat status = { .st_mode = sockets->mode };
+	const struct daemon_settings *settings = sockets->settings;
+	struct stat status;
 	bool is_there = !is_stale && stat(ours->path, &status) == 0;
 
 	if (!is_there) {
 		if ((!is_stale && errno != ENOENT) ||
-		    privilege_find(sockets->user, sockets->group, &status.st_uid, &status.st_gid,
-			&ignored) != 0) {
+		    privilege_find(settings->socket_user, settings->socket_group, &status.st_uid,
+			&status.st_gid, &ignored) != 0) {
 			return;
 		}
-		status.st_mode = sockets->mode;
+		status.st_mode = (mode_t)settings->socket_mode;
 		status.st_uid = status.st_uid == (uid_t)-1 ? geteuid() : status.st_uid;
 		status.st_gid = status.st_gid == (gid_t)-1 ? getegid() : status.st_gid;
 	}
@@ -308,11 +298,13 @@ static void check_socket(const struct sockets *sockets, const struct visitor *vi
 /* Whoever makes the sockets gives them away; systemd does it in its own unit. */
 static void check_owner(const struct sockets *sockets, struct report *report)
 {
+	const char *user = sockets->settings->socket_user;
+	const char *group = sockets->settings->socket_group;
 	struct error error;
 	uid_t uid;
 	gid_t gid;
 
-	if (privilege_find(sockets->user, sockets->group, &uid, &gid, &error) != 0) {
+	if (privilege_find(user, group, &uid, &gid, &error) != 0) {
 		report_fail(report, EX_CONFIG, "socket owner",
 		    report_remedy(report,
 			"set %s.socket_user and %s.socket_group to the ones that Postfix runs as",
@@ -320,8 +312,8 @@ static void check_owner(const struct sockets *sockets, struct report *report)
 		    "%s", error.text);
 		return;
 	}
-	report_ok(report, "socket owner", "%s:%s mode %04o", sockets->user, sockets->group,
-	    (unsigned)sockets->mode);
+	report_ok(report, "socket owner", "%s:%s mode %04o", user, group,
+	    (unsigned)sockets->settings->socket_mode);
 }
 
 void sockets_check(
@@ -330,11 +322,11 @@ void sockets_check(
 	struct visitor visitor;
 
 	find_visitor(sockets, postfix, &visitor);
-	for (size_t i = 0; i < sockets->n_listen; i++) {
+	for (size_t i = 0; i < sockets->settings->listen.n; i++) {
 		struct endpoint ours;
 		struct error ignored;
 
-		if (endpoint_parse(&ours, sockets->listen[i], &ignored) == 0) {
+		if (endpoint_parse(&ours, sockets->settings->listen.texts[i], &ignored) == 0) {
 			check_socket(sockets, &visitor, &ours, report);
 		}
 	}

@@ -5,10 +5,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "doctor/postconf.h"
 #include "doctor/report.h"
+#include "runtime/daemon.h"
 
 enum socket_server {
 	SOCKET_OTHER = 0, /* another program */
@@ -24,10 +24,7 @@ struct sockets {
 	const char *daemon; /* "lmtpd" */
 	const char
 	    *section; /* of the configuration, and Dovecot's service that is its rival: "lmtp" */
-	const char *const *listen;
-	size_t n_listen;
-	mode_t mode;
-	const char *user, *group; /* that own the sockets; "" for whoever makes them */
+	const struct daemon_settings *settings;
 	socket_judge *judge;
 	const char *silence; /* who it may be that says nothing; "" for whoever */
 	const char *end;     /* with which what somebody says first is over */

@@ -108,8 +108,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	const struct owner owner = {
 		.what = "mail owner",
 		.section = "maildir",
-		.user = config->daemon.user,
-		.group = config->daemon.group,
+		.settings = &config->daemon,
 		.remedy_absent =
 		    "groupadd -g 5000 vmail; useradd -g vmail -u 5000 vmail -d /var/mail",
 		.remedy_root = "mail should belong to a user of its own, not to root",
@@ -117,11 +116,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	const struct sockets sockets = {
 		.daemon = "lmtpd",
 		.section = "lmtp",
-		.listen = config->daemon.listen.texts,
-		.n_listen = config->daemon.listen.n,
-		.mode = (mode_t)config->daemon.socket_mode,
-		.user = config->daemon.socket_user,
-		.group = config->daemon.socket_group,
+		.settings = &config->daemon,
 		.judge = route_judge,
 		.silence = "",
 		.end = "\n",
