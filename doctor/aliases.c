@@ -7,19 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-	BAD,
-	UNSEEN,
-	TWICE,
-	LOOP,
-	MISSING,
-	ITSELF,
-	N_FINDINGS,
-};
-
 struct aliases {
-	struct rows *rows;
-	struct finding findings[N_FINDINGS];
 	unsigned n_foreign, n_catch_alls;
 	char source[ROW_TEXT_MAX], destination[ROW_TEXT_MAX]; /* of the row before */
 };
@@ -52,11 +40,11 @@ static int alias_ask(
 	return row->rows->resolver.ask(row->rows->resolver.source, table, key, on_row, data);
 }
 
-static void warn_row(struct aliases *aliases, const struct alias_row *row, unsigned kind,
-    const struct resolution *resolution)
+static void warn_row(
+    const struct alias_row *row, enum finding finding, const struct resolution *resolution)
 {
-	rows_warn(row->rows, &aliases->findings[kind], "correct or delete that row", "%s -> %s: %s",
-	    row->text, row->target, resolution->note);
+	rows_say(row->rows, finding, "correct or delete that row", "%s -> %s: %s", row->text,
+	    row->target, resolution->note);
 }
 
 static void judge(struct aliases *aliases, const struct alias_row *row, int result,
@@ -65,18 +53,18 @@ static void judge(struct aliases *aliases, const struct alias_row *row, int resu
 	const struct resolver_faults *faults = &resolution->faults;
 
 	if (result == RESOLVER_LOOP) {
-		warn_row(aliases, row, LOOP, resolution);
+		warn_row(row, ALIAS_LOOP, resolution);
 		return;
 	}
 	if (faults->n_bad > 0) {
-		warn_row(aliases, row, BAD, resolution);
+		warn_row(row, ALIAS_BAD, resolution);
 	}
 	if (faults->n_missing > 0) {
-		warn_row(aliases, row, MISSING, resolution);
+		warn_row(row, ALIAS_MISSING, resolution);
 	}
 	if (faults->n_itself > 0 && !rows_has(row->rows, RESOLVER_MAILBOX, row->key) &&
 	    row->rows->accident == 0) {
-		warn_row(aliases, row, ITSELF, resolution);
+		warn_row(row, ALIAS_ITSELF, resolution);
 	}
 	aliases->n_foreign += faults->n_foreign > 0;
 }
@@ -103,7 +91,7 @@ static void check_twice(struct aliases *aliases, const struct alias_row *row)
 {
 	if (strcasecmp(aliases->source, row->text) == 0 &&
 	    strcasecmp(aliases->destination, row->target) == 0) {
-		rows_warn(row->rows, &aliases->findings[TWICE], "delete one of the two",
+		rows_say(row->rows, ALIAS_TWICE, "delete one of the two",
 		    "%s -> %s stands there twice", row->text, row->target);
 	}
 	memcpy(aliases->source, row->text, sizeof(aliases->source));
@@ -117,16 +105,15 @@ static bool has_upper(const char *text)
 }
 
 /* Of what lmtpd does not look up Postfix may make something. */
-static void warn_no_address(struct aliases *aliases, const struct alias_row *row)
+static void warn_no_address(const struct alias_row *row)
 {
-	rows_warn(row->rows, &aliases->findings[UNSEEN],
-	    "write the source as an address, or as @domain",
+	rows_say(row->rows, ALIAS_UNSEEN, "write the source as an address, or as @domain",
 	    "%s -> %s: lmtpd looks up addresses and @domain, never this", row->text, row->target);
 }
 
-static void warn_capitals(struct aliases *aliases, const struct alias_row *row)
+static void warn_capitals(const struct alias_row *row)
 {
-	rows_warn(row->rows, &aliases->findings[UNSEEN],
+	rows_say(row->rows, ALIAS_UNSEEN,
 	    rows_remedy(row->rows, row->is_plain, "store the source in lower case",
 		"UPDATE virtual_aliases SET source = LOWER(source) WHERE BINARY source = '%s'",
 		row->text),
@@ -142,13 +129,11 @@ static void check_catch_all(struct aliases *aliases, const struct alias_row *row
 	}
 }
 
-static void judge_alias(void *data, const struct row *answer)
+static void judge_alias(struct rows *rows, void *data, const struct row *answer)
 {
 	const struct column *source = &answer->columns[0], *destination = &answer->columns[1];
 	struct aliases *aliases = data;
-	struct alias_row row = {
-		.rows = aliases->rows, .source = source, .destination = destination
-	};
+	struct alias_row row = { .rows = rows, .source = source, .destination = destination };
 	bool is_catch_all = source->n > 0 && source->text[0] == '@';
 	char probe[ROW_TEXT_MAX + 32];
 	struct address address;
@@ -160,14 +145,14 @@ static void judge_alias(void *data, const struct row *answer)
 	snprintf(probe, sizeof(probe), "%s%s", is_catch_all ? "lmtpd-check-nobody" : "", row.text);
 	if (source->text == NULL || destination->text == NULL || source->n >= ROW_TEXT_MAX ||
 	    address_from_text(&address, probe, strlen(probe)) != ADDRESS_OK) {
-		warn_no_address(aliases, &row);
+		warn_no_address(&row);
 		return;
 	}
 	address_lower(&address);
 	row.key = is_catch_all ? strchr(address.text, '@') : address.text;
 	if (has_upper(row.text) && !rows_has(row.rows, RESOLVER_ALIAS, row.key) &&
 	    row.rows->accident == 0) {
-		warn_capitals(aliases, &row);
+		warn_capitals(&row);
 		return;
 	}
 	if (is_catch_all) {
@@ -180,20 +165,9 @@ static void judge_alias(void *data, const struct row *answer)
 
 unsigned long aliases_check(struct rows *rows, const char *query)
 {
-	struct aliases aliases = {
-		.rows = rows,
-		.findings = {
-			[BAD] = { "alias", "that lead to what is no mail address" },
-			[UNSEEN] = { "alias", "that are never looked up or found" },
-			[TWICE] = { "alias", "that stand there twice" },
-			[LOOP] = { "alias", "that loop" },
-			[MISSING] = { "alias", "that lead to missing mailboxes" },
-			[ITSELF] = { "alias", "that lead to themselves and are no mailbox" },
-		},
-	};
+	struct aliases aliases = { .n_foreign = 0 };
 	unsigned long n = rows_read(rows, DIRECTORY_ALIASES, query, judge_alias, &aliases);
 
-	rows_warn_more(rows, aliases.findings, N_FINDINGS);
 	if (aliases.n_catch_alls > ROWS_SHOWN) {
 		report_ok(
 		    rows->report, "catch-all", "and %u more", aliases.n_catch_alls - ROWS_SHOWN);

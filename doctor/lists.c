@@ -9,16 +9,9 @@
 #include "doctor/aliases.h"
 #include "doctor/users.h"
 
-struct domains {
-	struct rows *rows;
-	struct finding unseen;
-};
-
 /* A domain that is not found by its own name: blanks, or capitals in a binary collation. */
-static void judge_domain(void *data, const struct row *row)
+static void judge_domain(struct rows *rows, void *data, const struct row *row)
 {
-	struct domains *domains = data;
-	struct rows *rows = domains->rows;
 	char text[ROW_TEXT_MAX], probe[ROW_TEXT_MAX + 2];
 	bool is_plain = rows_show(&row->columns[0], text), is_ours = false;
 	struct address address;
@@ -29,22 +22,11 @@ static void judge_domain(void *data, const struct row *row)
 		rows->accident = resolver_owns(&rows->resolver, address_domain(&address), &is_ours);
 	}
 	if (rows->accident == 0 && !is_ours) {
-		rows_warn(rows, &domains->unseen,
+		rows_say(rows, DOMAIN_UNSEEN,
 		    rows_remedy(rows, is_plain, "correct that row",
 			"UPDATE virtual_domains SET name = LOWER(name) WHERE name = '%s'", text),
 		    "\"%s\" is not found when the domain is looked up", text);
 	}
-}
-
-static void check_domains(struct rows *rows, const char *query)
-{
-	struct domains domains = {
-		.rows = rows,
-		.unseen = { "domain", "that are not found when they are looked up" },
-	};
-
-	rows_read(rows, DIRECTORY_DOMAINS, query, judge_domain, &domains);
-	rows_warn_more(rows, &domains.unseen, 1);
 }
 
 static unsigned count_maps(const char *maps)
@@ -72,7 +54,7 @@ void lists_check(const struct lists *lists, const struct postconf *postfix, stru
 	};
 
 	rows_begin(&rows);
-	check_domains(&rows, lists->domains_query);
+	rows_read(&rows, DIRECTORY_DOMAINS, lists->domains_query, judge_domain, NULL);
 	users_check(&rows, lists->users_query, lists->path_of, lists->config);
 	if (aliases_check(&rows, lists->aliases_query) > 0 && postfix->is_there && n_maps == 0) {
 		/* Postfix would refuse addresses that are aliases alone. */

@@ -11,6 +11,25 @@
 
 #include "doctor/database.h"
 
+/* What a finding is about, and how many more of it are summed up. */
+static const struct {
+	enum report_status status;
+	const char *what, *summary;
+} findings[N_FINDINGS] = {
+	[DOMAIN_UNSEEN] = { REPORT_WARN, "domain", "that are not found when they are looked up" },
+	[USER_BAD] = { REPORT_WARN, "user", "that can be no mailbox" },
+	[USER_HOMELESS] = { REPORT_WARN, "user", "whose domain is not in the table of domains" },
+	[USER_HIDDEN] = { REPORT_WARN, "user", "whose row is not found by their address" },
+	[USER_EATEN] = { REPORT_WARN, "user", "whose mail goes to a catch-all" },
+	[USER_SHARED] = { REPORT_FAIL, "user", "whose mailbox is that of somebody else" },
+	[ALIAS_BAD] = { REPORT_WARN, "alias", "that lead to what is no mail address" },
+	[ALIAS_UNSEEN] = { REPORT_WARN, "alias", "that are never looked up or found" },
+	[ALIAS_TWICE] = { REPORT_WARN, "alias", "that stand there twice" },
+	[ALIAS_LOOP] = { REPORT_WARN, "alias", "that loop" },
+	[ALIAS_MISSING] = { REPORT_WARN, "alias", "that lead to missing mailboxes" },
+	[ALIAS_ITSELF] = { REPORT_WARN, "alias", "that lead to themselves and are no mailbox" },
+};
+
 void rows_begin(struct rows *rows)
 {
 	clock_gettime(CLOCK_MONOTONIC, &rows->deadline);
@@ -18,43 +37,28 @@ void rows_begin(struct rows *rows)
 }
 
 /* A table with one mistake in each row would bury the rest. */
-__attribute__((format(printf, 5, 0))) static void say(const struct rows *rows,
-    enum report_status status, struct finding *finding, const char *remedy, const char *format,
-    va_list arguments)
+void rows_say(struct rows *rows, enum finding finding, const char *remedy, const char *format, ...)
 {
-	if (++finding->n <= ROWS_SHOWN) {
-		report_check(
-		    rows->report, status, EX_CONFIG, finding->what, remedy, format, arguments);
+	va_list arguments;
+
+	if (++rows->n_found[finding] > ROWS_SHOWN) {
+		return;
 	}
-}
-
-void rows_warn(
-    struct rows *rows, struct finding *finding, const char *remedy, const char *format, ...)
-{
-	va_list arguments;
-
 	va_start(arguments, format);
-	say(rows, REPORT_WARN, finding, remedy, format, arguments);
+	report_check(rows->report, findings[finding].status, EX_CONFIG, findings[finding].what,
+	    remedy, format, arguments);
 	va_end(arguments);
 }
 
-void rows_fail(
-    struct rows *rows, struct finding *finding, const char *remedy, const char *format, ...)
+/* "and 7 more ...", of each kind of the list that was read. The next list begins with none. */
+static void say_more(struct rows *rows)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(rows, REPORT_FAIL, finding, remedy, format, arguments);
-	va_end(arguments);
-}
-
-void rows_warn_more(const struct rows *rows, const struct finding *findings, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (findings[i].n > ROWS_SHOWN) {
+	for (size_t i = 0; i < N_FINDINGS; i++) {
+		if (rows->n_found[i] > ROWS_SHOWN) {
 			report_warn(rows->report, findings[i].what, "as with those before",
-			    "and %u more %s", findings[i].n - ROWS_SHOWN, findings[i].summary);
+			    "and %u more %s", rows->n_found[i] - ROWS_SHOWN, findings[i].summary);
 		}
+		rows->n_found[i] = 0;
 	}
 }
 
@@ -166,7 +170,7 @@ static int reading_on_row(void *data, const struct row *row)
 		return READING_STOP;
 	}
 	reading->n++;
-	reading->judge(reading->data, row);
+	reading->judge(rows, reading->data, row);
 	return rows->accident != 0 ? READING_STOP : 0;
 }
 
@@ -218,5 +222,6 @@ unsigned long rows_read(
 	} else if (result == 0) {
 		report_ok(rows->report, what, "%lu rows looked at", reading.n);
 	}
+	say_more(rows);
 	return reading.n;
 }

@@ -19,6 +19,23 @@ enum {
 	ROW_TEXT_MAX = 256,    /* of a value that is shown */
 };
 
+/* What may be wrong with a row; a kind belongs to one list. rows.c has what is said of each. */
+enum finding {
+	DOMAIN_UNSEEN,
+	USER_BAD,
+	USER_HOMELESS,
+	USER_HIDDEN,
+	USER_EATEN,  /* the mail: a catch-all gets it */
+	USER_SHARED, /* a mailbox: no mail should be delivered like that */
+	ALIAS_BAD,
+	ALIAS_UNSEEN,
+	ALIAS_TWICE,
+	ALIAS_LOOP,
+	ALIAS_MISSING,
+	ALIAS_ITSELF,
+	N_FINDINGS,
+};
+
 /* What a domain was found to be. */
 struct row_domain {
 	char name[ADDRESS_PART_MAX + 1];
@@ -36,6 +53,7 @@ struct rows {
 	/* private */
 	struct timespec deadline;
 	int accident; /* of a question about a row; ends it all */
+	unsigned n_found[N_FINDINGS];
 	struct row_domain domains[ROWS_DOMAINS];
 };
 
@@ -43,29 +61,16 @@ struct rows {
 void rows_begin(struct rows *rows);
 
 /* Looks at one row. A question about it that failed is in rows->accident then, and no more rows follow. */
-typedef void rows_judge(void *data, const struct row *row);
+typedef void rows_judge(struct rows *rows, void *data, const struct row *row);
 
 /* Runs a query that lists all rows, "" for none, and calls judge for each. Reports how many they were, or why
- * they are not all. Returns how many were looked at. */
+ * they are not all, and how many more there are of each finding than were shown. Returns how many were looked at. */
 unsigned long rows_read(
     struct rows *rows, enum directory_query query, const char *text, rows_judge *judge, void *data);
 
-/* One kind of finding: shown up to a limit, and counted. */
-struct finding {
-	const char *what, *summary; /* of more: "that loop" */
-	unsigned n;
-};
-
-/* Reports a finding, or just counts it. */
-void rows_warn(struct rows *rows, struct finding *finding, const char *remedy, const char *format,
-    ...) __attribute__((format(printf, 4, 5)));
-
-/* The same for one that no mail should be delivered with. */
-void rows_fail(struct rows *rows, struct finding *finding, const char *remedy, const char *format,
-    ...) __attribute__((format(printf, 4, 5)));
-
-/* "and 7 more ...", for each kind. */
-void rows_warn_more(const struct rows *rows, const struct finding *findings, size_t n);
+/* Reports a finding, or just counts it if enough of its kind were shown. */
+void rows_say(struct rows *rows, enum finding finding, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A value as it is shown, and whether it may stand within quotes in a command that is typed. */
 bool rows_show(const struct column *value, char text_r[ROW_TEXT_MAX]);
