@@ -2,7 +2,6 @@
  * systemctl show prints one "Name=value" a line, whatever the form of the unit's files and drop-ins. */
 #include "doctor/sandbox.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "doctor/command.h"
+#include "runtime/prefix.h"
 
 enum {
 	WORD_MAX = 1024,
@@ -106,33 +106,15 @@ bool sandbox_may_write(const struct sandbox *sandbox, const char *path)
 	return !sandbox->is_strict;
 }
 
-/* Is the address among those of "10.0.0.0/8"? */
-static bool has_prefix(const char *address, const char *prefix)
-{
-	unsigned char ours[16], theirs[16];
-	int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
-	char network[WORD_MAX];
-	const char *slash = strchr(prefix, '/');
-	size_t n_max = family == AF_INET6 ? 128 : 32, n = n_max;
-
-	snprintf(network, sizeof(network), "%.*s", (int)strcspn(prefix, "/"), prefix);
-	if (slash != NULL) {
-		n = strtoul(slash + 1, NULL, 10);
-	}
-	if (n > n_max || inet_pton(family, address, ours) != 1 ||
-	    inet_pton(family, network, theirs) != 1) {
-		return false;
-	}
-	return memcmp(ours, theirs, n / 8) == 0 &&
-	       (n % 8 == 0 || (ours[n / 8] ^ theirs[n / 8]) >> (8 - n % 8) == 0);
-}
-
-static bool is_among(const char *list, const char *address)
+static bool is_among(const char *list, const struct prefix_address *address)
 {
 	char word[WORD_MAX];
 
 	while (next_word(&list, word)) {
-		if (has_prefix(address, word)) {
+		struct prefix prefix;
+		struct error ignored;
+
+		if (prefix_parse(&prefix, word, &ignored) == 0 && prefix_has(&prefix, address)) {
 			return true;
 		}
 	}
@@ -141,7 +123,10 @@ static bool is_among(const char *list, const char *address)
 
 bool sandbox_may_reach(const struct sandbox *sandbox, const char *address)
 {
-	return is_among(sandbox->allowed, address) || !is_among(sandbox->denied, address);
+	struct prefix_address ours;
+
+	return !prefix_parse_address(&ours, address) || is_among(sandbox->allowed, &ours) ||
+	       !is_among(sandbox->denied, &ours);
 }
 
 /* "Listen=/run/x (Stream)", a line for each, written as behind "unix:" and "inet:". */
