@@ -24,11 +24,11 @@ static struct {
 } kept = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 /* Up to LOG_LINE_MAX bytes a pipe that is writable takes at once, pipe(7), and so do the others. */
-static bool is_writable(void)
+static bool is_writable(int ms)
 {
 	struct pollfd output = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	return poll(&output, 1, 0) != 0;
+	return poll(&output, 1, ms) > 0;
 }
 
 /* Takes away what was written. */
@@ -46,6 +46,8 @@ static void *run_output(void *data)
 			continue;
 		}
 		pthread_mutex_unlock(&kept.mutex);
+		/* It may be non-blocking, which is a matter of all that share it. */
+		(void)is_writable(-1);
 		written = write(STDERR_FILENO, bytes, n);
 		pthread_mutex_lock(&kept.mutex);
 		if (written < 0 && errno != EINTR && errno != EAGAIN) {
@@ -104,7 +106,7 @@ uint64_t log_output(const char *line, size_t n)
 
 	pthread_mutex_lock(&kept.mutex);
 	/* Behind what is kept, so that lines stay in their order. */
-	if (kept.n == 0 && is_writable()) {
+	if (kept.n == 0 && is_writable(0)) {
 		(void)!write(STDERR_FILENO, line, n);
 	} else if (!keep(line, n)) {
 		kept.n_lost++;

@@ -3,11 +3,13 @@
 #include "runtime/log.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/log_output.h"
@@ -294,6 +296,34 @@ static void test_reader_that_stands_still(void **state)
 	assert_int_equal(n_kept + n_lost, LINES);
 }
 
+/* Whoever started us may have made our output non-blocking: the thread waits for it all the same. */
+static void test_output_that_does_not_block(void **state)
+{
+	enum {
+		LINES = 2000
+	};
+	char out[CAPTURED_MAX];
+	size_t n_left = LINES * (strlen("event=x reason=\"\"\n") + 100);
+	ssize_t got;
+	clock_t spent;
+
+	capture_begin();
+	assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+	for (unsigned i = 0; i < LINES; i++) {
+		log_event(LOG_LEVEL_INFO, "x", "%0100u", i);
+	}
+	spent = clock();
+	usleep(400000);
+	spent = clock() - spent;
+	while (n_left > 0 && (got = read(pipe_fds[0], out, sizeof(out))) > 0) {
+		n_left -= (size_t)got;
+	}
+	assert_int_equal(n_left, 0);
+	log_output_flush(5000);
+	assert_int_equal(capture_end(out), 0);
+	assert_true(spent < CLOCKS_PER_SEC / 10);
+}
+
 /* The latest warnings and errors are kept, the latest first, without the journal's priority; what is
  * routine is not. */
 static void test_problems(void **state)
@@ -338,6 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reader_that_stands_still),
+		cmocka_unit_test(test_output_that_does_not_block),
 		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_event),
 		cmocka_unit_test(test_long_lines),
