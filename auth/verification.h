@@ -44,8 +44,8 @@ struct verification {
 
 	int account; /* of credentials_find() */
 	struct credentials credentials;
-	char dummy
-	    [PASSWORD_HASH_MAX]; /* of nobody; is hashed where there is no hash that could be */
+	/* Of nobody; is hashed where there is no hash that could be. */
+	char dummy[PASSWORD_HASH_MAX];
 	enum status_result result;
 	char reason[512]; /* for the log */
 

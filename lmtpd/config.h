@@ -26,13 +26,13 @@ struct lmtpd_config {
 	const char *home; /* with placeholders, as is home_rest; no component that is no name */
 	const char *home_rest; /* of home: from the first component with a placeholder on */
 	const char *path;      /* below home; as well */
-	char base[MAILDIR_PATH_MAX +
-		  1]; /* of home: its directories before that, without placeholders */
-	char tidy_home[MAILDIR_PATH_MAX + 1],
-	    tidy_path[MAILDIR_PATH_MAX]; /* home and path lead here */
-	const char *commit;              /* "auto" or "strict" */
-	char words[128];                 /* the file of storage_examine(), "" for none */
-	const char *marker;              /* see struct maildir_root */
+	/* Of home: its directories before that, without placeholders. */
+	char base[MAILDIR_PATH_MAX + 1];
+	/* Home and path lead here. */
+	char tidy_home[MAILDIR_PATH_MAX + 1], tidy_path[MAILDIR_PATH_MAX];
+	const char *commit; /* "auto" or "strict" */
+	char words[128];    /* the file of storage_examine(), "" for none */
+	const char *marker; /* see struct maildir_root */
 	long writers;
 	struct maildir_root root;
 };

@@ -41,8 +41,8 @@ struct linux_status {
 int linux_stat(int fd, struct linux_status *status_r);
 
 struct linux_attributes {
-	uint32_t
-	    project; /* that files made there count for, where the filesystem counts by projects; 0: none */
+	/* That files made there count for, where the filesystem counts by projects; 0: none. */
+	uint32_t project;
 	bool is_realtime; /* their bytes go to XFS's realtime device */
 };
 
