@@ -138,7 +138,7 @@ static void learn_devices(struct delivery *delivery)
 	LIST_FOREACH (service, &delivery->service->daemon->services, entry) {
 		struct lane *lane = &service->lanes[SERVICE_WORKERS];
 
-		for (unsigned share = 0; share < QUEUE_SHARES; share++) {
+		for (unsigned share = 0; !lane->is_closing && share < QUEUE_SHARES; share++) {
 			lane_set_share(
 			    lane, share, devices_limit(devices, share, lane->settings.n_threads));
 		}
@@ -195,8 +195,7 @@ bool delivery_make_room(struct delivery *delivery)
 void delivery_write(struct delivery *delivery, bool is_last,
     void (*done)(struct delivery *delivery), void (*late)(struct delivery *delivery), void *owner)
 {
-	if (!delivery->is_scanned) {
-		delivery->is_scanned = true;
+	if (!delivery->is_open) {
 		header_scan(&delivery->facts, delivery->buffer + delivery->n_header,
 		    delivery->n - delivery->n_header);
 	}

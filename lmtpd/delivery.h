@@ -39,7 +39,7 @@ struct delivery {
 	char *buffer;
 	size_t n, cap;
 	size_t n_header; /* of the fields put on top, in the first buffer */
-	bool is_scanned, is_open, is_last;
+	bool is_open, is_last;
 	bool is_out; /* on the lane */
 
 	struct maildir_message message;
