@@ -41,7 +41,7 @@ static enum reply reply_to_outcome(int result)
 	}
 }
 
-bool lookup_has_path(const void *config, const struct address *row)
+static bool has_path(const struct lmtpd_config *config, const struct address *row)
 {
 	char path[MAILDIR_PATH_MAX];
 
@@ -54,7 +54,7 @@ static bool check_paths(const struct lmtpd_config *config, struct resolution *re
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
 		const struct address *row = &resolution->mailboxes[i];
 
-		if (!lookup_has_path(config, row)) {
+		if (!has_path(config, row)) {
 			snprintf(resolution->note, sizeof(resolution->note),
 			    "the path of mailbox %.300s is refused: a part of it is \".\" or "
 			    "\"..\", has a slash, or it is too long",

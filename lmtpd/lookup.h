@@ -44,9 +44,6 @@ void lookup_run_together(struct work_queue *queue, void *context);
 int lookup_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
 
-/* May the mailbox of a row have the path that the configuration (a struct lmtpd_config) gives it? */
-bool lookup_has_path(const void *config, const struct address *row);
-
 /* The look-up itself, for the lane and for --check. Blocking. When the database gave no
  * answer, or a row is refused, the resolution's note says why. */
 enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,
