@@ -247,14 +247,10 @@ static void message_place(
 static void message_sync(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
-	for (size_t i = 0; i < n_places; i++) {
-		struct maildir_place *place = &places[i];
-
-		/* It commits the names of all that have some, so it takes the round. */
-		if (is_live(place) && place->file == &message->file && place->file->is_linked) {
-			file_sync_names(place->file, message->rounds);
-			message->rounds = NULL;
-		}
+	/* It commits the names of all that have some, so it takes the round. */
+	if (message->file.is_linked) {
+		file_sync_names(&message->file, message->rounds);
+		message->rounds = NULL;
 	}
 	for (size_t i = 0; i < n_places; i++) {
 		if (is_live(&places[i])) {
