@@ -125,6 +125,7 @@ static int move_file(struct maildir_message *message, int error)
 		/* Closed since, to hold no more than MAILDIR_HELD_MAX. */
 		if (place->result < 0 || place_reopen(place, message) < 0 ||
 		    file_create(&message->file, message->root, place) < 0) {
+			place_close(place);
 			continue;
 		}
 		message->home = place;

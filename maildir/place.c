@@ -154,7 +154,7 @@ int place_copy(struct maildir_place *place, const struct maildir_message *messag
 	    place_check(place, file_copy(copy, &message->file, message->size), "write a copy in",
 		"/new") < 0 ||
 	    place_check(place, file_seal(copy), "sync a copy in", "/new") < 0) {
-		file_drop(copy); /* what is not whole and sealed is nobody's */
+		place_close(place); /* what is not whole and sealed is nobody's */
 	}
 	return place->result;
 }

@@ -3,6 +3,7 @@
 #include "maildir/maildir.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -278,6 +279,34 @@ static void test_many_that_fail(void **state)
 	test_free(crowd);
 }
 
+/* Nor do those that a file is to move to, and that cannot have one. */
+static void test_many_that_cannot_take_over(void **state)
+{
+	const struct faults later = { .call = FAULT_OPENAT, .mask = UINT64_MAX, .error = ENOSPC };
+	struct mailroot *mailroot = *state;
+	struct crowd *crowd = open_crowd(mailroot, &mailroot_plain, MANY, 2 * MANY);
+	unsigned n_fds = count_fds();
+	struct rlimit unlimited, none;
+
+	faults_end();
+	faults_begin(&later);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	none = unlimited;
+	none.rlim_cur = 0;
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &none);
+	maildir_write(&crowd->delivery, message.p, message.n);
+	setrlimit(RLIMIT_FSIZE, &unlimited);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_in_range(count_fds(), 1, n_fds);
+	commit_crowd(crowd);
+	assert_int_equal(crowd->places[0].result, -EFBIG);
+	for (unsigned i = 1; i < MANY; i++) {
+		assert_int_equal(crowd->places[i].result, -ENOSPC);
+	}
+	test_free(crowd);
+}
+
 /* Nor do those that need a copy each keep it when they have it. */
 static void test_many_copies(void **state)
 {
@@ -345,6 +374,7 @@ int main(void)
 		TEST(test_links_that_loop),
 		TEST(test_more_mailboxes_than_descriptors),
 		TEST(test_many_that_fail),
+		TEST(test_many_that_cannot_take_over),
 		TEST(test_many_copies),
 		TEST(test_young_for_long),
 		TEST(test_many_filesystems),
