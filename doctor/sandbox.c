@@ -10,6 +10,7 @@
 
 #include "doctor/command.h"
 #include "runtime/prefix.h"
+#include "schema/host.h"
 
 enum {
 	WORD_MAX = 1024,
@@ -165,14 +166,6 @@ static void check_base(
 	free(real);
 }
 
-/* name, name:port or [v6]:port. */
-static void split_host(const char *text, char name_r[WORD_MAX])
-{
-	size_t n = text[0] == '[' ? strcspn(++text, "]") : strcspn(text, ":");
-
-	snprintf(name_r, WORD_MAX, "%.*s", (int)n, text);
-}
-
 /* An address of the host that cannot be reached; false for none, or if it has no address now. */
 static bool find_unreachable(
     const struct sandbox *sandbox, const char *name, char address_r[NI_MAXHOST])
@@ -197,15 +190,16 @@ static void check_hosts(
     const struct sandbox_facts *facts, const struct sandbox *sandbox, struct report *report)
 {
 	for (size_t i = 0; i < facts->hosts->n; i++) {
-		const char *host = facts->hosts->texts[i];
-		char name[WORD_MAX], address[NI_MAXHOST];
+		const char *text = facts->hosts->texts[i];
+		char address[NI_MAXHOST];
+		struct host host;
 
-		split_host(host, name);
-		if (strncmp(host, "unix:", 5) != 0 && find_unreachable(sandbox, name, address)) {
+		if (host_parse(&host, text) == 0 && host.socket_path == NULL &&
+		    find_unreachable(sandbox, host.name, address)) {
 			report_warn(report, "service",
 			    report_remedy(report, "systemctl edit %s: [Service] IPAddressAllow=%s",
 				facts->daemon, address),
-			    "%s.service may not reach %s of mysql.hosts", facts->daemon, host);
+			    "%s.service may not reach %s of mysql.hosts", facts->daemon, text);
 		}
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Where a database is: name, name:port, [v6]:port or unix:/path. Private to schema. */
+ * Where a database is: name, name:port, [v6]:port or unix:/path. */
 #pragma once
 
 struct host {

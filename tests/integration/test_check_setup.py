@@ -453,9 +453,11 @@ def test_what_the_service_may_not(machine, programs):
                                       socket=daemon.socket))
     assert Report(daemon).troubles() == []
     hosts = daemon.config["mysql"]["hosts"]
-    daemon.configure(mysql={"hosts": [*hosts, "192.0.2.9", "[2001:db8::9]:3306"], "timeout": 1})
+    away = ["192.0.2.9", "[2001:db8::9]:3306", "2001:db8::8"]
+    daemon.configure(mysql={"hosts": [*hosts, *away], "timeout": 1})
     found = Report(daemon).find("warn", "service")
-    assert [row["remedy"].split("=")[1] for row in found] == ["192.0.2.9", "2001:db8::9"]
+    assert [row["remedy"].split("=")[1] for row in found] == [
+        "192.0.2.9", "2001:db8::9", "2001:db8::8"]
     daemon.configure(mysql={"hosts": hosts})
     daemon.configure(lmtp={"listen": [f"unix:{daemon.socket}2"]})
     found = Report(daemon).only("warn", "service")
