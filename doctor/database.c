@@ -128,11 +128,6 @@ static void check_each_alone(
 	}
 }
 
-static int ignore_row(void *data, const struct row *row)
-{
-	return 0;
-}
-
 /* A full scan is right for a table of ten rows, and what it costs shows when there are a million. */
 static void check_plan(const struct examination *examination, const struct database_need *need)
 {
@@ -157,8 +152,7 @@ static void check_plan(const struct examination *examination, const struct datab
 
 static void check_query(const struct examination *examination, const struct database_need *need)
 {
-	if (directory_ask(
-		examination->directory, need->query, INSPECTION_NOBODY, ignore_row, NULL) != 0) {
+	if (inspection_try(examination->directory, need->query) != 0) {
 		fail_query(examination, need, examination->directory);
 		return;
 	}

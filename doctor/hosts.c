@@ -5,11 +5,6 @@
 
 #include "schema/inspection.h"
 
-static int ignore_row(void *data, const struct row *row)
-{
-	return 0;
-}
-
 static const char *remedy_of(enum directory_fault fault)
 {
 	switch (fault) {
@@ -29,8 +24,7 @@ static void check_host(
 {
 	bool is_read_only = false;
 
-	if (directory_connect(directory) != 0 ||
-	    directory_ask(directory, asked, INSPECTION_NOBODY, ignore_row, NULL) != 0) {
+	if (directory_connect(directory) != 0 || inspection_try(directory, asked) != 0) {
 		report_warn(report, "database", remedy_of(directory_fault(directory)), "%s",
 		    directory_error(directory));
 		return;

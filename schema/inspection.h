@@ -8,13 +8,13 @@
 
 #include "schema/directory.h"
 
-/* Whom queries are tried with: nobody can have this address (RFC 2606). */
-#define INSPECTION_NOBODY "nobody@lmtpd-check.invalid"
-
 enum {
 	INSPECTION_TEXT_MAX = 512,
 	INSPECTION_ACCOUNT_MAX = 384, /* a user of 80 characters, a host of 255 */
 };
+
+/* Asks the query for whom nobody can be. */
+int inspection_try(struct directory *directory, enum directory_query query);
 
 /* May the account run a statement that reads? It is prepared and not run; an accident is a no. */
 bool inspection_may(struct directory *directory, const char *sql);
