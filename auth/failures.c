@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* What stands for a client: its IPv4 address, its IPv6 network, or the text as it is. */
 static size_t identify(const char *rip, unsigned char *identity_r, size_t n)
 {
@@ -20,20 +22,12 @@ static size_t identify(const char *rip, unsigned char *identity_r, size_t n)
 	return strnlen(rip, n);
 }
 
-static uint64_t mix(uint64_t hash, const unsigned char *data, size_t n)
-{
-	for (size_t i = 0; i < n; i++) { /* FNV-1a, with a secret start */
-		hash = (hash ^ data[i]) * 0x100000001b3u;
-	}
-	return hash;
-}
-
 static uint64_t mix_lower(uint64_t hash, const char *text)
 {
 	for (const char *p = text; *p != '\0'; p++) {
 		unsigned char c = (unsigned char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
 
-		hash = mix(hash, &c, 1);
+		hash = text_hash(hash, &c, 1);
 	}
 	return hash;
 }
@@ -45,10 +39,11 @@ static uint64_t hash_of(
 	static const unsigned char divider[1] = { 0 };
 	unsigned char identity[64] = { 0 };
 	size_t n = identify(login->rip, identity, sizeof(identity));
-	uint64_t hash = mix(failures->seed ^ 0xcbf29ce484222325u, identity, n);
+	/* A secret start: nobody can make others share a slot. */
+	uint64_t hash = text_hash(failures->seed ^ TEXT_HASH_START, identity, n);
 
 	if (is_pair) {
-		hash = mix_lower(mix(hash, divider, 1), login->user);
+		hash = mix_lower(text_hash(hash, divider, 1), login->user);
 	}
 	hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
 	return hash ^ (hash >> 31);

@@ -33,6 +33,27 @@ bool text_is_ascii(const char *s)
 	return *s == '\0';
 }
 
+bool text_is_below(const char *path, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	while (n > 0 && directory[n - 1] == '/') {
+		n--;
+	}
+	return strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+uint64_t text_hash(uint64_t start, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+	uint64_t hash = start;
+
+	for (size_t i = 0; i < n; i++) {
+		hash = (hash ^ p[i]) * 1099511628211U;
+	}
+	return hash;
+}
+
 bool text_number(const char *s, size_t n, uint64_t *number_r)
 {
 	*number_r = 0;

@@ -22,5 +22,12 @@ bool text_has_control(const char *s, size_t n);
 /* Does a string hold ASCII alone? */
 bool text_is_ascii(const char *s);
 
+/* Is a path that directory, or below it? Compared as they are written. */
+bool text_is_below(const char *path, const char *directory);
+
+/* FNV-1a of some bytes, behind those that start is the hash of. Who knows where it starts can make collisions. */
+#define TEXT_HASH_START 14695981039346656037U
+uint64_t text_hash(uint64_t start, const void *bytes, size_t n);
+
 /* Reads a number of digits only. One that is too large for its type is UINT64_MAX: larger than any limit. */
 bool text_number(const char *s, size_t n, uint64_t *number_r);

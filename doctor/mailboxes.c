@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "doctor/rows.h"
 #include "maildir/maildir.h"
 
@@ -21,17 +22,6 @@ struct mailboxes_row {
 	uint64_t hash; /* of its path */
 	char *text;    /* its address; NULL: nobody is here */
 };
-
-/* FNV-1a. Who makes two rows that meet here makes --check slow, and nothing else. */
-static uint64_t hash_of(const char *path)
-{
-	uint64_t hash = 14695981039346656037U;
-
-	for (; *path != '\0'; path++) {
-		hash = (hash ^ (unsigned char)*path) * 1099511628211U;
-	}
-	return hash;
-}
 
 static bool has_path(
     const struct mailboxes *mailboxes, const struct mailboxes_row *row, const char *path)
@@ -61,7 +51,8 @@ int mailboxes_add(struct mailboxes *mailboxes, const struct address *row, const 
 	if (mailboxes->rows == NULL) {
 		return -ENOMEM;
 	}
-	hash = hash_of(path);
+	/* Who makes two rows that meet here makes --check slow, and nothing else. */
+	hash = text_hash(TEXT_HASH_START, path, strlen(path));
 	at = &mailboxes->rows[hash % PLACES];
 	while (at->text != NULL && (at->hash != hash || !has_path(mailboxes, at, path))) {
 		at = at == &mailboxes->rows[PLACES - 1] ? mailboxes->rows : at + 1;

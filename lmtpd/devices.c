@@ -4,15 +4,12 @@
 
 #include <string.h>
 
-/* Of the first n bytes of a path, FNV-1a; never 0, which stands for an empty slot. */
+#include "base/text.h"
+
+/* Of the first n bytes of a path; never 0, which stands for an empty slot. */
 static uint32_t hash_of(const char *path, size_t n)
 {
-	uint32_t hash = 2166136261u;
-
-	for (size_t i = 0; i < n; i++) {
-		hash = (hash ^ (unsigned char)path[i]) * 16777619u;
-	}
-	return hash | 1;
+	return (uint32_t)text_hash(TEXT_HASH_START, path, n) | 1;
 }
 
 /* Its first directory, which is that of the domain in the usual layout. */

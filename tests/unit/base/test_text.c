@@ -79,6 +79,43 @@ static void test_text_is_ascii(void **state)
 	assert_false(text_is_ascii("a\200"));
 }
 
+static void test_text_is_below(void **state)
+{
+	static const struct {
+		const char *path, *directory;
+		bool is_below;
+	} rows[] = {
+		{ "/srv/mail", "/srv/mail", true },
+		{ "/srv/mail/x/y", "/srv/mail", true },
+		{ "/srv/mail", "/srv/mail/", true },
+		{ "/srv/mail/", "/srv/mail", true },
+		{ "/srv/mail", "/", true },
+		{ "/", "/", true },
+		{ "/srv/mailbox", "/srv/mail", false },
+		{ "/srv", "/srv/mail", false },
+		{ "/", "/srv", false },
+		{ "srv", "/", false },
+		{ "", "/srv", false },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		if (text_is_below(rows[i].path, rows[i].directory) != rows[i].is_below) {
+			fail_msg("\"%s\" and \"%s\"", rows[i].path, rows[i].directory);
+		}
+	}
+}
+
+/* The vectors that its authors give. */
+static void test_text_hash(void **state)
+{
+	assert_true(text_hash(TEXT_HASH_START, "", 0) == 0xcbf29ce484222325U);
+	assert_true(text_hash(TEXT_HASH_START, "a", 1) == 0xaf63dc4c8601ec8cU);
+	assert_true(text_hash(TEXT_HASH_START, "foobar", 6) == 0x85944171f73967e8U);
+	assert_true(text_hash(text_hash(TEXT_HASH_START, "foo", 3), "bar", 3) ==
+		    text_hash(TEXT_HASH_START, "foobar", 6));
+	assert_true(text_hash(TEXT_HASH_START, "\377", 1) == 0xaf64724c8602eb6eU);
+}
+
 static void test_text_number(void **state)
 {
 	static const struct {
@@ -126,6 +163,8 @@ int main(void)
 		cmocka_unit_test(test_text_case),
 		cmocka_unit_test(test_text_is_control),
 		cmocka_unit_test(test_text_is_ascii),
+		cmocka_unit_test(test_text_is_below),
+		cmocka_unit_test(test_text_hash),
 		cmocka_unit_test(test_text_number),
 	};
 
