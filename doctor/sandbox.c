@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
 #include "doctor/command.h"
 #include "runtime/prefix.h"
 #include "schema/host.h"
@@ -75,20 +76,11 @@ bool sandbox_is_of(const struct sandbox *sandbox, const char *file, const char *
 	return next_word(&at, word) && strcmp(file, word) == 0;
 }
 
-static bool is_below(const char *path, const char *directory)
-{
-	size_t n = strlen(directory);
-
-	while (n > 0 && directory[n - 1] == '/') {
-		n--;
-	}
-	return strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 static bool is_hidden(const struct sandbox *sandbox, const char *path)
 {
 	return sandbox->hides_home &&
-	       (is_below(path, "/home") || is_below(path, "/root") || is_below(path, "/run/user"));
+	       (text_is_below(path, "/home") || text_is_below(path, "/root") ||
+		   text_is_below(path, "/run/user"));
 }
 
 bool sandbox_may_write(const struct sandbox *sandbox, const char *path)
@@ -100,7 +92,7 @@ bool sandbox_may_write(const struct sandbox *sandbox, const char *path)
 		return false;
 	}
 	while (next_word(&at, word)) {
-		if (is_below(path, word + strspn(word, "-+"))) {
+		if (text_is_below(path, word + strspn(word, "-+"))) {
 			return true;
 		}
 	}

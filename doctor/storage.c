@@ -11,6 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum {
 	LOW_PERCENT = 2,
 	LOW_MEGABYTES = 1024, /* 2 % of a large disk are enough for days */
@@ -113,13 +115,12 @@ static void check_commit(const struct storage_filesystem *filesystem, struct rep
 
 static void check_commits(const char *base, const struct storage *storage, struct report *report)
 {
-	size_t n = strlen(base);
-
 	for (size_t i = 0; i < storage->n; i++) {
 		const char *where = storage->filesystems[i].where;
 
-		/* Of those above the root, one has it. */
-		if (i == storage->base || (strncmp(where, base, n) == 0 && where[n] == '/')) {
+		/* Of those at or above the root, one has it. */
+		if (i == storage->base ||
+		    (text_is_below(where, base) && !text_is_below(base, where))) {
 			check_commit(&storage->filesystems[i], report);
 		}
 	}

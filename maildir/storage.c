@@ -12,6 +12,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum {
 	/* Offsets in the superblock, ext4(5) and Documentation/filesystems/ext4/super.rst. */
 	AT_MAGIC = 0x38,
@@ -142,15 +144,6 @@ static bool read_mount(FILE *file, struct mount *mount_r)
 	return is_read;
 }
 
-/* Is a the same as b, or above it? */
-static bool is_above(const char *a, const char *b)
-{
-	size_t n = strlen(a);
-
-	n -= n > 0 && a[n - 1] == '/';
-	return strncmp(a, b, n) == 0 && (b[n] == '\0' || b[n] == '/');
-}
-
 /* Calls f for each filesystem that mail may lie on: those above the root, of which one has it, and those
  * below. */
 static void each_mount(
@@ -160,7 +153,7 @@ static void each_mount(
 	struct mount mount;
 
 	while (file != NULL && read_mount(file, &mount)) {
-		if (is_above(mount.point, base) || is_above(base, mount.point)) {
+		if (text_is_below(base, mount.point) || text_is_below(mount.point, base)) {
 			f(&mount, data);
 		}
 	}
@@ -253,7 +246,7 @@ static void look_at(const struct mount *mount, void *data)
 	}
 	filesystem = &look->storage->filesystems[look->storage->n];
 	/* Of those above the root the deepest, and of two that are mounted there the later one, has it. */
-	if (is_above(mount->point, look->base) &&
+	if (text_is_below(look->base, mount->point) &&
 	    (look->storage->n == 0 ||
 		strlen(mount->point) >=
 		    strlen(look->storage->filesystems[look->storage->base].where))) {
