@@ -16,7 +16,7 @@ from harness.base import make_base
 from harness.disk import CuttableDisk, Mount, unshare_mounts
 from harness.dovecot import Dovecot
 from harness.lmtpd import Lmtpd
-from harness.mariadb import MariaDB
+from harness.mariadb import running_mariadb
 from harness.postfix import Postfix
 from harness.process import IS_ROOT
 
@@ -66,14 +66,8 @@ def binary(base):
 
 @pytest.fixture(scope="session")
 def mariadb(base):
-    directory = base / "db"
-    directory.mkdir()
-    server = MariaDB(directory)
-    try:
-        server.install()
+    with running_mariadb(base / "db") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from harness.check import Report
 from harness.lmtp import message
-from harness.mariadb import MariaDB, galera_options
+from harness.mariadb import galera_options, running_mariadb
 from harness.process import wait_until
 
 pytest_plugins = ["harness.auth_fixtures"]
@@ -14,14 +14,8 @@ EMAIL1 = "email1@example.com"
 
 @pytest.fixture(scope="module")
 def node(base):
-    directory = base / "galera"
-    directory.mkdir()
-    server = MariaDB(directory, options=galera_options())
-    try:
-        server.install()
+    with running_mariadb(base / "galera", options=galera_options()) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A private MariaDB with the tables and accounts of schema/."""
 
+import contextlib
 from pathlib import Path
 
 from harness.process import IS_ROOT, Daemon, free_port, run, run_checked
@@ -120,3 +121,15 @@ class MariaDB(Daemon):
             "INSERT INTO virtual_aliases (domain_id, source, destination) "
             f"VALUES (1, {quote(source)}, {quote(destination)})"
         )
+
+
+@contextlib.contextmanager
+def running_mariadb(directory, **how):
+    """One that is installed in a new directory, and runs until it is left."""
+    directory.mkdir()
+    server = MariaDB(directory, **how)
+    try:
+        server.install()
+        yield server
+    finally:
+        server.stop()
