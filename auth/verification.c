@@ -246,8 +246,8 @@ void verification_free(struct verification *verification)
 
 	sasl_deinit(&verification->sasl);
 	explicit_bzero(&verification->credentials, sizeof(verification->credentials));
-	explicit_bzero(
-	    verification->dummy, sizeof(verification->dummy)); /* it may be somebody's */
+	/* It may be somebody's. */
+	explicit_bzero(verification->dummy, sizeof(verification->dummy));
 	free(verification);
 	service_unref(service);
 }
