@@ -104,10 +104,9 @@ static bool is_among(const char *list, const struct prefix_address *address)
 	char word[WORD_MAX];
 
 	while (next_word(&list, word)) {
-		struct prefix prefix;
-		struct error ignored;
+		const char *one = word;
 
-		if (prefix_parse(&prefix, word, &ignored) == 0 && prefix_has(&prefix, address)) {
+		if (prefix_any_has(&one, 1, address)) {
 			return true;
 		}
 	}
