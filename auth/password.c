@@ -13,6 +13,7 @@ enum {
 	BCRYPT_COST = 10,
 	BCRYPT_COST_WEAK = 8, /* below that somebody who steals hashes tries thousands a second */
 	BCRYPT_PASSWORD_MAX = 72, /* bytes that it looks at */
+	BCRYPT_SALT_END = 28,     /* where its last character stands, of which two bits count */
 };
 
 static const char bcrypt[] = "bcrypt";
@@ -166,6 +167,10 @@ int password_check(const char *password, const char *stored)
 	}
 	/* Of another length it was cut when it was stored: no password could match it. */
 	if (computed[0] != '*' && strlen(computed) == n) {
+		/* Of bcrypt: what of the salt counts is in the digest too. */
+		if (strncmp(hash, "$2", 2) == 0) {
+			computed[BCRYPT_SALT_END] = hash[BCRYPT_SALT_END];
+		}
 		outcome = is_equal(computed, hash, n) ? PASSWORD_RIGHT : PASSWORD_WRONG;
 	}
 	explicit_bzero(computed, sizeof(computed));

@@ -381,6 +381,21 @@ static void test_bcrypt_cuts_nothing(void **state)
 	expect_outcome(password, hash, PASSWORD_RIGHT);
 }
 
+/* 16 bytes of salt are 21 characters and 2 bits. Some programs fill the rest of the 22nd character with
+ * what they have at hand; libcrypt takes such a salt, and writes it with zeros. */
+static void test_salts_of_bcrypt(void **state)
+{
+	static const char alphabet[] =
+	    "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	char hash[] = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+	for (size_t i = 0; i < sizeof(alphabet) - 1; i++) {
+		hash[28] = alphabet[i];
+		expect_outcome("U*U", hash, i < 16 ? PASSWORD_RIGHT : PASSWORD_WRONG);
+		expect_outcome("U*V", hash, PASSWORD_WRONG);
+	}
+}
+
 /* Each step of the cost doubles the work of who has stolen the hash. */
 static void test_cost_of_bcrypt(void **state)
 {
@@ -437,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_made_here),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_bcrypt_cuts_nothing),
+		cmocka_unit_test(test_salts_of_bcrypt),
 		cmocka_unit_test(test_cost_of_bcrypt),
 		cmocka_unit_test(test_memory),
 	};
