@@ -4,8 +4,9 @@
  * A directory belongs to one thread. It connects when it is first asked, tries the hosts in order but
  * for those that were bad in the last DIRECTORY_BAD_SECONDS, which come last, and after a lost
  * connection connects and prepares anew and asks once more. A host that is there and does not answer
- * questions is bad too. Every wait for a server is bounded by the time-out. Accidents are negative: -ENOMEM, or -EIO for everything else that keeps
- * the database from answering; directory_error() then says what, where and why. */
+ * questions is bad too. Every wait for a server is bounded by the time-out. Accidents are negative:
+ * -ENOMEM, or -EIO for everything else that keeps the database from answering; directory_error() then
+ * says what, where and why. */
 #pragma once
 
 #include <stddef.h>

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Does the line allow more than to read tables, or to read those of all databases? privileges_r: what, "INSERT, UPDATE"; object_r: of what, without
- * backquotes. Both are cut to fit. */
+/* Does the line allow more than to read tables, or to read those of all databases? privileges_r: what,
+ * "INSERT, UPDATE"; object_r: of what, without backquotes. Both are cut to fit. */
 bool grant_is_more_than_needed(
     const char *line, char *privileges_r, size_t n_privileges, char *object_r, size_t n_object);

@@ -19,7 +19,8 @@ struct query {
 };
 
 /* %u: the whole address, %n: its local part, %d: its domain; each alone, or alone between quotes.
- * %% is a percent sign. With needs_key a query without placeholder is wrong. Returns 0, or -1 with what is wrong in error. */
+ * %% is a percent sign. With needs_key a query without placeholder is wrong. Returns 0, or -1 with what
+ * is wrong in error. */
 int query_init(struct query *query, const char *text, bool needs_key, struct error *error);
 void query_deinit(struct query *query);
 

@@ -25,8 +25,9 @@ struct vitals {
 	char last_error[512];
 };
 
-/* At the beginning of a daemon; at its end control_close() is due. write() tells what this one has of its own, in the middle of
- * the document; prefix is that of Prometheus's names. Without listeners there is no control socket either. */
+/* At the beginning of a daemon; at its end control_close() is due. write() tells what this one has of its
+ * own, in the middle of the document; prefix is that of Prometheus's names. Without listeners there is no
+ * control socket either. */
 void vitals_begin(struct vitals *vitals, struct daemon *daemon, const char *prefix,
     void (*write)(struct daemon *daemon, struct document *document));
 
