@@ -151,8 +151,8 @@ static void answer_later(struct verification *verification, uint64_t wait)
 }
 
 /* Of a client that has left nothing is left but what its login came to. A hash that cannot be checked is
- * a failure too: whoever guesses must not learn of it, nor guess faster there. So is what was given up:
- * it was part of a flood. */
+ * a failure too: whoever guesses must not learn of it, nor guess faster there. What was given up was part
+ * of a flood. */
 static void on_verified(struct verification *verification)
 {
 	struct auth_server *server = (struct auth_server *)verification->service->daemon;
@@ -161,8 +161,11 @@ static void on_verified(struct verification *verification)
 
 	status_verified(&server->status, verification);
 	tell_verdict(verification, verification->result, verification->reason);
-	if (is_failure || verification->is_given_up) {
+	if (is_failure) {
 		wait = count_failure(verification);
+	} else if (verification->is_given_up) {
+		failures_add_overload(
+		    &server->failures, &verification->login, uv_now(&server->daemon.loop));
 	}
 	if (is_failure && verification->owner != NULL) {
 		answer_later(verification, wait);
@@ -173,12 +176,15 @@ static void on_verified(struct verification *verification)
 }
 
 /* The thread may be within the database's library for long; nobody waits for it. */
-static void on_late(struct verification *verification)
+static void on_late(struct verification *verification, bool was_begun)
 {
 	struct client *client = verification->owner;
-	static const char reason[] = "the database has not answered in time";
+	const char *reason = was_begun ? "the database has not answered in time"
+				       : "its look-up waited too long behind others";
 
-	vitals_asked(&client->server->status.vitals, reason);
+	if (was_begun) {
+		vitals_asked(&client->server->status.vitals, reason);
+	}
 	tell_verdict(verification, STATUS_ERROR, reason);
 	verification->owner = NULL;
 	peer_end(&client->peer);
@@ -213,6 +219,7 @@ static size_t on_input(struct peer *peer, const char *data, size_t n)
 		switch (step.want) {
 		case DOVECOT_NOTHING:
 		case DOVECOT_INPUT:
+		case DOVECOT_FULL:
 			return taken;
 		case DOVECOT_VERIFY:
 			client_verify(client, step.request);

@@ -88,6 +88,14 @@ uint64_t failures_add(
 	return total < FAILURES_TOTAL_MS ? total : FAILURES_TOTAL_MS;
 }
 
+void failures_add_overload(
+    struct failures *failures, const struct failures_login *login, uint64_t now)
+{
+	if (!login->is_trusted) {
+		count(failures, hash_of(failures, login, false), now);
+	}
+}
+
 unsigned failures_rank(
     const struct failures *failures, const struct failures_login *login, uint64_t now)
 {

@@ -41,6 +41,11 @@ struct failures_login {
 uint64_t failures_add(
     struct failures *failures, const struct failures_login *login, uint64_t now, uint64_t delay);
 
+/* Counts a login that was given up for overload: at its address alone. Its password may have been right, and the
+ * pair of an owner whom a flood has held up once must not rank behind that of a guesser's next name. */
+void failures_add_overload(
+    struct failures *failures, const struct failures_login *login, uint64_t now);
+
 /* The rank of a login that begins at @now, see runtime/queue.h: 0 when nothing has failed lately, 1 when
  * something has at its address or, if that is trusted, for its pair, 2 when something has for its pair. */
 unsigned failures_rank(

@@ -195,20 +195,22 @@ static void done_find(struct work *work)
 static void late_find(struct work *work)
 {
 	struct verification *verification = (struct verification *)work;
+	bool is_waiting;
 
 	if (verification->owner == NULL) { /* it is done as soon as it is back */
 		return;
 	}
+	is_waiting = lane_withdraw(verification->lane, work);
 	verification->is_late = true;
-	verification->late(verification);
-	if (lane_withdraw(verification->lane, work)) {
+	verification->late(verification, !is_waiting);
+	if (is_waiting) {
 		verification_free(verification);
 	}
 }
 
 struct verification *verification_start(struct service *service, struct dovecot_request *request,
     void (*done)(struct verification *verification),
-    void (*late)(struct verification *verification), void *owner)
+    void (*late)(struct verification *verification, bool was_begun), void *owner)
 {
 	struct verification *verification = calloc(1, sizeof(*verification));
 

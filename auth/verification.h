@@ -25,9 +25,9 @@ struct verification {
 	struct service *service;
 	/* On the loop: there is a verdict. Frees the verification. */
 	void (*done)(struct verification *verification);
-	/* On the loop: the database has not answered in time. The owner forgets it; done() is not called
-	 * any more. */
-	void (*late)(struct verification *verification);
+	/* On the loop: the database has not answered in time, or (was_begun is false) was not even asked. The
+	 * owner forgets it; done() is not called any more. */
+	void (*late)(struct verification *verification, bool was_begun);
 	void *owner;                     /* NULL: it has left */
 	struct dovecot_request *request; /* the owner's, while there is one */
 	uint64_t began;                  /* uv_hrtime() */
@@ -58,7 +58,7 @@ LIST_HEAD(verifications, verification);
 /* Begins, and takes the password out of the request. NULL when out of memory. */
 struct verification *verification_start(struct service *service, struct dovecot_request *request,
     void (*done)(struct verification *verification),
-    void (*late)(struct verification *verification), void *owner);
+    void (*late)(struct verification *verification, bool was_begun), void *owner);
 void verification_free(struct verification *verification);
 
 /* The owner leaves: what has not begun is not begun. done() is still due, and may come from here,

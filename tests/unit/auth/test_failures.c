@@ -314,6 +314,21 @@ static void test_spraying(void **state)
 	}
 }
 
+/* An owner whom a flood has held up comes behind those where nothing has failed, and before who guesses. */
+static void test_overload(void **state)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		failures_add_overload(*state, &(struct failures_login){ ATTACKER, OWNER, true }, 1000);
+	}
+	assert_int_equal(rank_of(*state, ATTACKER, OTHER), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		failures_add_overload(*state, &(struct failures_login){ ATTACKER, OWNER, false }, 1000);
+	}
+	assert_int_equal(rank_of(*state, ATTACKER, OTHER), 1);
+	assert_int_equal(rank_of(*state, ATTACKER, OWNER), 1);
+	assert_int_equal(rank_of(*state, "192.0.2.2", OWNER), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +342,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_other_names, set_up, tear_down),
 		cmocka_unit_test(test_seed_scatters),
 		cmocka_unit_test_setup_teardown(test_ranks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_overload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ranks_of_a_network, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ranks_are_forgotten, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ranks_are_only_read, set_up, tear_down),
