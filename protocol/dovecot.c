@@ -249,7 +249,7 @@ static void on_auth(struct dovecot *dovecot, const struct span *words, size_t n_
 		request = NULL;
 	}
 	forget_abandoned(dovecot, now, DOVECOT_REQUESTS_MAX - 1);
-	if (request != NULL || dovecot->n_requests >= DOVECOT_REQUESTS_MAX) {
+	if (request != NULL) {
 		put_fail(dovecot, id, NULL);
 		return;
 	}
@@ -351,6 +351,22 @@ static void on_line(struct dovecot *dovecot, const char *line, size_t n, bool is
 	/* CPID, and whatever later versions say, is of no concern here. */
 }
 
+/* May there be one more request? One that waits for its client can be forgotten. */
+static bool has_room(const struct dovecot *dovecot)
+{
+	const struct dovecot_request *request;
+
+	if (dovecot->n_requests < DOVECOT_REQUESTS_MAX) {
+		return true;
+	}
+	STAILQ_FOREACH (request, &dovecot->requests, next) {
+		if (!request->is_out) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Takes one line off the input, or what there is of it. Returns the bytes taken. */
 static size_t feed_line(
     struct dovecot *dovecot, const char *in, size_t n, uint64_t now, struct dovecot_step *step)
@@ -365,6 +381,10 @@ static size_t feed_line(
 	}
 	if (dovecot->output.n - dovecot->output.n_sent > OUTPUT_MAX) {
 		step->want = DOVECOT_FLUSH;
+		return 0;
+	}
+	if (!has_room(dovecot)) {
+		step->want = DOVECOT_FULL;
 		return 0;
 	}
 	outcome = line_take(&dovecot->line, in, n, &taken, &line, &n_line);

@@ -17,7 +17,7 @@
 
 enum {
 	DOVECOT_LINE_MAX = 16384, /* LF included; a longer line fails its request */
-	/* Of one connection at a time; one more drops the oldest that waits for its client, or fails. */
+	/* Of one connection at a time; one more drops the oldest that waits for its client, or waits. */
 	DOVECOT_REQUESTS_MAX = 64,
 	DOVECOT_ABANDONED_SECONDS = 150, /* a challenge without response is forgotten after that */
 	DOVECOT_RIP_MAX = 45,
@@ -41,11 +41,12 @@ struct dovecot_request {
 };
 STAILQ_HEAD(dovecot_requests, dovecot_request);
 
-/* What the machine wants next; see enum lmtp_want, its sister. Nothing has to wait for an outcome. */
+/* What the machine wants next; see enum lmtp_want, its sister. */
 enum dovecot_want {
 	DOVECOT_NOTHING, /* within the machine only: it can go on by itself */
 	DOVECOT_INPUT,   /* all input is used up: feed more */
 	DOVECOT_FLUSH, /* send the output before feeding more: the client does not read its replies */
+	DOVECOT_FULL,   /* as many requests as may be are being verified: feed more after an outcome */
 	DOVECOT_VERIFY, /* verify step.request->sasl, then dovecot_ok() or dovecot_fail() */
 	/* step.request was answered with FAIL (for the log); it is gone after the next call. */
 	DOVECOT_REFUSED,
@@ -76,8 +77,8 @@ void dovecot_init(struct dovecot *dovecot, const struct dovecot_settings *settin
 void dovecot_deinit(struct dovecot *dovecot);
 
 /* Feeds in[0..n), @now in milliseconds of any clock that does not go back, and returns how much of it
- * was taken; feed the rest again after the step is dealt with, until it is DOVECOT_INPUT or
- * DOVECOT_CLOSE. Secrets have passed through the input: wipe it. */
+ * was taken; feed the rest again after the step is dealt with, until it is DOVECOT_INPUT,
+ * DOVECOT_FULL or DOVECOT_CLOSE. Secrets have passed through the input: wipe it. */
 size_t dovecot_feed(
     struct dovecot *dovecot, const char *in, size_t n, uint64_t now, struct dovecot_step *step_r);
 

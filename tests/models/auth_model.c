@@ -182,6 +182,9 @@ static void model_feed(struct model *model, struct auth_line line, bool is_eager
 	struct auth_run *run = model->run;
 	struct fields fields;
 
+	if (run->n_out == DOVECOT_REQUESTS_MAX) {
+		model_answer(model, 0); /* the machine would wait for one */
+	}
 	run->n_steps = 0;
 	run->step.want = DOVECOT_INPUT;
 	auth_feed(run, line.p, line.n);

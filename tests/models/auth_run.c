@@ -112,7 +112,8 @@ void auth_answer(struct auth_run *run, size_t i)
 
 static void on_step(struct auth_run *run, const struct dovecot_step *step)
 {
-	if (step->want != DOVECOT_INPUT && step->want != DOVECOT_FLUSH) {
+	if (step->want != DOVECOT_INPUT && step->want != DOVECOT_FLUSH &&
+	    step->want != DOVECOT_FULL) {
 		run->step = *step;
 		run->n_steps++;
 	}
@@ -121,6 +122,10 @@ static void on_step(struct auth_run *run, const struct dovecot_step *step)
 		fuzz_require(false, "the machine keeps that for itself");
 		break;
 	case DOVECOT_INPUT:
+		break;
+	case DOVECOT_FULL:
+		fuzz_require(run->n_out == DOVECOT_REQUESTS_MAX, "it waits for one that is out");
+		auth_answer(run, 0);
 		break;
 	case DOVECOT_VERIFY:
 		check_credentials(step->request);
@@ -159,7 +164,8 @@ void auth_feed(struct auth_run *run, const char *in, size_t n)
 
 		fuzz_require(taken <= n, "it takes no more than there is");
 		fuzz_require(
-		    taken > 0 || n == 0 || step.want == DOVECOT_FLUSH || step.want == DOVECOT_CLOSE,
+		    taken > 0 || n == 0 || step.want == DOVECOT_FLUSH ||
+			step.want == DOVECOT_FULL || step.want == DOVECOT_CLOSE,
 		    "it moves on");
 		in += taken;
 		n -= taken;

@@ -154,6 +154,10 @@ static void on_step(struct machine *machine, const struct dovecot_step *step)
 		break;
 	case DOVECOT_INPUT:
 		break;
+	case DOVECOT_FULL:
+		assert_int_equal(machine->n_out, DOVECOT_REQUESTS_MAX);
+		machine_answer(machine, 0);
+		break;
 	case DOVECOT_VERIFY:
 		keep_out(machine, step->request);
 		if (machine->answers_at_once) {
@@ -196,7 +200,7 @@ void machine_feed(struct machine *machine, const char *in, size_t n)
 		assert_true(taken <= n);
 		/* Else it would never end. */
 		assert_true(taken > 0 || n == 0 || step.want == DOVECOT_FLUSH ||
-			    step.want == DOVECOT_CLOSE);
+			    step.want == DOVECOT_FULL || step.want == DOVECOT_CLOSE);
 		free(copy);
 		in += taken;
 		n -= taken;

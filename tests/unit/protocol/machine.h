@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A small edge for the auth protocol: it feeds the machine, keeps what is out, answers it when told
- * to, and writes down what it heard and what was sent. */
+ * to or when the machine waits for it, and writes down what it heard and what was sent. */
 #pragma once
 
 #include "protocol/dovecot.h"
