@@ -47,6 +47,7 @@ void systemd_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = 1 };
 	size_t n;
 	int fd;
 
@@ -65,6 +66,8 @@ void systemd_notify(const char *state)
 	if (fd < 0) {
 		return;
 	}
+	/* A manager that hangs must not stop mail, yet one that is busy shall hear READY=1. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	/* Nobody to tell when it fails: the manager will time out and say so. */
 	(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
