@@ -45,9 +45,10 @@ static void conclude_reload(struct service *service)
 	if (daemon->program->renew != NULL) {
 		daemon_for_each(daemon, daemon->program->renew);
 	}
-	daemon->is_refused = false;
 	log_event(LOG_LEVEL_INFO, "reload", "the new configuration is in force");
-	daemon_notify_ready(daemon);
+	if (!daemon->is_refused) { /* else a newer file was, meanwhile, and systemd knows */
+		daemon_notify_ready(daemon);
+	}
 }
 
 static void run_trial(struct work *work, void *context)
@@ -114,5 +115,6 @@ void reload_start(struct daemon *daemon)
 		return;
 	}
 	daemon->n_reloads++;
+	daemon->is_refused = false;
 	start_trial(service);
 }

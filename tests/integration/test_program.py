@@ -247,6 +247,21 @@ def test_refused_file_does_not_undo_the_one_before(kind, database):
     assert outcome(kind, daemon) is True
 
 
+def test_refused_file_is_not_forgotten(kind, database, silent):
+    """The one before it is still being tried then, and comes into force: the file says something else."""
+    daemon = kind.make(mysql={"timeout": 2}).start()
+    good = daemon.config_path.read_text()
+    daemon.configure(mysql={"hosts": [host_of(silent), f"127.0.0.1:{database.port}"]})
+    daemon.signal(signal.SIGHUP)
+    time.sleep(0.5)
+    daemon.config_path.write_text(good + "nonsense = 1\n")
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_for_log(event="reload", level="error")
+    daemon.config_path.write_text(good)  # for --status, which reads it
+    daemon.wait_for_log(event="reload", reason="the new configuration is in force")
+    assert '"reload_failed":1' in daemon.run("--status", "--json").stdout
+
+
 @pytest.mark.parametrize("key, value", [
     ("listen", "unix:/nowhere/socket"), ("socket_mode", 0o640), ("socket_user", "0"),
     ("control", "/nowhere/control"), ("user", "1"),
