@@ -83,6 +83,7 @@ struct maildir_file {
 	struct maildir_domain domain;
 	bool is_shared; /* by several places */
 	bool is_linked; /* since it was synced */
+	bool has_moved; /* its name is in new/: no other can be given */
 	int error;      /* of a sync, which is its last */
 	char tmp_name[MAILDIR_NAME_MAX + 1];
 };

@@ -206,6 +206,7 @@ static int give_name(struct maildir_place *place, const struct maildir_message *
 			     : file_link(file, place->new_fd, place->name);
 	}
 	file->is_linked = file->is_linked || result == 0;
+	file->has_moved = file->has_moved || (moves && result == 0);
 	return result;
 }
 
@@ -217,7 +218,7 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 	    place_reopen(place, message) < 0) {
 		return place->result;
 	}
-	result = give_name(place, message, false);
+	result = place->file->has_moved ? -EMLINK : give_name(place, message, false);
 	if (is_link_refused(result) && place->file != &place->copy) {
 		if (place_copy(place, message) < 0) {
 			return place->result;

@@ -165,7 +165,7 @@ int __wrap_linkat(int from_fd, const char *from, int fd, const char *name, int f
 
 	if (is_armed && now.has_no_links) {
 		n_calls[FAULT_LINKAT]++;
-		errno = EPERM;
+		errno = source == 0 ? ENOENT : EPERM; /* the kernel looks for the file first */
 	} else if (is_armed && now.has_one_link &&
 		   count_links(from_fd, from, at) > (is_unnamed ? 0 : 1)) {
 		n_calls[FAULT_LINKAT]++;

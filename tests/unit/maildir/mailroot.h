@@ -7,7 +7,7 @@
 #include "tests/unit/unit.h"
 
 enum {
-	MAILROOT_PLACES = 3
+	MAILROOT_PLACES = 5
 };
 
 struct mailroot {

@@ -138,6 +138,24 @@ static void test_one_copy_for_all(void **state)
 	assert_int_equal(count_fds(), n_fds);
 }
 
+/* A filesystem without hard links, with two projects: whoever holds the copy for the others moves it into his own
+ * new/, and they get copies of their own. */
+static void test_shared_copy_that_moves(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_CALLS, .has_projects = true, .has_no_links = true, .has_no_tmpfile = true
+	};
+	static const char *const many[] = { "example.com/a/Maildir", "example.com/b/Maildir",
+		"example.com/c/Maildir", "example.com/d/Maildir", "example.com/e/Maildir" };
+	struct mailroot *mailroot = *state;
+
+	mailroot_deliver(mailroot, &faults, many, LENGTH(many), message, message.n);
+	for (size_t i = 0; i < LENGTH(many); i++) {
+		assert_int_equal(mailroot->places[i].result, 0);
+	}
+	mailroot_check(mailroot, message);
+}
+
 /* A copy that could not be written, or sealed, is nobody's: the next place there gets one of its own, whole. */
 static void test_copy_that_fails(void **state)
 {
@@ -288,6 +306,7 @@ int main(void)
 		TEST(test_projects),
 		TEST(test_one_copy_for_all),
 		TEST(test_copy_that_fails),
+		TEST(test_shared_copy_that_moves),
 		TEST(test_lost_reply),
 		TEST(test_unwanted),
 		TEST(test_abort_when_prepared),
