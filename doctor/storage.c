@@ -3,7 +3,10 @@
  * written, so what a filesystem can do is known by its kind. */
 #include "doctor/storage.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -113,6 +116,55 @@ static void check_commit(const struct storage_filesystem *filesystem, struct rep
 	}
 }
 
+static bool has_marker(const struct maildir_root *root, const char *directory)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", root->base, directory, root->marker);
+	return access(path, F_OK) == 0;
+}
+
+/* The marker is in the root, or has to be in each directory there. */
+static void check_marker(const struct maildir_root *root, struct report *report)
+{
+	DIR *directory;
+	const struct dirent *entry;
+	bool is_found = false;
+
+	if (root->marker[0] == '\0') {
+		return;
+	}
+	if (has_marker(root, ".")) {
+		report_ok(report, "marker", "%s/%s", root->base, root->marker);
+		return;
+	}
+	directory = opendir(root->base);
+	while (directory != NULL && (entry = readdir(directory)) != NULL) {
+		if (entry->d_name[0] == '.') {
+			continue;
+		}
+		if (has_marker(root, entry->d_name)) {
+			is_found = true;
+			report_ok(
+			    report, "marker", "%s/%s/%s", root->base, entry->d_name, root->marker);
+		} else if (errno == ENOENT) { /* else no directory, or one without mail */
+			is_found = true;
+			report_fail(report, EX_TEMPFAIL, "marker",
+			    "mount its disk, or make the file there if that is the disk",
+			    "%s/%s/%s is not there: mail below it is put off", root->base,
+			    entry->d_name, root->marker);
+		}
+	}
+	if (directory != NULL) {
+		closedir(directory);
+	}
+	if (!is_found) {
+		report_fail(report, EX_TEMPFAIL, "marker",
+		    "mount the disk, or make the file there if that is the disk",
+		    "%s/%s is not there: all mail is put off", root->base, root->marker);
+	}
+}
+
 static void check_commits(const char *base, const struct storage *storage, struct report *report)
 {
 	for (size_t i = 0; i < storage->n; i++) {
@@ -126,9 +178,9 @@ static void check_commits(const char *base, const struct storage *storage, struc
 	}
 }
 
-void storage_check(
-    const char *base, const char *rest, const struct storage *storage, struct report *report)
+void storage_check(const struct maildir_root *root, const char *rest, struct report *report)
 {
+	const char *base = root->base;
 	struct stat status;
 
 	if (stat(base, &status) != 0 || access(base, R_OK | W_OK | X_OK) != 0) {
@@ -146,7 +198,8 @@ void storage_check(
 		return;
 	}
 	report_ok(report, "mail root", "%s, homes at %s/%s", base, base, rest);
+	check_marker(root, report);
 	check_kind(base, report);
-	check_commits(base, storage, report);
+	check_commits(base, &root->storage, report);
 	check_room(base, report);
 }

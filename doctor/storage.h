@@ -4,9 +4,7 @@
 #pragma once
 
 #include "doctor/report.h"
-#include "maildir/storage.h"
+#include "maildir/maildir.h"
 
-/* base: the directory; rest: what the path of a home has behind it, with placeholders, for people; storage:
- * what is known of the filesystems there. */
-void storage_check(
-    const char *base, const char *rest, const struct storage *storage, struct report *report);
+/* rest: what the path of a home has behind the root, with placeholders, for people. */
+void storage_check(const struct maildir_root *root, const char *rest, struct report *report);

@@ -146,7 +146,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	}
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
-	storage_check(config->base, config->home_rest, &config->root.storage, report);
+	storage_check(&config->root, config->home_rest, report);
 	check_rows(config, &postfix, report);
 	postconf_free(&postfix);
 }

@@ -203,8 +203,10 @@ def test_marker(lmtpd, where):
     assert done.returncode == 75
     assert "cannot be written: the marker: No such file or directory" in done.stdout
     assert not list(daemon.vhosts.glob("*/*"))
+    assert f"{daemon.vhosts / where / '.mounted'} is not there" in daemon.run("--check").stdout
     (daemon.vhosts / where / ".mounted").write_text("")
     assert daemon.run("--check", EMAIL1).returncode == 0
+    assert f"{daemon.vhosts / where / '.mounted'}\n" in daemon.run("--check").stdout
     deliver(daemon, EMAIL1)
     assert daemon.reached() == {EMAIL1.split("@")[1] + "/email1": 1}
 
