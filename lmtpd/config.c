@@ -127,8 +127,9 @@ static void find_storage(struct lmtpd_config *config)
 		snprintf(config->words, sizeof(config->words), "%.*s/storage",
 		    (int)(slash - control), control);
 	}
-	if (strcmp(config->commit, "auto") == 0) {
-		storage_look(&config->root.storage, config->base, config->words);
+	storage_look(&config->root.storage, config->base, config->words);
+	if (strcmp(config->commit, "strict") == 0) {
+		storage_be_strict(&config->root.storage);
 	}
 }
 

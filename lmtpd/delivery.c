@@ -35,6 +35,31 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 	delivery->n = delivery->n_header = header_compose(delivery->buffer, &header);
 }
 
+static struct devices *devices_of(const struct delivery *delivery)
+{
+	return &((struct lmtpd_server *)delivery->service->daemon)->devices;
+}
+
+/* A message for several devices may stand still with each of them: those that can be told apart must not lose
+ * their writers to it. */
+static unsigned share_of(const struct delivery *delivery)
+{
+	const struct maildir_root *root = &lmtpd_config_of(delivery->service)->root;
+	const struct devices *devices = devices_of(delivery);
+	const struct places *places = &delivery->places;
+	unsigned share = DEVICES_UNKNOWN;
+
+	for (size_t i = 0; i < places->n; i++) {
+		unsigned one = devices_share(devices, root, places->list[i].mailbox);
+
+		if (i > 0 && one != share) {
+			return DEVICES_UNKNOWN;
+		}
+		share = one;
+	}
+	return share;
+}
+
 struct delivery *delivery_new(struct service *service, struct envelope *envelope)
 {
 	struct delivery *delivery = calloc(1, sizeof(*delivery));
@@ -51,6 +76,7 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 		delivery_free(delivery);
 		return NULL;
 	}
+	delivery->work.share = share_of(delivery);
 	put_header(delivery, envelope);
 	return delivery;
 }
@@ -63,11 +89,6 @@ void delivery_free(struct delivery *delivery)
 	free(delivery->buffer);
 	free(delivery);
 	service_unref(service);
-}
-
-static struct devices *devices_of(const struct delivery *delivery)
-{
-	return &((struct lmtpd_server *)delivery->service->daemon)->devices;
 }
 
 static bool is_given_up(const struct delivery *delivery)
@@ -207,9 +228,6 @@ void delivery_write(struct delivery *delivery, bool is_last,
 	delivery->work.run = run_write;
 	delivery->work.done = done_write;
 	delivery->work.late = late_write;
-	delivery->work.share = delivery->places.n == 0 ? DEVICES_UNKNOWN
-						       : devices_share(devices_of(delivery),
-							     delivery->places.list[0].mailbox);
 	if (is_last) {
 		delivery->ended = uv_hrtime();
 	}

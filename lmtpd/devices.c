@@ -2,6 +2,8 @@
  * A table by hashes: who collides is taken for somebody of another device now and then. */
 #include "lmtpd/devices.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -33,29 +35,66 @@ static void keep(struct devices *devices, uint32_t hash, unsigned share)
 	devices->slots[slot].share = (uint8_t)share;
 }
 
-unsigned devices_share(const struct devices *devices, const char *mailbox)
+/* DEVICES_UNKNOWN: it was not seen. */
+static unsigned share_of(const struct devices *devices, dev_t device)
 {
-	unsigned share = find(devices, hash_of(mailbox, strlen(mailbox)));
+	for (unsigned i = 0; i < devices->n; i++) {
+		if (devices->known[i] == device) {
+			return 1 + i;
+		}
+	}
+	return devices->n < DEVICES_MAX ? DEVICES_UNKNOWN : 1 + (unsigned)(device % DEVICES_MAX);
+}
 
-	return share != DEVICES_UNKNOWN ? share : find(devices, hash_of_domain(mailbox));
+/* True if it was not seen before, and can be told apart. */
+static bool see(struct devices *devices, dev_t device)
+{
+	if (share_of(devices, device) != DEVICES_UNKNOWN) {
+		return false;
+	}
+	devices->known[devices->n++] = device;
+	return true;
+}
+
+void devices_expect(struct devices *devices, const struct maildir_root *root)
+{
+	const struct storage *storage = &root->storage;
+
+	for (size_t i = 0; i < storage->n; i++) {
+		const struct storage_filesystem *filesystem = &storage->filesystems[i];
+
+		if (i == storage->base || text_is_below(filesystem->where, root->base)) {
+			see(devices, filesystem->device);
+		}
+	}
+}
+
+unsigned devices_share(
+    const struct devices *devices, const struct maildir_root *root, const char *mailbox)
+{
+	const struct storage_filesystem *filesystem;
+	unsigned share = find(devices, hash_of(mailbox, strlen(mailbox)));
+	char path[PATH_MAX];
+
+	if (share == DEVICES_UNKNOWN) {
+		share = find(devices, hash_of_domain(mailbox));
+	}
+	if (share == DEVICES_UNKNOWN) {
+		snprintf(path, sizeof(path), "%s/%s", root->base, mailbox);
+		filesystem = storage_of_path(&root->storage, path);
+		share =
+		    filesystem == NULL ? DEVICES_UNKNOWN : share_of(devices, filesystem->device);
+	}
+	return share;
 }
 
 bool devices_learn(struct devices *devices, const char *mailbox, dev_t device)
 {
-	bool is_new = false;
-	unsigned i = 0;
+	bool is_new = see(devices, device);
+	unsigned share = share_of(devices, device);
 
-	while (i < devices->n && devices->known[i] != device) {
-		i++;
-	}
-	if (i == devices->n && i < DEVICES_MAX) {
-		devices->known[devices->n++] = device;
-		is_new = true;
-	} else if (i == devices->n) {
-		i = (unsigned)(device % DEVICES_MAX);
-	}
-	keep(devices, hash_of(mailbox, strlen(mailbox)), 1 + i);
-	keep(devices, hash_of_domain(mailbox), 1 + i);
+	keep(devices, hash_of(mailbox, strlen(mailbox)), share);
+	keep(devices, hash_of_domain(mailbox), share);
 	return is_new;
 }
 

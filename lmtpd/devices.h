@@ -2,14 +2,16 @@
  * The devices that mail lies on. The writers are shared among them, so that one that stands still (a frozen
  * filesystem, a server of NFS that is away) does not stop mail for all others.
  *
- * A mailbox belongs to the device that it was on last time, or that another one of its domain was on: to look
- * would be to wait for the device. Of others nothing is known; they share a few writers. Loop's thread. */
+ * A mailbox belongs to the device that it was on last time, or that another one of its domain was on, or that
+ * is mounted there: to look would be to wait for the device. Of others nothing is known; they share a few
+ * writers. Loop's thread. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "maildir/maildir.h"
 #include "runtime/queue.h"
 
 enum {
@@ -28,8 +30,12 @@ struct devices {
 	} slots[DEVICES_SLOTS];
 };
 
-/* The share of a mailbox, given by its path. */
-unsigned devices_share(const struct devices *devices, const char *mailbox);
+/* The filesystems that mail below a root may lie on, before any was seen to. */
+void devices_expect(struct devices *devices, const struct maildir_root *root);
+
+/* The share of a mailbox, given by its path below the root. */
+unsigned devices_share(
+    const struct devices *devices, const struct maildir_root *root, const char *mailbox);
 
 /* A mailbox lies on that device. True if it is the first there: devices_limit() says something else then. */
 bool devices_learn(struct devices *devices, const char *mailbox, dev_t device);

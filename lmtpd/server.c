@@ -66,6 +66,7 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.start = start_writer,
 		.data = config,
 	};
+	devices_expect(&server.devices, &config->root);
 	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
 		settings_r[SERVICE_WORKERS].max[share] =
 		    devices_limit(&server.devices, share, (unsigned)config->writers);

@@ -156,7 +156,7 @@ static void write_way(const struct storage *storage, struct document *document)
 
 	snprintf(way, sizeof(way), "%s: %s",
 	    storage_commit_name(storage->n > 0 ? base->commit : STORAGE_STRICT),
-	    storage->n > 0 ? base->why : "maildir.commit says so");
+	    storage->n > 0 ? base->why : "nothing is known of its filesystem");
 	document_words(document, "way", way);
 }
 

@@ -245,13 +245,6 @@ static void look_at(const struct mount *mount, void *data)
 		}
 	}
 	filesystem = &look->storage->filesystems[look->storage->n];
-	/* Of those above the root the deepest, and of two that are mounted there the later one, has it. */
-	if (text_is_below(look->base, mount->point) &&
-	    (look->storage->n == 0 ||
-		strlen(mount->point) >=
-		    strlen(look->storage->filesystems[look->storage->base].where))) {
-		look->storage->base = look->storage->n;
-	}
 	look->storage->n++;
 	filesystem->device = mount->device;
 	filesystem->journal = journal;
@@ -262,9 +255,12 @@ static void look_at(const struct mount *mount, void *data)
 void storage_look(struct storage *storage_r, const char *base, const char *words)
 {
 	struct look look = { storage_r, base, words };
+	const struct storage_filesystem *of_base;
 
-	storage_r->n = storage_r->base = 0;
+	storage_r->n = 0;
 	each_mount(base, look_at, &look);
+	of_base = storage_of_path(storage_r, base);
+	storage_r->base = of_base == NULL ? 0 : (size_t)(of_base - storage_r->filesystems);
 }
 
 static void write_word(const struct mount *mount, void *data)
@@ -304,6 +300,34 @@ const char *storage_commit_name(enum storage_commit commit)
 	};
 
 	return names[commit];
+}
+
+void storage_be_strict(struct storage *storage)
+{
+	for (size_t i = 0; i < storage->n; i++) {
+		struct storage_filesystem *filesystem = &storage->filesystems[i];
+
+		if (filesystem->commit == STORAGE_ONE_COMMIT) {
+			filesystem->commit = STORAGE_STRICT;
+			filesystem->why = "maildir.commit says so";
+		}
+	}
+}
+
+const struct storage_filesystem *storage_of_path(const struct storage *storage, const char *path)
+{
+	const struct storage_filesystem *found = NULL;
+
+	/* The deepest has it, and of two that are mounted there the later one. */
+	for (size_t i = 0; i < storage->n; i++) {
+		const struct storage_filesystem *filesystem = &storage->filesystems[i];
+
+		if (text_is_below(path, filesystem->where) &&
+		    (found == NULL || strlen(filesystem->where) >= strlen(found->where))) {
+			found = filesystem;
+		}
+	}
+	return found;
 }
 
 enum storage_commit storage_commit_of(const struct storage *storage, dev_t device)

@@ -64,4 +64,11 @@ int storage_examine(const char *base, const char *words);
 /* In words: "one commit", "strict", "strict, named files". */
 const char *storage_commit_name(enum storage_commit commit);
 
+/* The strict way on all of them: names in tmp/ stay where they are needed. */
+void storage_be_strict(struct storage *storage);
+
+/* The filesystem that a path lies on, by what was mounted and without a look at the path: a symbolic link may
+ * lead elsewhere. NULL: not known. */
+const struct storage_filesystem *storage_of_path(const struct storage *storage, const char *path);
+
 enum storage_commit storage_commit_of(const struct storage *storage, dev_t device);

@@ -10,27 +10,31 @@ enum {
 	THREADS = 64
 };
 
+static const struct maildir_root nowhere = { .base = "/mail" };
+
 static void test_learning(void **state)
 {
 	struct devices devices = { .n = 0 };
 	unsigned a, b;
 
-	assert_int_equal(devices_share(&devices, "example.com/a/Maildir"), DEVICES_UNKNOWN);
+	assert_int_equal(
+	    devices_share(&devices, &nowhere, "example.com/a/Maildir"), DEVICES_UNKNOWN);
 	assert_true(devices_learn(&devices, "example.com/a/Maildir", 10));
 	assert_false(devices_learn(&devices, "example.com/b/Maildir", 10));
 	assert_true(devices_learn(&devices, "example.org/a/Maildir", 20));
-	a = devices_share(&devices, "example.com/a/Maildir");
-	b = devices_share(&devices, "example.org/a/Maildir");
+	a = devices_share(&devices, &nowhere, "example.com/a/Maildir");
+	b = devices_share(&devices, &nowhere, "example.org/a/Maildir");
 	assert_true(a != b && a != DEVICES_UNKNOWN && b != DEVICES_UNKNOWN);
-	assert_int_equal(devices_share(&devices, "example.com/b/Maildir"), a);
+	assert_int_equal(devices_share(&devices, &nowhere, "example.com/b/Maildir"), a);
 	/* One that was never seen is taken for one of its domain. */
-	assert_int_equal(devices_share(&devices, "example.org/z/Maildir"), b);
-	assert_int_equal(devices_share(&devices, "example.net/z/Maildir"), DEVICES_UNKNOWN);
+	assert_int_equal(devices_share(&devices, &nowhere, "example.org/z/Maildir"), b);
+	assert_int_equal(
+	    devices_share(&devices, &nowhere, "example.net/z/Maildir"), DEVICES_UNKNOWN);
 	/* It has moved, which its domain has not. */
 	assert_false(devices_learn(&devices, "example.com/a/Maildir", 20));
 	assert_false(devices_learn(&devices, "example.com/b/Maildir", 10));
-	assert_int_equal(devices_share(&devices, "example.com/a/Maildir"), b);
-	assert_int_equal(devices_share(&devices, "example.com/z/Maildir"), a);
+	assert_int_equal(devices_share(&devices, &nowhere, "example.com/a/Maildir"), b);
+	assert_int_equal(devices_share(&devices, &nowhere, "example.com/z/Maildir"), a);
 }
 
 /* However many devices stand still, others have writers left, as long as they can be told apart. */
@@ -44,7 +48,7 @@ static void test_limits(void **state)
 	for (unsigned device = 1; device < 3 * DEVICES_MAX; device++) {
 		snprintf(path, sizeof(path), "d%u/a/Maildir", device);
 		assert_int_equal(devices_learn(&devices, path, device), device <= DEVICES_MAX);
-		assert_in_range(devices_share(&devices, path), 1, DEVICES_MAX);
+		assert_in_range(devices_share(&devices, &nowhere, path), 1, DEVICES_MAX);
 		for (size_t i = 0; i < LENGTH(threads); i++) {
 			unsigned n_all = 0;
 
@@ -59,11 +63,46 @@ static void test_limits(void **state)
 	}
 }
 
+/* What is mounted is known before mail is seen there: after a start beside a disk that stands still, its mail
+ * must not take the writers of the others. What is seen counts more. */
+static void test_mounts(void **state)
+{
+	static const struct maildir_root root = {
+		.base = "/var/mail",
+		.storage = { .n = 5,
+		    .base = 1,
+		    .filesystems = {
+			{ .device = 10, .where = "/" },
+			{ .device = 20, .where = "/var" },
+			{ .device = 30, .where = "/var/mail/slow.example" },
+			{ .device = 40, .where = "/var/mail/example.com/boss" },
+			{ .device = 50, .where = "/var/mail/slow.example" },
+		    } },
+	};
+	struct devices devices = { .n = 0 };
+	unsigned main_disk, slow;
+
+	devices_expect(&devices, &root);
+	assert_int_equal(devices.n, 4);
+	main_disk = devices_share(&devices, &root, "example.com/a/Maildir");
+	slow = devices_share(&devices, &root, "slow.example/a/Maildir");
+	assert_true(main_disk != slow && main_disk != DEVICES_UNKNOWN && slow != DEVICES_UNKNOWN);
+	assert_int_equal(devices_share(&devices, &root, "slow.example.com/a/Maildir"), main_disk);
+	assert_int_equal(devices.known[slow - 1], 50); /* it hides what was mounted there before */
+	assert_int_equal(
+	    devices.known[devices_share(&devices, &root, "example.com/boss/Maildir") - 1], 40);
+	assert_false(devices_learn(&devices, "example.org/a/Maildir", 50)); /* by a symbolic link */
+	assert_int_equal(devices_share(&devices, &root, "example.org/b/Maildir"), slow);
+	devices_expect(&devices, &root);
+	assert_int_equal(devices.n, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_mounts),
 	};
 
 	return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
