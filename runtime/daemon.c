@@ -134,14 +134,15 @@ static void on_paused(const char *why)
 }
 
 /* What still hangs now is a thread within a library or the kernel; only a message that is being written is
- * waited for. */
+ * waited for, and for a while one that was given up: what names it has got are to be taken back. */
 static void on_last(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
+	bool is_patient = uv_now(&daemon->loop) - daemon->ended < DRAIN_MS;
 	struct service *service;
 
 	LIST_FOREACH (service, &daemon->services, entry) {
-		if (service_is_needed(service)) {
+		if (service_is_needed(service, is_patient)) {
 			return;
 		}
 	}
@@ -152,6 +153,7 @@ static void on_last(uv_timer_t *timer)
 static void end(struct daemon *daemon)
 {
 	daemon->has_ended = true;
+	daemon->ended = uv_now(&daemon->loop);
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
 	uv_close((uv_handle_t *)&daemon->hangup, NULL);

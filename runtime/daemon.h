@@ -38,6 +38,7 @@ struct daemon {
 	size_t n_connections, connections_max;
 	uint64_t n_accepted; /* so far */
 	bool is_stopping, has_ended;
+	uint64_t ended; /* uv_now() */
 };
 
 /* The keys that every daemon has; they are settled before root is given up. Each daemon's table fills

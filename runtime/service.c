@@ -80,13 +80,13 @@ void service_unref(struct service *service)
 	}
 }
 
-bool service_is_needed(const struct service *service)
+bool service_is_needed(const struct service *service, bool is_patient)
 {
 	for (size_t i = 0; i < SERVICE_LANES; i++) {
 		const struct lane *lane = &service->lanes[i];
+		unsigned n_late = is_patient ? 0 : lane->n_late;
 
-		/* Who waits for what is late has been answered without it. */
-		if (lane->n_out > lane->n_late && !lane->settings.is_dispensable) {
+		if (lane->n_out > n_late && !lane->settings.is_dispensable) {
 			return true;
 		}
 	}

@@ -39,5 +39,6 @@ struct service *service_ref(struct service *service);
 /* The last reference must be dropped when none of the lanes' work is out. */
 void service_unref(struct service *service);
 
-/* Is there work out that must be finished before the process ends? */
-bool service_is_needed(const struct service *service);
+/* Is there work out that must be finished before the process ends? is_patient: even if whoever waited for it has
+ * been answered without it. */
+bool service_is_needed(const struct service *service, bool is_patient);

@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import signal
 import threading
+import time
 
 import pytest
 
@@ -84,17 +86,27 @@ def status(daemon):
     return json.loads(done.stdout)
 
 
-def test_frozen_disk(make_lmtpd, database, disk):
-    """70 messages for a frozen disk are put off after a minute, and never come; a message for another
-    disk comes at once meanwhile. When the disk moves again, everything is there once."""
+def add_users(database, n):
     database.sql("INSERT INTO virtual_domains (name) VALUES ('frozen.example')")
-    for number in range(CLIENTS):
+    for number in range(n):
         database.sql("INSERT INTO virtual_users (domain_id, password, email) SELECT id, '*', "
                      f"'u{number}@frozen.example' FROM virtual_domains WHERE name = 'frozen.example'")
-    daemon = make_lmtpd()
+
+
+def make_disks(daemon, disk):
+    """One for each domain. Returns where the one to be frozen is."""
     still = daemon.vhosts / "frozen.example"
     disk(still)
     disk(daemon.vhosts / "example.com")
+    return still
+
+
+def test_frozen_disk(make_lmtpd, database, disk):
+    """70 messages for a frozen disk are put off after a minute, and never come; a message for another
+    disk comes at once meanwhile. When the disk moves again, everything is there once."""
+    add_users(database, CLIENTS)
+    daemon = make_lmtpd()
+    still = make_disks(daemon, disk)
     daemon.start()
 
     def found():
@@ -124,3 +136,52 @@ def test_frozen_disk(make_lmtpd, database, disk):
     again = run_all([Client(daemon, f"u{n}@frozen.example") for n in range(CLIENTS)])
     assert statuses(again) == {"250 2.0.0"}
     assert found() == 1 + CLIENTS
+
+
+class ClientOfTwo(Client):
+    """Sends its message to a mailbox of the other disk too."""
+
+    def run(self):
+        with self.session as session:
+            session.command("MAIL FROM:<sender@example.net>")
+            session.command("RCPT TO:<email1@example.com>")
+            session.command(f"RCPT TO:<{self.address}>")
+            session.command("DATA")
+            session.send(stuffed(self.body))
+            session.reply()
+            self.status = session.reply().status
+
+
+def test_frozen_disk_takes_no_writers_of_another(make_lmtpd, database, disk):
+    """Neither after a start, when no mail has been seen to lie anywhere, nor by messages for both."""
+    add_users(database, 1)
+    daemon = make_lmtpd()
+    still = make_disks(daemon, disk)
+    with frozen(still):
+        daemon.start()
+        stuck = run_all([Client(daemon, "u0@frozen.example") for _ in range(CLIENTS)])
+        stuck += run_all([ClientOfTwo(daemon, "u0@frozen.example") for _ in range(CLIENTS)])
+        wait_until(lambda: status(daemon)["commits"]["busy"] > 10, SLACK, "writers that hang")
+        others = run_all([Client(daemon, "email1@example.com") for _ in range(10)])
+        assert statuses(others) == {"250 2.0.0"}
+        assert {client.status for client in stuck} == {None}
+    assert statuses(stuck) == {"250 2.0.0"}
+
+
+def test_end_beside_a_frozen_disk(make_lmtpd, database, disk):
+    """What was answered 451 is taken back though the daemon was told to end meanwhile."""
+    add_users(database, 1)
+    daemon = make_lmtpd()
+    still = make_disks(daemon, disk)
+    daemon.start()
+    with daemon.session() as session:
+        assert session.deliver("u0@frozen.example")[0].status == "250 2.0.0"
+    with frozen(still):
+        stuck = run_all([Client(daemon, "u0@frozen.example") for _ in range(3)])
+        assert statuses(stuck) == {"451 4.3.0"}
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_log(event="stop")
+        time.sleep(2)  # it has nobody left to serve
+    wait_until(lambda: not daemon.is_running(), SLACK, "the end")
+    assert len(list(still.rglob("new/*"))) == 1
+    assert list(still.rglob("tmp/*")) == []
