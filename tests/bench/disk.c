@@ -4,8 +4,8 @@
  *
  *   disk deliver|write ROOT MAILBOXES THREADS SIZE SECONDS
  *
- * deliver: a file in ROOT/uN/Maildir/new, synced, named, and new/ synced; write: the same without
- * the last step. Prints messages and seconds as JSON. */
+ * deliver: a file in ROOT/uN/Maildir/new, durable by one commit of the journal; write: a file that is
+ * synced and named. Prints messages and seconds as JSON. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -63,7 +63,7 @@ static void *run_loop(void *unused)
 
 		snprintf(path, sizeof(path), "%s/u%lu/Maildir/new", root, number % n_mailboxes);
 		if (!store_open(&stored, path) || !write_body(&stored) ||
-		    !(is_delivery ? store_commit(&stored) : store_commit_file(&stored))) {
+		    !(is_delivery ? store_commit_once(&stored) : store_commit_file(&stored))) {
 			die(path);
 		}
 	}

@@ -8,8 +8,8 @@ from results import NAMES
 from workloads import GROWTH
 
 SESSIONS = ("one", "eight", "twenty", "sixtyfour")
-COLORS = {"lmtpd": "#1b7837", "dovecot": "#b35806", "sink": "#7f7f7f", "asking": "#5b8db8",
-          "disk": "#bdbdbd"}
+COLORS = {"lmtpd": "#1b7837", "dovecot": "#b35806", "sink": "#7f7f7f", "once": "#c2a5cf",
+          "asking": "#5b8db8", "disk": "#bdbdbd"}
 START = """
 set terminal svg size 760,420 font "sans-serif,13" background "white"
 set output "{path}"
@@ -41,7 +41,7 @@ def plotted(parts):
 def sessions(results):
     """Medians, with the lowest and the highest."""
     parts = []
-    for name in ("disk", "sink", "asking", "lmtpd", "dovecot"):
+    for name in ("disk", "once", "sink", "asking", "lmtpd", "dovecot"):
         rows = []
         for at, workload in enumerate(SESSIONS):
             values = results.values(workload, name, "messages")
@@ -60,7 +60,7 @@ def session_axis(results):
 
 def latency(results):
     parts = []
-    for name in ("lmtpd", "dovecot"):
+    for name in ("lmtpd", "sink", "dovecot"):
         for field, dash in (("p50", 1), ("p99", 2)):
             rows = [(at, results.median(workload, name, field))
                     for at, workload in enumerate(SESSIONS)]

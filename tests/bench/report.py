@@ -18,10 +18,12 @@ Every server delivers into Maildirs on the same disk, lies in wait on a Unix soc
 users in the same MariaDB over TCP on the loopback (100,000 rows). **lmtpd** has its default
 configuration, **Dovecot LMTP** the one of the classic guide. **sink** is a limit: the simplest LMTP
 server that keeps its word, a thread for each connection, no look-up, and for each recipient a file
-that is written, synced, named, and whose directory is synced before the 250. The **asking sink** is
-the same with one prepared statement for each recipient, over a connection that each session has for
-itself: the least that a server can do that checks its recipients. **The disk alone** does these steps
-without any protocol (for 10 MB: writing and fsync only). The load generator keeps all sessions busy
+that is written, synced, named, and whose directory is synced before the 250: two commits of the
+journal. The **one-commit sink** waits until the bytes are written, names the file and syncs it, as
+lmtpd does. The **asking sink** is the same with one prepared statement for each recipient, over a
+connection that each session has for itself: the least that a server can do that checks its
+recipients. **The disk alone** does the steps of the one-commit sink without any protocol (for 10 MB:
+writing and fsync only). The load generator keeps all sessions busy
 and pipelines as Postfix does; an unexpected reply, or a message that was acknowledged and is not in
 `new/`, fails the run.
 
@@ -35,7 +37,7 @@ lowest and the highest stand behind them."""
 
 GOALS = """\
 Beside what lmtpd reached stands what the simplest server reached in the same run: the asking sink
-where it was measured, else the sink. Where it falls short of a goal too, the limit is what the disk,
+where it was measured, else a sink that asks nobody. Where it falls short of a goal too, the limit is what the disk,
 the kernel and the database cost on this machine.
 
 """

@@ -14,16 +14,17 @@ PROGRAMS = ("load", "sink", "disk", "auth_load")
 
 
 class Sink(Daemon):
-    def __init__(self, program, directory, root, *database):
+    def __init__(self, program, commits, directory, root, *database):
         super().__init__(directory / "sink.log")
         self.program = program
+        self.commits = commits
         self.database = database
         self.socket = directory / "lmtp"
         self.root = root
         os.chown(directory, MAIL_ID, MAIL_GROUP)
 
     def start(self):
-        self.spawn([self.program, self.socket, self.root, *self.database], **as_mail_user())
+        self.spawn([self.program, self.commits, self.socket, self.root, *self.database], **as_mail_user())
         self.wait_until_answers(self.is_answering)
 
     def is_answering(self):
@@ -60,7 +61,7 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, sink, asking, dovecot or auth, with its mail below root and its users from
+        """A fresh lmtpd, sink, once, asking, dovecot or auth, with its mail below root and its users from
         rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
@@ -90,8 +91,12 @@ class Place:
         return DovecotLmtp(directory, self.database, root, directory / "lmtp")
 
     def _make_sink(self, directory, root):
-        return Sink(self.programs["sink"], directory, root)
+        return Sink(self.programs["sink"], "twice", directory, root)
+
+    def _make_once(self, directory, root):
+        return Sink(self.programs["sink"], "once", directory, root)
 
     def _make_asking(self, directory, root):
-        return Sink(self.programs["sink"], directory, root, f"127.0.0.1:{self.database.port}",
+        return Sink(self.programs["sink"], "once", directory, root,
+                    f"127.0.0.1:{self.database.port}",
                     "mailuser", PASSWORD, self.database.database)

@@ -2,8 +2,10 @@
  * The simplest LMTP server that keeps its word: a thread for each connection, no look-up, and for each
  * recipient a file of its own that is durable before the 250.
  *
- *   sink SOCKET ROOT         mail to LOCAL@DOMAIN goes to ROOT/DOMAIN/LOCAL/Maildir/new
- *   sink SOCKET ROOT HOST USER PASSWORD DATABASE
+ *   sink once|twice SOCKET ROOT
+ *                            mail to LOCAL@DOMAIN goes to ROOT/DOMAIN/LOCAL/Maildir/new, by one commit
+ *                            of the journal or by two
+ *   sink once|twice SOCKET ROOT HOST USER PASSWORD DATABASE
  *                            the same, with one question to the database for each recipient, on a
  *                            connection that each session has for itself
  *
@@ -27,6 +29,7 @@ enum {
 	CHUNK = 65536,
 };
 
+static bool (*commit)(struct stored *stored);
 static const char *root;
 static const char *host; /* of the database; NULL: nobody is looked up */
 static struct directory_settings database = {
@@ -166,7 +169,7 @@ static bool on_data(struct session *session)
 	write_all(session, (size_t)(found - session->in) + 2);
 	consume(session, (size_t)(found - session->in) + 5);
 	for (size_t i = 0; i < session->n_files; i++) {
-		reply(session, store_commit(&session->files[i]) ? "250 saved\r\n" : "451 no\r\n");
+		reply(session, commit(&session->files[i]) ? "250 saved\r\n" : "451 no\r\n");
 	}
 	session->n_files = 0;
 	return true;
@@ -232,22 +235,23 @@ int main(int argc, char **argv)
 	struct error error;
 	int listener;
 
-	if (argc != 3 && argc != 7) {
-		fputs("usage: sink SOCKET ROOT [HOST USER PASSWORD DATABASE]\n", stderr);
+	if (argc != 4 && argc != 8) {
+		fputs("usage: sink once|twice SOCKET ROOT [HOST USER PASSWORD DATABASE]\n", stderr);
 		return 64;
 	}
-	root = argv[2];
-	if (argc == 7) {
-		host = argv[3];
-		database.user = argv[4];
-		database.password = argv[5];
-		database.dbname = argv[6];
+	commit = strcmp(argv[1], "once") == 0 ? store_commit_once : store_commit_twice;
+	root = argv[3];
+	if (argc == 8) {
+		host = argv[4];
+		database.user = argv[5];
+		database.password = argv[6];
+		database.dbname = argv[7];
 		if (directory_library_init(&error) != 0) {
 			fprintf(stderr, "sink: %s\n", error.text);
 			return 1;
 		}
 	}
-	listener = listen_at(argv[1]);
+	listener = listen_at(argv[2]);
 	while (true) {
 		struct session *session = calloc(1, sizeof(*session));
 		pthread_t thread;

@@ -48,22 +48,29 @@ static bool name_file(const struct stored *stored)
 	return linkat(AT_FDCWD, by_fd, stored->new_fd, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
-static bool commit(struct stored *stored, bool with_directory)
+static bool done(struct stored *stored, bool is_done)
 {
-	bool is_done = fdatasync(stored->fd) == 0 && name_file(stored) &&
-		       (!with_directory || fsync(stored->new_fd) == 0);
-
 	close(stored->fd);
 	close(stored->new_fd);
 	return is_done;
 }
 
-bool store_commit(struct stored *stored)
+bool store_commit_twice(struct stored *stored)
 {
-	return commit(stored, true);
+	return done(
+	    stored, fdatasync(stored->fd) == 0 && name_file(stored) && fsync(stored->new_fd) == 0);
+}
+
+bool store_commit_once(struct stored *stored)
+{
+	const unsigned flags =
+	    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+	return done(stored, sync_file_range(stored->fd, 0, 0, flags) == 0 && name_file(stored) &&
+				fsync(stored->fd) == 0);
 }
 
 bool store_commit_file(struct stored *stored)
 {
-	return commit(stored, false);
+	return done(stored, fdatasync(stored->fd) == 0 && name_file(stored));
 }

@@ -15,8 +15,13 @@ bool store_open(struct stored *stored, const char *new_path);
 
 bool store_write(struct stored *stored, const char *data, size_t n);
 
-/* Syncs the file, names it, syncs new/; closes all in any case. */
-bool store_commit(struct stored *stored);
+/* Each closes all in any case.
+ *
+ * In two commits of the journal: syncs the file, names it, syncs new/. */
+bool store_commit_twice(struct stored *stored);
 
-/* The same without the sync of new/. */
+/* In one: waits until the bytes are written, names the file, syncs it. */
+bool store_commit_once(struct stored *stored);
+
+/* Syncs the file and names it, no more. */
 bool store_commit_file(struct stored *stored);

@@ -26,8 +26,9 @@ USED_ONCE = ("missing", "crowd")
 
 SERVERS = ("lmtpd", "sink", "dovecot")
 WITH_DISK = (*SERVERS, "disk")
-# "asking": the sink with one question to the database for each recipient.
-WITH_LIMITS = (*SERVERS, "asking", "disk")
+# "once": the sink with one commit of the journal; "asking": and one question to the database for each
+# recipient.
+WITH_LIMITS = (*SERVERS, "once", "asking", "disk")
 
 
 class Workload(NamedTuple):
