@@ -46,7 +46,7 @@ enum dovecot_want {
 	DOVECOT_NOTHING, /* within the machine only: it can go on by itself */
 	DOVECOT_INPUT,   /* all input is used up: feed more */
 	DOVECOT_FLUSH, /* send the output before feeding more: the client does not read its replies */
-	DOVECOT_FULL,   /* as many requests as may be are being verified: feed more after an outcome */
+	DOVECOT_FULL, /* as many requests as may be are being verified: feed more after an outcome */
 	DOVECOT_VERIFY, /* verify step.request->sasl, then dovecot_ok() or dovecot_fail() */
 	/* step.request was answered with FAIL (for the log); it is gone after the next call. */
 	DOVECOT_REFUSED,

@@ -163,9 +163,8 @@ void auth_feed(struct auth_run *run, const char *in, size_t n)
 		size_t taken = dovecot_feed(&run->protocol, in, n, run->now, &step);
 
 		fuzz_require(taken <= n, "it takes no more than there is");
-		fuzz_require(
-		    taken > 0 || n == 0 || step.want == DOVECOT_FLUSH ||
-			step.want == DOVECOT_FULL || step.want == DOVECOT_CLOSE,
+		fuzz_require(taken > 0 || n == 0 || step.want == DOVECOT_FLUSH ||
+				 step.want == DOVECOT_FULL || step.want == DOVECOT_CLOSE,
 		    "it moves on");
 		in += taken;
 		n -= taken;

@@ -318,11 +318,13 @@ static void test_spraying(void **state)
 static void test_overload(void **state)
 {
 	for (unsigned i = 0; i < 20; i++) {
-		failures_add_overload(*state, &(struct failures_login){ ATTACKER, OWNER, true }, 1000);
+		failures_add_overload(
+		    *state, &(struct failures_login){ ATTACKER, OWNER, true }, 1000);
 	}
 	assert_int_equal(rank_of(*state, ATTACKER, OTHER), 0);
 	for (unsigned i = 0; i < 20; i++) {
-		failures_add_overload(*state, &(struct failures_login){ ATTACKER, OWNER, false }, 1000);
+		failures_add_overload(
+		    *state, &(struct failures_login){ ATTACKER, OWNER, false }, 1000);
 	}
 	assert_int_equal(rank_of(*state, ATTACKER, OTHER), 1);
 	assert_int_equal(rank_of(*state, ATTACKER, OWNER), 1);

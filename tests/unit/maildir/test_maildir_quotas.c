@@ -142,9 +142,10 @@ static void test_one_copy_for_all(void **state)
  * new/, and they get copies of their own. */
 static void test_shared_copy_that_moves(void **state)
 {
-	const struct faults faults = {
-		.call = FAULT_CALLS, .has_projects = true, .has_no_links = true, .has_no_tmpfile = true
-	};
+	const struct faults faults = { .call = FAULT_CALLS,
+		.has_projects = true,
+		.has_no_links = true,
+		.has_no_tmpfile = true };
 	static const char *const many[] = { "example.com/a/Maildir", "example.com/b/Maildir",
 		"example.com/c/Maildir", "example.com/d/Maildir", "example.com/e/Maildir" };
 	struct mailroot *mailroot = *state;
