@@ -44,13 +44,13 @@ static struct devices *devices_of(const struct delivery *delivery)
  * their writers to it. */
 static unsigned share_of(const struct delivery *delivery)
 {
-	const struct maildir_root *root = &lmtpd_config_of(delivery->service)->root;
 	const struct devices *devices = devices_of(delivery);
 	const struct places *places = &delivery->places;
 	unsigned share = DEVICES_UNKNOWN;
 
 	for (size_t i = 0; i < places->n; i++) {
-		unsigned one = devices_share(devices, root, places->list[i].mailbox);
+		const struct maildir_place *place = &places->list[i];
+		unsigned one = devices_share(devices, place->root, place->mailbox);
 
 		if (i > 0 && one != share) {
 			return DEVICES_UNKNOWN;
@@ -99,7 +99,6 @@ static bool is_given_up(const struct delivery *delivery)
 /* Gives the message its names, unless it was given up, or takes them away again if that happened meanwhile. */
 static void commit(struct delivery *delivery)
 {
-	const struct maildir_root *root = &lmtpd_config_of(delivery->service)->root;
 	struct maildir_place *places = delivery->places.list;
 	size_t n_places = delivery->places.n;
 	enum delivery_fate fate = DELIVERY_OPEN;
@@ -115,7 +114,7 @@ static void commit(struct delivery *delivery)
 	maildir_commit(&delivery->message, places, n_places);
 	delivery->finished = uv_hrtime();
 	if (!atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE)) {
-		maildir_take_back(root, places, n_places);
+		maildir_take_back(places, n_places);
 	}
 }
 
@@ -124,8 +123,7 @@ static void run_write(struct work *work, void *context)
 	struct delivery *delivery = (struct delivery *)work;
 
 	if (!delivery->is_open) {
-		maildir_begin(&delivery->message, &lmtpd_config_of(delivery->service)->root,
-		    delivery->places.list, delivery->places.n);
+		maildir_begin(&delivery->message, delivery->places.list, delivery->places.n);
 		delivery->is_open = true;
 	}
 	/* An error stands in the places' results; the rest of the message is taken and dropped. */

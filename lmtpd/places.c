@@ -10,19 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lmtpd/config.h"
+
 static int compare_places(const void *a, const void *b)
 {
-	return strcmp(
-	    ((const struct maildir_place *)a)->mailbox, ((const struct maildir_place *)b)->mailbox);
+	const struct maildir_place *one = a, *other = b;
+	int result = strcmp(one->mailbox, other->mailbox);
+
+	return result != 0 ? result : (one->root > other->root) - (one->root < other->root);
 }
 
-/* The place of that path, which may be one that is there already: a message reaches a mailbox once. NULL
- * when out of memory. */
-static struct maildir_place *find_place(struct places *places, void **tree, const char *path)
+/* The place of that path below a root, which may be one that is there already: a message reaches a mailbox
+ * once. NULL when out of memory. */
+static struct maildir_place *find_place(
+    struct places *places, void **tree, const struct maildir_root *root, const char *path)
 {
 	struct maildir_place *place = &places->list[places->n], **found = NULL;
 	char *copy = strdup(path);
 
+	place->root = root;
 	place->mailbox = copy;
 	if (copy != NULL) {
 		found = tsearch(place, tree, compare_places);
@@ -65,7 +71,7 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 			char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
 
 			if (path_of(config, &resolution->mailboxes[i], path, sizeof(path)) == 0) {
-				places->of[n] = find_place(places, &tree, path);
+				places->of[n] = find_place(places, &tree, &config->root, path);
 				result = places->of[n] == NULL ? -ENOMEM : 0;
 			}
 		}
@@ -120,8 +126,8 @@ static enum reply reply_to(int result)
 	}
 }
 
-enum reply places_outcome(const struct places *places, const struct recipient *recipient,
-    const char *base, char *reason_r, size_t n)
+enum reply places_outcome(
+    const struct places *places, const struct recipient *recipient, char *reason_r, size_t n)
 {
 	const struct resolution *resolution = &recipient->resolution;
 
@@ -135,8 +141,8 @@ enum reply places_outcome(const struct places *places, const struct recipient *r
 			return REPLY_NOT_WRITTEN;
 		}
 		if (place->result != 0) {
-			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", place->step, base,
-			    place->mailbox, place->part,
+			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", place->step,
+			    place->root->base, place->mailbox, place->part,
 			    maildir_strerror(place->result, place->step));
 			return reply_to(place->result);
 		}

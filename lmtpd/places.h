@@ -35,6 +35,6 @@ void places_free(struct places *places);
 void places_choose(struct places *places);
 
 /* The reply for one recipient: saved when the message is durable in every one of its mailboxes.
- * reason_r[n] says why not; @base is the mail root. */
-enum reply places_outcome(const struct places *places, const struct recipient *recipient,
-    const char *base, char *reason_r, size_t n);
+ * reason_r[n] says why not. */
+enum reply places_outcome(
+    const struct places *places, const struct recipient *recipient, char *reason_r, size_t n);

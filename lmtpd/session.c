@@ -110,8 +110,8 @@ static void session_answer(struct session *session, const struct delivery *deliv
 			snprintf(reason, sizeof(reason),
 			    "the disk has not taken the message within %d s", DELIVERY_PATIENCE);
 		} else if (has_results) {
-			recipient->reply = places_outcome(&delivery->places, recipient,
-			    lmtpd_config_of(delivery->service)->base, reason, sizeof(reason));
+			recipient->reply =
+			    places_outcome(&delivery->places, recipient, reason, sizeof(reason));
 		}
 		delivery_log(envelope, recipient, delivery, reason);
 	}

@@ -76,12 +76,17 @@ static int open_beneath(const struct maildir_root *root, const char *path, int f
 	return fd;
 }
 
-int mailbox_open_part(const struct maildir_root *root, const char *mailbox, const char *part)
+static int open_part(const struct maildir_root *root, const char *mailbox, const char *part)
 {
 	char path[MAILDIR_PATH_MAX + 4];
 
 	snprintf(path, sizeof(path), "%s%s", mailbox, part);
 	return open_beneath(root, path, O_RDONLY | O_DIRECTORY);
+}
+
+int mailbox_open_part(const struct maildir_place *place, const char *part)
+{
+	return open_part(place->root, place->mailbox, part);
 }
 
 bool maildir_path_is_plain(const char *path)
@@ -149,13 +154,13 @@ static int make_path(int base_fd, const char *path)
 	}
 }
 
-static int make_mailbox(const struct maildir_root *root, struct maildir_place *place)
+static int make_mailbox(struct maildir_place *place)
 {
 	/* new/ last: who finds it takes the mailbox for whole. */
 	static const char *const parts[] = { "/cur", "/tmp", "/new" };
 	int base_fd, fd;
 
-	base_fd = open(root->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	base_fd = open(place->root->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (base_fd < 0) {
 		return place_check(place, -errno, "open the mail root above", "");
 	}
@@ -249,7 +254,7 @@ static uint64_t identify_young(const struct linux_status *status)
 	return is_young(status) && *slot_of(identity) != identity ? identity : 0;
 }
 
-int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
+int mailbox_open(struct maildir_place *place)
 {
 	struct linux_attributes attributes;
 	struct linux_status status;
@@ -258,13 +263,13 @@ int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 	if (!maildir_path_is_plain(place->mailbox)) {
 		return place_check(place, -EINVAL, "accept the path", "");
 	}
-	if (place_check(place, find_marker(root, place->mailbox), "find the marker above", "") <
-	    0) {
+	if (place_check(
+		place, find_marker(place->root, place->mailbox), "find the marker above", "") < 0) {
 		return place->result;
 	}
-	place->new_fd = mailbox_open_part(root, place->mailbox, "/new");
-	if (place->new_fd == -ENOENT && make_mailbox(root, place) == 0) {
-		place->new_fd = mailbox_open_part(root, place->mailbox, "/new");
+	place->new_fd = mailbox_open_part(place, "/new");
+	if (place->new_fd == -ENOENT && make_mailbox(place) == 0) {
+		place->new_fd = mailbox_open_part(place, "/new");
 	}
 	if (place->result < 0 || place_check(place, place->new_fd, "open", "/new") < 0 ||
 	    place_check(place, linux_stat(place->new_fd, &status), "stat", "/new") < 0) {
@@ -274,8 +279,9 @@ int mailbox_open(const struct maildir_root *root, struct maildir_place *place)
 	place->domain = (struct maildir_domain){
 		.device = status.device,
 		.project = attributes.project,
-		.commit = attributes.is_realtime ? STORAGE_STRICT
-						 : storage_commit_of(&root->storage, status.device),
+		.commit = attributes.is_realtime
+			      ? STORAGE_STRICT
+			      : storage_commit_of(&place->root->storage, status.device),
 	};
 	/* Opened again, what this message has made stays young, however long ago that was. */
 	identity = identify_young(&status);
@@ -291,14 +297,14 @@ static void go_up(char *path)
 	*(slash == NULL ? path : slash) = '\0';
 }
 
-int mailbox_sync_parents(const struct maildir_root *root, struct maildir_place *place)
+int mailbox_sync_parents(struct maildir_place *place)
 {
 	char path[MAILDIR_PATH_MAX];
 	bool is_root;
 
 	memcpy(path, place->mailbox, strlen(place->mailbox) + 1);
 	do {
-		int fd = open_beneath(root, path, O_RDONLY | O_DIRECTORY);
+		int fd = open_beneath(place->root, path, O_RDONLY | O_DIRECTORY);
 		int result = fd < 0 ? fd : rounds_sync(NULL, fd, false);
 
 		if (fd >= 0) {
@@ -360,7 +366,7 @@ int maildir_probe(const struct maildir_root *root, const char *path, const char 
 		*part_r = "the marker";
 		return result;
 	}
-	fd = mailbox_open_part(root, path, "/new");
+	fd = open_part(root, path, "/new");
 	if (fd == -ENOENT) {
 		return probe_way(root, path);
 	}

@@ -4,14 +4,14 @@
 
 #include "maildir/maildir.h"
 
-/* Opens a directory of a mailbox, part is "/new" or "/tmp". Returns a file descriptor or a negative
+/* Opens a directory of the place's mailbox, part is "/new" or "/tmp". Returns a file descriptor or a negative
  * errno (-EXDEV: a symbolic link leads out of the root). */
-int mailbox_open_part(const struct maildir_root *root, const char *mailbox, const char *part);
+int mailbox_open_part(const struct maildir_place *place, const char *part);
 
 /* Opens place->new_fd, making the mailbox if need be, and says on which device it lies and whether it
  * is young. Returns 0 or a negative errno, the place's outcome then. */
-int mailbox_open(const struct maildir_root *root, struct maildir_place *place);
+int mailbox_open(struct maildir_place *place);
 
 /* Syncs the directories on the way from the mailbox up to the root; then it is young no more. Returns
  * as mailbox_open(). */
-int mailbox_sync_parents(const struct maildir_root *root, struct maildir_place *place);
+int mailbox_sync_parents(struct maildir_place *place);

@@ -88,9 +88,13 @@ struct maildir_file {
 	char tmp_name[MAILDIR_NAME_MAX + 1];
 };
 
-/* Where a message goes. The caller sets the mailbox; all else is the message's to write, and zero before
- * a maildir_commit() that is the first to see this place. */
+/* Where a message goes. The caller sets root and mailbox; all else is the message's to write, and zero
+ * before a maildir_prepare() that is the first to see this place. */
 struct maildir_place {
+	/* That the mailbox lies below, which need not be that of its neighbour. The caller's, must outlive
+	 * the message. */
+	const struct maildir_root *root;
+
 	/* Relative to the root, e.g. "example.com/email1/Maildir"; maildir_path_is_plain(). Symbolic
 	 * links must not lead out of the root. The caller's, must outlive the message. */
 	const char *mailbox;
@@ -116,7 +120,6 @@ struct maildir_place {
 };
 
 struct maildir_message {
-	const struct maildir_root *root;
 	uint64_t size;      /* S=: bytes written */
 	uint64_t wire_size; /* W=: the same with every line ended by CRLF (RFC822.SIZE) */
 
@@ -135,8 +138,8 @@ struct maildir_message {
 /* Begins a message that will probably go to these places: opens them, and makes the file in the first
  * one that can take it. They stay where they are until the message has ended. Returns 0, or why there
  * is no file; each place holds its own outcome so far in both cases. */
-int maildir_begin(struct maildir_message *message, const struct maildir_root *root,
-    struct maildir_place *expected, size_t n_expected);
+int maildir_begin(
+    struct maildir_message *message, struct maildir_place *expected, size_t n_expected);
 
 /* Appends to the message: bytes as they shall lie on disk. Returns 0 or a negative errno, which
  * then is every place's result; the message must still be ended by commit or abort. */
@@ -153,8 +156,7 @@ void maildir_commit(struct maildir_message *message, struct maildir_place *place
 
 /* After the commit: takes the names away again that it gave, so that a message which its sender was told
  * to keep is not there twice. What a reader has moved by then cannot be found. */
-void maildir_take_back(
-    const struct maildir_root *root, const struct maildir_place *places, size_t n_places);
+void maildir_take_back(const struct maildir_place *places, size_t n_places);
 
 /* Drops the message before its commit: nothing of it stays anywhere. places are those of
  * maildir_prepare(), if it was called. */

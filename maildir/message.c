@@ -38,7 +38,8 @@ static void open_places(
 		if (place->is_begun) {
 			continue;
 		}
-		*place = (struct maildir_place){ .mailbox = place->mailbox,
+		*place = (struct maildir_place){ .root = place->root,
+			.mailbox = place->mailbox,
 			.is_begun = true,
 			.step = "",
 			.part = "",
@@ -46,8 +47,8 @@ static void open_places(
 			.copy = file_none };
 		if (message->error != 0) {
 			place_check(place, message->error, "write a file in", "/new");
-		} else if (mailbox_open(message->root, place) == 0 && message->file.fd < 0 &&
-			   file_create(&message->file, message->root, place) == 0) {
+		} else if (mailbox_open(place) == 0 && message->file.fd < 0 &&
+			   file_create(&message->file, place) == 0) {
 			message->home = place;
 		}
 		/* One that may need a file of its own stays open. */
@@ -58,11 +59,10 @@ static void open_places(
 	}
 }
 
-int maildir_begin(struct maildir_message *message, const struct maildir_root *root,
-    struct maildir_place *expected, size_t n_expected)
+int maildir_begin(
+    struct maildir_message *message, struct maildir_place *expected, size_t n_expected)
 {
 	*message = (struct maildir_message){
-		.root = root,
 		.expected = expected,
 		.n_expected = n_expected,
 		.file = file_none,
@@ -123,8 +123,8 @@ static int move_file(struct maildir_message *message, int error)
 		int result;
 
 		/* Closed since, to hold no more than MAILDIR_HELD_MAX. */
-		if (place->result < 0 || place_reopen(place, message) < 0 ||
-		    file_create(&message->file, message->root, place) < 0) {
+		if (place->result < 0 || place_reopen(place) < 0 ||
+		    file_create(&message->file, place) < 0) {
 			place_close(place);
 			continue;
 		}
@@ -255,7 +255,7 @@ static void message_sync(
 	}
 	for (size_t i = 0; i < n_places; i++) {
 		if (is_live(&places[i])) {
-			place_sync(&places[i], message);
+			place_sync(&places[i]);
 		}
 		place_close(&places[i]);
 	}
@@ -294,12 +294,11 @@ void maildir_commit(struct maildir_message *message, struct maildir_place *place
 	message_end(message, places, n_places);
 }
 
-void maildir_take_back(
-    const struct maildir_root *root, const struct maildir_place *places, size_t n_places)
+void maildir_take_back(const struct maildir_place *places, size_t n_places)
 {
 	for (size_t i = 0; i < n_places; i++) {
 		if (is_live(&places[i])) {
-			place_take_back(&places[i], root);
+			place_take_back(&places[i]);
 		}
 	}
 }

@@ -33,16 +33,15 @@ int place_check(struct maildir_place *place, int result, const char *step, const
 }
 
 /* Makes a file with a name in the mailbox's tmp/. It keeps tmp/ open, to take the name away again. */
-static int create_named(
-    struct maildir_file *file, const struct maildir_root *root, struct maildir_place *place)
+static int create_named(struct maildir_file *file, struct maildir_place *place)
 {
-	int result = -EEXIST, tmp_fd = mailbox_open_part(root, place->mailbox, "/tmp");
+	int result = -EEXIST, tmp_fd = mailbox_open_part(place, "/tmp");
 
 	if (tmp_fd < 0) {
 		return place_check(place, tmp_fd, "open", "/tmp");
 	}
 	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
-		name_make_now(file->tmp_name, root->host);
+		name_make_now(file->tmp_name, place->root->host);
 		file->fd = openat(tmp_fd, file->tmp_name,
 		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		result = file->fd >= 0 ? 0 : -errno;
@@ -55,17 +54,16 @@ static int create_named(
 	return place_check(place, result, "create a file in", "/tmp");
 }
 
-int file_create(
-    struct maildir_file *file, const struct maildir_root *root, struct maildir_place *place)
+int file_create(struct maildir_file *file, struct maildir_place *place)
 {
 	int result = LINUX_UNKNOWN;
 
 	*file = file_none;
 	file->domain = place->domain;
-	if (root->has_tmpfile && file->domain.commit != STORAGE_NAMED) {
+	if (place->root->has_tmpfile && file->domain.commit != STORAGE_NAMED) {
 		result = linux_create_unnamed(place->new_fd, &file->fd);
 	}
-	return result == LINUX_UNKNOWN ? create_named(file, root, place)
+	return result == LINUX_UNKNOWN ? create_named(file, place)
 				       : place_check(place, result, "create a file in", "/new");
 }
 
@@ -140,9 +138,9 @@ void file_drop(struct maildir_file *file)
 	*file = file_none;
 }
 
-int place_reopen(struct maildir_place *place, const struct maildir_message *message)
+int place_reopen(struct maildir_place *place)
 {
-	return place->new_fd < 0 ? mailbox_open(message->root, place) : 0;
+	return place->new_fd < 0 ? mailbox_open(place) : 0;
 }
 
 int place_copy(struct maildir_place *place, const struct maildir_message *message)
@@ -150,7 +148,7 @@ int place_copy(struct maildir_place *place, const struct maildir_message *messag
 	struct maildir_file *copy = &place->copy;
 
 	place->file = copy;
-	if (file_create(copy, message->root, place) < 0 ||
+	if (file_create(copy, place) < 0 ||
 	    place_check(place, file_copy(copy, &message->file, message->size), "write a copy in",
 		"/new") < 0 ||
 	    place_check(place, file_seal(copy), "sync a copy in", "/new") < 0) {
@@ -199,7 +197,7 @@ static int give_name(struct maildir_place *place, const struct maildir_message *
 	int result = -EEXIST;
 
 	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
-		name_make_now(place->name, message->root->host);
+		name_make_now(place->name, place->root->host);
 		name_add_sizes(place->name, message->size, message->wire_size);
 		result = moves
 			     ? linux_move(file->tmp_fd, file->tmp_name, place->new_fd, place->name)
@@ -215,7 +213,7 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 	int result;
 
 	if (place_check(place, place->file->error, "sync a file in", "/new") < 0 ||
-	    place_reopen(place, message) < 0) {
+	    place_reopen(place) < 0) {
 		return place->result;
 	}
 	result = place->file->has_moved ? -EMLINK : give_name(place, message, false);
@@ -232,13 +230,13 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 	return place_check(place, result, STEP_NAME, "/new");
 }
 
-int place_sync(struct maildir_place *place, const struct maildir_message *message)
+int place_sync(struct maildir_place *place)
 {
 	if (place_check(place, file_sync_names(place->file, NULL), "sync a file in", "/new") == 0 &&
 	    place->file->domain.commit != STORAGE_ONE_COMMIT &&
 	    place_check(place, rounds_sync(NULL, place->new_fd, false), "sync", "/new") == 0 &&
 	    place->young != 0) {
-		mailbox_sync_parents(message->root, place);
+		mailbox_sync_parents(place);
 	}
 	/* The sender keeps a message that may not be durable, and sends it again: not twice. */
 	if (place->result < 0) {
@@ -247,9 +245,9 @@ int place_sync(struct maildir_place *place, const struct maildir_message *messag
 	return place->result;
 }
 
-void place_take_back(const struct maildir_place *place, const struct maildir_root *root)
+void place_take_back(const struct maildir_place *place)
 {
-	int fd = mailbox_open_part(root, place->mailbox, "/new");
+	int fd = mailbox_open_part(place, "/new");
 
 	if (fd >= 0) {
 		unlinkat(fd, place->name, 0);

@@ -15,8 +15,7 @@ extern const struct maildir_file file_none;
 
 /* Makes a file on the filesystem of an open place, which fails if that cannot be. Returns 0 or a negative
  * errno; then there is none. */
-int file_create(
-    struct maildir_file *file, const struct maildir_root *root, struct maildir_place *place);
+int file_create(struct maildir_file *file, struct maildir_place *place);
 
 /* Do links of the file reach the place? */
 bool file_reaches(const struct maildir_file *file, const struct maildir_place *place);
@@ -43,7 +42,7 @@ void file_drop(struct maildir_file *file);
 int place_check(struct maildir_place *place, int result, const char *step, const char *part);
 
 /* Opens new/ again if it was closed since. */
-int place_reopen(struct maildir_place *place, const struct maildir_message *message);
+int place_reopen(struct maildir_place *place);
 
 /* Gives the place a file of its own with the same bytes, synced. */
 int place_copy(struct maildir_place *place, const struct maildir_message *message);
@@ -53,10 +52,10 @@ int place_copy(struct maildir_place *place, const struct maildir_message *messag
 int place_name(struct maildir_place *place, const struct maildir_message *message);
 
 /* Makes the name durable. */
-int place_sync(struct maildir_place *place, const struct maildir_message *message);
+int place_sync(struct maildir_place *place);
 
 /* Takes its name away again. */
-void place_take_back(const struct maildir_place *place, const struct maildir_root *root);
+void place_take_back(const struct maildir_place *place);
 
 /* Lets go of what takes descriptors, but for the copy that other places have their names of. */
 void place_close(struct maildir_place *place);

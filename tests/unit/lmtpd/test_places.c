@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lmtpd/config.h"
+
 #include "tests/unit/unit.h"
 
 enum {
@@ -38,6 +40,7 @@ static int path_of(
 	return 0;
 }
 
+static const struct lmtpd_config config = { .root.base = "/mail" };
 static struct places places;
 static struct envelope envelope;
 static struct recipient *recipients[RECIPIENTS_MAX]; /* of the envelope */
@@ -106,7 +109,7 @@ static void expect_outcome(size_t i, enum reply reply, const char *reason)
 {
 	char got[200];
 
-	assert_int_equal(places_outcome(&places, recipients[i], "/mail", got, sizeof(got)), reply);
+	assert_int_equal(places_outcome(&places, recipients[i], got, sizeof(got)), reply);
 	expect_text("reason", got, reason);
 }
 
@@ -119,7 +122,7 @@ static void test_outcomes(void **state)
 	add_named("e@d !long@d");
 	add_named("f@d");
 	add_named("c@d");
-	assert_int_equal(places_make(&places, &envelope, path_of, NULL), 0);
+	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
 	assert_int_equal(places.n, 5);
 	place = place_at("a@d");
 	place->result = -EIO;
@@ -143,7 +146,7 @@ static void test_choice(void **state)
 	add_named("b@d c@d");
 	add_named("c@d !long@d");
 	add_named("e@d bad@d b@d");
-	assert_int_equal(places_make(&places, &envelope, path_of, NULL), 0);
+	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
 	place_at("bad@d")->result = -EIO;
 	places_choose(&places);
 	assert_true(place_at("a@d")->is_unwanted);
@@ -157,7 +160,7 @@ static void test_no_place(void **state)
 {
 
 	add_named("!long@d !longer@d");
-	assert_int_equal(places_make(&places, &envelope, path_of, NULL), 0);
+	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
 	assert_int_equal(places.n, 0);
 	expect_outcome(0, REPLY_NOT_WRITTEN, "the path of !long@d is refused");
 }
@@ -177,12 +180,11 @@ static void test_cost_of_lists(void **state)
 		}
 	}
 	n_compared = 0;
-	assert_int_equal(places_make(&places, &envelope, path_of, NULL), 0);
+	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
 	assert_int_equal(places.n, RECIPIENTS_MAX * (WIDE - 100) + 100);
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
 		assert_int_equal(
-		    places_outcome(&places, recipients[i], "/mail", reason, sizeof(reason)),
-		    REPLY_SAVED);
+		    places_outcome(&places, recipients[i], reason, sizeof(reason)), REPLY_SAVED);
 	}
 	assert_in_range(n_compared, 1, 16 * RECIPIENTS_MAX * WIDE);
 }

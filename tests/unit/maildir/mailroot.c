@@ -86,11 +86,12 @@ unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults
 		if (i >= n_expected) {
 			mailroot->places[i] = (struct maildir_place){ 0 };
 		}
+		mailroot->places[i].root = &mailroot->root;
 		mailroot->places[i].mailbox = paths[i];
 	}
 	mailroot->n_places = n_paths;
 	faults_begin(faults);
-	maildir_begin(&delivery, &mailroot->root, mailroot->places, n_expected);
+	maildir_begin(&delivery, mailroot->places, n_expected);
 	for (size_t at = 0; at < message.n; at += piece) {
 		size_t n = message.n - at < piece ? message.n - at : piece;
 

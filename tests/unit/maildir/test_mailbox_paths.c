@@ -140,7 +140,7 @@ static void make_inside_and_outside(const struct mailroot *mailroot)
 static void check_link_out(const struct mailroot *mailroot, const char *link, const char *to)
 {
 	struct maildir_root root;
-	struct maildir_place place = { .mailbox = USER };
+	struct maildir_place place = { .root = &root, .mailbox = USER };
 	struct maildir_message delivery;
 	char way[300], before[TREE_MAX], after[TREE_MAX];
 	const char *part;
@@ -151,7 +151,7 @@ static void check_link_out(const struct mailroot *mailroot, const char *link, co
 	make_link(mailroot, to, way);
 	list_tree(mailroot_path(mailroot, "outside", ""), before);
 	maildir_root_init(&root, mailroot_path(mailroot, "root", ""), "h");
-	maildir_begin(&delivery, &root, &place, 1);
+	maildir_begin(&delivery, &place, 1);
 	maildir_write(&delivery, message.p, message.n);
 	maildir_prepare(&delivery, &place, 1);
 	maildir_commit(&delivery, &place, 1);
@@ -370,7 +370,7 @@ static void test_root_is_replaced(void **state)
 {
 	struct mailroot *mailroot = *state;
 	struct maildir_root root;
-	struct maildir_place place = { .mailbox = USER };
+	struct maildir_place place = { .root = &root, .mailbox = USER };
 	struct maildir_message delivery;
 	char base[300], list[300];
 
@@ -378,7 +378,7 @@ static void test_root_is_replaced(void **state)
 	maildir_root_init(&root, base, "h");
 	for (unsigned i = 0; i < 2; i++) {
 		mailroot_make_directory(mailroot, "root");
-		assert_int_equal(maildir_begin(&delivery, &root, &place, 1), 0);
+		assert_int_equal(maildir_begin(&delivery, &place, 1), 0);
 		maildir_prepare(&delivery, &place, 1);
 		maildir_commit(&delivery, &place, 1);
 		assert_int_equal(place.result, 0);

@@ -321,13 +321,12 @@ enum {
 
 static void *run_deliveries(void *data)
 {
-	const struct maildir_root *root = data;
-	struct maildir_place place = { .mailbox = USER };
+	struct maildir_place place = { .root = data, .mailbox = USER };
 	struct maildir_message delivery;
 	size_t n_saved = 0;
 
 	for (unsigned i = 0; i < EACH; i++) {
-		maildir_begin(&delivery, root, &place, 1);
+		maildir_begin(&delivery, &place, 1);
 		maildir_write(&delivery, message.p, message.n);
 		maildir_prepare(&delivery, &place, 1);
 		maildir_commit(&delivery, &place, 1);
@@ -371,11 +370,11 @@ static void test_abort(void **state)
 	struct mailroot *mailroot = *state;
 
 	for (unsigned has_tmpfile = 0; has_tmpfile < 2; has_tmpfile++) {
-		struct maildir_place place = { .mailbox = USER };
+		struct maildir_place place = { .root = &mailroot->root, .mailbox = USER };
 		struct maildir_message delivery;
 
 		mailroot->root.has_tmpfile = has_tmpfile;
-		assert_int_equal(maildir_begin(&delivery, &mailroot->root, &place, 1), 0);
+		assert_int_equal(maildir_begin(&delivery, &place, 1), 0);
 		assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
 		maildir_abort(&delivery, NULL, 0);
 		expect_list(mailroot, USER, "cur new tmp");
@@ -412,17 +411,18 @@ static void test_one_of_three_is_bad(void **state)
 static void test_none_can_be_written(void **state)
 {
 	struct mailroot *mailroot = *state;
-	struct maildir_place places[2] = { { .mailbox = "" }, { .mailbox = "/" } };
+	struct maildir_place places[2] = { { .root = &mailroot->root, .mailbox = "" },
+		{ .root = &mailroot->root, .mailbox = "/" } };
 	struct maildir_message delivery;
 
-	assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 2), -EINVAL);
+	assert_int_equal(maildir_begin(&delivery, places, 2), -EINVAL);
 	assert_true(maildir_write(&delivery, "x", 1) < 0);
 	maildir_prepare(&delivery, places, 2);
 	maildir_commit(&delivery, places, 2);
 	assert_int_equal(places[0].result, -EINVAL);
 	assert_int_equal(places[1].result, -EINVAL);
 	expect_list(mailroot, "", "");
-	assert_true(maildir_begin(&delivery, &mailroot->root, NULL, 0) < 0);
+	assert_true(maildir_begin(&delivery, NULL, 0) < 0);
 	maildir_prepare(&delivery, NULL, 0);
 	maildir_commit(&delivery, NULL, 0);
 }
@@ -432,12 +432,12 @@ static void test_no_root(void **state)
 {
 	struct mailroot *mailroot = *state;
 	struct maildir_root root;
-	struct maildir_place place = { .mailbox = USER };
+	struct maildir_place place = { .root = &root, .mailbox = USER };
 	struct maildir_message delivery;
 	const char *part;
 
 	maildir_root_init(&root, mailroot_path(mailroot, "absent", ""), "h");
-	assert_int_equal(maildir_begin(&delivery, &root, &place, 1), -ENOENT);
+	assert_int_equal(maildir_begin(&delivery, &place, 1), -ENOENT);
 	maildir_abort(&delivery, NULL, 0);
 	assert_true(place.step[0] != '\0');
 	assert_int_equal(maildir_probe(&root, USER, &part), -ENOENT);

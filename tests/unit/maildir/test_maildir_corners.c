@@ -147,10 +147,10 @@ static void test_large_file_and_failed_fsync(void **state)
 static void test_empty_writes(void **state)
 {
 	struct mailroot *mailroot = *state;
-	struct maildir_place place = { .mailbox = three[0] };
+	struct maildir_place place = { .root = &mailroot->root, .mailbox = three[0] };
 	struct maildir_message delivery;
 
-	assert_int_equal(maildir_begin(&delivery, &mailroot->root, &place, 1), 0);
+	assert_int_equal(maildir_begin(&delivery, &place, 1), 0);
 	assert_int_equal(maildir_write(&delivery, "\n", 1), 0);
 	assert_int_equal(maildir_write(&delivery, "", 0), 0);
 	assert_int_equal(maildir_write(&delivery, "\n", 1), 0);
@@ -200,6 +200,7 @@ static struct crowd *open_crowd(
 
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(crowd->paths[i], sizeof(crowd->paths[i]), "example.com/%u/Maildir", i);
+		crowd->places[i].root = &mailroot->root;
 		crowd->places[i].mailbox = crowd->paths[i];
 	}
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &crowd->limit), 0);
@@ -208,7 +209,7 @@ static struct crowd *open_crowd(
 	crowd->n = n;
 	faults_begin(faults);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	maildir_begin(&crowd->delivery, &mailroot->root, crowd->places, n);
+	maildir_begin(&crowd->delivery, crowd->places, n);
 	maildir_write(&crowd->delivery, message.p, message.n);
 	return crowd;
 }

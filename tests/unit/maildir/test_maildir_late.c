@@ -37,9 +37,10 @@ static nlink_t count_names(const struct mailroot *mailroot, const struct maildir
 static void begin(struct mailroot *mailroot, struct maildir_message *delivery,
     struct maildir_place *expected, const struct faults *faults)
 {
+	expected->root = &mailroot->root;
 	expected->mailbox = three[0];
 	faults_begin(faults);
-	assert_int_equal(maildir_begin(delivery, &mailroot->root, expected, 1), 0);
+	assert_int_equal(maildir_begin(delivery, expected, 1), 0);
 	assert_int_equal(maildir_write(delivery, message.p, message.n), 0);
 }
 
@@ -68,7 +69,8 @@ static void test_others_than_expected(void **state)
 {
 	struct mailroot *mailroot = *state;
 	struct maildir_place expected,
-	    others[] = { { .mailbox = three[1] }, { .mailbox = three[2] } };
+	    others[] = { { .root = &mailroot->root, .mailbox = three[1] },
+		    { .root = &mailroot->root, .mailbox = three[2] } };
 	struct maildir_message delivery;
 
 	begin(mailroot, &delivery, &expected, &mailroot_plain);
@@ -99,7 +101,7 @@ static void test_other_filesystem_than_expected(void **state)
 {
 	const struct faults faults = { .call = FAULT_CALLS, .has_devices = true };
 	struct mailroot *mailroot = *state;
-	struct maildir_place expected, other = { .mailbox = three[1] };
+	struct maildir_place expected, other = { .root = &mailroot->root, .mailbox = three[1] };
 	struct maildir_message delivery;
 
 	begin(mailroot, &delivery, &expected, &faults);
@@ -160,6 +162,7 @@ static void test_many(void **state)
 
 	for (size_t i = 0; i < MANY; i++) {
 		snprintf(paths[i], sizeof(paths[i]), "example.net/%zu/Maildir", i);
+		late[i].root = &mailroot->root;
 		late[i].mailbox = paths[i];
 	}
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);

@@ -72,10 +72,11 @@ static unsigned try_many(struct mailroot *mailroot, int error)
 
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+		places[i].root = &mailroot->root;
 		places[i].mailbox = paths[i];
 	}
 	faults_begin(&faults);
-	assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, MANY), 0);
+	assert_int_equal(maildir_begin(&delivery, places, MANY), 0);
 	assert_int_equal(maildir_write(&delivery, message.p, message.n), -error);
 	maildir_prepare(&delivery, places, MANY);
 	maildir_commit(&delivery, places, MANY);
@@ -121,10 +122,11 @@ static void test_one_copy_for_all(void **state)
 
 	for (unsigned i = 0; i < LENGTH(places); i++) {
 		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+		places[i].root = &mailroot->root;
 		places[i].mailbox = paths[i];
 	}
 	faults_begin(&faults);
-	assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 1), 0);
+	assert_int_equal(maildir_begin(&delivery, places, 1), 0);
 	assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
 	maildir_prepare(&delivery, places, LENGTH(places));
 	assert_int_equal(fault_count(FAULT_LINKAT), 0);
@@ -178,10 +180,11 @@ static void test_copy_that_fails(void **state)
 		}
 		for (unsigned i = 0; i < LENGTH(places); i++) {
 			snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+			places[i].root = &mailroot->root;
 			places[i].mailbox = paths[i];
 		}
 		faults_begin(&kinds[kind]);
-		assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 1), 0);
+		assert_int_equal(maildir_begin(&delivery, places, 1), 0);
 		assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
 		maildir_prepare(&delivery, places, LENGTH(places));
 		maildir_commit(&delivery, places, LENGTH(places));
@@ -236,10 +239,11 @@ static void test_unwanted(void **state)
 			char list[400];
 
 			for (size_t i = 0; i < 3; i++) {
+				places[i].root = &mailroot->root;
 				places[i].mailbox = three[i];
 			}
 			faults_begin(&kinds[kind]);
-			assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 3), 0);
+			assert_int_equal(maildir_begin(&delivery, places, 3), 0);
 			assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
 			maildir_prepare(&delivery, places, 3);
 			for (size_t i = 0; i < 3; i++) {
@@ -271,10 +275,11 @@ static void test_abort_when_prepared(void **state)
 	char list[400];
 
 	for (size_t i = 0; i < 3; i++) {
+		places[i].root = &mailroot->root;
 		places[i].mailbox = three[i];
 	}
 	faults_begin(&faults);
-	assert_int_equal(maildir_begin(&delivery, &mailroot->root, places, 1), 0);
+	assert_int_equal(maildir_begin(&delivery, places, 1), 0);
 	assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
 	maildir_prepare(&delivery, places, 3);
 	maildir_abort(&delivery, places, 3);
