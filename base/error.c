@@ -16,6 +16,17 @@ int error_set(struct error *error, const char *format, ...)
 	return -1;
 }
 
+int error_append(struct error *error, const char *format, ...)
+{
+	size_t n = strlen(error->text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(error->text + n, sizeof(error->text) - n, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
 int error_prefix(struct error *error, const char *format, ...)
 {
 	struct error said = *error;

@@ -14,6 +14,10 @@ struct error {
 /* Says what failed, on what, why, and what to do. Returns -1, so that a caller can return it. */
 int error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Puts a text behind what is said already. Returns -1. */
+int error_append(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Puts a text in front of what is said already. Returns -1. */
 int error_prefix(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -30,13 +30,6 @@ static struct {
 	bool has_error;
 } loading;
 
-static void append(struct error *error, const char *more)
-{
-	size_t length = strlen(error->text);
-
-	snprintf(error->text + length, ERROR_MAX - length, "%s", more);
-}
-
 /* The keys of all tables of a form, one after the other: the i-th, NULL behind the last. offset_r: where its member
  * is in the struct of the form. */
 static const struct settings_key *key_at(
@@ -90,11 +83,10 @@ __attribute__((format(printf, 2, 0))) static void on_error(
 	error_set(error, "%s:%d: %s%s%s%s", loading.path, cfg->line,
 	    section[0] == '\0' ? "" : "in section ", section, section[0] == '\0' ? "" : ": ", what);
 	if (strncmp(format, "no such option", 14) == 0) {
-		append(error, "; allowed here:");
+		error_append(error, "; allowed here:");
 		for (const cfg_opt_t *option = cfg->opts; option->name != NULL; option++) {
 			if (strcmp(option->name, "__unknown") != 0) {
-				append(error, " ");
-				append(error, option->name);
+				error_append(error, " %s", option->name);
 			}
 		}
 	}
@@ -138,6 +130,18 @@ static int parse_text(cfg_t *cfg, cfg_opt_t *option, const char *value, void *re
 	return 0;
 }
 
+static int parse_switch(cfg_t *cfg, cfg_opt_t *option, const char *value, void *result)
+{
+	int is_on = cfg_parse_boolean(value);
+
+	if (is_on < 0) {
+		cfg_error(cfg, "%s = %s: allowed are yes and no", option->name, value);
+		return -1;
+	}
+	*(cfg_bool_t *)result = is_on != 0;
+	return 0;
+}
+
 static cfg_opt_t make_option(const struct settings_key *key)
 {
 	switch (key->type) {
@@ -145,6 +149,9 @@ static cfg_opt_t make_option(const struct settings_key *key)
 	case SETTINGS_MODE:
 		return (cfg_opt_t)CFG_INT_CB(
 		    key->name, strtol(key->initial, NULL, 0), CFGF_NONE, parse_number);
+	case SETTINGS_SWITCH:
+		return (cfg_opt_t)CFG_BOOL_CB(
+		    key->name, cfg_parse_boolean(key->initial), CFGF_NONE, parse_switch);
 	case SETTINGS_LIST: /* its initial value is only read */
 		return (cfg_opt_t)CFG_STR_LIST_CB(
 		    key->name, (char *)(size_t)key->initial, CFGF_NONE, parse_text);
@@ -308,6 +315,9 @@ static int fill_values(struct settings *settings)
 		case SETTINGS_NUMBER:
 		case SETTINGS_MODE:
 			*(long *)member = cfg_getint(section, key->name);
+			break;
+		case SETTINGS_SWITCH:
+			*(bool *)member = cfg_getbool(section, key->name);
 			break;
 		case SETTINGS_TEXT:
 			*(const char **)member = cfg_getstr(section, key->name);

@@ -11,6 +11,7 @@
 enum settings_type {
 	SETTINGS_NUMBER, /* long */
 	SETTINGS_MODE,   /* long; a number in octal: 0600 */
+	SETTINGS_SWITCH, /* bool; yes or no */
 	SETTINGS_TEXT,   /* const char *, never NULL */
 	SETTINGS_LIST,   /* struct settings_list */
 };
