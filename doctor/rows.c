@@ -22,6 +22,7 @@ static const struct {
 	[USER_HIDDEN] = { REPORT_WARN, "user", "whose row is not found by their address" },
 	[USER_EATEN] = { REPORT_WARN, "user", "whose mail goes to a catch-all" },
 	[USER_SHARED] = { REPORT_FAIL, "user", "whose mailbox is that of somebody else" },
+	[USER_ASTRAY] = { REPORT_FAIL, "user", "whose row cannot be used" },
 	[ALIAS_BAD] = { REPORT_WARN, "alias", "that lead to what is no mail address" },
 	[ALIAS_UNSEEN] = { REPORT_WARN, "alias", "that are never looked up or found" },
 	[ALIAS_TWICE] = { REPORT_WARN, "alias", "that stand there twice" },

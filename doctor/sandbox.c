@@ -140,19 +140,17 @@ static char *ask(const char *unit, const char *properties)
 	return command_run(argv, NULL, &text, &ignored) == COMMAND_OK ? text : NULL;
 }
 
-static void check_base(
-    const struct sandbox_facts *facts, const struct sandbox *sandbox, struct report *report)
+static void check_base(const struct sandbox_facts *facts, const struct sandbox *sandbox,
+    const char *base, struct report *report)
 {
-	char *real = realpath(facts->base, NULL);
+	char *real = realpath(base, NULL);
 
-	if (!sandbox_may_write(sandbox, facts->base) &&
+	if (!sandbox_may_write(sandbox, base) &&
 	    (real == NULL || !sandbox_may_write(sandbox, real))) {
 		report_warn(report, "service",
 		    report_remedy(report, "systemctl edit %s: [Service] ReadWritePaths=%s%s",
-			facts->daemon, facts->base,
-			is_hidden(sandbox, facts->base) ? " and ProtectHome=no" : ""),
-		    "%s.service may not write to %s: all mail is put off", facts->daemon,
-		    facts->base);
+			facts->daemon, base, is_hidden(sandbox, base) ? " and ProtectHome=no" : ""),
+		    "%s.service may not write to %s: all mail is put off", facts->daemon, base);
 	}
 	free(real);
 }
@@ -230,8 +228,9 @@ void sandbox_check(const struct sandbox_facts *facts, struct report *report)
 	}
 	sandbox_read(&sandbox, text);
 	if (sandbox.is_loaded && sandbox_is_of(&sandbox, facts->file, facts->initial)) {
-		if (facts->base != NULL) {
-			check_base(facts, &sandbox, report);
+		for (const char *const *base = facts->bases; base != NULL && *base != NULL;
+		     base++) {
+			check_base(facts, &sandbox, *base, report);
 		}
 		check_hosts(facts, &sandbox, report);
 		check_sockets(facts, report);

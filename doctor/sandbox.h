@@ -34,7 +34,7 @@ bool sandbox_has_socket(const char *text, const char *socket);
 struct sandbox_facts {
 	const char *daemon;         /* what its units are called */
 	const char *file, *initial; /* its configuration, and the one that it has by default */
-	const char *base;           /* the mail root; NULL: it writes nothing */
+	const char *const *bases;   /* the mail roots; NULL ends them */
 	const struct settings_list *hosts, *listen;
 };
 

@@ -197,7 +197,11 @@ void storage_check(const struct maildir_root *root, const char *rest, struct rep
 		report_fail(report, EX_CONFIG, "mail root", "it must be a directory", "%s", base);
 		return;
 	}
-	report_ok(report, "mail root", "%s, homes at %s/%s", base, base, rest);
+	if (rest == NULL) {
+		report_ok(report, "mail root", "%s, for homes of rows", base);
+	} else {
+		report_ok(report, "mail root", "%s, homes at %s/%s", base, base, rest);
+	}
 	check_marker(root, report);
 	check_kind(base, report);
 	check_commits(base, &root->storage, report);

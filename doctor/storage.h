@@ -6,5 +6,5 @@
 #include "doctor/report.h"
 #include "maildir/maildir.h"
 
-/* rest: what the path of a home has behind the root, with placeholders, for people. */
+/* rest: what the path of a home has behind the root, with placeholders, for people; NULL: rows have the homes. */
 void storage_check(const struct maildir_root *root, const char *rest, struct report *report);

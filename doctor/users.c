@@ -7,7 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "maildir/maildir.h"
+struct users {
+	mailboxes_path *path_of;
+	const void *config; /* its */
+	struct mailboxes mailboxes;
+};
 
 static bool show(const char *text, char shown_r[ROW_TEXT_MAX])
 {
@@ -35,36 +39,22 @@ static void check_domain(struct rows *rows, const struct row_domain *domain, con
 	}
 }
 
-/* Does the daemon find this very row? */
-static void check_found(struct rows *rows, const struct address *row, const struct address *lowered)
+/* The row is not what the daemon finds; found: another one, or NULL. */
+static void say_hidden(struct rows *rows, const struct address *row, const struct address *found)
 {
 	char shown[ROW_TEXT_MAX];
 	bool is_plain = show(row->text, shown);
-	const struct address *found = NULL;
-	struct resolution resolution;
-	int result = resolver_resolve(&rows->resolver, lowered, &resolution);
 
-	if (result < 0 || result == RESOLVER_BAD_ROW) {
-		rows->accident = result;
-	} else if (resolution.n_mailboxes > 0) {
-		found = &resolution.mailboxes[0];
-	}
-	if (rows->accident != 0 || (found != NULL && strcmp(found->text, row->text) == 0)) {
-		resolution_deinit(&resolution);
-		return;
-	}
 	if (found != NULL && strcasecmp(found->text, row->text) == 0) {
 		rows_say(rows, USER_HIDDEN, "delete that row, and move its mail to the other",
 		    "%s differs from %s only in case: all mail goes to the latter", shown,
 		    found->text);
-	} else {
-		rows_say(rows, USER_HIDDEN,
-		    rows_remedy(rows, is_plain, "store it in lower case",
-			"UPDATE virtual_users SET email = LOWER(email) WHERE BINARY email = '%s'",
-			shown),
-		    "\"%s\" is not found when the address is looked up, in lower case", shown);
+		return;
 	}
-	resolution_deinit(&resolution);
+	rows_say(rows, USER_HIDDEN,
+	    rows_remedy(rows, is_plain, "store it in lower case",
+		"UPDATE virtual_users SET email = LOWER(email) WHERE BINARY email = '%s'", shown),
+	    "\"%s\" is not found when the address is looked up, in lower case", shown);
 }
 
 /* Postfix asks for aliases before it asks for mailboxes. */
@@ -86,43 +76,68 @@ static void check_catch_all(struct rows *rows, const struct address *lowered)
 }
 
 /* Nobody is told when a home leaves out what tells two users apart. */
-static void check_mailbox(
-    struct rows *rows, struct mailboxes *mailboxes, const struct address *row, const char *text)
+static void check_path(struct users *users, struct rows *rows, const struct mailbox *mailbox)
 {
-	char shown[ROW_TEXT_MAX];
+	char path[MAILBOXES_PATH_MAX], shown[ROW_TEXT_MAX], other_shown[ROW_TEXT_MAX];
 	const char *other;
-	int result = mailboxes_add(mailboxes, row, &other);
+	struct error error;
+	int result;
 
+	show(mailbox->address.text, shown);
+	if (users->path_of(users->config, mailbox, path, &error) != 0) {
+		if (mailbox->home == NULL && mailbox->path == NULL) {
+			warn_bad(rows, shown);
+			return;
+		}
+		rows_say(rows, USER_ASTRAY,
+		    "correct its home, or name the directory in maildir.roots",
+		    "the mail of %s is put off: %s", shown, error.text);
+		return;
+	}
+	result = mailboxes_add(&users->mailboxes, mailbox->address.text, path, &other);
 	if (result != 0) {
 		rows->accident = result;
 	} else if (other != NULL) {
-		show(other, shown);
+		show(other, other_shown);
 		rows_say(rows, USER_SHARED,
-		    "let maildir.home hold all that tells them apart, %d/%n or %u, move the mail "
-		    "there, and tell your IMAP server",
-		    "%s and %s have one mailbox: they read each other's mail", shown, text);
+		    "let maildir.home, or the home of their rows, hold all that tells them apart, "
+		    "move the mail there, and tell your IMAP server",
+		    "%s and %s have one mailbox: they read each other's mail", other_shown, shown);
 	}
 }
 
-static bool has_path(const struct mailboxes *mailboxes, const struct address *row)
+/* Does the daemon find this very row, and where is its mail? */
+static void check_found(struct users *users, struct rows *rows, const struct address *row,
+    const struct address *lowered)
 {
-	char path[MAILDIR_PATH_MAX];
+	struct resolution resolution;
+	int result = resolver_resolve(&rows->resolver, lowered, &resolution);
+	const struct mailbox *found = resolution.n_mailboxes > 0 ? &resolution.mailboxes[0] : NULL;
 
-	return mailboxes->path_of(mailboxes->config, row, path, sizeof(path)) == 0;
+	if (result < 0 || result == RESOLVER_BAD_ROW) {
+		rows->accident = result;
+	} else if (found != NULL && strcmp(found->address.text, row->text) == 0) {
+		check_path(users, rows, found);
+	} else if (result == RESOLVER_BAD_MAILBOX) {
+		rows_say(
+		    rows, USER_ASTRAY, "correct that row", "mail is put off: %s", resolution.note);
+	} else if (result != RESOLVER_DISABLED && result != RESOLVER_MOVING &&
+		   result != RESOLVER_OTHER_NODE) {
+		say_hidden(rows, row, found == NULL ? NULL : &found->address);
+	}
+	resolution_deinit(&resolution);
 }
 
 static void judge_user(struct rows *rows, void *data, const struct row *row)
 {
 	const struct column *value = &row->columns[0];
-	struct mailboxes *mailboxes = data;
 	char text[ROW_TEXT_MAX];
 	const struct row_domain *domain;
 	struct address address, lowered;
 
 	rows_show(value, text);
 	if (value->text == NULL ||
-	    address_from_text(&address, value->text, value->n) != ADDRESS_OK ||
-	    !has_path(mailboxes, &address)) {
+	    address_from_text(&address, value->text, value->n) != ADDRESS_OK) {
 		warn_bad(rows, text);
 		return;
 	}
@@ -132,9 +147,8 @@ static void judge_user(struct rows *rows, void *data, const struct row *row)
 	if (domain == NULL) {
 		return;
 	}
-	check_mailbox(rows, mailboxes, &address, text);
 	check_domain(rows, domain, text);
-	check_found(rows, &address, &lowered);
+	check_found(data, rows, &address, &lowered);
 	if (domain->has_catch_all && rows->accident == 0) {
 		check_catch_all(rows, &lowered);
 	}
@@ -142,8 +156,8 @@ static void judge_user(struct rows *rows, void *data, const struct row *row)
 
 void users_check(struct rows *rows, const char *query, mailboxes_path *path_of, const void *config)
 {
-	struct mailboxes mailboxes = { .path_of = path_of, .config = config };
+	struct users users = { .path_of = path_of, .config = config };
 
-	rows_read(rows, DIRECTORY_MAILBOXES, query, judge_user, &mailboxes);
-	mailboxes_deinit(&mailboxes);
+	rows_read(rows, DIRECTORY_MAILBOXES, query, judge_user, &users);
+	mailboxes_deinit(&users.mailboxes);
 }

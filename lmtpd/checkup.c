@@ -3,6 +3,7 @@
  * middle, as the daemon does, so that it meets the same permissions; what only root may see comes before. */
 #include "lmtpd/checkup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "doctor/checkup.h"
@@ -17,6 +18,7 @@
 #include "doctor/sockets.h"
 #include "doctor/storage.h"
 #include "lmtpd/config.h"
+#include "lmtpd/homes.h"
 #include "lmtpd/lookup.h"
 #include "version.h"
 
@@ -66,9 +68,17 @@ static bool asks_guide(const struct lmtpd_config *config, struct database_need n
 	return is_guide;
 }
 
-static int path_of(const void *config, const struct address *row, char *path_r, size_t n_path)
+static int path_of(const void *config, const struct mailbox *mailbox,
+    char path_r[MAILBOXES_PATH_MAX], struct error *error)
 {
-	return lmtpd_config_mailbox_path(config, row, path_r, n_path);
+	const struct maildir_root *root;
+	char path[MAILDIR_PATH_MAX];
+
+	if (homes_find_maildir(config, mailbox, &root, path, error) != 0) {
+		return -1;
+	}
+	snprintf(path_r, MAILBOXES_PATH_MAX, "%s/%s", root->base, path);
+	return 0;
 }
 
 /* Can the database be worked with, and does mail reach those who are in it? */
@@ -88,6 +98,7 @@ static void check_rows(
 			.ask = lookup_ask,
 			.source = directory,
 			.delimiters = config->lmtp.recipient_delimiter,
+			.node = config->node,
 		},
 		.directory = directory,
 		.path_of = path_of,
@@ -105,6 +116,7 @@ static void check_rows(
 static void examine(const void *data, const char *file, struct report *report)
 {
 	const struct lmtpd_config *config = data;
+	const char *bases[LMTPD_ROOTS_MAX + 2];
 	const struct owner owner = {
 		.what = "mail owner",
 		.section = "maildir",
@@ -128,15 +140,23 @@ static void examine(const void *data, const char *file, struct report *report)
 		.daemon = "lmtpd",
 		.file = file,
 		.initial = LMTPD_SYSCONFDIR "/lmtpd.conf",
-		.base = config->base,
+		.bases = bases,
 		.hosts = &config->directory.hosts,
 		.listen = &config->daemon.listen,
 	};
 	struct postconf postfix;
 	bool is_fed;
 
+	homes_list_roots(config, bases);
+
 	owner_check_file(&owner, file, &config->directory, report);
 	report_ok(report, "hostname", "%s", config->hostname);
+	if (config->lmtp.soft_bounce) {
+		report_warn(report, "soft_bounce",
+		    "set lmtp.soft_bounce = no when the move is over",
+		    "every 5xx is said as 4xx: what nobody will ever take waits in Postfix's "
+		    "queue");
+	}
 	postconf_load(&postfix, report);
 	is_fed = route_check(&sockets, &config->lmtp, &postfix, report);
 	sockets_check(&sockets, is_fed ? &postfix : NULL, report);
@@ -147,6 +167,9 @@ static void examine(const void *data, const char *file, struct report *report)
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
 	storage_check(&config->root, config->home_rest, report);
+	for (size_t i = 0; i < config->n_more_roots; i++) {
+		storage_check(&config->more_roots[i], NULL, report);
+	}
 	check_rows(config, &postfix, report);
 	postconf_free(&postfix);
 }

@@ -6,17 +6,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "lmtpd/homes.h"
 #include "status/control.h"
 #include "runtime/endpoint.h"
-
-static bool is_placeholder(const char *p)
-{
-	return p[0] == '%' && p[1] != '\0' && strchr("dnu", p[1]) != NULL;
-}
 
 static int check_host_name(const char *value, struct error *error)
 {
@@ -40,29 +37,6 @@ static int check_delimiter(const char *value, struct error *error)
 	return 0;
 }
 
-/* The path without empty and "." components, without a slash in front or behind. Returns 0, or -1 if it
- * could not be the path of a mailbox. */
-static int tidy_path(const char *path, char tidy_r[MAILDIR_PATH_MAX])
-{
-	size_t n = 0, n_name;
-
-	for (; *path != '\0'; path += n_name + (path[n_name] == '/')) {
-		n_name = strcspn(path, "/");
-		if (n + n_name + 2 > MAILDIR_PATH_MAX) {
-			return -1;
-		}
-		if (n_name > 0 && !text_is(path, n_name, ".")) {
-			if (n > 0) {
-				tidy_r[n++] = '/';
-			}
-			memcpy(tidy_r + n, path, n_name);
-			n += n_name;
-		}
-	}
-	tidy_r[n] = '\0';
-	return n == 0 || maildir_path_is_plain(tidy_r) ? 0 : -1;
-}
-
 static int check_home(const char *value, struct error *error)
 {
 	char tidy[MAILDIR_PATH_MAX];
@@ -70,7 +44,7 @@ static int check_home(const char *value, struct error *error)
 
 	for (const char *p = value; *p != '\0'; p++) {
 		if (*p == '%') {
-			if (p[1] != '%' && !is_placeholder(p)) {
+			if (p[1] != '%' && !homes_is_placeholder(p)) {
 				return error_set(error,
 				    "\"%s\": placeholders are %%d, %%n and %%u; %%%% is a "
 				    "percent sign",
@@ -80,7 +54,7 @@ static int check_home(const char *value, struct error *error)
 			p++;
 		}
 	}
-	if (value[0] != '/' || !tells_apart || tidy_path(value, tidy) != 0) {
+	if (value[0] != '/' || !tells_apart || homes_tidy_path(value, tidy) != 0) {
 		return error_set(error,
 		    "\"%s\": needs an absolute path without .. that tells users apart by "
 		    "%%n or %%u",
@@ -94,7 +68,7 @@ static int check_path(const char *value, struct error *error)
 	char tidy[MAILDIR_PATH_MAX];
 
 	if (value[0] == '/' || strchr(value, '%') != NULL || strlen(value) > 128 ||
-	    tidy_path(value, tidy) != 0) {
+	    homes_tidy_path(value, tidy) != 0) {
 		return error_set(
 		    error, "\"%s\": needs a relative path without .. and placeholders", value);
 	}
@@ -118,19 +92,31 @@ static int check_marker(const char *value, struct error *error)
 	return 0;
 }
 
-/* What root leaves for the daemon lies beside its control socket. */
-static void find_storage(struct lmtpd_config *config)
+static int check_node(const char *value, struct error *error)
 {
-	const char *control = config->daemon.control, *slash = strrchr(control, '/');
+	if (strcasecmp(value, "moving") == 0 || text_has_control(value, strlen(value))) {
+		return error_set(error, "\"%s\" is no name of a node", value);
+	}
+	return 0;
+}
 
-	if (slash != NULL) {
-		snprintf(config->words, sizeof(config->words), "%.*s/storage",
-		    (int)(slash - control), control);
+static int check_disabled(const char *value, struct error *error)
+{
+	if (strcmp(value, "refuse") != 0 && strcmp(value, "defer") != 0) {
+		return error_set(error, "\"%s\": allowed are refuse and defer", value);
 	}
-	storage_look(&config->root.storage, config->base, config->words);
-	if (strcmp(config->commit, "strict") == 0) {
-		storage_be_strict(&config->root.storage);
+	return 0;
+}
+
+static int check_root(const char *value, struct error *error)
+{
+	char tidy[MAILDIR_PATH_MAX];
+
+	if (value[0] != '/' || homes_tidy_path(value, tidy) != 0 ||
+	    strlen(value) >= MAILDIR_PATH_MAX) {
+		return error_set(error, "\"%s\": needs an absolute path without ..", value);
 	}
+	return 0;
 }
 
 #define AT(member) offsetof(struct lmtpd_config, member)
@@ -150,8 +136,12 @@ static const struct settings_key keys[] = {
 	    NULL },
 	{ "lmtp", "recipient_limit", SETTINGS_NUMBER, "1000", AT(recipient_limit), 1, 10000, NULL },
 	{ "lmtp", "idle_timeout", SETTINGS_NUMBER, "300", AT(idle_timeout), 1, 86400, NULL },
+	{ "lmtp", "node", SETTINGS_TEXT, "", AT(node), 0, 0, check_node },
+	{ "lmtp", "disabled", SETTINGS_TEXT, "refuse", AT(disabled), 0, 0, check_disabled },
+	{ "lmtp", "soft_bounce", SETTINGS_SWITCH, "no", AT(lmtp.soft_bounce), 0, 0, NULL },
 	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", AT(home), 0, 0, check_home },
 	{ "maildir", "path", SETTINGS_TEXT, "Maildir", AT(path), 0, 0, check_path },
+	{ "maildir", "roots", SETTINGS_LIST, "{}", AT(roots), 0, 0, check_root },
 	{ "maildir", "marker", SETTINGS_TEXT, "", AT(marker), 0, 0, check_marker },
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", AT(daemon.user), 0, 0, NULL },
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", AT(daemon.group), 0, 0, NULL },
@@ -176,38 +166,6 @@ static const struct settings_key keys[] = {
 	{ "mysql", "domains_query", SETTINGS_TEXT, "SELECT name FROM virtual_domains",
 	    AT(domains_query), 0, 0, NULL },
 };
-
-/* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */
-static void split_home(struct lmtpd_config *config)
-{
-	const char *home = config->home, *percent = home, *slash;
-	size_t n = 0;
-
-	while (*percent != '\0' && !is_placeholder(percent)) {
-		percent += percent[0] == '%' && percent[1] == '%' ? 2 : 1;
-	}
-	slash = memrchr(home, '/', (size_t)(percent - home));
-	for (const char *p = home; p < slash; p++) {
-		config->base[n++] = *p;
-		p += p[0] == '%'; /* %% is one percent sign */
-	}
-	if (n == 0) {
-		config->base[n++] = '/';
-	}
-	config->base[n] = '\0';
-	config->home_rest = slash + 1;
-}
-
-/* As they were meant: "Maildir/" is "Maildir". Their keys' own checks have passed. */
-static void tidy_paths(struct lmtpd_config *config)
-{
-	config->tidy_home[0] = '/';
-	tidy_path(config->home, config->tidy_home + 1);
-	tidy_path(config->path, config->tidy_path);
-	config->home = config->tidy_home;
-	config->path = config->tidy_path;
-	split_home(config);
-}
 
 static int find_host_name(struct lmtpd_config *config, struct error *error)
 {
@@ -235,10 +193,13 @@ static int lmtpd_config_check(void *values, struct error *error)
 	config->lmtp.hostname = config->hostname;
 	config->lmtp.message_size_limit = (uint64_t)config->message_size_limit;
 	config->lmtp.recipient_limit = (size_t)config->recipient_limit;
-	tidy_paths(config);
-	maildir_root_init(&config->root, config->base, config->hostname);
-	find_storage(config);
-	config->root.marker = config->marker;
+	if (config->node[0] == '\0') {
+		config->node = config->hostname;
+	}
+	config->directory.mailbox_columns = mailbox_columns;
+	if (homes_init(config, error) != 0) {
+		return -1;
+	}
 	if (daemon_settings_check(&config->daemon, "lmtp", "maildir", "owns the mail", error) !=
 	    0) {
 		return -1;
@@ -280,45 +241,4 @@ int lmtpd_config_check_root(const void *values, struct error *error)
 		    config->base);
 	}
 	return 0;
-}
-
-/* Appends n bytes; false when they do not fit. */
-static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
-{
-	if (*at + n >= cap) {
-		return false;
-	}
-	memcpy(out + *at, s, n);
-	*at += n;
-	out[*at] = '\0';
-	return true;
-}
-
-int lmtpd_config_mailbox_path(
-    const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path)
-{
-	size_t at = 0;
-	bool fits = address_is_path(row);
-
-	for (const char *p = config->home_rest; *p != '\0' && fits; p++) {
-		const char *text = p;
-		size_t n = 1;
-
-		if (*p == '%') {
-			text = ++p; /* %% is a percent sign */
-			if (*p == 'd') {
-				text = address_domain(row);
-				n = strlen(text);
-			} else if (*p == 'n' || *p == 'u') {
-				text = row->text;
-				n = *p == 'n' ? row->n_local : strlen(text);
-			}
-		}
-		fits = put(path_r, n_path, &at, text, n);
-	}
-	if (fits && config->path[0] != '\0') {
-		fits = put(path_r, n_path, &at, "/", 1) &&
-		       put(path_r, n_path, &at, config->path, strlen(config->path));
-	}
-	return fits && maildir_path_is_plain(path_r) ? 0 : -1;
 }

@@ -5,11 +5,16 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "mail/mailbox.h"
 #include "maildir/maildir.h"
 #include "protocol/lmtp.h"
 #include "runtime/daemon.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
+
+enum {
+	LMTPD_ROOTS_MAX = 16, /* of maildir.roots */
+};
 
 struct lmtpd_config {
 	struct daemon_settings daemon; /* first, as a program's table wants it */
@@ -22,6 +27,8 @@ struct lmtpd_config {
 	long message_size_limit, recipient_limit;
 	long idle_timeout; /* seconds */
 	struct lmtp_settings lmtp;
+	const char *node;     /* our name in the column `state` */
+	const char *disabled; /* "refuse" or "defer" */
 
 	const char *home; /* with placeholders, as is home_rest; no component that is no name */
 	const char *home_rest; /* of home: from the first component with a placeholder on */
@@ -34,7 +41,12 @@ struct lmtpd_config {
 	char words[128];    /* the file of storage_examine(), "" for none */
 	const char *marker; /* see struct maildir_root */
 	long writers;
-	struct maildir_root root;
+	struct maildir_root root; /* base */
+	/* Further directories that homes of rows may lie below. */
+	struct settings_list roots;
+	char tidy_roots[LMTPD_ROOTS_MAX][MAILDIR_PATH_MAX + 1];
+	struct maildir_root more_roots[LMTPD_ROOTS_MAX];
+	size_t n_more_roots;
 };
 
 extern const struct settings_form lmtpd_config_form;
@@ -46,8 +58,3 @@ static inline const struct lmtpd_config *lmtpd_config_of(const struct service *s
 
 /* Is the mail root (of a struct lmtpd_config) there? Returns 0, or -1 with a message in error. */
 int lmtpd_config_check_root(const void *config, struct error *error);
-
-/* The path below base of a mailbox's Maildir, made of its row. Returns 0, or -1 if it is refused: a part of
- * the address is no name of a directory, or the path is too long. */
-int lmtpd_config_mailbox_path(
-    const struct lmtpd_config *config, const struct address *row, char *path_r, size_t n_path);

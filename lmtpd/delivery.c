@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lmtpd/server.h"
+#include "lmtpd/homes.h"
 
 enum {
 	BUFFER_FIRST = HEADER_MAX + 12288, /* most messages fit: one trip, little memory */
@@ -27,7 +28,7 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 	};
 
 	if (delivery->places.n == 1) {
-		header.delivered_to = first->resolution.mailboxes[0].text;
+		header.delivered_to = first->resolution.mailboxes[0].address.text;
 	}
 	if (envelope->n_recipients == 1) {
 		header.recipient = first->text;
@@ -49,8 +50,7 @@ static unsigned share_of(const struct delivery *delivery)
 	unsigned share = DEVICES_UNKNOWN;
 
 	for (size_t i = 0; i < places->n; i++) {
-		const struct maildir_place *place = &places->list[i];
-		unsigned one = devices_share(devices, place->root, place->mailbox);
+		unsigned one = devices_share(devices, &places->list[i]);
 
 		if (i > 0 && one != share) {
 			return DEVICES_UNKNOWN;
@@ -70,9 +70,8 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 	delivery->service = service_ref(service);
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
-	if (delivery->buffer == NULL ||
-	    places_make(&delivery->places, envelope, lmtpd_config_mailbox_path,
-		lmtpd_config_of(service)) != 0) {
+	if (delivery->buffer == NULL || places_make(&delivery->places, envelope, homes_find_maildir,
+					    lmtpd_config_of(service)) != 0) {
 		delivery_free(delivery);
 		return NULL;
 	}
@@ -147,8 +146,7 @@ static void learn_devices(struct delivery *delivery)
 		const struct maildir_place *place = &delivery->places.list[i];
 
 		if (place->domain.device != 0) {
-			is_new =
-			    devices_learn(devices, place->mailbox, place->domain.device) || is_new;
+			is_new = devices_learn(devices, place, place->domain.device) || is_new;
 		}
 	}
 	if (!is_new) {

@@ -14,9 +14,14 @@ static void list_mailboxes(const struct resolution *resolution, char *out, size_
 
 	out[0] = '\0';
 	for (size_t i = 0; i < resolution->n_mailboxes && n < n_out; i++) {
-		n += (size_t)snprintf(
-		    out + n, n_out - n, "%s%s", i > 0 ? "," : "", resolution->mailboxes[i].text);
+		n += (size_t)snprintf(out + n, n_out - n, "%s%s", i > 0 ? "," : "",
+		    resolution->mailboxes[i].address.text);
 	}
+}
+
+static bool is_too_big(enum reply reply)
+{
+	return reply == REPLY_TOO_BIG || reply == reply_soften(REPLY_TOO_BIG);
 }
 
 const char *delivery_status(enum reply reply)
@@ -50,7 +55,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
 	/* The sender's problem, not ours. What else is refused for good will bounce, since Postfix took it:
 	 * its own maps should have known. */
-	line.is_routine = reply == REPLY_TOO_BIG;
+	line.is_routine = is_too_big(reply);
 	log_text(&line, "session", envelope->id);
 	log_text(&line, "qid", delivery != NULL ? delivery->facts.queue_id : "");
 	log_address(&line, "from", envelope->sender);
@@ -73,7 +78,7 @@ void delivery_log_refusal(const struct envelope *envelope, const struct recipien
 	const char *reason = reply_text(recipient->reply);
 
 	/* That a message is too big has nothing to do with what was found for its recipients. */
-	if (recipient->reply != REPLY_TOO_BIG && recipient->resolution.note[0] != '\0') {
+	if (!is_too_big(recipient->reply) && recipient->resolution.note[0] != '\0') {
 		reason = recipient->resolution.note;
 	}
 	delivery_log(envelope, recipient, NULL, reason);

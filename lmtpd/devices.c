@@ -8,16 +8,24 @@
 
 #include "base/text.h"
 
-/* Of the first n bytes of a path; never 0, which stands for an empty slot. */
-static uint32_t hash_of(const char *path, size_t n)
+/* Of the first n bytes of a mailbox's path and its root; never 0, which stands for an empty slot. */
+static uint32_t hash_of(const struct maildir_place *place, size_t n)
 {
-	return (uint32_t)text_hash(TEXT_HASH_START, path, n) | 1;
+	uint64_t hash =
+	    text_hash(TEXT_HASH_START, place->root->base, strlen(place->root->base) + 1);
+
+	return (uint32_t)text_hash(hash, place->mailbox, n) | 1;
+}
+
+static uint32_t hash_of_mailbox(const struct maildir_place *place)
+{
+	return hash_of(place, strlen(place->mailbox));
 }
 
 /* Its first directory, which is that of the domain in the usual layout. */
-static uint32_t hash_of_domain(const char *mailbox)
+static uint32_t hash_of_domain(const struct maildir_place *place)
 {
-	return hash_of(mailbox, strcspn(mailbox, "/"));
+	return hash_of(place, strcspn(place->mailbox, "/"));
 }
 
 static unsigned find(const struct devices *devices, uint32_t hash)
@@ -69,18 +77,18 @@ void devices_expect(struct devices *devices, const struct maildir_root *root)
 	}
 }
 
-unsigned devices_share(
-    const struct devices *devices, const struct maildir_root *root, const char *mailbox)
+unsigned devices_share(const struct devices *devices, const struct maildir_place *place)
 {
+	const struct maildir_root *root = place->root;
 	const struct storage_filesystem *filesystem;
-	unsigned share = find(devices, hash_of(mailbox, strlen(mailbox)));
+	unsigned share = find(devices, hash_of_mailbox(place));
 	char path[PATH_MAX];
 
 	if (share == DEVICES_UNKNOWN) {
-		share = find(devices, hash_of_domain(mailbox));
+		share = find(devices, hash_of_domain(place));
 	}
 	if (share == DEVICES_UNKNOWN) {
-		snprintf(path, sizeof(path), "%s/%s", root->base, mailbox);
+		snprintf(path, sizeof(path), "%s/%s", root->base, place->mailbox);
 		filesystem = storage_of_path(&root->storage, path);
 		share =
 		    filesystem == NULL ? DEVICES_UNKNOWN : share_of(devices, filesystem->device);
@@ -88,13 +96,13 @@ unsigned devices_share(
 	return share;
 }
 
-bool devices_learn(struct devices *devices, const char *mailbox, dev_t device)
+bool devices_learn(struct devices *devices, const struct maildir_place *place, dev_t device)
 {
 	bool is_new = see(devices, device);
 	unsigned share = share_of(devices, device);
 
-	keep(devices, hash_of(mailbox, strlen(mailbox)), share);
-	keep(devices, hash_of_domain(mailbox), share);
+	keep(devices, hash_of_mailbox(place), share);
+	keep(devices, hash_of_domain(place), share);
 	return is_new;
 }
 

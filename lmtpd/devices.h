@@ -33,12 +33,11 @@ struct devices {
 /* The filesystems that mail below a root may lie on, before any was seen to. */
 void devices_expect(struct devices *devices, const struct maildir_root *root);
 
-/* The share of a mailbox, given by its path below the root. */
-unsigned devices_share(
-    const struct devices *devices, const struct maildir_root *root, const char *mailbox);
+/* The share of a mailbox: its place's root and path count. */
+unsigned devices_share(const struct devices *devices, const struct maildir_place *place);
 
 /* A mailbox lies on that device. True if it is the first there: devices_limit() says something else then. */
-bool devices_learn(struct devices *devices, const char *mailbox, dev_t device);
+bool devices_learn(struct devices *devices, const struct maildir_place *place, dev_t device);
 
 /* How many of n_threads may work for a share. */
 unsigned devices_limit(const struct devices *devices, unsigned share, unsigned n_threads);

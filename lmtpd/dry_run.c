@@ -3,19 +3,28 @@
  * them. */
 #include "lmtpd/dry_run.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "lmtpd/config.h"
+#include "lmtpd/homes.h"
 #include "lmtpd/lookup.h"
 #include "maildir/maildir.h"
 #include "runtime/privilege.h"
 #include "doctor/report.h"
+#include "doctor/transport.h"
+
+enum {
+	TRANSPORT_MAX = 256,
+};
 
 struct dry_run {
 	struct report report;
 	struct lmtpd_config *config;
+	char (*transports)[TRANSPORT_MAX]; /* of each address: what Postfix says; NULL: not asked */
 };
 
 static void on_trace(void *data, enum resolver_table table, const char *key, const char *found)
@@ -29,15 +38,17 @@ static void on_trace(void *data, enum resolver_table table, const char *key, con
 	report_lookup(data, names[table], key, found);
 }
 
-static void show_mailbox(struct dry_run *run, const struct address *row, int *exit_r)
+static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int *exit_r)
 {
-	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[256];
+	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[ERROR_MAX + 64];
+	const struct maildir_root *root;
 	const char *part = "";
-	int result = lmtpd_config_mailbox_path(run->config, row, path, sizeof(path)) != 0
-			 ? -ENAMETOOLONG
-			 : maildir_probe(&run->config->root, path, &part);
+	struct error error;
+	int result = homes_find_maildir(run->config, mailbox, &root, path, &error) != 0
+			 ? -EINVAL
+			 : maildir_probe(root, path, &part);
 
-	snprintf(whole, sizeof(whole), "%s/%s", run->config->base, path);
+	snprintf(whole, sizeof(whole), "%s/%s", root->base, path);
 	if (result < 0) {
 		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
 		    part[0] != '\0' ? ": " : "", maildir_strerror(result, ""));
@@ -46,7 +57,27 @@ static void show_mailbox(struct dry_run *run, const struct address *row, int *ex
 		snprintf(state, sizeof(state), "%s",
 		    result == MAILDIR_EXISTS ? "exists" : "made at the first delivery");
 	}
-	report_mailbox(&run->report, row->text, whole, state);
+	report_mailbox(&run->report, mailbox->address.text, whole, state);
+}
+
+/* Says where Postfix sends this mail, behind what was found here. */
+static void note_transport(const struct dry_run *run, const char *transport, enum reply reply,
+    struct resolution *resolution)
+{
+	const char *node = run->config->node;
+	size_t n = strlen(resolution->note);
+	char *note = resolution->note + n;
+	const char *judgement = "";
+
+	if (transport[0] == '\0') {
+		transport = "no one: virtual_transport counts";
+	} else if (reply == REPLY_RECIPIENT_OK) {
+		judgement = transport_names(transport, node) ? ", which is this node"
+							     : ": see that it leads to this node";
+	}
+	snprintf(note, sizeof(resolution->note) - n,
+	    "%sthis node is %s; Postfix's transport_maps name %s%s", n > 0 ? "; " : "", node,
+	    transport, judgement);
 }
 
 static int exit_code_of(enum reply reply)
@@ -91,7 +122,8 @@ static int show_mailboxes(
 	return exit_code;
 }
 
-static int show_address(struct dry_run *run, struct directory *directory, const char *text)
+static int show_address(
+    struct dry_run *run, struct directory *directory, const char *text, const char *transport)
 {
 	struct resolution resolution = { .mailboxes = NULL };
 	struct path path = { .text = text, .n = strlen(text) };
@@ -106,6 +138,9 @@ static int show_address(struct dry_run *run, struct directory *directory, const 
 	report_address(&run->report, text);
 	reply = show_lookups(run, directory, &path, &resolution);
 	exit_code = show_mailboxes(run, &resolution, reply);
+	if (transport != NULL) {
+		note_transport(run, transport, reply, &resolution);
+	}
 	snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
 	line[reply_format(line, reply, plain, NULL) - 2] = '\0'; /* without its CR LF */
 	report_address_end(&run->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
@@ -126,6 +161,31 @@ static int graver(int a, int b)
 	return EX_OK;
 }
 
+/* A site whose rows name nodes has Postfix send each mailbox its mail. Its maps may be root's alone to read, so
+ * this comes first. */
+static void ask_transports(struct dry_run *run, char *const *addresses, size_t n)
+{
+	bool has_maps = true;
+
+	if (strcasestr(run->config->directory.queries[DIRECTORY_MAILBOX], "state") == NULL) {
+		return;
+	}
+	run->transports = calloc(n, sizeof(*run->transports));
+	for (size_t i = 0; run->transports != NULL && i < n && has_maps; i++) {
+		struct address address;
+
+		if (address_from_text(&address, addresses[i], strlen(addresses[i])) == ADDRESS_OK) {
+			address_lower(&address);
+			has_maps =
+			    transport_ask(&address, run->transports[i], sizeof(*run->transports));
+		}
+	}
+	if (!has_maps) {
+		free(run->transports);
+		run->transports = NULL;
+	}
+}
+
 int dry_run(const char *config_file, bool is_json, char *const *addresses, size_t n)
 {
 	struct dry_run run = { .report = { .is_json = is_json } };
@@ -138,6 +198,7 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
+	ask_transports(&run, addresses, n);
 	if (privilege_leave_root(run.config->daemon.user, run.config->daemon.group, &error) != 0) {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
 		settings_free(run.config);
@@ -150,10 +211,13 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 	}
 	report_begin(&run.report, "addresses");
 	for (size_t i = 0; i < n; i++) {
-		exit_code = graver(exit_code, show_address(&run, directory, addresses[i]));
+		exit_code =
+		    graver(exit_code, show_address(&run, directory, addresses[i],
+					  run.transports == NULL ? NULL : run.transports[i]));
 	}
 	report_end(&run.report, exit_code);
 	directory_free(directory);
 	settings_free(run.config);
+	free(run.transports);
 	return exit_code;
 }

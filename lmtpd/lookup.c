@@ -2,6 +2,7 @@
  * Between the resolver, which knows no MySQL, and the directory, which knows no mail; and from
  * outcomes to replies. */
 #include "lmtpd/lookup.h"
+#include "lmtpd/homes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ int lookup_ask(
 	return directory_ask(source, queries[table], key, on_row, data);
 }
 
-static enum reply reply_to_outcome(int result)
+static enum reply reply_to_outcome(int result, bool is_disabled_for_good)
 {
 	switch (result) {
 	case RESOLVER_FOUND:
@@ -33,6 +34,14 @@ static enum reply reply_to_outcome(int result)
 		return REPLY_ALIAS_LOOP;
 	case RESOLVER_ELSEWHERE:
 		return REPLY_ALIAS_ELSEWHERE;
+	case RESOLVER_OTHER_NODE:
+		return REPLY_OTHER_NODE;
+	case RESOLVER_MOVING:
+		return REPLY_MOVING;
+	case RESOLVER_BAD_MAILBOX:
+		return REPLY_BAD_ROW;
+	case RESOLVER_DISABLED:
+		return is_disabled_for_good ? REPLY_DISABLED : REPLY_DISABLED_NOW;
 	case -ENOMEM:
 		return REPLY_NO_MEMORY;
 	case RESOLVER_BAD_ROW:
@@ -41,24 +50,19 @@ static enum reply reply_to_outcome(int result)
 	}
 }
 
-static bool has_path(const struct lmtpd_config *config, const struct address *row)
-{
-	char path[MAILDIR_PATH_MAX];
-
-	return lmtpd_config_mailbox_path(config, row, path, sizeof(path)) == 0;
-}
-
 /* A row becomes a path, so it is judged before mail is taken for it. */
 static bool check_paths(const struct lmtpd_config *config, struct resolution *resolution)
 {
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
-		const struct address *row = &resolution->mailboxes[i];
+		const struct mailbox *mailbox = &resolution->mailboxes[i];
+		const struct maildir_root *root;
+		char path[MAILDIR_PATH_MAX];
+		struct error error;
 
-		if (!has_path(config, row)) {
+		if (homes_find_maildir(config, mailbox, &root, path, &error) != 0) {
 			snprintf(resolution->note, sizeof(resolution->note),
-			    "the path of mailbox %.300s is refused: a part of it is \".\" or "
-			    "\"..\", has a slash, or it is too long",
-			    row->text);
+			    "the path of mailbox %.200s is refused: %.250s", mailbox->address.text,
+			    error.text);
 			return false;
 		}
 	}
@@ -73,6 +77,7 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 		.ask = lookup_ask,
 		.source = directory,
 		.delimiters = config->lmtp.recipient_delimiter,
+		.node = config->node,
 		.trace = trace,
 		.trace_data = trace_data,
 		.hostname = config->hostname,
@@ -86,7 +91,7 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 	if (result == RESOLVER_FOUND && !check_paths(config, resolution_r)) {
 		return REPLY_BAD_PATH;
 	}
-	return reply_to_outcome(result);
+	return reply_to_outcome(result, strcmp(config->disabled, "refuse") == 0);
 }
 
 /* Waited in the queue behind look-ups that the database lets hang: answer now, so that the wait
@@ -132,7 +137,7 @@ void lookup_run_together(struct work_queue *queue, void *context)
 		struct lookup *lookup = (struct lookup *)work;
 
 		if (work->run == run_lookup && !lookup_is_late(lookup)) {
-			keys[n++] = lookup->address.text;
+			keys[n++] = lookup->key.text;
 		}
 	}
 	if (n > 1 && context != NULL) {
@@ -185,13 +190,14 @@ struct lookup *lookup_start(struct service *service, struct recipient *recipient
 		.work = { .run = run_lookup, .done = done_lookup, .late = late_lookup },
 		.service = service_ref(service),
 		.address = recipient->address,
+		.key = recipient->address,
 		.submitted = uv_hrtime(),
 		.done = done,
 		.late = late,
 		.owner = owner,
 		.recipient = recipient,
 	};
-	address_lower(&lookup->address); /* as the resolver will ask for it */
+	address_lower(&lookup->key);
 	lane_submit(&service->lanes[SERVICE_LOOKUPS], &lookup->work);
 	return lookup;
 }

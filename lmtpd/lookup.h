@@ -14,7 +14,8 @@ struct lookup {
 	struct work work;
 	LIST_ENTRY(lookup) entry; /* of its owner's */
 	struct service *service;  /* a reference */
-	struct address address;   /* lower-cased */
+	struct address address;   /* as the client wrote it */
+	struct address key;       /* the same in lower case, as it is looked up */
 	uint64_t submitted;       /* uv_hrtime() */
 	bool is_asked;            /* the database was, which took so many nanoseconds */
 	uint64_t took;

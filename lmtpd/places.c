@@ -14,14 +14,14 @@
 
 static int compare_places(const void *a, const void *b)
 {
-	const struct maildir_place *one = a, *other = b;
-	int result = strcmp(one->mailbox, other->mailbox);
+	const struct maildir_place *x = a, *y = b;
+	int order = strcmp(x->mailbox, y->mailbox);
 
-	return result != 0 ? result : (one->root > other->root) - (one->root < other->root);
+	return order != 0 ? order : (x->root > y->root) - (x->root < y->root);
 }
 
-/* The place of that path below a root, which may be one that is there already: a message reaches a mailbox
- * once. NULL when out of memory. */
+/* The place of that path, which may be one that is there already: a message reaches a mailbox once. NULL
+ * when out of memory. */
 static struct maildir_place *find_place(
     struct places *places, void **tree, const struct maildir_root *root, const char *path)
 {
@@ -68,10 +68,12 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 
 		places->first[places->n_recipients++] = recipient->first_mailbox = n;
 		for (size_t i = 0; i < resolution->n_mailboxes && result == 0; i++, n++) {
-			char path[MAILDIR_PATH_MAX + ADDRESS_MAX];
+			const struct maildir_root *root;
+			char path[MAILDIR_PATH_MAX];
+			struct error error;
 
-			if (path_of(config, &resolution->mailboxes[i], path, sizeof(path)) == 0) {
-				places->of[n] = find_place(places, &tree, &config->root, path);
+			if (path_of(config, &resolution->mailboxes[i], &root, path, &error) == 0) {
+				places->of[n] = find_place(places, &tree, root, path);
 				result = places->of[n] == NULL ? -ENOMEM : 0;
 			}
 		}
@@ -137,7 +139,7 @@ enum reply places_outcome(
 
 		if (place == NULL) {
 			snprintf(reason_r, n, "the path of %s is refused",
-			    resolution->mailboxes[i].text);
+			    resolution->mailboxes[i].address.text);
 			return REPLY_NOT_WRITTEN;
 		}
 		if (place->result != 0) {

@@ -20,9 +20,9 @@ struct places {
 	size_t *first;
 };
 
-/* Writes the path of a mailbox below the mail root. Returns 0, or -1 if it is refused. */
-typedef int places_path(
-    const struct lmtpd_config *config, const struct address *mailbox, char *path_r, size_t n_path);
+/* Where a mailbox's Maildir lies, as homes_find_maildir() says it. */
+typedef int places_path(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error);
 
 /* Of an envelope that is complete; each recipient keeps where its mailboxes begin. @places is zero before.
  * Returns 0 or -ENOMEM; places_free() is due in both cases. */

@@ -13,6 +13,7 @@
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
 #include "lmtpd/session.h"
+#include "lmtpd/homes.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
 #include "status/ask.h"
@@ -67,6 +68,9 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.data = config,
 	};
 	devices_expect(&server.devices, &config->root);
+	for (size_t i = 0; i < config->n_more_roots; i++) {
+		devices_expect(&server.devices, &config->more_roots[i]);
+	}
 	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
 		settings_r[SERVICE_WORKERS].max[share] =
 		    devices_limit(&server.devices, share, (unsigned)config->writers);
@@ -76,10 +80,12 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 static void lmtpd_prepare(const struct daemon_settings *settings, uid_t uid, gid_t gid)
 {
 	const struct lmtpd_config *config = (const struct lmtpd_config *)settings;
+	const char *bases[LMTPD_ROOTS_MAX + 2];
 
 	control_prepare(settings, uid, gid);
 	if (geteuid() == 0 && config->words[0] != '\0') {
-		storage_examine(config->base, config->words); /* without it all ext4 is strict */
+		homes_list_roots(config, bases);
+		storage_examine(bases, config->words); /* without it all ext4 is strict */
 	}
 }
 
@@ -124,13 +130,15 @@ static int run_storage(const struct program_call *call)
 {
 	struct error error;
 	struct lmtpd_config *config = settings_load(&lmtpd_config_form, call->config_file, &error);
+	const char *bases[LMTPD_ROOTS_MAX + 2];
 	int result;
 
 	if (config == NULL) {
 		fprintf(stderr, "lmtpd: %s\n", error.text);
 		return EX_CONFIG;
 	}
-	result = storage_examine(config->base, config->words);
+	homes_list_roots(config, bases);
+	result = storage_examine(bases, config->words);
 	if (result < 0) {
 		fprintf(stderr, "lmtpd: %s: %s\n", config->words, strerror(-result));
 	}

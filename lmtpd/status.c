@@ -76,14 +76,15 @@ static void write_messages(const struct lmtpd_status *status, struct document *d
 /* Can a recipient end with it? */
 static bool is_outcome(enum reply reply)
 {
-	return reply == REPLY_SAVED || (reply > REPLY_NONE && reply_code(reply) >= 400);
+	return reply_is_one(reply) && (reply == REPLY_SAVED || reply_code(reply) >= 400);
 }
 
-static void write_recipients(const struct lmtpd_status *status, struct document *document)
+static void write_recipients(
+    const struct lmtpd_status *status, bool soft_bounce, struct document *document)
 {
 	uint64_t n_saved = status->recipients[REPLY_SAVED], n_deferred = 0, n_rejected = 0;
 
-	for (enum reply reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
+	for (enum reply reply = REPLY_NONE + 1; reply < REPLIES; reply++) {
 		if (reply != REPLY_SAVED && is_outcome(reply)) {
 			*(reply_is_permanent(reply) ? &n_rejected : &n_deferred) +=
 			    status->recipients[reply];
@@ -93,6 +94,8 @@ static void write_recipients(const struct lmtpd_status *status, struct document 
 	document_counter(document, "saved", NULL, NULL, n_saved);
 	document_counter(document, "deferred", NULL, NULL, n_deferred);
 	document_counter(document, "rejected", NULL, NULL, n_rejected);
+	document_gauge(document, "soft_bounce", "soft_bounce",
+	    "1 while every 5xx is said as 4xx (lmtp.soft_bounce).", soft_bounce);
 }
 
 static bool is_same_code(enum reply a, enum reply b)
@@ -112,7 +115,7 @@ static void write_codes(
 	};
 	uint64_t n = 0;
 
-	for (enum reply other = REPLY_NONE + 1; other < REPLY_COUNT; other++) {
+	for (enum reply other = REPLY_NONE + 1; other < REPLIES; other++) {
 		if (is_outcome(other) && is_same_code(other, reply)) {
 			if (other < reply) {
 				return; /* it was written with that one */
@@ -136,7 +139,7 @@ static void write_replies(const struct lmtpd_status *status, struct document *do
 	};
 
 	document_group(document, "replies");
-	for (enum reply reply = REPLY_NONE + 1; reply < REPLY_COUNT; reply++) {
+	for (enum reply reply = REPLY_NONE + 1; reply < REPLIES; reply++) {
 		if (is_outcome(reply)) {
 			write_codes(status, reply, document);
 			snprintf(labels, sizeof(labels),
@@ -167,7 +170,8 @@ void status_write(struct daemon *daemon, struct document *document)
 
 	write_sessions(server, document);
 	write_messages(status, document);
-	write_recipients(status, document);
+	write_recipients(
+	    status, lmtpd_config_of(server->daemon.service)->lmtp.soft_bounce, document);
 	write_replies(status, document);
 	document_group(document, "lookups");
 	document_histogram(document, "lookup_duration_seconds",

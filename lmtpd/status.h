@@ -20,7 +20,7 @@ struct lmtpd_status {
 	uint64_t n_messages; /* whose data was complete and not too big */
 	uint64_t n_stalled;  /* that the disk did not take in time */
 	uint64_t n_bytes;    /* of those that were saved, on disk, once for each */
-	uint64_t recipients[REPLY_COUNT];
+	uint64_t recipients[REPLIES];
 	struct histogram lookups, commits;
 };
 

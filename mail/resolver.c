@@ -11,26 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mail/destinations.h"
+
+static const struct span none = { "", 0 };
+
 struct run {
 	const struct resolver *resolver;
 	struct resolution *resolution;
 	size_t n_results;
-	bool leads_elsewhere;
+	bool leads_elsewhere, has_disabled;
 };
 
 /* One address on the way: from the recipient (from == NULL) over aliases to a mailbox. */
 struct frame {
 	const struct frame *from;
 	unsigned level;
+	struct address written; /* as it came */
 	struct address address; /* lower-cased */
-};
-
-/* Destinations of an alias: a vector of argz_add(3), one after the other, each ended by NUL. */
-struct destinations {
-	const char *key;
-	char *text;
-	size_t n; /* bytes of text */
-	size_t count;
 };
 
 static void trace(
@@ -50,39 +47,40 @@ static void add_note(struct run *run, const char *a, const char *b)
 	snprintf(note + n, sizeof(run->resolution->note) - n, "%s%s%s", n > 0 ? "; " : "", a, b);
 }
 
-static int add_mailbox(struct run *run, const struct address *row)
+/* Owns the mailbox from now on. */
+static int add_mailbox(struct run *run, struct mailbox *mailbox)
 {
 	struct resolution *resolution = run->resolution;
-	struct address *grown;
+	struct mailbox *grown;
 
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
-		if (strcmp(resolution->mailboxes[i].text, row->text) == 0) {
+		if (mailbox_is_same(&resolution->mailboxes[i], mailbox)) {
+			mailbox_deinit(mailbox);
 			return 0;
 		}
 	}
 	grown = realloc(resolution->mailboxes, (resolution->n_mailboxes + 1) * sizeof(*grown));
 	if (grown == NULL) {
+		mailbox_deinit(mailbox);
 		return -ENOMEM;
 	}
 	resolution->mailboxes = grown;
-	grown[resolution->n_mailboxes++] = *row;
+	grown[resolution->n_mailboxes++] = *mailbox;
 	return 0;
-}
-
-/* A row counts only if it equals what was asked: the collations of MySQL match more than that. */
-static bool column_equals(const struct column *column, const char *key)
-{
-	return text_is(column->text, column->n, key);
 }
 
 /* The answer to a question for a mailbox or for a domain. */
 struct match {
+	const struct resolver *resolver;
 	enum resolver_table table;
 	const char *key;
 	bool is_found;
-	bool is_empty;      /* a row had nothing there */
-	struct address row; /* of a mailbox that was found, as it is stored */
-	char strange[64];   /* a value that can be no answer to this query: the query is wrong */
+	bool is_empty; /* a row had nothing there */
+	/* Of a mailbox that was found: what mailbox_read() made of its row. */
+	struct mailbox mailbox;
+	int state;
+	struct error words;
+	char strange[64]; /* a value that can be no answer to this query: the query is wrong */
 };
 
 /* Postfix's own maps say SELECT 1: such a query here would make strangers of all users, for good. A
@@ -114,30 +112,70 @@ static int on_match_row(void *data, const struct row *row)
 		snprintf(
 		    match->strange, sizeof(match->strange), "%.*s", (int)column->n, column->text);
 	}
-	if (!match->is_found && column_equals(column, match->key)) {
-		match->is_found =
-		    match->table == RESOLVER_DOMAIN ||
-		    address_from_text(&match->row, column->text, column->n) == ADDRESS_OK;
+	if (match->is_found || !text_is(column->text, column->n, match->key)) {
+		return 0;
+	}
+	match->is_found = true;
+	if (match->table == RESOLVER_MAILBOX) {
+		match->state =
+		    mailbox_read(&match->mailbox, row, match->resolver->node, &match->words);
 	}
 	return 0;
 }
 
-/* Asks for a mailbox, which joins the others when it is found, or for a domain. Returns RESOLVER_FOUND,
- * RESOLVER_NO_MAILBOX or RESOLVER_NO_DOMAIN, RESOLVER_BAD_ROW or a negative accident. */
-static int find(struct run *run, enum resolver_table table, const char *key)
+/* Takes over a mailbox that was found. Returns RESOLVER_FOUND, also for one that gets no mail, which is left out;
+ * or what keeps all of it from being delivered. */
+static int take_mailbox(struct run *run, struct match *match, struct span detail)
+{
+	struct mailbox *mailbox = &match->mailbox;
+	char words[ADDRESS_MAX + ERROR_MAX + 8];
+
+	if (match->state == MAILBOX_HERE && detail.n > 1 && run->resolver->keeps_detail) {
+		mailbox->detail = strndup(detail.p + 1, detail.n - 1);
+		match->state = mailbox->detail == NULL ? -ENOMEM : MAILBOX_HERE;
+	}
+	if (match->state == MAILBOX_HERE) {
+		return add_mailbox(run, mailbox);
+	}
+	snprintf(words, sizeof(words), "%s %s", mailbox->address.text, match->words.text);
+	mailbox_deinit(mailbox);
+	switch (match->state) {
+	case MAILBOX_DISABLED:
+		run->has_disabled = true;
+		add_note(run, "", words);
+		return RESOLVER_FOUND;
+	case MAILBOX_MOVING:
+		add_note(run, "", words);
+		return RESOLVER_MOVING;
+	case MAILBOX_ELSEWHERE:
+		add_note(run, "", words);
+		return RESOLVER_OTHER_NODE;
+	case -EINVAL:
+		add_note(run, "the row of ", words);
+		return RESOLVER_BAD_MAILBOX;
+	default:
+		return match->state;
+	}
+}
+
+/* Asks for a mailbox, which joins the others when it is found, or for a domain. detail: with its delimiter, what
+ * the address has that the key has not. Returns RESOLVER_FOUND, RESOLVER_NO_MAILBOX or RESOLVER_NO_DOMAIN, another
+ * outcome of the mailbox, RESOLVER_BAD_ROW or a negative accident. */
+static int find(struct run *run, enum resolver_table table, const char *key, struct span detail)
 {
 	const struct resolver *resolver = run->resolver;
 	bool is_mailbox = table == RESOLVER_MAILBOX;
-	struct match match = { .table = table, .key = key };
+	struct match match = { .resolver = resolver, .table = table, .key = key };
 	int result = resolver->ask(resolver->source, table, key, on_match_row, &match);
-	const char *found = is_mailbox ? match.row.text : key;
+	const char *found = is_mailbox ? match.mailbox.address.text : key;
 
 	if (result < 0) {
+		mailbox_deinit(&match.mailbox);
 		return result;
 	}
 	trace(run, table, key, match.is_found ? found : NULL);
 	if (match.is_found) {
-		return is_mailbox ? add_mailbox(run, &match.row) : RESOLVER_FOUND;
+		return is_mailbox ? take_mailbox(run, &match, detail) : RESOLVER_FOUND;
 	}
 	if (match.is_empty && is_mailbox) {
 		add_note(run, "user_query: ", "its first column is NULL or empty");
@@ -150,67 +188,6 @@ static int find(struct run *run, enum resolver_table table, const char *key)
 		return RESOLVER_BAD_ROW;
 	}
 	return is_mailbox ? RESOLVER_NO_MAILBOX : RESOLVER_NO_DOMAIN;
-}
-
-static int add_destination(struct destinations *destinations, const char *text, size_t n)
-{
-	size_t start = destinations->n;
-
-	if (argz_append(&destinations->text, &destinations->n, text, n) != 0 ||
-	    argz_append(&destinations->text, &destinations->n, "", 1) != 0) {
-		return -ENOMEM;
-	}
-	/* A NUL would make two of one; this makes it no address. */
-	for (size_t i = start; i < start + n; i++) {
-		if (destinations->text[i] == '\0') {
-			destinations->text[i] = '\177';
-		}
-	}
-	destinations->count++;
-	return 0;
-}
-
-static bool is_divider(char c)
-{
-	return c == ',' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* A row holds one destination or a list divided by commas or blanks; quotes keep them together. */
-static int on_alias_row(void *data, const struct row *row)
-{
-	const struct column *list = &row->columns[0];
-	const struct column *source = row->n_columns > 1 ? &row->columns[1] : NULL;
-	struct destinations *destinations = data;
-	size_t i = 0;
-
-	if (list->text == NULL ||
-	    (source != NULL && source->text != NULL && !column_equals(source, destinations->key))) {
-		return 0;
-	}
-	while (i < list->n) {
-		size_t start = i;
-		bool is_quoted = false;
-		int result;
-
-		for (; i < list->n && (is_quoted || !is_divider(list->text[i])); i++) {
-			if (list->text[i] == '\\' && i + 1 < list->n) {
-				i++;
-			} else if (list->text[i] == '"') {
-				is_quoted = !is_quoted;
-			}
-		}
-		if (i > start) {
-			if (destinations->count > RESOLVER_RESULT_MAX) {
-				return RESOLVER_LOOP;
-			}
-			result = add_destination(destinations, list->text + start, i - start);
-			if (result < 0) {
-				return result;
-			}
-		}
-		i++;
-	}
-	return 0;
 }
 
 static void trace_alias(
@@ -268,8 +245,8 @@ static enum address_outcome read_destination(
 	}
 	if (path.n > 1 && path.text[0] == '@') {
 		char whole[ADDRESS_MAX + 1];
-		int n = snprintf(whole, sizeof(whole), "%.*s%.*s", (int)frame->address.n_local,
-		    frame->address.text, (int)path.n, path.text);
+		int n = snprintf(whole, sizeof(whole), "%.*s%.*s", (int)frame->written.n_local,
+		    frame->written.text, (int)path.n, path.text);
 
 		return n > ADDRESS_MAX ? ADDRESS_BAD
 				       : address_from_text(address_r, whole, (size_t)n);
@@ -286,12 +263,13 @@ static int follow_one(
 {
 	struct frame next = { .from = frame, .level = frame->level + 1 };
 
-	if (read_destination(&next.address, text, frame, detail) != ADDRESS_OK) {
+	if (read_destination(&next.written, text, frame, detail) != ADDRESS_OK) {
 		add_note(run, "no mail address: ", text);
 		run->resolution->faults.n_bad++;
 		run->leads_elsewhere = true;
 		return 0;
 	}
+	next.address = next.written;
 	address_lower(&next.address);
 	if (strcmp(next.address.text, frame->address.text) == 0) {
 		add_note(run, "leads to itself and is no mailbox: ", next.address.text);
@@ -315,17 +293,16 @@ static int follow(struct run *run, const struct frame *frame, const char *key, s
 	const struct resolver *resolver = run->resolver;
 	struct destinations destinations = { .key = key };
 	const char *text = NULL;
-	int result =
-	    resolver->ask(resolver->source, RESOLVER_ALIAS, key, on_alias_row, &destinations);
+	int result = resolver->ask(
+	    resolver->source, RESOLVER_ALIAS, key, destinations_on_row, &destinations);
 
 	if (result >= 0) {
 		trace_alias(run, key, &destinations);
 	}
-	if (result == 0 && destinations.count == 0) {
-		result = RESOLVER_NO_MAILBOX;
-	}
-	if (result == RESOLVER_LOOP) {
+	if (result == DESTINATIONS_TOO_MANY) {
 		result = report_loop(run, frame, "more than 1000 destinations");
+	} else if (result == 0 && destinations.count == 0) {
+		result = RESOLVER_NO_MAILBOX;
 	}
 	while (result == 0 && (text = argz_next(destinations.text, destinations.n, text)) != NULL) {
 		result = follow_one(run, frame, text, detail);
@@ -337,7 +314,7 @@ static int follow(struct run *run, const struct frame *frame, const char *key, s
 /* Nothing has a row for this address. */
 static int give_up(struct run *run, const struct frame *frame)
 {
-	int result = find(run, RESOLVER_DOMAIN, address_domain(&frame->address));
+	int result = find(run, RESOLVER_DOMAIN, address_domain(&frame->address), none);
 
 	if (result != RESOLVER_FOUND && result != RESOLVER_NO_DOMAIN) {
 		return result;
@@ -362,16 +339,16 @@ static int give_up(struct run *run, const struct frame *frame)
 static int expand(struct run *run, const struct frame *frame)
 {
 	const struct address *address = &frame->address;
-	static const struct span none = { "", 0 };
 	struct address base;
-	struct span detail = address_split(address, run->resolver->delimiters, &base);
-	int result = find(run, RESOLVER_MAILBOX, address->text);
+	struct span detail = address_split(&frame->written, run->resolver->delimiters, &base);
+	int result = find(run, RESOLVER_MAILBOX, address->text, none);
 
 	if (result == RESOLVER_NO_MAILBOX) {
 		result = follow(run, frame, address->text, none);
 	}
 	if (result == RESOLVER_NO_MAILBOX && detail.n > 0) {
-		result = find(run, RESOLVER_MAILBOX, base.text);
+		address_lower(&base);
+		result = find(run, RESOLVER_MAILBOX, base.text, detail);
 		if (result == RESOLVER_NO_MAILBOX) {
 			result = follow(run, frame, base.text, detail);
 		}
@@ -386,7 +363,7 @@ static int resolve(
     const struct resolver *resolver, const struct address *address, struct resolution *resolution_r)
 {
 	struct run run = { .resolver = resolver, .resolution = resolution_r };
-	struct frame frame = { .address = *address };
+	struct frame frame = { .written = *address, .address = *address };
 	int result;
 
 	address_lower(&frame.address);
@@ -397,7 +374,10 @@ static int resolve(
 	if (run.leads_elsewhere) {
 		return RESOLVER_ELSEWHERE;
 	}
-	return resolution_r->n_mailboxes > 0 ? RESOLVER_FOUND : RESOLVER_NO_MAILBOX;
+	if (resolution_r->n_mailboxes > 0) {
+		return RESOLVER_FOUND;
+	}
+	return run.has_disabled ? RESOLVER_DISABLED : RESOLVER_NO_MAILBOX;
 }
 
 static int resolve_postmaster(const struct resolver *resolver, struct resolution *resolution_r)
@@ -437,7 +417,7 @@ int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_
 {
 	struct resolution resolution = { .mailboxes = NULL };
 	struct run run = { .resolver = resolver, .resolution = &resolution };
-	int result = find(&run, RESOLVER_DOMAIN, domain);
+	int result = find(&run, RESOLVER_DOMAIN, domain, none);
 
 	*is_ours_r = result == RESOLVER_FOUND;
 	return result == RESOLVER_NO_DOMAIN ? 0 : result;
@@ -445,6 +425,9 @@ int resolver_owns(const struct resolver *resolver, const char *domain, bool *is_
 
 void resolution_deinit(struct resolution *resolution)
 {
+	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+		mailbox_deinit(&resolution->mailboxes[i]);
+	}
 	free(resolution->mailboxes);
 	*resolution = (struct resolution){ .mailboxes = NULL };
 }

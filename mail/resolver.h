@@ -13,7 +13,8 @@
 #include <stddef.h>
 
 #include "base/row.h"
-#include "mail/address.h"
+#include "mail/destinations.h"
+#include "mail/mailbox.h"
 
 enum resolver_table {
 	RESOLVER_MAILBOX,
@@ -22,12 +23,13 @@ enum resolver_table {
 };
 
 enum {
-	RESOLVER_LEVEL_MAX = 10,    /* of aliases behind aliases */
-	RESOLVER_RESULT_MAX = 1000, /* destinations looked at for one recipient */
+	RESOLVER_LEVEL_MAX = 10,                /* of aliases behind aliases */
+	RESOLVER_RESULT_MAX = DESTINATIONS_MAX, /* destinations looked at for one recipient */
 };
 
-/* Asks for a key and calls on_row for every row: its first column is the mailbox's address, an alias'
- * destinations or the domain's name. An alias' second column, if there is one, is its source. 0, what
+/* Asks for a key and calls on_row for every row: its first column is the mailbox's address, with those of
+ * mailbox_columns behind it, an alias' destinations or the domain's name. An alias' second column, if there is
+ * one, is its source. 0, what
  * on_row returned if not 0, or a negative accident. */
 typedef int resolver_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
@@ -40,6 +42,8 @@ struct resolver {
 	resolver_ask *ask;
 	void *source;
 	const char *delimiters; /* recipient_delimiter */
+	const char *node;       /* our name in the column `state`; NULL: nobody cares */
+	bool keeps_detail;      /* mailboxes are to know by which detail they were reached */
 	resolver_trace *trace;  /* NULL for none */
 	void *trace_data;
 	const char
@@ -50,9 +54,13 @@ enum resolver_outcome {
 	RESOLVER_FOUND = 0,
 	RESOLVER_NO_MAILBOX, /* the domain is ours, the address is not */
 	RESOLVER_NO_DOMAIN,
-	RESOLVER_LOOP,      /* too many levels or results; the chain is in the note */
-	RESOLVER_ELSEWHERE, /* an alias leads to a domain that is not ours */
-	RESOLVER_BAD_ROW,   /* a query returns what can be no answer to it: the query is wrong */
+	RESOLVER_DISABLED,    /* there is a mailbox, and it gets no mail */
+	RESOLVER_MOVING,      /* a mailbox is being moved to another node */
+	RESOLVER_OTHER_NODE,  /* another node serves a mailbox; which one, the note says */
+	RESOLVER_LOOP,        /* too many levels or results; the chain is in the note */
+	RESOLVER_ELSEWHERE,   /* an alias leads to a domain that is not ours */
+	RESOLVER_BAD_MAILBOX, /* the row of a mailbox has a column that cannot be used */
+	RESOLVER_BAD_ROW,     /* a query returns what can be no answer to it: the query is wrong */
 };
 
 /* What is wrong with destinations that were met on the way. */
@@ -64,7 +72,7 @@ struct resolver_faults {
 };
 
 struct resolution {
-	struct address *mailboxes; /* each as it stands in its row; no two are the same */
+	struct mailbox *mailboxes; /* no two are the same */
 	size_t n_mailboxes;
 	struct resolver_faults faults;
 	char note[512]; /* what an admin should know: destinations left out, the chain of a loop */

@@ -275,7 +275,7 @@ static void write_word(const struct mount *mount, void *data)
 	}
 }
 
-int storage_examine(const char *base, const char *words)
+int storage_examine(const char *const *bases, const char *words)
 {
 	FILE *file;
 	int fd;
@@ -287,7 +287,9 @@ int storage_examine(const char *base, const char *words)
 	if (file == NULL) {
 		return -errno;
 	}
-	each_mount(base, write_word, file);
+	for (; *bases != NULL; bases++) {
+		each_mount(*bases, write_word, file);
+	}
 	return fclose(file) == 0 ? 0 : -errno;
 }
 

@@ -58,8 +58,9 @@ enum storage_commit storage_choose(
  * root has left, NULL for none. Not finding out is no failure: what is unknown is strict. */
 void storage_look(struct storage *storage_r, const char *base, const char *words);
 
-/* As root: writes to the file what superblocks say. Returns 0 or a negative errno. */
-int storage_examine(const char *base, const char *words);
+/* As root: writes to the file what the superblocks below and above these mail roots say; NULL ends them. Returns 0
+ * or a negative errno. */
+int storage_examine(const char *const *bases, const char *words);
 
 /* In words: "one commit", "strict", "strict, named files". */
 const char *storage_commit_name(enum storage_commit commit);

@@ -23,12 +23,17 @@ enum {
 	SKIP_MAX = 1 << 20,
 };
 
+enum reply lmtp_soften(const struct lmtp *lmtp, enum reply reply)
+{
+	return lmtp->settings->soft_bounce ? reply_soften(reply) : reply;
+}
+
 void lmtp_put_reply(struct lmtp *lmtp, enum reply reply, const char *address, const char *word)
 {
 	char *out = output_reserve(&lmtp->output, REPLY_LINE_MAX);
 
 	if (out != NULL) {
-		lmtp->output.n += reply_format(out, reply, address, word);
+		lmtp->output.n += reply_format(out, lmtp_soften(lmtp, reply), address, word);
 	}
 }
 
@@ -141,7 +146,7 @@ static void answer_data(struct lmtp *lmtp, enum reply otherwise)
 
 	STAILQ_FOREACH (recipient, &lmtp->envelope.recipients, next) {
 		if (recipient->reply == REPLY_RECIPIENT_OK) {
-			recipient->reply = otherwise;
+			recipient->reply = lmtp_soften(lmtp, otherwise);
 		}
 		lmtp_put_reply(lmtp, recipient->reply, recipient->text,
 		    recipient->reply == REPLY_SAVED ? lmtp->envelope.id : NULL);

@@ -29,6 +29,7 @@ struct lmtp_settings {
 	const char *recipient_delimiter;
 	uint64_t message_size_limit; /* bytes as sent, 0 = none */
 	size_t recipient_limit;
+	bool soft_bounce; /* every 5xx is a 4xx, see reply_soften() */
 };
 
 /* What the machine wants next. */

@@ -73,7 +73,7 @@ static void answer_attempts(struct lmtp *lmtp)
 void lmtp_recipient_done(struct lmtp *lmtp, struct recipient *recipient, enum reply reply)
 {
 	assert(recipient->reply == REPLY_NONE && reply != REPLY_NONE);
-	recipient->reply = reply;
+	recipient->reply = lmtp_soften(lmtp, reply);
 	if (reply == REPLY_RECIPIENT_OK) {
 		lmtp->envelope.n_mailboxes += recipient->resolution.n_mailboxes;
 	}
@@ -124,7 +124,7 @@ static enum lmtp_want on_rcpt(
 	if (reply == REPLY_NONE && envelope->n_recipients >= lmtp->settings->recipient_limit) {
 		reply = REPLY_TOO_MANY_RECIPIENTS;
 	}
-	recipient->reply = reply;
+	recipient->reply = lmtp_soften(lmtp, reply);
 	STAILQ_INSERT_TAIL(&lmtp->attempts, recipient, next);
 	lmtp->n_attempts++;
 	if (reply == REPLY_NONE) {

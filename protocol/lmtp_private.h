@@ -10,6 +10,9 @@
 enum lmtp_want lmtp_on_command(
     struct lmtp *lmtp, const char *text, size_t n, struct lmtp_step *step);
 
+/* lmtp.c: the reply as the settings want it. */
+enum reply lmtp_soften(const struct lmtp *lmtp, enum reply reply);
+
 /* lmtp.c: puts a reply out; @address and @word as for reply_format(). */
 void lmtp_put_reply(struct lmtp *lmtp, enum reply reply, const char *address, const char *word);
 

@@ -13,6 +13,7 @@ struct row {
 	int code;
 	const char *enhanced;
 	const char *text;
+	const char *soft; /* of a 5xx: the enhanced code when it is a 4xx */
 };
 
 static const struct row rows[REPLY_COUNT] = {
@@ -35,6 +36,10 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_ALIAS_LOOP] = { 451, "4.4.6", "Alias expansion loops" },
 	[REPLY_ALIAS_ELSEWHERE] = { 451, "4.3.5", "Alias leads elsewhere" },
 	[REPLY_BAD_PATH] = { 451, "4.3.5", "Mailbox has no path that is allowed" },
+	[REPLY_BAD_ROW] = { 451, "4.3.5", "Mailbox has a row that cannot be used" },
+	[REPLY_OTHER_NODE] = { 451, "4.3.2", "Mailbox is served elsewhere" },
+	[REPLY_MOVING] = { 451, "4.3.2", "Mailbox is being moved" },
+	[REPLY_DISABLED_NOW] = { 450, "4.2.1", "Mailbox is disabled for now" },
 	[REPLY_NOT_WRITTEN] = { 451, "4.2.0",
 	    "Mailbox could not be written, see the server's log" },
 	[REPLY_DISK_FULL] = { 452, "4.3.1", "Disk full" },
@@ -42,34 +47,60 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_NO_MEMORY] = { 451, "4.3.0", "Out of memory" },
 	[REPLY_TOO_MANY_RECIPIENTS] = { 452, "4.5.3", "Too many recipients" },
 
-	[REPLY_UNKNOWN_COMMAND] = { 500, "5.5.1", "Unknown command" },
-	[REPLY_BAD_LINE] = { 500, "5.5.2", "Line too long, or with a lone CR, LF or NUL" },
-	[REPLY_BAD_ARGUMENT] = { 501, "5.5.4", "Bad argument" },
-	[REPLY_BAD_SEQUENCE] = { 503, "5.5.1", "Wrong order of commands" },
-	[REPLY_NO_MAILBOX] = { 550, "5.1.1", "User doesn't exist" },
-	[REPLY_NO_DOMAIN] = { 550, "5.1.2", "Domain not served here" },
-	[REPLY_BAD_MAILBOX] = { 550, "5.1.3", "Address can be no mailbox here" },
-	[REPLY_TOO_BIG] = { 552, "5.3.4", "Message too big" },
-	[REPLY_BAD_SENDER] = { 553, "5.1.7", "Bad sender address" },
-	[REPLY_UNKNOWN_PARAMETER] = { 555, "5.5.4", "Unsupported parameter" },
+	[REPLY_UNKNOWN_COMMAND] = { 500, "5.5.1", "Unknown command", "4.5.1" },
+	[REPLY_BAD_LINE] = { 500, "5.5.2", "Line too long, or with a lone CR, LF or NUL", "4.5.2" },
+	[REPLY_BAD_ARGUMENT] = { 501, "5.5.4", "Bad argument", "4.5.4" },
+	[REPLY_BAD_SEQUENCE] = { 503, "5.5.1", "Wrong order of commands", "4.5.1" },
+	[REPLY_NO_MAILBOX] = { 550, "5.1.1", "User doesn't exist", "4.1.1" },
+	[REPLY_NO_DOMAIN] = { 550, "5.1.2", "Domain not served here", "4.1.2" },
+	[REPLY_BAD_MAILBOX] = { 550, "5.1.3", "Address can be no mailbox here", "4.1.3" },
+	[REPLY_DISABLED] = { 550, "5.2.1", "Mailbox is disabled", "4.2.1" },
+	[REPLY_TOO_BIG] = { 552, "5.3.4", "Message too big", "4.3.4" },
+	[REPLY_BAD_SENDER] = { 553, "5.1.7", "Bad sender address", "4.1.7" },
+	[REPLY_UNKNOWN_PARAMETER] = { 555, "5.5.4", "Unsupported parameter", "4.5.4" },
 };
+
+static bool is_soft(enum reply reply)
+{
+	return reply >= REPLY_COUNT;
+}
+
+/* Code 0: there is none. */
+static const struct row *row_at(enum reply reply)
+{
+	return &rows[is_soft(reply) ? reply - REPLY_COUNT : reply];
+}
+
+bool reply_is_one(enum reply reply)
+{
+	return reply < REPLIES &&
+	       (is_soft(reply) ? row_at(reply)->soft != NULL : row_at(reply)->code != 0);
+}
+
+static const struct row *row_of(enum reply reply)
+{
+	assert(reply_is_one(reply));
+	return row_at(reply);
+}
+
+enum reply reply_soften(enum reply reply)
+{
+	return reply != REPLY_NONE && reply_is_permanent(reply) ? reply + REPLY_COUNT : reply;
+}
 
 int reply_code(enum reply reply)
 {
-	assert(reply > REPLY_NONE && reply < REPLY_COUNT);
-	return rows[reply].code;
+	return row_of(reply)->code - (is_soft(reply) ? 100 : 0);
 }
 
 const char *reply_enhanced(enum reply reply)
 {
-	assert(reply > REPLY_NONE && reply < REPLY_COUNT);
-	return rows[reply].enhanced;
+	return is_soft(reply) ? row_of(reply)->soft : row_of(reply)->enhanced;
 }
 
 const char *reply_text(enum reply reply)
 {
-	assert(reply > REPLY_NONE && reply < REPLY_COUNT);
-	return rows[reply].text;
+	return row_of(reply)->text;
 }
 
 bool reply_is_permanent(enum reply reply)
@@ -103,13 +134,12 @@ size_t reply_format(char *out, enum reply reply, const char *address, const char
 		ADDRESS_ROOM = 320,
 		WORD_ROOM = 64
 	};
-	const struct row *row = &rows[reply];
+	const char *enhanced = reply_enhanced(reply);
 	size_t n;
 
-	assert(reply > REPLY_NONE && reply < REPLY_COUNT);
-	n = (size_t)snprintf(out, REPLY_LINE_MAX, "%d ", row->code);
-	if (row->enhanced[0] != '\0') {
-		n += (size_t)snprintf(out + n, REPLY_LINE_MAX - n, "%s ", row->enhanced);
+	n = (size_t)snprintf(out, REPLY_LINE_MAX, "%d ", reply_code(reply));
+	if (enhanced[0] != '\0') {
+		n += (size_t)snprintf(out + n, REPLY_LINE_MAX - n, "%s ", enhanced);
 	}
 	if (address != NULL) {
 		out[n++] = '<';
@@ -121,6 +151,6 @@ size_t reply_format(char *out, enum reply reply, const char *address, const char
 		n += put_clean(out + n, word, WORD_ROOM);
 		out[n++] = ' ';
 	}
-	n += (size_t)snprintf(out + n, REPLY_LINE_MAX - n, "%s\r\n", row->text);
+	n += (size_t)snprintf(out + n, REPLY_LINE_MAX - n, "%s\r\n", reply_text(reply));
 	return n;
 }

@@ -28,6 +28,10 @@ enum reply {
 	REPLY_ALIAS_LOOP,
 	REPLY_ALIAS_ELSEWHERE,
 	REPLY_BAD_PATH,
+	REPLY_BAD_ROW,
+	REPLY_OTHER_NODE,
+	REPLY_MOVING,
+	REPLY_DISABLED_NOW,
 	REPLY_NOT_WRITTEN,
 	REPLY_DISK_FULL,
 	REPLY_DISK_STALLED,
@@ -41,12 +45,20 @@ enum reply {
 	REPLY_NO_MAILBOX,
 	REPLY_NO_DOMAIN,
 	REPLY_BAD_MAILBOX,
+	REPLY_DISABLED,
 	REPLY_TOO_BIG,
 	REPLY_BAD_SENDER,
 	REPLY_UNKNOWN_PARAMETER,
 
-	REPLY_COUNT
+	REPLY_COUNT,
+	REPLIES = 2 * REPLY_COUNT /* with those that reply_soften() makes */
 };
+
+/* Is it one of them? Not every number below REPLIES is. */
+bool reply_is_one(enum reply reply);
+
+/* While a site is being moved nothing is refused for good: a 5xx becomes the 4xx beside it, all else is as it is. */
+enum reply reply_soften(enum reply reply);
 
 /* A reply line is at most this long, CRLF included (RFC 5321 4.5.3.1.5). */
 enum {

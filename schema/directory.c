@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,13 +15,14 @@ static const struct {
 	const char *name;
 	unsigned columns_min, columns_max;
 	bool needs_key;
+	bool has_names; /* columns behind the first count by their names */
 } query_facts[DIRECTORY_QUERIES] = {
-	[DIRECTORY_MAILBOX] = { "user_query", 1, 1, true },
+	[DIRECTORY_MAILBOX] = { "user_query", 1, DIRECTORY_COLUMNS_MAX, true, true },
 	[DIRECTORY_ALIAS] = { "alias_query", 1, 2, true },
 	[DIRECTORY_DOMAIN] = { "domain_query", 1, 1, true },
 	[DIRECTORY_PASSWORD] = { "password_query", 2, 2, true },
 	[DIRECTORY_USERS] = { "users_query", 2, 2, false },
-	[DIRECTORY_MAILBOXES] = { "users_query", 1, 1, false },
+	[DIRECTORY_MAILBOXES] = { "users_query", 1, DIRECTORY_COLUMNS_MAX, false, true },
 	[DIRECTORY_ALIASES] = { "aliases_query", 2, 2, false },
 	[DIRECTORY_DOMAINS] = { "domains_query", 1, 1, false },
 };
@@ -137,29 +139,68 @@ void directory_free(struct directory *directory)
 	free(directory);
 }
 
+static bool is_known(const char *const *names, const char *name)
+{
+	for (; *names != NULL; names++) {
+		if (strcasecmp(*names, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The names of columns that mean something: a slip among them would let a mailbox lie elsewhere, or a user be
+ * served who is disabled. Returns 0 or DIRECTORY_BAD_QUERY. */
+static int check_names(struct directory *directory, enum directory_query query)
+{
+	const char *const *names = directory->settings->mailbox_columns;
+	struct driver_statement *prepared = directory->statements[query].prepared;
+	struct error *error = &directory->failure.error;
+	unsigned n = query_facts[query].has_names ? driver_count_columns(prepared) : 0;
+
+	/* Without names there is one column. */
+	for (unsigned i = 1; i < n; i++) {
+		const char *name = driver_column_name(prepared, i);
+
+		if (name == NULL || is_known(names, name)) {
+			continue;
+		}
+		directory->failure.fault = DIRECTORY_OTHER_FAULT;
+		error_set(error, "mysql %s: %s: its column %.64s is not known; behind the address",
+		    directory_host(directory), query_facts[query].name, name);
+		for (size_t k = 0; names[k] != NULL; k++) {
+			error_append(error, k == 0 ? " there may be %s" : ", %s", names[k]);
+		}
+		return DIRECTORY_BAD_QUERY;
+	}
+	return 0;
+}
+
 /* What a server refuses because of a query, it will refuse again; another one may not. */
 static int directory_prepare(struct directory *directory, enum directory_query query)
 {
 	struct statement *statement = &directory->statements[query];
-	unsigned n_columns;
+	unsigned n_columns, max = query_facts[query].columns_max;
 
+	if (query_facts[query].has_names && directory->settings->mailbox_columns == NULL) {
+		max = 1;
+	}
 	statement->prepared =
 	    driver_prepare(directory->driver, query_facts[query].name, statement->query.sql);
 	if (statement->prepared == NULL) {
 		return directory->failure.fault >= DIRECTORY_NO_GRANT ? DIRECTORY_BAD_QUERY : -EIO;
 	}
 	n_columns = driver_count_columns(statement->prepared);
-	if (n_columns < query_facts[query].columns_min ||
-	    n_columns > query_facts[query].columns_max ||
+	if (n_columns < query_facts[query].columns_min || n_columns > max ||
 	    driver_count_parameters(statement->prepared) != statement->query.n_parameters) {
 		directory->failure.fault = DIRECTORY_OTHER_FAULT;
 		error_set(&directory->failure.error,
 		    "mysql %s: %s: it has %u columns, allowed are %u to %u (0)",
 		    directory_host(directory), query_facts[query].name, n_columns,
-		    query_facts[query].columns_min, query_facts[query].columns_max);
+		    query_facts[query].columns_min, max);
 		return DIRECTORY_BAD_QUERY;
 	}
-	return 0;
+	return check_names(directory, query);
 }
 
 /* All or none: a connection is only kept when it can answer every question. */

@@ -47,6 +47,9 @@ struct directory_settings {
 	long connections;        /* directories at a time, each with a thread of its own */
 	long timeout;            /* seconds to connect, read, write */
 	const char *queries[DIRECTORY_QUERIES]; /* templates; NULL for one that is not used */
+	/* What the columns of user_query behind its first may be called, and those of DIRECTORY_MAILBOXES;
+	 * NULL ends them. NULL: there are none. */
+	const char *const *mailbox_columns;
 
 	char *file_password; /* the first line of password_file, when password leads to it */
 };

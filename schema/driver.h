@@ -37,6 +37,10 @@ struct driver_statement *driver_prepare(struct driver *driver, const char *name,
 /* Reads the rows that were not fetched, if the connection is open. NULL is fine. */
 void driver_close(struct driver_statement *statement);
 
+/* The name of a column, NULL where the server tells none before the first answer. It lives as long as the
+ * statement. */
+const char *driver_column_name(struct driver_statement *statement, unsigned column);
+
 unsigned driver_count_columns(const struct driver_statement *statement);
 unsigned driver_count_parameters(const struct driver_statement *statement);
 

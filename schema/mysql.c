@@ -201,6 +201,22 @@ void driver_close(struct driver_statement *statement)
 	}
 }
 
+/* Its columns, asked for once. */
+static MYSQL_RES *describe(struct driver_statement *statement)
+{
+	if (statement->columns == NULL) {
+		statement->columns = mysql_stmt_result_metadata(statement->handle);
+	}
+	return statement->columns;
+}
+
+const char *driver_column_name(struct driver_statement *statement, unsigned column)
+{
+	MYSQL_RES *columns = describe(statement);
+
+	return columns == NULL ? NULL : mysql_fetch_fields(columns)[column].name;
+}
+
 unsigned driver_count_columns(const struct driver_statement *statement)
 {
 	return mysql_stmt_field_count(statement->handle);
@@ -331,10 +347,7 @@ int driver_fetch(struct driver_statement *statement, row_handler *on_row, void *
 		binds[i].length = &values[i].n;
 		binds[i].is_null = &values[i].is_null;
 	}
-	if (statement->columns == NULL) {
-		statement->columns = mysql_stmt_result_metadata(statement->handle);
-	}
-	if (statement->columns == NULL || mysql_stmt_bind_result(statement->handle, binds) != 0) {
+	if (describe(statement) == NULL || mysql_stmt_bind_result(statement->handle, binds) != 0) {
 		return statement_fail(statement, "bind the columns of ");
 	}
 	do {

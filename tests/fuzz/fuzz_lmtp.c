@@ -20,10 +20,10 @@ enum {
 };
 
 static const struct lmtp_settings variants[] = {
-	{ "mx.example.com", "+", 0, MODEL_RECIPIENTS_MAX },
-	{ "mx.example.com", "+-", 30, 3 },
-	{ "mx.example.com", "", 1000, 1 },
-	{ "mx.example.com", "+", 10, MODEL_RECIPIENTS_MAX },
+	{ "mx.example.com", "+", 0, MODEL_RECIPIENTS_MAX, false },
+	{ "mx.example.com", "+-", 30, 3, false },
+	{ "mx.example.com", "", 1000, 1, false },
+	{ "mx.example.com", "+", 10, MODEL_RECIPIENTS_MAX, false },
 };
 
 /* One way of running an input. */

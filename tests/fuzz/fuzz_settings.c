@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lmtpd/config.h"
+#include "lmtpd/homes.h"
 
 /* Of the linker's --wrap: a configuration may name any file as that of its password, and reading
  * those would make a run depend on the machine, or wait for ever. */
@@ -40,20 +40,32 @@ static void write_file(const void *bytes, size_t n)
 	    ftruncate(fd, 0) == 0 && pwrite(fd, bytes, n, 0) == (ssize_t)n, "the file is there");
 }
 
-static void check_mailbox_path(const struct lmtpd_config *config)
+/* Homes of rows: as they should be, and as nobody should write them. */
+static void check_maildirs(const struct lmtpd_config *config)
 {
-	static const char *const rows[] = { "User.Name+x@Example.COM", "a@b" };
+	static const char *const homes[] = { NULL, "/var/mail/vhosts/a/b", "/", "", "/../x",
+		"//var//mail/./x/" };
+	static const char *const paths[] = { NULL, "", "Maildir", "../x", "/x", "./a//b/" };
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct address row;
-		char mailbox[200];
+	for (size_t i = 0; i < sizeof(homes) / sizeof(homes[0]); i++) {
+		for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
+			struct mailbox mailbox = { .home = (char *)(size_t)homes[i],
+				.path = (char *)(size_t)paths[k] };
+			const char *row = k % 2 == 0 ? "User.Name+x@Example.COM" : "a@b";
+			const struct maildir_root *root = NULL;
+			char found[MAILDIR_PATH_MAX];
+			struct error error;
 
-		fuzz_require(
-		    address_from_text(&row, rows[i], strlen(rows[i])) == ADDRESS_OK, "a row");
-		memset(mailbox, 'x', sizeof(mailbox));
-		if (lmtpd_config_mailbox_path(config, &row, mailbox, sizeof(mailbox)) == 0) {
-			fuzz_require(memchr(mailbox, '\0', sizeof(mailbox)) != NULL, "a path ends");
-			fuzz_require(maildir_path_is_plain(mailbox), "a path is plain");
+			fuzz_require(
+			    address_from_text(&mailbox.address, row, strlen(row)) == ADDRESS_OK,
+			    "a row");
+			memset(found, 'x', sizeof(found));
+			if (homes_find_maildir(config, &mailbox, &root, found, &error) == 0) {
+				fuzz_require(
+				    memchr(found, '\0', sizeof(found)) != NULL, "a path ends");
+				fuzz_require(maildir_path_is_plain(found), "a path is plain");
+				fuzz_require(root->base[0] == '/', "a root is absolute");
+			}
 		}
 	}
 }
@@ -85,7 +97,7 @@ static void check_config(const struct lmtpd_config *config)
 	    "a marker is a name");
 	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0',
 	    "somebody owns the mail");
-	check_mailbox_path(config);
+	check_maildirs(config);
 }
 
 /* What a file means: its error, or some of its values. */

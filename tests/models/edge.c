@@ -142,7 +142,7 @@ static void take_output(struct edge *edge)
 static void look_up(struct edge *edge, struct recipient *recipient)
 {
 	/* That the machine frees it is for the leak sanitizer to see. */
-	recipient->resolution.mailboxes = malloc(sizeof(struct address));
+	recipient->resolution.mailboxes = calloc(1, sizeof(struct mailbox));
 	recipient->resolution.n_mailboxes = 1;
 	enter();
 	lmtp_recipient_done(&edge->lmtp, recipient, edge_rcpt_reply(recipient->text));

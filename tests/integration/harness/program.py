@@ -18,6 +18,8 @@ SANITIZER_OPTIONS = {
 
 
 def render(value):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, (list, tuple)):

@@ -30,13 +30,16 @@ int __wrap_strcmp(const char *a, const char *b)
 }
 
 /* The path of a mailbox is its address. */
-static int path_of(
-    const struct lmtpd_config *config, const struct address *mailbox, char *path_r, size_t n_path)
+static int path_of(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error)
 {
-	if (mailbox->text[0] == '!') { /* refused */
+	static const struct maildir_root roots[2] = { { .base = "/mail" }, { .base = "/more" } };
+
+	if (mailbox->address.text[0] == '!') { /* refused */
 		return -1;
 	}
-	snprintf(path_r, n_path, "%s", mailbox->text);
+	*root_r = &roots[mailbox->home != NULL];
+	snprintf(path_r, MAILDIR_PATH_MAX, "%s", mailbox->address.text);
 	return 0;
 }
 
@@ -60,7 +63,7 @@ static int end_envelope(void **state)
 }
 
 /* A recipient whose mailboxes are still to be filled in. */
-static struct address *add_recipient(size_t n_mailboxes)
+static struct mailbox *add_recipient(size_t n_mailboxes)
 {
 	struct recipient *recipient = recipient_new("", 0);
 	struct resolution *resolution = &recipient->resolution;
@@ -79,7 +82,7 @@ static void add_named(const char *names)
 {
 	char copy[200];
 	size_t n = 0;
-	struct address *mailboxes;
+	struct mailbox *mailboxes;
 
 	for (const char *p = names; p != NULL; p = strchr(p + 1, ' ')) {
 		n++;
@@ -87,7 +90,7 @@ static void add_named(const char *names)
 	mailboxes = add_recipient(n);
 	snprintf(copy, sizeof(copy), "%s", names);
 	for (char *name = strtok(copy, " "); name != NULL; name = strtok(NULL, " ")) {
-		snprintf((mailboxes++)->text, ADDRESS_MAX, "%s", name);
+		snprintf((mailboxes++)->address.text, ADDRESS_MAX, "%s", name);
 	}
 }
 
@@ -172,10 +175,10 @@ static void test_cost_of_lists(void **state)
 	char reason[100];
 
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
-		struct address *mailboxes = add_recipient(WIDE);
+		struct mailbox *mailboxes = add_recipient(WIDE);
 
 		for (unsigned k = 0; k < WIDE; k++) {
-			snprintf(mailboxes[k].text, ADDRESS_MAX, "user%u@example.com",
+			snprintf(mailboxes[k].address.text, ADDRESS_MAX, "user%u@example.com",
 			    (k < 100 ? 0 : i * WIDE) + k * 7919 % WIDE);
 		}
 	}

@@ -11,6 +11,25 @@ static struct column column(const char *name, const char *text)
 	return (struct column){ name, text, text == NULL ? 0 : strlen(text) };
 }
 
+/* The row with all its columns. */
+static int answer(const struct source_row *row, row_handler *on_row, void *data)
+{
+	struct column columns[8] = { column("first", row->first), column("second", row->second) };
+	unsigned n = row->second == NULL ? 1 : 2;
+	char further[256], *rest = NULL;
+
+	snprintf(further, sizeof(further), "%s", row->further == NULL ? "" : row->further);
+	for (char *pair = strtok_r(further, " ", &rest); pair != NULL;
+	     pair = strtok_r(NULL, " ", &rest)) {
+		char *value = strchr(pair, '=');
+
+		assert_non_null(value);
+		*value++ = '\0';
+		columns[n++] = column(pair, strcmp(value, "NULL") == 0 ? NULL : value);
+	}
+	return on_row(data, &(struct row){ columns, n });
+}
+
 int source_ask(
     void *data, enum resolver_table table, const char *key, row_handler *on_row, void *row_data)
 {
@@ -26,10 +45,7 @@ int source_ask(
 		if (row->table != table || strcmp(row->key, key) != 0) {
 			continue;
 		}
-		result =
-		    on_row(row_data, &(struct row){ (struct column[]){ column("first", row->first),
-							column("second", row->second) },
-					 row->second == NULL ? 1 : 2 });
+		result = answer(row, on_row, row_data);
 		if (result != 0) {
 			return result;
 		}

@@ -16,22 +16,27 @@ struct source_row {
 	enum resolver_table table;
 	const char *key;
 	const char *first, *second; /* NULL: SQL's NULL, or no such column */
+	const char *further;        /* "name=value name=value"; NULL: no columns more */
 };
-#define MAILBOX(address)                                 \
-	{                                                \
-		RESOLVER_MAILBOX, address, address, NULL \
+#define MAILBOX(address)                                       \
+	{                                                      \
+		RESOLVER_MAILBOX, address, address, NULL, NULL \
 	}
-#define STORED(key, row)                         \
-	{                                        \
-		RESOLVER_MAILBOX, key, row, NULL \
+#define MAILBOX_WITH(address, further)                            \
+	{                                                         \
+		RESOLVER_MAILBOX, address, address, NULL, further \
 	}
-#define ALIAS(source, destinations)                          \
-	{                                                    \
-		RESOLVER_ALIAS, source, destinations, source \
+#define STORED(key, row)                               \
+	{                                              \
+		RESOLVER_MAILBOX, key, row, NULL, NULL \
 	}
-#define DOMAIN(name)                              \
-	{                                         \
-		RESOLVER_DOMAIN, name, name, NULL \
+#define ALIAS(source, destinations)                                \
+	{                                                          \
+		RESOLVER_ALIAS, source, destinations, source, NULL \
+	}
+#define DOMAIN(name)                                    \
+	{                                               \
+		RESOLVER_DOMAIN, name, name, NULL, NULL \
 	}
 
 struct source {

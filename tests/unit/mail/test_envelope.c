@@ -15,7 +15,7 @@ static void add(struct envelope *envelope, const char *text, size_t n_detail)
 	assert_non_null(recipient);
 	assert_int_equal(address_from_text(&recipient->address, text, strlen(text)), ADDRESS_OK);
 	recipient->n_detail = n_detail;
-	recipient->resolution.mailboxes = malloc(sizeof(struct address));
+	recipient->resolution.mailboxes = calloc(1, sizeof(struct mailbox));
 	recipient->resolution.n_mailboxes = 1;
 	envelope_add(envelope, recipient);
 }

@@ -9,6 +9,9 @@
 
 #include "tests/unit/mail/source.h"
 
+/* What the resolver is told of details. */
+static bool keeps_details;
+
 struct resolver_case {
 	const char *name;
 	struct source_row rows[SOURCE_ROWS_MAX];
@@ -22,7 +25,15 @@ static void list_mailboxes(const struct resolution *resolution, char *out, size_
 {
 	out[0] = '\0';
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
-		add_text(out, n, "%s%s", i > 0 ? "|" : "", resolution->mailboxes[i].text);
+		const struct mailbox *mailbox = &resolution->mailboxes[i];
+
+		add_text(out, n, "%s%s%s%s%s%s%s%s", i > 0 ? "|" : "", mailbox->address.text,
+		    mailbox->detail == NULL ? "" : "+",
+		    mailbox->detail == NULL ? "" : mailbox->detail,
+		    mailbox->home == NULL ? "" : " home=",
+		    mailbox->home == NULL ? "" : mailbox->home,
+		    mailbox->path == NULL ? "" : " path=",
+		    mailbox->path == NULL ? "" : mailbox->path);
 	}
 }
 
@@ -41,7 +52,12 @@ static void check_accidents(const struct resolver_case *test, size_t n_asked)
 {
 	for (size_t i = 1; i <= n_asked; i++) {
 		struct source source = { test->rows, count_rows(test->rows), 0, i, "" };
-		struct resolver resolver = { source_ask, &source, "+", NULL, NULL, "mx.d.example" };
+		struct resolver resolver = { .ask = source_ask,
+			.source = &source,
+			.delimiters = "+",
+			.node = "n1",
+			.keeps_detail = keeps_details,
+			.hostname = "mx.d.example" };
 		struct address address = source_address(test->address);
 		struct resolution resolution;
 		int outcome = resolver_resolve(&resolver, &address, &resolution);
@@ -57,7 +73,12 @@ static void check_accidents(const struct resolver_case *test, size_t n_asked)
 static void check_case(const struct resolver_case *test)
 {
 	struct source source = { test->rows, count_rows(test->rows), 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, "mx.d.example" };
+	struct resolver resolver = { .ask = source_ask,
+		.source = &source,
+		.delimiters = "+",
+		.node = "n1",
+		.keeps_detail = keeps_details,
+		.hostname = "mx.d.example" };
 	struct address address = source_address(test->address), before = address;
 	struct resolution resolution;
 	char mailboxes[4096];
@@ -117,7 +138,7 @@ static const struct resolver_case orders[] = {
 	{ "nothing, with a detail", { DOMAIN("d") }, "user+x@d", RESOLVER_NO_MAILBOX, NULL, NULL },
 	{ "no domain", { MAILBOX("user@d"), DOMAIN("d") }, "user@e", RESOLVER_NO_DOMAIN, NULL,
 	    NULL },
-	{ "a domain in another case", { { RESOLVER_DOMAIN, "d.example", "D.Example", NULL } },
+	{ "a domain in another case", { { RESOLVER_DOMAIN, "d.example", "D.Example", NULL, NULL } },
 	    "user@d.EXAMPLE", RESOLVER_NO_MAILBOX, NULL, NULL },
 	{ "a detail of postmaster's", { MAILBOX("postmaster@d") }, "postmaster+x@d", RESOLVER_FOUND,
 	    "postmaster@d", NULL },
@@ -204,13 +225,13 @@ static const struct resolver_case destinations[] = {
 	{ "a row of dividers", { DOMAIN("d"), ALIAS("l@d", " , ,") }, "l@d", RESOLVER_NO_MAILBOX,
 	    NULL, NULL },
 	{ "a row that is NULL",
-	    { DOMAIN("d"), MAILBOX("a@d"), { RESOLVER_ALIAS, "l@d", NULL, "l@d" },
+	    { DOMAIN("d"), MAILBOX("a@d"), { RESOLVER_ALIAS, "l@d", NULL, "l@d", NULL },
 		ALIAS("l@d", "a@d") },
 	    "l@d", RESOLVER_FOUND, "a@d", NULL },
 	{ "a query without the source column",
-	    { MAILBOX("a@d"), { RESOLVER_ALIAS, "l@d", "a@d", NULL } }, "l@d", RESOLVER_FOUND,
+	    { MAILBOX("a@d"), { RESOLVER_ALIAS, "l@d", "a@d", NULL, NULL } }, "l@d", RESOLVER_FOUND,
 	    "a@d", NULL },
-	{ "a domain that is NULL", { { RESOLVER_DOMAIN, "d", NULL, NULL } }, "a@d",
+	{ "a domain that is NULL", { { RESOLVER_DOMAIN, "d", NULL, NULL, NULL } }, "a@d",
 	    RESOLVER_NO_DOMAIN, NULL, NULL },
 };
 
@@ -299,8 +320,10 @@ static void test_postmaster_of_a_short_name(void **state)
 
 	for (size_t i = 0; i < LENGTH(hosts); i++) {
 		struct source source = { rows, LENGTH(rows), 0, 0, "" };
-		struct resolver resolver = { source_ask, &source, "+", NULL, NULL,
-			hosts[i].hostname };
+		struct resolver resolver = { .ask = source_ask,
+			.source = &source,
+			.delimiters = "+",
+			.hostname = hosts[i].hostname };
 		struct resolution resolution;
 
 		assert_int_equal(resolver_resolve(&resolver, &address_postmaster, &resolution),
@@ -363,28 +386,29 @@ static const struct resolver_case lies[] = {
 	    "e@d", RESOLVER_FOUND, "E@d", NULL },
 	{ "a row that has nothing to do with it", { STORED("a@d", "root@d"), DOMAIN("d") }, "a@d",
 	    RESOLVER_NO_MAILBOX, NULL, NULL },
-	{ "alias", { MAILBOX("a@d"), DOMAIN("d"), { RESOLVER_ALIAS, "e@d", "a@d", "\303\251@d" } },
+	{ "alias",
+	    { MAILBOX("a@d"), DOMAIN("d"), { RESOLVER_ALIAS, "e@d", "a@d", "\303\251@d", NULL } },
 	    "e@d", RESOLVER_NO_MAILBOX, NULL, NULL },
 	{ "alias with a trailing blank",
-	    { MAILBOX("a@d"), DOMAIN("d"), { RESOLVER_ALIAS, "e@d", "a@d", "e@d " } }, "e@d",
+	    { MAILBOX("a@d"), DOMAIN("d"), { RESOLVER_ALIAS, "e@d", "a@d", "e@d ", NULL } }, "e@d",
 	    RESOLVER_NO_MAILBOX, NULL, NULL },
 	{ "alias in another case",
-	    { MAILBOX("a@d"), DOMAIN("d"), { RESOLVER_ALIAS, "e@d", "a@d", "E@D" } }, "e@d",
+	    { MAILBOX("a@d"), DOMAIN("d"), { RESOLVER_ALIAS, "e@d", "a@d", "E@D", NULL } }, "e@d",
 	    RESOLVER_FOUND, "a@d", NULL },
 	{ "one of two aliases",
-	    { MAILBOX("a@d"), MAILBOX("b@d"), { RESOLVER_ALIAS, "e@d", "b@d", "\303\251@d" },
+	    { MAILBOX("a@d"), MAILBOX("b@d"), { RESOLVER_ALIAS, "e@d", "b@d", "\303\251@d", NULL },
 		ALIAS("e@d", "a@d") },
 	    "e@d", RESOLVER_FOUND, "a@d", NULL },
 	{ "catch-all of another domain",
-	    { MAILBOX("a@d"), DOMAIN("e"), { RESOLVER_ALIAS, "@e", "a@d", "@\303\251" } }, "x@e",
-	    RESOLVER_NO_MAILBOX, NULL, NULL },
-	{ "domain", { { RESOLVER_DOMAIN, "e", "\303\251", NULL } }, "a@e", RESOLVER_NO_DOMAIN, NULL,
-	    NULL },
-	{ "domain with a trailing blank", { { RESOLVER_DOMAIN, "e", "e ", NULL } }, "a@e",
+	    { MAILBOX("a@d"), DOMAIN("e"), { RESOLVER_ALIAS, "@e", "a@d", "@\303\251", NULL } },
+	    "x@e", RESOLVER_NO_MAILBOX, NULL, NULL },
+	{ "domain", { { RESOLVER_DOMAIN, "e", "\303\251", NULL, NULL } }, "a@e", RESOLVER_NO_DOMAIN,
+	    NULL, NULL },
+	{ "domain with a trailing blank", { { RESOLVER_DOMAIN, "e", "e ", NULL, NULL } }, "a@e",
 	    RESOLVER_NO_DOMAIN, NULL, NULL },
 	{ "a destination's domain",
-	    { DOMAIN("d"), { RESOLVER_DOMAIN, "e", "\303\251", NULL }, ALIAS("a@d", "b@e") }, "a@d",
-	    RESOLVER_ELSEWHERE, NULL, "b@e" },
+	    { DOMAIN("d"), { RESOLVER_DOMAIN, "e", "\303\251", NULL, NULL }, ALIAS("a@d", "b@e") },
+	    "a@d", RESOLVER_ELSEWHERE, NULL, "b@e" },
 };
 
 /* Rows that no honest query returns: one that says SELECT 1, as Postfix's maps do, would make strangers
@@ -420,11 +444,11 @@ static const struct resolver_case wrong_queries[] = {
 	    RESOLVER_FOUND, "a@d", NULL },
 	{ "an empty one beside another one's", { STORED("a@d", "e@d"), STORED("a@d", NULL) }, "a@d",
 	    RESOLVER_BAD_ROW, NULL, "NULL or empty" },
-	{ "a number for a domain", { { RESOLVER_DOMAIN, "d", "1", NULL } }, "a@d", RESOLVER_BAD_ROW,
-	    NULL, "it returned 1" },
+	{ "a number for a domain", { { RESOLVER_DOMAIN, "d", "1", NULL, NULL } }, "a@d",
+	    RESOLVER_BAD_ROW, NULL, "it returned 1" },
 	{ "for the domain of a destination",
-	    { ALIAS("a@d", "b@e"), { RESOLVER_DOMAIN, "e", "12", NULL } }, "a@d", RESOLVER_BAD_ROW,
-	    NULL, "it returned 12" },
+	    { ALIAS("a@d", "b@e"), { RESOLVER_DOMAIN, "e", "12", NULL, NULL } }, "a@d",
+	    RESOLVER_BAD_ROW, NULL, "it returned 12" },
 	{ "a domain that is a number", { DOMAIN("12") }, "a@12", RESOLVER_NO_MAILBOX, NULL, NULL },
 	{ "a long value",
 	    { STORED("a@d", "0123456789012345678901234567890123456789012345678901234567"
@@ -442,9 +466,87 @@ static void test_lies(void **state)
 	check_cases(lies, LENGTH(lies));
 }
 
+/* What the columns of a row say. */
+static const struct resolver_case columns[] = {
+	{ "home and path", { MAILBOX_WITH("u@d", "home=/srv/u path=mail") }, "u@d", RESOLVER_FOUND,
+	    "u@d home=/srv/u path=mail", NULL },
+	{ "NULL is as for all",
+	    { MAILBOX_WITH("u@d", "HOME=NULL path=NULL enabled=NULL state=NULL") }, "u@d",
+	    RESOLVER_FOUND, "u@d", NULL },
+	{ "an empty path is one", { MAILBOX_WITH("u@d", "home=/srv/u path=") }, "u@d",
+	    RESOLVER_FOUND, "u@d home=/srv/u path=", NULL },
+	{ "enabled", { MAILBOX_WITH("u@d", "enabled=1") }, "u@d", RESOLVER_FOUND, "u@d", NULL },
+	{ "another number is yes too", { MAILBOX_WITH("u@d", "enabled=2") }, "u@d", RESOLVER_FOUND,
+	    "u@d", NULL },
+	{ "disabled, before any catch-all",
+	    { MAILBOX_WITH("u@d", "enabled=0"), MAILBOX("c@d"), ALIAS("@d", "c@d"), DOMAIN("d") },
+	    "u@d", RESOLVER_DISABLED, NULL, "u@d is disabled" },
+	{ "disabled, with a detail", { MAILBOX_WITH("u@d", "enabled=0"), ALIAS("@d", "c@d") },
+	    "u+x@d", RESOLVER_DISABLED, NULL, "u@d is disabled" },
+	{ "a letter is a fault", { MAILBOX_WITH("u@d", "enabled=y") }, "u@d", RESOLVER_BAD_MAILBOX,
+	    NULL, "enabled is \"y\"" },
+	{ "nothing is a fault", { MAILBOX_WITH("u@d", "enabled=") }, "u@d", RESOLVER_BAD_MAILBOX,
+	    NULL, "enabled" },
+	{ "our node", { MAILBOX_WITH("u@d", "state=n1") }, "u@d", RESOLVER_FOUND, "u@d", NULL },
+	{ "in other letters", { MAILBOX_WITH("u@d", "state=N1") }, "u@d", RESOLVER_FOUND, "u@d",
+	    NULL },
+	{ "no node", { MAILBOX_WITH("u@d", "state=") }, "u@d", RESOLVER_FOUND, "u@d", NULL },
+	{ "another node", { MAILBOX_WITH("u@d", "state=n2"), DOMAIN("d") }, "u@d",
+	    RESOLVER_OTHER_NODE, NULL, "u@d is served by node n2" },
+	{ "moving", { MAILBOX_WITH("u@d", "state=moving") }, "u@d", RESOLVER_MOVING, NULL,
+	    "u@d is being moved" },
+	{ "disabled elsewhere is not final", { MAILBOX_WITH("u@d", "enabled=0 state=n2") }, "u@d",
+	    RESOLVER_OTHER_NODE, NULL, "n2" },
+	{ "a list without the disabled one",
+	    { ALIAS("l@d", "a@d,u@d"), MAILBOX("a@d"), MAILBOX_WITH("u@d", "enabled=0") }, "l@d",
+	    RESOLVER_FOUND, "a@d", "u@d is disabled" },
+	{ "a list of disabled ones",
+	    { ALIAS("l@d", "a@d,u@d"), MAILBOX_WITH("a@d", "enabled=0"),
+		MAILBOX_WITH("u@d", "enabled=0") },
+	    "l@d", RESOLVER_DISABLED, NULL, "a@d is disabled; u@d is disabled" },
+	{ "a list with one on another node waits",
+	    { ALIAS("l@d", "a@d,u@d"), MAILBOX("a@d"), MAILBOX_WITH("u@d", "state=n2") }, "l@d",
+	    RESOLVER_OTHER_NODE, NULL, "n2" },
+	{ "a list with one that moves waits",
+	    { ALIAS("l@d", "u@d,a@d"), MAILBOX("a@d"), MAILBOX_WITH("u@d", "state=moving") }, "l@d",
+	    RESOLVER_MOVING, NULL, "moved" },
+	{ "a list with a bad row waits",
+	    { ALIAS("l@d", "a@d,u@d"), MAILBOX("a@d"), MAILBOX_WITH("u@d", "enabled=no") }, "l@d",
+	    RESOLVER_BAD_MAILBOX, NULL, "enabled" },
+};
+
+static void test_columns(void **state)
+{
+	check_cases(columns, LENGTH(columns));
+}
+
+/* For folders: what stood behind the delimiter, in the case that it was written in. */
+static const struct resolver_case kept_details[] = {
+	{ "a detail", { MAILBOX("u@d") }, "U+Work@D", RESOLVER_FOUND, "u@d+Work", NULL },
+	{ "none", { MAILBOX("u@d") }, "u@d", RESOLVER_FOUND, "u@d", NULL },
+	{ "an empty one", { MAILBOX("u@d") }, "u+@d", RESOLVER_FOUND, "u@d", NULL },
+	{ "it is part of a row", { MAILBOX("u+work@d") }, "u+Work@d", RESOLVER_FOUND, "u+work@d",
+	    NULL },
+	{ "it goes along an alias", { ALIAS("a@d", "u@d"), MAILBOX("u@d") }, "a+Work@d",
+	    RESOLVER_FOUND, "u@d+Work", NULL },
+	{ "an alias names one", { ALIAS("a@d", "u+Work@d"), MAILBOX("u@d") }, "a@d", RESOLVER_FOUND,
+	    "u@d+Work", NULL },
+	{ "one mailbox, two folders", { ALIAS("a@d", "u+x@d,u+y@d,u@d,u+x@d"), MAILBOX("u@d") },
+	    "a@d", RESOLVER_FOUND, "u@d+x|u@d+y|u@d", NULL },
+};
+
+static void test_kept_details(void **state)
+{
+	keeps_details = true;
+	check_cases(kept_details, LENGTH(kept_details));
+	keeps_details = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_kept_details),
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_details),
 		cmocka_unit_test(test_destinations),

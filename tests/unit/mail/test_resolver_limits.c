@@ -15,7 +15,7 @@ static int resolve_chain(unsigned levels, struct resolution *resolution_r)
 	struct source_row rows[RESOLVER_LEVEL_MAX + 4];
 	char names[RESOLVER_LEVEL_MAX + 4][16];
 	struct source source = { rows, levels + 2, 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
+	struct resolver resolver = { .ask = source_ask, .source = &source, .delimiters = "+" };
 	struct address address = source_address("l0@d");
 
 	for (unsigned i = 0; i <= levels; i++) {
@@ -53,7 +53,7 @@ static int resolve_list(
 	char(*names)[16] = calloc(n, sizeof(*names)), *list = calloc(n, sizeof(*names)),
 	*end = list;
 	struct source source = { rows, 0, 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
+	struct resolver resolver = { .ask = source_ask, .source = &source, .delimiters = "+" };
 	struct address address = source_address("list@d");
 	int outcome;
 
@@ -86,8 +86,8 @@ static void test_results(void **state)
 		    resolve_list(RESOLVER_RESULT_MAX, is_one_row, &resolution, &n_asked),
 		    RESOLVER_FOUND);
 		assert_int_equal(resolution.n_mailboxes, RESOLVER_RESULT_MAX);
-		expect_text("the first", resolution.mailboxes[0].text, "u0@d");
-		expect_text("the last", resolution.mailboxes[999].text, "u999@d");
+		expect_text("the first", resolution.mailboxes[0].address.text, "u0@d");
+		expect_text("the last", resolution.mailboxes[999].address.text, "u999@d");
 		resolution_deinit(&resolution);
 		assert_int_equal(
 		    resolve_list(RESOLVER_RESULT_MAX + 1, is_one_row, &resolution, &n_asked),
@@ -127,7 +127,7 @@ static void test_explosion(void **state)
 		MAILBOX("x@d"),
 	};
 	struct source source = { rows, LENGTH(rows), 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
+	struct resolver resolver = { .ask = source_ask, .source = &source, .delimiters = "+" };
 	struct address address = source_address("a0@d");
 	struct resolution resolution;
 
@@ -157,7 +157,7 @@ static int ask_with_nul(
 
 static void test_nul_in_a_row(void **state)
 {
-	struct resolver resolver = { ask_with_nul, NULL, "+", NULL, NULL, NULL };
+	struct resolver resolver = { .ask = ask_with_nul, .delimiters = "+" };
 	struct address address = source_address("l@d");
 	struct resolution resolution;
 
@@ -171,7 +171,7 @@ static void test_long_notes(void **state)
 	struct source_row rows[SOURCE_ROWS_MAX];
 	char names[SOURCE_ROWS_MAX][200];
 	struct source source = { rows, SOURCE_ROWS_MAX, 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", NULL, NULL, NULL };
+	struct resolver resolver = { .ask = source_ask, .source = &source, .delimiters = "+" };
 	struct address address = source_address("l@d");
 	struct resolution resolution;
 
@@ -190,7 +190,11 @@ static void test_trace(void **state)
 	static const struct source_row rows[] = { STORED("user@d", "User@d"),
 		ALIAS("a@d", "b@d,user@d"), DOMAIN("d") };
 	struct source source = { rows, LENGTH(rows), 0, 0, "" };
-	struct resolver resolver = { source_ask, &source, "+", source_trace, &source, NULL };
+	struct resolver resolver = { .ask = source_ask,
+		.source = &source,
+		.delimiters = "+",
+		.trace = source_trace,
+		.trace_data = &source };
 	struct address address = source_address("A+x@d");
 	struct resolution resolution;
 
@@ -244,8 +248,11 @@ static void test_memory(void **state)
 
 	for (size_t n = 1; n < 30; n++) {
 		struct source source = { rows, LENGTH(rows), 0, 0, "" };
-		struct resolver resolver = { source_ask, &source, "+", source_trace, &source,
-			NULL };
+		struct resolver resolver = { .ask = source_ask,
+			.source = &source,
+			.delimiters = "+",
+			.trace = source_trace,
+			.trace_data = &source };
 		struct address address = source_address("a+x@d");
 		struct resolution resolution;
 		int outcome;
@@ -279,8 +286,9 @@ static void test_delimiters(void **state)
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		struct source source = { rows, LENGTH(rows), 0, 0, "" };
-		struct resolver resolver = { source_ask, &source, cases[i].delimiters, NULL, NULL,
-			NULL };
+		struct resolver resolver = {
+			.ask = source_ask, .source = &source, .delimiters = cases[i].delimiters
+		};
 		struct address address = source_address(cases[i].address);
 		struct resolution resolution;
 

@@ -91,7 +91,7 @@ static void test_this_machine(void **state)
 		assert_int_equal(storage.filesystems[i].where[0], '/');
 		assert_non_null(storage.filesystems[i].why);
 	}
-	assert_true(storage_examine("/", "/nonexistent/words") < 0);
+	assert_true(storage_examine((const char *const[]){ "/", NULL }, "/nonexistent/words") < 0);
 }
 
 int main(void)

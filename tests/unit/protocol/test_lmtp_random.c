@@ -262,10 +262,10 @@ static void send_something(struct client *client)
 static size_t converse(uint64_t seed)
 {
 	static const struct lmtp_settings variants[] = {
-		{ "mx.example.com", "+", 0, 1000 },
-		{ "mx.example.com", "+", 30, 1000 },
-		{ "mx.example.com", "", 0, 1 },
-		{ "mx.example.com", "+-", 50, 3 },
+		{ "mx.example.com", "+", 0, 1000, false },
+		{ "mx.example.com", "+", 30, 1000, false },
+		{ "mx.example.com", "", 0, 1, false },
+		{ "mx.example.com", "+-", 50, 3, false },
 	};
 	struct client *client = calloc(1, sizeof(*client));
 	size_t n_commands = 10 + random_below(&seed, 60), n_replies;

@@ -121,6 +121,11 @@ void driver_close(struct driver_statement *statement)
 	}
 }
 
+const char *driver_column_name(struct driver_statement *statement, unsigned column)
+{
+	return column == 0 ? "email" : server.column;
+}
+
 unsigned driver_count_columns(const struct driver_statement *statement)
 {
 	unsigned n = server.n_columns == 0 ? 1 : server.n_columns;

@@ -27,6 +27,7 @@ struct server {
 	const struct server_row *rows;
 	size_t n_rows;
 	unsigned n_columns; /* of user_query; 0 for 1 */
+	const char *column; /* the name of those behind the first; NULL: the server tells none */
 
 	/* What fails: so many executions, one fetch behind so many rows, or every statement for several
 	 * keys when it is prepared. */

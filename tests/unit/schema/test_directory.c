@@ -107,6 +107,48 @@ static void test_connect(void **state)
 	}
 }
 
+/* Columns behind the first count by their names: in any letters, and no other. */
+static void test_names(void **state)
+{
+	static const char *const names[] = { "home", "enabled", NULL };
+	static const struct {
+		const char *column;
+		int outcome;
+		const char *error;
+	} cases[] = {
+		{ "home", DIRECTORY_OK, NULL },
+		{ "ENABLED", DIRECTORY_OK, NULL },
+		{ NULL, DIRECTORY_OK, NULL },
+		{ "homes", DIRECTORY_BAD_QUERY,
+		    "mysql two: user_query: its column homes is not known; behind the address "
+		    "there may be "
+		    "home, enabled" },
+		{ "", DIRECTORY_BAD_QUERY,
+		    "mysql two: user_query: its column  is not known; behind the address there may "
+		    "be home, "
+		    "enabled" },
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct directory_settings settings = settings_of("%u");
+		struct directory *directory;
+
+		settings.mailbox_columns = names;
+		directory = directory_new(&settings);
+		server_setup(state);
+		server.hosts[0] = (struct server_host){ "one", false, 0 };
+		server.hosts[1] = (struct server_host){ "two", false, 0 };
+		server.n_columns = 3;
+		server.column = cases[i].column;
+		assert_int_equal(directory_connect(directory), cases[i].outcome);
+		if (cases[i].error != NULL) {
+			expect_text("error", directory_error(directory), cases[i].error);
+		}
+		directory_free(directory);
+		server_teardown(state);
+	}
+}
+
 /* All hosts share the time-out, and each has a second at least. */
 static void test_patience(void **state)
 {
@@ -289,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test_setup_teardown(test_bad_hosts, server_setup, server_teardown),

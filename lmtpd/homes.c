@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ * Paths are compared as they are written, and made plain before: what a symbolic link does is maildir's to see. */
+#include "lmtpd/homes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+bool homes_is_placeholder(const char *p)
+{
+	return p[0] == '%' && p[1] != '\0' && strchr("dnu", p[1]) != NULL;
+}
+
+int homes_tidy_path(const char *path, char tidy_r[MAILDIR_PATH_MAX])
+{
+	size_t n = 0, n_name;
+
+	for (; *path != '\0'; path += n_name + (path[n_name] == '/')) {
+		n_name = strcspn(path, "/");
+		if (n + n_name + 2 > MAILDIR_PATH_MAX) {
+			return -1;
+		}
+		if (n_name > 0 && !text_is(path, n_name, ".")) {
+			if (n > 0) {
+				tidy_r[n++] = '/';
+			}
+			memcpy(tidy_r + n, path, n_name);
+			n += n_name;
+		}
+	}
+	tidy_r[n] = '\0';
+	return n == 0 || maildir_path_is_plain(tidy_r) ? 0 : -1;
+}
+
+/* "/var/mail/vhosts/%d/%n": "/var/mail/vhosts" and "%d/%n". */
+static void split_home(struct lmtpd_config *config)
+{
+	const char *home = config->home, *percent = home, *slash;
+	size_t n = 0;
+
+	while (*percent != '\0' && !homes_is_placeholder(percent)) {
+		percent += percent[0] == '%' && percent[1] == '%' ? 2 : 1;
+	}
+	slash = memrchr(home, '/', (size_t)(percent - home));
+	for (const char *p = home; p < slash; p++) {
+		config->base[n++] = *p;
+		p += p[0] == '%'; /* %% is one percent sign */
+	}
+	if (n == 0) {
+		config->base[n++] = '/';
+	}
+	config->base[n] = '\0';
+	config->home_rest = slash + 1;
+}
+
+/* As they were meant: "Maildir/" is "Maildir". Their keys' own checks have passed. */
+static void tidy_paths(struct lmtpd_config *config)
+{
+	config->tidy_home[0] = '/';
+	homes_tidy_path(config->home, config->tidy_home + 1);
+	homes_tidy_path(config->path, config->tidy_path);
+	config->home = config->tidy_home;
+	config->path = config->tidy_path;
+	split_home(config);
+}
+
+/* What root leaves for the daemon lies beside its control socket. */
+static void find_words(struct lmtpd_config *config)
+{
+	const char *control = config->daemon.control, *slash = strrchr(control, '/');
+
+	if (slash != NULL) {
+		snprintf(config->words, sizeof(config->words), "%.*s/storage",
+		    (int)(slash - control), control);
+	}
+}
+
+static void init_root(struct lmtpd_config *config, struct maildir_root *root, const char *base)
+{
+	maildir_root_init(root, base, config->hostname);
+	root->marker = config->marker;
+	storage_look(&root->storage, base, config->words);
+	if (strcmp(config->commit, "strict") == 0) {
+		storage_be_strict(&root->storage);
+	}
+}
+
+static int init_roots(struct lmtpd_config *config, struct error *error)
+{
+	init_root(config, &config->root, config->base);
+	if (config->roots.n > LMTPD_ROOTS_MAX) {
+		return error_set(error, "maildir.roots: at most %d", LMTPD_ROOTS_MAX);
+	}
+	for (size_t i = 0; i < config->roots.n; i++) {
+		char *base = config->tidy_roots[i];
+
+		base[0] = '/';
+		homes_tidy_path(config->roots.texts[i], base + 1);
+		init_root(config, &config->more_roots[i], base);
+		config->n_more_roots++;
+	}
+	return 0;
+}
+
+int homes_init(struct lmtpd_config *config, struct error *error)
+{
+	tidy_paths(config);
+	find_words(config);
+	return init_roots(config, error);
+}
+
+void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMTPD_ROOTS_MAX + 2])
+{
+	size_t n = 0;
+
+	bases_r[n++] = config->base;
+	for (size_t i = 0; i < config->n_more_roots; i++) {
+		bases_r[n++] = config->more_roots[i].base;
+	}
+	bases_r[n] = NULL;
+}
+
+/* Appends n bytes; false when they do not fit. */
+static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
+{
+	if (*at + n >= cap) {
+		return false;
+	}
+	memcpy(out + *at, s, n);
+	*at += n;
+	out[*at] = '\0';
+	return true;
+}
+
+/* The path below base, as the template says. */
+static int fill_template(
+    const struct lmtpd_config *config, const struct address *row, char path_r[MAILDIR_PATH_MAX])
+{
+	size_t at = 0;
+	bool fits = address_is_path(row);
+
+	for (const char *p = config->home_rest; *p != '\0' && fits; p++) {
+		const char *text = p;
+		size_t n = 1;
+
+		if (*p == '%') {
+			text = ++p; /* %% is a percent sign */
+			if (*p == 'd') {
+				text = address_domain(row);
+				n = strlen(text);
+			} else if (*p == 'n' || *p == 'u') {
+				text = row->text;
+				n = *p == 'n' ? row->n_local : strlen(text);
+			}
+		}
+		fits = put(path_r, MAILDIR_PATH_MAX, &at, text, n);
+	}
+	return fits ? 0 : -1;
+}
+
+/* Of the roots that a path lies below, the deepest; NULL: it lies below none. */
+static const struct maildir_root *find_root(const struct lmtpd_config *config, const char *path)
+{
+	const struct maildir_root *found = NULL;
+
+	for (size_t i = 0; i <= config->n_more_roots; i++) {
+		const struct maildir_root *root =
+		    i == 0 ? &config->root : &config->more_roots[i - 1];
+
+		if (text_is_below(path, root->base) &&
+		    (found == NULL || strlen(root->base) > strlen(found->base))) {
+			found = root;
+		}
+	}
+	return found;
+}
+
+/* A home that its row has. */
+static int split_row_home(const struct lmtpd_config *config, const char *home,
+    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error)
+{
+	char whole[MAILDIR_PATH_MAX + 1] = "/";
+	const char *rest;
+
+	if (home[0] != '/' || homes_tidy_path(home, whole + 1) != 0) {
+		return error_set(error, "its home %s is no absolute path without ..", home);
+	}
+	*root_r = find_root(config, whole);
+	if (*root_r == NULL) {
+		return error_set(error,
+		    "its home %s lies neither below %s nor below one of maildir.roots", home,
+		    config->base);
+	}
+	rest = whole + strlen((*root_r)->base);
+	snprintf(path_r, MAILDIR_PATH_MAX, "%s", rest + (*rest == '/'));
+	return 0;
+}
+
+/* Puts the path of the Maildir below its home behind. */
+static int add_path(const char *path, char path_r[MAILDIR_PATH_MAX], struct error *error)
+{
+	char tidy[MAILDIR_PATH_MAX];
+	size_t at = strlen(path_r);
+
+	if (path[0] == '/' || homes_tidy_path(path, tidy) != 0) {
+		return error_set(error, "its path %s is no relative path without ..", path);
+	}
+	if (tidy[0] != '\0' && ((at > 0 && !put(path_r, MAILDIR_PATH_MAX, &at, "/", 1)) ||
+				   !put(path_r, MAILDIR_PATH_MAX, &at, tidy, strlen(tidy)))) {
+		return error_set(error, "the path is too long");
+	}
+	return 0;
+}
+
+int homes_find_maildir(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error)
+{
+	path_r[0] = '\0';
+	*root_r = &config->root;
+	if (mailbox->home != NULL) {
+		if (split_row_home(config, mailbox->home, root_r, path_r, error) != 0) {
+			return -1;
+		}
+	} else if (fill_template(config, &mailbox->address, path_r) != 0) {
+		return error_set(error, "a part of it is \".\" or \"..\", has a slash, or it is "
+					"too long");
+	}
+	if (add_path(mailbox->path != NULL ? mailbox->path : config->path, path_r, error) != 0) {
+		return -1;
+	}
+	return maildir_path_is_plain(path_r)
+		   ? 0
+		   : error_set(error, "it is the mail root itself, or is no plain path");
+}

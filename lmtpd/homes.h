@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Where mailboxes lie: the template of maildir.home or the home of a row, the roots that it may be below, and the
+ * path of the Maildir in it. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "lmtpd/config.h"
+
+/* Is there a placeholder of maildir.home at p: %d, %n or %u? */
+bool homes_is_placeholder(const char *p);
+
+/* The path without empty and "." components, without a slash in front or behind. Returns 0, or -1 if it
+ * could not be the path of a mailbox. */
+int homes_tidy_path(const char *path, char tidy_r[MAILDIR_PATH_MAX]);
+
+/* Prepares a configuration whose keys are set. Returns 0, or -1 with key and fault in error. */
+int homes_init(struct lmtpd_config *config, struct error *error);
+
+/* The directories of all roots; NULL ends them. */
+void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMTPD_ROOTS_MAX + 2]);
+
+/* Where a mailbox's Maildir lies: the root, and the path below it. Returns 0, or -1 with what is refused in error:
+ * a part of the address is no name of a directory, the home of its row lies below no root, or the path is too
+ * long. */
+int homes_find_maildir(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error);
