@@ -23,12 +23,14 @@ static bool session_is_delivering(const struct session *session)
 	return session->delivery != NULL && session->delivery->is_out && session->delivery->is_last;
 }
 
+/* What nobody is left to take counts as sent: else the machine would ask for it to be flushed for ever. */
 static void session_flush(struct session *session)
 {
+	struct peer *peer = &session->peer;
 	size_t n;
 	const char *output = output_unsent(&session->lmtp.output, &n);
 
-	if (n > 0 && peer_write(&session->peer, output, n)) {
+	if (n > 0 && (peer->is_closed || peer_write(peer, output, n))) {
 		output_sent(&session->lmtp.output, n);
 	}
 }

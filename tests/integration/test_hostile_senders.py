@@ -4,12 +4,15 @@ gone nothing is left of them.
 lmtpd holds a client to no pace: whoever may connect may also wait. What it owes is that a thousand
 such clients cost little and disturb nobody."""
 
+import array
 import contextlib
+import fcntl
 import itertools
 import random
 import resource
 import socket
 import struct
+import termios
 import time
 
 import pytest
@@ -231,6 +234,47 @@ def test_many_that_never_read(lmtpd, block):
                 assert session.deliver(EMAIL2)[0].code == 250
         # What they sent until their replies filled their buffers is looked up before.
         wait_until(lambda: daemon.descriptors() < n_before + 5, 60, "end of the deaf")
+
+
+def is_read(client):
+    """Does the server take what was sent?"""
+    deadline = time.monotonic() + 0.3
+    while time.monotonic() < deadline:
+        left = array.array("i", [0])
+        fcntl.ioctl(client.socket, termios.TIOCOUTQ, left)
+        if left[0] == 0:
+            return True
+        time.sleep(0.0005)
+    return False
+
+
+def send_noops(client, most):
+    """One by one, without a look at their replies; returns how many were read."""
+    for number in range(most):
+        client.send(b"NOOP\r\n")
+        if not is_read(client):
+            return number
+    return most
+
+
+def test_deaf_client_that_leaves_a_message(lmtpd):
+    """Its buffers are full when it sends a message to many, and it leaves before their replies: more than may
+    wait to be sent."""
+    daemon = lmtpd()
+    envelope = b"MAIL FROM:<>\r\n" + b"RCPT TO:<email1@example.com>\r\n" * 900
+    with daemon.session() as client:
+        most = send_noops(client, 5000)
+    assert 10 < most < 5000
+    for n_deaf in range(most - 4, most + 1):
+        client = daemon.session()
+        client.send(envelope)
+        assert [reply.code for reply in client.replies(901)] == [250] * 901
+        send_noops(client, n_deaf)
+        client.send(b"DATA\r\nSubject: x\r\n\r\n.\r\n")
+        time.sleep(0.5)  # it is delivered then
+        client.close()
+        with daemon.session() as session:
+            assert session.deliver(EMAIL2)[0].code == 250
 
 
 def leave(client, manner):
