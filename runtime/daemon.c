@@ -21,6 +21,7 @@
 enum {
 	/* What is under way at SIGTERM may take so long. */
 	DRAIN_MS = 30000,
+	DRAIN_AGAIN_MS = 1000,
 	/* From SIGTERM on nobody waits longer for the database, */
 	LAST_PATIENCE_MS = 1000,
 	/* and from the last connection's end on nothing waits longer for what hangs. */
@@ -216,7 +217,8 @@ static void stop(struct daemon *daemon)
 		end(daemon);
 		return;
 	}
-	uv_timer_start(&daemon->drain, on_drained, DRAIN_MS, 0);
+	/* Again and again, for those that had a message to end first. */
+	uv_timer_start(&daemon->drain, on_drained, DRAIN_MS, DRAIN_AGAIN_MS);
 	LIST_FOREACH (service, &daemon->services, entry) {
 		lane_hurry(&service->lanes[SERVICE_LOOKUPS], LAST_PATIENCE_MS);
 	}
