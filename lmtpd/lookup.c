@@ -216,4 +216,7 @@ void lookup_abandon(struct lookup *lookup)
 	LIST_REMOVE(lookup, entry);
 	lookup->owner = NULL;
 	lookup->recipient = NULL;
+	if (lane_withdraw(&lookup->service->lanes[SERVICE_LOOKUPS], &lookup->work)) {
+		lookup_free(lookup);
+	}
 }

@@ -35,7 +35,7 @@ struct lookup *lookup_start(struct service *service, struct recipient *recipient
     void (*done)(struct lookup *lookup), void (*late)(struct lookup *lookup), void *owner);
 void lookup_free(struct lookup *lookup);
 
-/* Its owner does not wait for it any more, and has it off its list: it frees itself when it is back. */
+/* Its owner does not wait for it any more, and has it off its list: it is freed now, or when it is back. */
 void lookup_abandon(struct lookup *lookup);
 
 /* For the lane: look-ups that wait side by side. */
