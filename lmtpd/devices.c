@@ -71,7 +71,12 @@ void devices_expect(struct devices *devices, const struct maildir_root *root)
 	for (size_t i = 0; i < storage->n; i++) {
 		const struct storage_filesystem *filesystem = &storage->filesystems[i];
 
-		if (i == storage->base || text_is_below(filesystem->where, root->base)) {
+		bool is_ours = i == storage->base || text_is_below(filesystem->where, root->base);
+
+		/* One that another is mounted over is nobody's. */
+		if (is_ours && filesystem->has_one_device &&
+		    (i == storage->base ||
+			storage_of_path(storage, filesystem->where) == filesystem)) {
 			see(devices, filesystem->device);
 		}
 	}

@@ -248,6 +248,8 @@ static void look_at(const struct mount *mount, void *data)
 	look->storage->n++;
 	filesystem->device = mount->device;
 	filesystem->journal = journal;
+	filesystem->has_one_device =
+	    strcmp(mount->type, "btrfs") != 0 && strcmp(mount->type, "autofs") != 0;
 	snprintf(filesystem->where, sizeof(filesystem->where), "%.255s", mount->point);
 	filesystem->commit = storage_choose(mount->type, journal, mount->options, &filesystem->why);
 }

@@ -41,6 +41,9 @@ struct storage {
 		dev_t device;
 		enum storage_journal journal; /* of an ext4 */
 		enum storage_commit commit;
+		/* Its directories have its device number: not so on btrfs, where each subvolume has one, nor
+		 * where something is mounted when it is looked at. */
+		bool has_one_device;
 		char where[256]; /* it is mounted; longer ones are cut */
 		const char *why; /* "ext4 with a journal" */
 	} filesystems[STORAGE_MAX];
