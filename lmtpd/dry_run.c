@@ -186,12 +186,31 @@ static void ask_transports(struct dry_run *run, char *const *addresses, size_t n
 	}
 }
 
+/* Behind all that root alone may see. Returns the exit code. */
+static int show_addresses(struct dry_run *run, char *const *addresses, size_t n)
+{
+	struct directory *directory = directory_new(&run->config->directory);
+	int exit_code = EX_OK;
+
+	if (directory == NULL) {
+		return EX_OSERR;
+	}
+	report_begin(&run->report, "addresses");
+	for (size_t i = 0; i < n; i++) {
+		exit_code =
+		    graver(exit_code, show_address(run, directory, addresses[i],
+					  run->transports == NULL ? NULL : run->transports[i]));
+	}
+	report_end(&run->report, exit_code);
+	directory_free(directory);
+	return exit_code;
+}
+
 int dry_run(const char *config_file, bool is_json, char *const *addresses, size_t n)
 {
 	struct dry_run run = { .report = { .is_json = is_json } };
-	struct directory *directory;
-	int exit_code = EX_OK;
 	struct error error;
+	int exit_code;
 
 	run.config = settings_load(&lmtpd_config_form, config_file, &error);
 	if (run.config == NULL) {
@@ -199,24 +218,12 @@ int dry_run(const char *config_file, bool is_json, char *const *addresses, size_
 		return EX_CONFIG;
 	}
 	ask_transports(&run, addresses, n);
-	if (privilege_leave_root(run.config->daemon.user, run.config->daemon.group, &error) != 0) {
+	if (privilege_leave_root(run.config->daemon.user, run.config->daemon.group, &error) == 0) {
+		exit_code = show_addresses(&run, addresses, n);
+	} else {
 		fprintf(stderr, "lmtpd: maildir.user: %s\n", error.text);
-		settings_free(run.config);
-		return EX_CONFIG;
+		exit_code = EX_CONFIG;
 	}
-	directory = directory_new(&run.config->directory);
-	if (directory == NULL) {
-		settings_free(run.config);
-		return EX_OSERR;
-	}
-	report_begin(&run.report, "addresses");
-	for (size_t i = 0; i < n; i++) {
-		exit_code =
-		    graver(exit_code, show_address(&run, directory, addresses[i],
-					  run.transports == NULL ? NULL : run.transports[i]));
-	}
-	report_end(&run.report, exit_code);
-	directory_free(directory);
 	settings_free(run.config);
 	free(run.transports);
 	return exit_code;
