@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/place.h"
@@ -154,7 +155,7 @@ int maildir_write(struct maildir_message *message, const char *data, size_t n)
 	int result = -1;
 
 	while (n > 0 && message->error == 0 && result < 0) {
-		result = file_write(&message->file, data, n);
+		result = file_write(message->file.fd, data, n);
 		if (result < 0) {
 			message->error = move_file(message, result);
 		}

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * What happens to a message at one of its places, and the file that it happens with. A place that fails
- * keeps its first error and step, and takes no other one with it.
- *
- * A file is unnamed (O_TMPFILE) until it is complete and synced, so a crash leaves no litter. Where the
- * filesystem cannot do that, it has a name in tmp/ instead, which readers clean up after 36 hours. */
+ * What happens to a message at one of its places. A place that fails keeps its first error and step, and takes
+ * no other one with it. */
 #include "maildir/place.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
 #include "maildir/rounds.h"
-
-enum {
-	COPY_CHUNK = 65536
-};
-
-const struct maildir_file file_none = { .fd = -1, .tmp_fd = -1 };
 
 int place_check(struct maildir_place *place, int result, const char *step, const char *part)
 {
@@ -30,112 +20,6 @@ int place_check(struct maildir_place *place, int result, const char *step, const
 		place->part = part;
 	}
 	return result;
-}
-
-/* Makes a file with a name in the mailbox's tmp/. It keeps tmp/ open, to take the name away again. */
-static int create_named(struct maildir_file *file, struct maildir_place *place)
-{
-	int result = -EEXIST, tmp_fd = mailbox_open_part(place, "/tmp");
-
-	if (tmp_fd < 0) {
-		return place_check(place, tmp_fd, "open", "/tmp");
-	}
-	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
-		name_make_now(file->tmp_name, place->root->host);
-		file->fd = openat(tmp_fd, file->tmp_name,
-		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		result = file->fd >= 0 ? 0 : -errno;
-	}
-	if (result == 0) {
-		file->tmp_fd = tmp_fd;
-	} else {
-		close(tmp_fd);
-	}
-	return place_check(place, result, "create a file in", "/tmp");
-}
-
-int file_create(struct maildir_file *file, struct maildir_place *place)
-{
-	int result = LINUX_UNKNOWN;
-
-	*file = file_none;
-	file->domain = place->domain;
-	if (place->root->has_tmpfile && file->domain.commit != STORAGE_NAMED) {
-		result = linux_create_unnamed(place->new_fd, &file->fd);
-	}
-	return result == LINUX_UNKNOWN ? create_named(file, place)
-				       : place_check(place, result, "create a file in", "/new");
-}
-
-bool file_reaches(const struct maildir_file *file, const struct maildir_place *place)
-{
-	return file->domain.device == place->domain.device &&
-	       file->domain.project == place->domain.project;
-}
-
-int file_write(const struct maildir_file *file, const char *data, size_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(file->fd, data, n);
-
-		if (written < 0 && errno != EINTR) {
-			return -errno;
-		}
-		if (written > 0) {
-			data += written;
-			n -= (size_t)written;
-		}
-	}
-	return 0;
-}
-
-int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n)
-{
-	char buffer[COPY_CHUNK];
-	uint64_t at = 0;
-
-	while (at < n) {
-		size_t rest = n - at < sizeof(buffer) ? (size_t)(n - at) : sizeof(buffer);
-		ssize_t got = pread(from->fd, buffer, rest, (off_t)at);
-		int result;
-
-		if (got <= 0) { /* 0: shorter than what was written to it */
-			return got < 0 ? -errno : -EIO;
-		}
-		result = file_write(file, buffer, (size_t)got);
-		if (result < 0) {
-			return result;
-		}
-		at += (uint64_t)got;
-	}
-	return 0;
-}
-
-int file_seal(const struct maildir_file *file)
-{
-	return file->domain.commit == STORAGE_ONE_COMMIT ? linux_write_out(file->fd)
-							 : rounds_sync(NULL, file->fd, false);
-}
-
-int file_sync_names(struct maildir_file *file, struct rounds *rounds)
-{
-	if (file->is_linked) {
-		file->is_linked = false;
-		file->error = rounds_sync(rounds, file->fd, false);
-	}
-	return file->error;
-}
-
-void file_drop(struct maildir_file *file)
-{
-	if (file->tmp_fd >= 0) {
-		unlinkat(file->tmp_fd, file->tmp_name, 0);
-		close(file->tmp_fd);
-	}
-	if (file->fd >= 0) {
-		close(file->fd);
-	}
-	*file = file_none;
 }
 
 int place_reopen(struct maildir_place *place)
@@ -163,30 +47,6 @@ static bool is_link_refused(int result)
 {
 	return result == -EMLINK || result == -EXDEV || result == -EPERM || result == -EOPNOTSUPP ||
 	       result == -ENOSYS;
-}
-
-/* Has the file that name already? A server of NFS may have made it and its reply was lost. */
-static bool is_name_of(const struct maildir_file *file, int directory_fd, const char *name)
-{
-	struct stat named, own;
-
-	return fstatat(directory_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       fstat(file->fd, &own) == 0 && named.st_dev == own.st_dev &&
-	       named.st_ino == own.st_ino;
-}
-
-/* Gives the file one more name. Returns 0 or a negative errno: -EEXIST rather than overwrite. */
-static int file_link(const struct maildir_file *file, int directory_fd, const char *name)
-{
-	int result;
-
-	if (file->tmp_fd < 0) {
-		result = linux_name_unnamed(file->fd, directory_fd, name);
-	} else {
-		result =
-		    linkat(file->tmp_fd, file->tmp_name, directory_fd, name, 0) == 0 ? 0 : -errno;
-	}
-	return result == -EEXIST && is_name_of(file, directory_fd, name) ? 0 : result;
 }
 
 /* Gives the file a name that nobody has yet in new/: one more, or (moves) in the place of the one in
