@@ -49,10 +49,11 @@ int file_create(struct maildir_file *file, struct maildir_place *place)
 	*file = file_none;
 	file->domain = place->domain;
 	if (place->root->has_tmpfile && file->domain.commit != STORAGE_NAMED) {
-		result = linux_create_unnamed(place->new_fd, &file->fd);
+		result = linux_create_unnamed(place->names_fd, &file->fd);
 	}
-	return result == LINUX_UNKNOWN ? create_named(file, place)
-				       : place_check(place, result, "create a file in", "/new");
+	return result == LINUX_UNKNOWN
+		   ? create_named(file, place)
+		   : place_check(place, result, "create a file in", mailbox_part(place));
 }
 
 bool file_reaches(const struct maildir_file *file, const struct maildir_place *place)

@@ -61,6 +61,11 @@ static int open_part(const struct maildir_root *root, const char *mailbox, const
 	return open_beneath(root, path, O_RDONLY | O_DIRECTORY);
 }
 
+const char *mailbox_part(const struct maildir_place *place)
+{
+	return place->is_marked ? "/cur" : "/new";
+}
+
 int mailbox_open_part(const struct maildir_place *place, const char *part)
 {
 	return open_part(place->root, place->mailbox, part);
@@ -133,8 +138,8 @@ static int make_path(int base_fd, const char *path)
 
 static int make_mailbox(struct maildir_place *place)
 {
-	/* new/ last: who finds it takes the mailbox for whole. */
-	static const char *const parts[] = { "/cur", "/tmp", "/new" };
+	/* new/ last: who finds it takes the mailbox for whole. Who looks for cur/ alone has tmp/ then. */
+	static const char *const parts[] = { "/tmp", "/cur", "/new" };
 	int base_fd, fd;
 
 	base_fd = open(place->root->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -155,6 +160,7 @@ static int make_mailbox(struct maildir_place *place)
 
 int mailbox_open(struct maildir_place *place)
 {
+	const char *part = mailbox_part(place);
 	struct linux_attributes attributes;
 	struct linux_status status;
 	uint64_t identity;
@@ -166,15 +172,15 @@ int mailbox_open(struct maildir_place *place)
 		place, find_marker(place->root, place->mailbox), "find the marker above", "") < 0) {
 		return place->result;
 	}
-	place->new_fd = mailbox_open_part(place, "/new");
-	if (place->new_fd == -ENOENT && make_mailbox(place) == 0) {
-		place->new_fd = mailbox_open_part(place, "/new");
+	place->names_fd = mailbox_open_part(place, part);
+	if (place->names_fd == -ENOENT && make_mailbox(place) == 0) {
+		place->names_fd = mailbox_open_part(place, part);
 	}
-	if (place->result < 0 || place_check(place, place->new_fd, "open", "/new") < 0 ||
-	    place_check(place, linux_stat(place->new_fd, &status), "stat", "/new") < 0) {
+	if (place->result < 0 || place_check(place, place->names_fd, "open", part) < 0 ||
+	    place_check(place, linux_stat(place->names_fd, &status), "stat", part) < 0) {
 		return place->result;
 	}
-	attributes = linux_attributes(place->new_fd);
+	attributes = linux_attributes(place->names_fd);
 	place->domain = (struct maildir_domain){
 		.device = status.device,
 		.project = attributes.project,
@@ -209,7 +215,8 @@ int mailbox_sync_parents(struct maildir_place *place)
 		if (fd >= 0) {
 			close(fd);
 		}
-		if (place_check(place, result, "sync the directories above", "/new") < 0) {
+		if (place_check(place, result, "sync the directories above", mailbox_part(place)) <
+		    0) {
 			return result;
 		}
 		is_root = path[0] == '\0';

@@ -9,10 +9,11 @@
  *   3. seal: the bytes of the file reach the disk;
  *   4. copy: places that no hard link reaches, on another filesystem or in another project of one, get
  *      a sealed copy, one for all that lie together;
- *   5. place: it gets its name in new/ of every place by link(2), which cannot overwrite;
- *   6. sync: the file is synced, with its names; then, where the filesystem needs it, every new/, and the
- *      parents of directories that are young, which means that they may not have been synced since they
- *      were made.
+ *   5. place: it gets its name in new/ of every place, or with flags in cur/, by link(2), which cannot
+ *      overwrite;
+ *   6. sync: the file is synced, with its names; then, where the filesystem needs it, every new/ or cur/, and
+ *      the parents of directories that are young, which means that they may not have been synced since
+ *      they were made.
  *
  * How much of it is needed is known by the filesystem, see storage.h. On ext4 with a journal and on XFS it is
  * one commit of the journal: step 3 only waits until the bytes are written, and the sync of step 6 commits
@@ -83,38 +84,42 @@ struct maildir_file {
 	struct maildir_domain domain;
 	bool is_shared; /* by several places */
 	bool is_linked; /* since it was synced */
-	bool has_moved; /* its name is in new/: no other can be given */
+	bool has_moved; /* its name is in a place: no other can be given */
 	int error;      /* of a sync, which is its last */
 	char tmp_name[MAILDIR_NAME_MAX + 1];
 };
 
-/* Where a message goes. The caller sets root and mailbox; all else is the message's to write, and zero
- * before a maildir_prepare() that is the first to see this place. */
+/* Where a message goes. What stands first is the caller's to set, and must outlive the message; all else is the
+ * message's to write, and zero before a maildir_prepare() that is the first to see this place. */
 struct maildir_place {
-	/* That the mailbox lies below, which need not be that of its neighbour. The caller's, must outlive
-	 * the message. */
+	/* That the mailbox lies below, which need not be that of its neighbour. */
 	const struct maildir_root *root;
 
 	/* Relative to the root, e.g. "example.com/email1/Maildir"; maildir_path_is_plain(). Symbolic
-	 * links must not lead out of the root. The caller's, must outlive the message. */
+	 * links must not lead out of the root. */
 	const char *mailbox;
+
+	/* What the message is marked with: of the letters DFRST (draft, flagged, answered, seen, deleted) those
+	 * that stand there; others are none. NULL or "": not marked, so that it is new. */
+	const char *flags;
 
 	/* Set between prepare and commit: leave it out. Its result stays what it was. */
 	bool is_unwanted;
 
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
-	 * step that failed ("sync") and the part below the mailbox it failed on ("/new", or "" for the
-	 * mailbox itself). */
+	 * step that failed ("sync") and the part below the mailbox it failed on ("/new", "/cur", or "" for
+	 * the mailbox itself). */
 	int result;
 	const char *step;
 	const char *part;
-	char name[MAILDIR_NAME_MAX + 1]; /* in new/ */
+	char name[MAILDIR_NAME_MAX + 1]; /* in new/ or cur/ */
 
 	/* private */
-	bool is_begun; /* it was opened, maybe in vain, and maybe closed since */
-	int new_fd;    /* -1: closed */
+	bool is_begun;  /* it was opened, maybe in vain, and maybe closed since */
+	bool is_marked; /* its name is in cur/ */
+	int names_fd;   /* of the directory that its name goes to; -1: closed */
 	struct maildir_domain domain;
-	uint64_t young; /* a number that tells new/ from other directories; 0: it is not young */
+	uint64_t young; /* a number that tells that directory from others; 0: it is not young */
 	struct maildir_file *file; /* that it gets a name of: the message's, or somebody's copy */
 	struct maildir_file copy;  /* its own, where that cannot be linked */
 };

@@ -12,6 +12,7 @@
 #include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
+#include "maildir/name.h"
 #include "maildir/place.h"
 #include "maildir/rounds.h"
 
@@ -41,13 +42,15 @@ static void open_places(
 		}
 		*place = (struct maildir_place){ .root = place->root,
 			.mailbox = place->mailbox,
+			.flags = place->flags == NULL ? "" : place->flags,
 			.is_begun = true,
 			.step = "",
 			.part = "",
-			.new_fd = -1,
+			.names_fd = -1,
 			.copy = file_none };
+		place->is_marked = strpbrk(place->flags, NAME_FLAGS) != NULL;
 		if (message->error != 0) {
-			place_check(place, message->error, "write a file in", "/new");
+			place_check(place, message->error, "write a file in", mailbox_part(place));
 		} else if (mailbox_open(place) == 0 && message->file.fd < 0 &&
 			   file_create(&message->file, place) == 0) {
 			message->home = place;
@@ -97,14 +100,14 @@ static void lose_file(struct maildir_message *message, int error)
 {
 	const dev_t device = message->home->domain.device;
 
-	place_check(message->home, error, "write a file in", "/new");
+	place_check(message->home, error, "write a file in", mailbox_part(message->home));
 	if (++message->n_lost >= (error == -EDQUOT ? QUOTAS_MAX : LOSSES_MAX)) {
 		message->n_lost = 0;
 		for (size_t i = 0; i < message->n_expected; i++) {
 			struct maildir_place *place = &message->expected[i];
 
 			if (place->result == 0 && place->domain.device == device) {
-				place_check(place, error, "write a file in", "/new");
+				place_check(place, error, "write a file in", mailbox_part(place));
 			}
 		}
 	}
@@ -196,7 +199,7 @@ static void message_seal(
 
 	for (size_t i = 0; i < n_places && result < 0; i++) {
 		if (places[i].result == 0) {
-			place_check(&places[i], result, "sync a file in", "/new");
+			place_check(&places[i], result, "sync a file in", mailbox_part(&places[i]));
 		}
 	}
 }

@@ -34,6 +34,20 @@ void name_add_sizes(char *name, uint64_t size, uint64_t wire_size)
 	snprintf(name + n, MAILDIR_NAME_MAX + 1 - n, ",S=%" PRIu64 ",W=%" PRIu64, size, wire_size);
 }
 
+void name_add_flags(char *name, const char *flags)
+{
+	char *out = name + strlen(name);
+
+	memcpy(out, ":2,", 3);
+	out += 3;
+	for (const char *flag = NAME_FLAGS; *flag != '\0'; flag++) {
+		if (strchr(flags, *flag) != NULL) {
+			*out++ = *flag;
+		}
+	}
+	*out = '\0';
+}
+
 void name_escape_host(char *out, size_t cap, const char *host)
 {
 	size_t o = 0;

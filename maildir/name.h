@@ -8,6 +8,9 @@
 
 #include "maildir/maildir.h"
 
+/* Flags that a name can have. */
+#define NAME_FLAGS "DFRST"
+
 enum {
 	NAME_ATTEMPTS = 16, /* of making one that nobody has yet */
 };
@@ -19,6 +22,9 @@ void name_make_now(char *name_r, const char *host);
 
 /* Appends ",S=<size>,W=<wire_size>", which spares readers the counting. */
 void name_add_sizes(char *name, uint64_t size, uint64_t wire_size);
+
+/* Appends ":2," and those of the flags that are some, each once and in the order of ASCII, as readers expect. */
+void name_add_flags(char *name, const char *flags);
 
 /* Copies as much of host as fits into out with '/' as \057, ':' as \072 (the rules of Maildir) and other
  * bytes that upset readers as '_'. */

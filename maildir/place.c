@@ -24,7 +24,7 @@ int place_check(struct maildir_place *place, int result, const char *step, const
 
 int place_reopen(struct maildir_place *place)
 {
-	return place->new_fd < 0 ? mailbox_open(place) : 0;
+	return place->names_fd < 0 ? mailbox_open(place) : 0;
 }
 
 int place_copy(struct maildir_place *place, const struct maildir_message *message)
@@ -34,8 +34,8 @@ int place_copy(struct maildir_place *place, const struct maildir_message *messag
 	place->file = copy;
 	if (file_create(copy, place) < 0 ||
 	    place_check(place, file_copy(copy, &message->file, message->size), "write a copy in",
-		"/new") < 0 ||
-	    place_check(place, file_seal(copy), "sync a copy in", "/new") < 0) {
+		mailbox_part(place)) < 0 ||
+	    place_check(place, file_seal(copy), "sync a copy in", mailbox_part(place)) < 0) {
 		place_close(place); /* what is not whole and sealed is nobody's */
 	}
 	return place->result;
@@ -49,7 +49,7 @@ static bool is_link_refused(int result)
 	       result == -ENOSYS;
 }
 
-/* Gives the file a name that nobody has yet in new/: one more, or (moves) in the place of the one in
+/* Gives the file a name that nobody has yet: one more, or (moves) in the place of the one in
  * tmp/. Returns as file_link(). */
 static int give_name(struct maildir_place *place, const struct maildir_message *message, bool moves)
 {
@@ -59,9 +59,12 @@ static int give_name(struct maildir_place *place, const struct maildir_message *
 	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
 		name_make_now(place->name, place->root->host);
 		name_add_sizes(place->name, message->size, message->wire_size);
-		result = moves
-			     ? linux_move(file->tmp_fd, file->tmp_name, place->new_fd, place->name)
-			     : file_link(file, place->new_fd, place->name);
+		if (place->is_marked) {
+			name_add_flags(place->name, place->flags);
+		}
+		result =
+		    moves ? linux_move(file->tmp_fd, file->tmp_name, place->names_fd, place->name)
+			  : file_link(file, place->names_fd, place->name);
 	}
 	file->is_linked = file->is_linked || result == 0;
 	file->has_moved = file->has_moved || (moves && result == 0);
@@ -72,7 +75,7 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 {
 	int result;
 
-	if (place_check(place, place->file->error, "sync a file in", "/new") < 0 ||
+	if (place_check(place, place->file->error, "sync a file in", mailbox_part(place)) < 0 ||
 	    place_reopen(place) < 0) {
 		return place->result;
 	}
@@ -87,27 +90,29 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 	if (is_link_refused(result) && place->copy.tmp_fd >= 0) {
 		result = give_name(place, message, true);
 	}
-	return place_check(place, result, STEP_NAME, "/new");
+	return place_check(place, result, STEP_NAME, mailbox_part(place));
 }
 
 int place_sync(struct maildir_place *place)
 {
-	if (place_check(place, file_sync_names(place->file, NULL), "sync a file in", "/new") == 0 &&
+	if (place_check(place, file_sync_names(place->file, NULL), "sync a file in",
+		mailbox_part(place)) == 0 &&
 	    place->file->domain.commit != STORAGE_ONE_COMMIT &&
-	    place_check(place, rounds_sync(NULL, place->new_fd, false), "sync", "/new") == 0 &&
+	    place_check(place, rounds_sync(NULL, place->names_fd, false), "sync",
+		mailbox_part(place)) == 0 &&
 	    place->young != 0) {
 		mailbox_sync_parents(place);
 	}
 	/* The sender keeps a message that may not be durable, and sends it again: not twice. */
 	if (place->result < 0) {
-		unlinkat(place->new_fd, place->name, 0);
+		unlinkat(place->names_fd, place->name, 0);
 	}
 	return place->result;
 }
 
 void place_take_back(const struct maildir_place *place)
 {
-	int fd = mailbox_open_part(place, "/new");
+	int fd = mailbox_open_part(place, mailbox_part(place));
 
 	if (fd >= 0) {
 		unlinkat(fd, place->name, 0);
@@ -121,9 +126,9 @@ void place_close(struct maildir_place *place)
 	if (!place->copy.is_shared) {
 		file_drop(&place->copy);
 	}
-	if (place->new_fd >= 0) {
-		close(place->new_fd);
-		place->new_fd = -1;
+	if (place->names_fd >= 0) {
+		close(place->names_fd);
+		place->names_fd = -1;
 	}
 }
 

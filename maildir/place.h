@@ -11,13 +11,13 @@
  * functions below. */
 int place_check(struct maildir_place *place, int result, const char *step, const char *part);
 
-/* Opens new/ again if it was closed since. */
+/* Opens new/ or cur/ again if it was closed since. */
 int place_reopen(struct maildir_place *place);
 
 /* Gives the place a file of its own with the same bytes, synced. */
 int place_copy(struct maildir_place *place, const struct maildir_message *message);
 
-/* Gives its file a name in new/, or a copy where the filesystem refuses one name more. A place that was
+/* Gives its file a name, or a copy where the filesystem refuses one name more. A place that was
  * closed is opened again. */
 int place_name(struct maildir_place *place, const struct maildir_message *message);
 

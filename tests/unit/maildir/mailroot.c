@@ -74,6 +74,11 @@ int mailroot_teardown(void **state)
 	return n_fds == n_before ? 0 : -1;
 }
 
+static void set_wish(struct maildir_place *place, const struct maildir_place *wish)
+{
+	place->flags = wish->flags;
+}
+
 unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults,
     const char *const *paths, size_t n_paths, struct text message, size_t piece)
 {
@@ -86,6 +91,7 @@ unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults
 		if (i >= n_expected) {
 			mailroot->places[i] = (struct maildir_place){ 0 };
 		}
+		set_wish(&mailroot->places[i], &mailroot->wishes[i]);
 		mailroot->places[i].root = &mailroot->root;
 		mailroot->places[i].mailbox = paths[i];
 	}
@@ -117,6 +123,12 @@ const char *mailroot_path(const struct mailroot *mailroot, const char *path, con
 
 	snprintf(out, PATH_SIZE, "%s/%s%s", mailroot->base, path, part);
 	return out;
+}
+
+const char *mailroot_directory(const struct mailroot *mailroot, const struct maildir_place *place)
+{
+	return mailroot_path(
+	    mailroot, place->mailbox, strstr(place->name, ":2,") == NULL ? "/new" : "/cur");
 }
 
 static int is_shown(const struct dirent *entry)
@@ -185,28 +197,35 @@ struct text mailroot_read(const char *file)
 static void check_saved(
     const struct mailroot *mailroot, const struct maildir_place *place, struct text message)
 {
+	const char *directory = mailroot_directory(mailroot, place);
 	char list[1024], file[PATH_SIZE];
 	struct text content;
 
-	mailroot_list(mailroot_path(mailroot, place->mailbox, "/new"), list, sizeof(list));
-	expect_text("new/ holds the message and nothing else", list, place->name);
-	snprintf(
-	    file, sizeof(file), "%s/new/%s", mailroot_path(mailroot, place->mailbox, ""), list);
+	mailroot_list(directory, list, sizeof(list));
+	expect_text("it holds the message and nothing else", list, place->name);
+	snprintf(file, sizeof(file), "%s/%s", directory, list);
 	content = mailroot_read(file);
 	expect_bytes(file, content.p, content.n, message.p, message.n);
 	test_free((void *)content.p);
+}
+
+static void expect_nothing(
+    const struct mailroot *mailroot, const struct maildir_place *place, const char *part)
+{
+	char list[1024];
+
+	mailroot_list(mailroot_path(mailroot, place->mailbox, part), list, sizeof(list));
+	if (strcmp(list, "-") != 0) {
+		expect_text(part, list, "");
+	}
 }
 
 void mailroot_check(const struct mailroot *mailroot, struct text message)
 {
 	for (size_t i = 0; i < mailroot->n_places; i++) {
 		const struct maildir_place *place = &mailroot->places[i];
-		char list[1024];
 
-		mailroot_list(mailroot_path(mailroot, place->mailbox, "/tmp"), list, sizeof(list));
-		if (strcmp(list, "-") != 0) {
-			expect_text("tmp/", list, "");
-		}
+		expect_nothing(mailroot, place, "/tmp");
 		assert_non_null(place->step);
 		assert_non_null(place->part);
 		if (place->result == 0) {
@@ -214,10 +233,8 @@ void mailroot_check(const struct mailroot *mailroot, struct text message)
 			continue;
 		}
 		assert_true(place->result < 0 && place->step[0] != '\0');
-		mailroot_list(mailroot_path(mailroot, place->mailbox, "/new"), list, sizeof(list));
-		if (strcmp(list, "-") != 0) {
-			expect_text("new/", list, "");
-		}
+		expect_nothing(mailroot, place, "/new");
+		expect_nothing(mailroot, place, "/cur");
 	}
 }
 
@@ -282,9 +299,9 @@ void mailroot_check_order(const struct mailroot *mailroot, struct text message, 
 		if (place->result != 0) {
 			continue;
 		}
-		directory = inode_of(mailroot_path(mailroot, place->mailbox, "/new"));
-		snprintf(file, sizeof(file), "%s/%s/new/%s", mailroot->base, place->mailbox,
-		    place->name);
+		directory = inode_of(mailroot_directory(mailroot, place));
+		snprintf(
+		    file, sizeof(file), "%s/%s", mailroot_directory(mailroot, place), place->name);
 		inode = inode_of(file);
 		linked = find_event(FAULT_LINKAT, directory, inode);
 		renamed = find_event(FAULT_RENAMEAT2, directory, inode);

@@ -14,6 +14,8 @@ struct mailroot {
 	char base[256];
 	struct maildir_root root;
 	struct maildir_place places[MAILROOT_PLACES];
+	struct maildir_place
+	    wishes[MAILROOT_PLACES]; /* what a caller sets, but for root and mailbox */
 	size_t n_places;
 	size_t n_late;  /* of them are known at the commit only; to be set before */
 	unsigned n_fds; /* open before */
@@ -40,8 +42,8 @@ unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults
 struct maildir_place *mailroot_deliver_one(
     struct mailroot *mailroot, const char *path, struct text message);
 
-/* Every place either has the whole message in its new/ and nothing else in new/ or tmp/, or says
- * what failed and has nothing there. */
+/* Every place either has the whole message in its new/ or cur/ and nothing else in new/, cur/ or tmp/, or
+ * says what failed and has nothing there. */
 void mailroot_check(const struct mailroot *mailroot, struct text message);
 
 /* Every place that was saved was saved in the right order: the file is written, then synced, then
@@ -51,6 +53,9 @@ void mailroot_check_order(const struct mailroot *mailroot, struct text message, 
 
 /* base/path/part, in a buffer that is good until some calls later. */
 const char *mailroot_path(const struct mailroot *mailroot, const char *path, const char *part);
+
+/* The directory that holds the message of a place, as mailroot_path(). */
+const char *mailroot_directory(const struct mailroot *mailroot, const struct maildir_place *place);
 
 /* Names in a directory, sorted, divided by blanks; "-" when there is no such directory. */
 void mailroot_list(const char *directory, char *out, size_t n);

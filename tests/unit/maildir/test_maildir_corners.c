@@ -353,7 +353,7 @@ static void test_many_filesystems(void **state)
 	struct mailroot *mailroot = *state;
 	struct crowd *crowd = open_crowd(mailroot, &faults, ALL, 1000);
 
-	assert_true(crowd->places[ALL - 1].new_fd >= 0);
+	assert_true(crowd->places[ALL - 1].names_fd >= 0);
 	commit_crowd(crowd);
 	expect_crowd(mailroot, crowd, 0, ALL);
 	test_free(crowd);

@@ -45,10 +45,7 @@ static void make_mailboxes(struct mailroot *mailroot, size_t n_places)
 {
 	mailroot_deliver(mailroot, &mailroot_plain, three, n_places, message, message.n);
 	for (size_t i = 0; i < n_places; i++) {
-		char file[300];
-
-		snprintf(file, sizeof(file), "/new/%s", mailroot->places[i].name);
-		assert_int_equal(remove(mailroot_path(mailroot, three[i], file)), 0);
+		maildir_take_back(&mailroot->places[i], 1);
 	}
 }
 
@@ -223,6 +220,21 @@ static void test_one_commit(void **state)
 	}
 }
 
+/* The same for messages that are marked. */
+static void test_marked(void **state)
+{
+	static const enum fault_call calls[] = { FAULT_OPENAT2, FAULT_FSYNC, FAULT_LINKAT,
+		FAULT_RENAMEAT2, FAULT_MKDIRAT };
+	struct mailroot *mailroot = *state;
+
+	for (size_t i = 0; i < MAILROOT_PLACES; i++) {
+		mailroot->wishes[i].flags = i == 1 ? "" : "FS";
+	}
+	for (size_t i = 0; i < LENGTH(calls); i++) {
+		check_call(mailroot, calls[i]);
+	}
+}
+
 /* A kernel that is unsure about a path, or a signal, is asked again. */
 static void test_openat2_again(void **state)
 {
@@ -289,6 +301,7 @@ int main(void)
 		TEST(test_pread),
 		TEST(test_renameat2),
 		TEST(test_one_commit),
+		TEST(test_marked),
 		TEST(test_openat2_again),
 		TEST(test_openat2_never),
 		TEST(test_directory_appears),

@@ -37,8 +37,10 @@ static nlink_t count_names(const struct mailroot *mailroot, const struct maildir
 static void begin(struct mailroot *mailroot, struct maildir_message *delivery,
     struct maildir_place *expected, const struct faults *faults)
 {
+	memset(expected, 0xee, sizeof(*expected));
 	expected->root = &mailroot->root;
 	expected->mailbox = three[0];
+	expected->flags = NULL;
 	faults_begin(faults);
 	assert_int_equal(maildir_begin(delivery, expected, 1), 0);
 	assert_int_equal(maildir_write(delivery, message.p, message.n), 0);

@@ -47,6 +47,26 @@ static void test_name_make(void **state)
 	expect_text("sizes", strchr(first, ','), ",S=18446744073709551615,W=0");
 }
 
+static void test_flags(void **state)
+{
+	static const struct {
+		const char *flags, *name;
+	} rows[] = {
+		{ "S", "1.M2P3Q4.h:2,S" },
+		{ "TSRFD", "1.M2P3Q4.h:2,DFRST" },
+		{ "SSFS", "1.M2P3Q4.h:2,FS" },
+		{ "Px S/a:2,", "1.M2P3Q4.h:2,S" },
+		{ "", "1.M2P3Q4.h:2," },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		char name[MAILDIR_NAME_MAX + 1] = "1.M2P3Q4.h";
+
+		name_add_flags(name, rows[i].flags);
+		expect_text(rows[i].flags, name, rows[i].name);
+	}
+}
+
 static void test_hosts(void **state)
 {
 	static const struct {
@@ -97,8 +117,9 @@ static void test_long_hosts(void **state)
 			assert_int_equal(strlen(root.host) % 4, i == 0 ? strlen(root.host) % 4 : 0);
 			name_make(name, &now, root.host);
 			name_add_sizes(name, UINT64_MAX, UINT64_MAX);
+			name_add_flags(name, NAME_FLAGS);
 			expect_text("no part is cut off", strchr(name, ','),
-			    ",S=18446744073709551615,W=18446744073709551615");
+			    ",S=18446744073709551615,W=18446744073709551615:2,DFRST");
 		}
 	}
 }
@@ -109,6 +130,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_name_pattern),
 		TEST(test_name_make),
+		TEST(test_flags),
 		TEST(test_hosts),
 		TEST(test_part_of_a_host),
 		TEST(test_long_hosts),
