@@ -96,18 +96,19 @@ static void tell_result(struct auth_server *server, enum log_level level, enum s
 }
 
 /* Nobody has lost anything when there is no verdict for a client that has left. */
-static void tell_verdict(
-    const struct verification *verification, enum status_result result, const char *reason)
+static void tell_verdict(const struct verification *verification, enum status_result result,
+    enum status_error error, const char *reason)
 {
 	static const enum log_level levels[] = {
 		[STATUS_OK] = LOG_LEVEL_INFO,
 		[STATUS_FAIL] = LOG_LEVEL_WARNING,
 		[STATUS_ERROR] = LOG_LEVEL_ERROR,
 	};
+	struct auth_server *server = (struct auth_server *)verification->service->daemon;
 	bool is_lost = result == STATUS_ERROR && verification->owner == NULL;
 
-	tell_result((struct auth_server *)verification->service->daemon,
-	    is_lost ? LOG_LEVEL_INFO : levels[result], result, &verification->sasl,
+	server->status.errors[error] += result == STATUS_ERROR;
+	tell_result(server, is_lost ? LOG_LEVEL_INFO : levels[result], result, &verification->sasl,
 	    verification->rip, reason);
 }
 
@@ -160,7 +161,7 @@ static void on_verified(struct verification *verification)
 	uint64_t wait = 0;
 
 	status_verified(&server->status, verification);
-	tell_verdict(verification, verification->result, verification->reason);
+	tell_verdict(verification, verification->result, verification->error, verification->reason);
 	if (is_failure) {
 		wait = count_failure(verification);
 	} else if (verification->is_given_up) {
@@ -185,7 +186,8 @@ static void on_late(struct verification *verification, bool was_begun)
 	if (was_begun) {
 		vitals_asked(&client->server->status.vitals, reason);
 	}
-	tell_verdict(verification, STATUS_ERROR, reason);
+	tell_verdict(
+	    verification, STATUS_ERROR, was_begun ? STATUS_DATABASE : STATUS_OVERLOAD, reason);
 	verification->owner = NULL;
 	peer_end(&client->peer);
 	end_verification(client, verification);
@@ -197,6 +199,7 @@ static void client_verify(struct client *client, struct dovecot_request *request
 	    client->server->daemon.service, request, on_verified, on_late, client);
 
 	if (verification == NULL) {
+		client->server->status.errors[STATUS_MEMORY]++;
 		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, &request->sasl,
 		    request->rip, "out of memory");
 		peer_end(&client->peer);

@@ -69,12 +69,40 @@ static void write_mechanisms(const struct auth_status *status, struct document *
 	}
 }
 
+static void write_errors(const struct auth_status *status, struct document *document)
+{
+	static const char *const names[STATUS_ERRORS] = {
+		[STATUS_DATABASE] = "database",
+		[STATUS_ROW] = "row",
+		[STATUS_HASH] = "hash",
+		[STATUS_OVERLOAD] = "overload",
+		[STATUS_MEMORY] = "memory",
+		[STATUS_LEFT] = "client left",
+	};
+	char labels[64];
+	struct document_value value = {
+		.metric = "login_errors_total",
+		.labels = labels,
+		.help = "Logins of which nothing could be said, by reason.",
+		.is_counter = true,
+		.is_left_out_at_0 = true,
+	};
+
+	document_group(document, "errors");
+	for (unsigned error = 0; error < STATUS_ERRORS; error++) {
+		value.name = names[error];
+		snprintf(labels, sizeof(labels), "reason=\"%s\"", names[error]);
+		document_number(document, &value, status->errors[error]);
+	}
+}
+
 void status_write(struct daemon *daemon, struct document *document)
 {
 	const struct auth_status *status = &((const struct auth_server *)daemon)->status;
 
 	write_logins(status, document);
 	write_mechanisms(status, document);
+	write_errors(status, document);
 	document_group(document, "verifications");
 	document_histogram(document, "verification_duration_seconds",
 	    "How long a login took from its request to the verdict.", &status->verifications);

@@ -20,10 +20,22 @@ enum status_result {
 	STATUS_RESULTS
 };
 
+/* Why nothing can be said. */
+enum status_error {
+	STATUS_DATABASE, /* it did not answer, or refused the query */
+	STATUS_ROW,      /* the user has more than one, or one without a hash */
+	STATUS_HASH,     /* it cannot be checked */
+	STATUS_OVERLOAD, /* the login waited too long behind others */
+	STATUS_MEMORY,
+	STATUS_LEFT, /* the client went away */
+	STATUS_ERRORS
+};
+
 struct auth_status {
 	struct vitals vitals;
 	/* By mechanism, the last of which is none that is offered. */
 	uint64_t logins[SASL_MECHANISMS + 1][STATUS_RESULTS];
+	uint64_t errors[STATUS_ERRORS];
 	struct histogram lookups, hashings, verifications;
 };
 

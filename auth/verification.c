@@ -25,8 +25,9 @@ static struct auth_server *server_of(const struct verification *verification)
 	return (struct auth_server *)verification->service->daemon;
 }
 
-static void fail(struct verification *verification, const char *reason)
+static void fail(struct verification *verification, enum status_error error, const char *reason)
 {
+	verification->error = error;
 	verification->result = STATUS_ERROR;
 	snprintf(verification->reason, sizeof(verification->reason), "%s", reason);
 }
@@ -34,7 +35,7 @@ static void fail(struct verification *verification, const char *reason)
 static void give_up(struct verification *verification)
 {
 	verification->is_given_up = true;
-	fail(verification, "too many logins: it waited for more than 8 s");
+	fail(verification, STATUS_OVERLOAD, "too many logins: it waited for more than 8 s");
 }
 
 /* Does nobody wait for it any more? Then it is given up. */
@@ -57,7 +58,7 @@ static void run_find(struct work *work, void *context)
 		return;
 	}
 	if (directory == NULL) {
-		fail(verification, "out of memory");
+		fail(verification, STATUS_MEMORY, "out of memory");
 		return;
 	}
 	verification->account =
@@ -66,7 +67,7 @@ static void run_find(struct work *work, void *context)
 	verification->is_database_error = verification->account < 0;
 	verification->lookup_took = uv_hrtime() - began;
 	if (verification->is_database_error) {
-		fail(verification, directory_error(directory));
+		fail(verification, STATUS_DATABASE, directory_error(directory));
 	}
 }
 
@@ -101,7 +102,7 @@ static void refuse(struct verification *verification)
 		    "the user has more than one row, or a password that is no hash",
 	};
 
-	fail(verification, reasons[verification->account]);
+	fail(verification, STATUS_ROW, reasons[verification->account]);
 	if (verification->account != CREDENTIALS_UNUSABLE) {
 		verification->result = STATUS_FAIL;
 	}
@@ -128,12 +129,13 @@ static void run_check(struct work *work, void *context)
 		refuse(verification);
 		break;
 	case PASSWORD_UNKNOWN_METHOD:
-		fail(verification, "the stored hash cannot be checked: its method or scheme is "
-				   "unknown to libcrypt, or it was cut; lmtpd-auth --check counts "
-				   "such hashes");
+		fail(verification, STATUS_HASH,
+		    "the stored hash cannot be checked: its method or scheme is "
+		    "unknown to libcrypt, or it was cut; lmtpd-auth --check counts "
+		    "such hashes");
 		break;
 	default:
-		fail(verification, "out of memory");
+		fail(verification, STATUS_MEMORY, "out of memory");
 	}
 }
 
@@ -177,7 +179,7 @@ static void done_find(struct work *work)
 		return;
 	}
 	if (verification->owner == NULL && verification->result != STATUS_ERROR) {
-		fail(verification, the_client_left);
+		fail(verification, STATUS_LEFT, the_client_left);
 	}
 	if (verification->result == STATUS_ERROR) {
 		verification->done(verification);
@@ -260,7 +262,7 @@ void verification_abandon(struct verification *verification)
 	verification->owner = NULL;
 	verification->request = NULL;
 	if (lane_withdraw(verification->lane, &verification->work)) {
-		fail(verification, the_client_left);
+		fail(verification, STATUS_LEFT, the_client_left);
 		verification->done(verification);
 	}
 }

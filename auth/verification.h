@@ -47,7 +47,8 @@ struct verification {
 	/* Of nobody; is hashed where there is no hash that could be. */
 	char dummy[PASSWORD_HASH_MAX];
 	enum status_result result;
-	char reason[512]; /* for the log */
+	enum status_error error; /* of STATUS_ERROR */
+	char reason[512];        /* for the log */
 
 	uv_timer_t timer; /* the owner's, to delay a failure */
 	bool is_delayed;

@@ -407,6 +407,8 @@ def test_logins_of_each_result(make_auth, database):
     samples = parse_prometheus(status(daemon, "--prometheus"), "lmtpd_auth_")
     assert samples["lmtpd_auth_logins_total", (("mechanism", "LOGIN"), ("result", "ok"))] == 1
     assert samples["lmtpd_auth_logins_total", (("mechanism", "other"), ("result", "fail"))] == 1
+    assert samples["lmtpd_auth_login_errors_total", (("reason", "database"),)] == 1
+    assert samples["lmtpd_auth_login_errors_total", (("reason", "hash"),)] == 0
     assert samples["lmtpd_auth_hashing_duration_seconds_count", ()] == 3
     text = status(daemon, None)
     assert re.search(r"^logins       ok 2, fail 2, error 1$", text, re.M)
