@@ -82,6 +82,10 @@ static bool is_outcome(enum reply reply)
 static void write_recipients(
     const struct lmtpd_status *status, bool soft_bounce, struct document *document)
 {
+	static const struct document_value soft = { .name = "soft_bounce",
+		.metric = "soft_bounce",
+		.help = "1 while every 5xx is said as 4xx (lmtp.soft_bounce).",
+		.is_left_out_at_0 = true };
 	uint64_t n_saved = status->recipients[REPLY_SAVED], n_deferred = 0, n_rejected = 0;
 
 	for (enum reply reply = REPLY_NONE + 1; reply < REPLIES; reply++) {
@@ -94,8 +98,7 @@ static void write_recipients(
 	document_counter(document, "saved", NULL, NULL, n_saved);
 	document_counter(document, "deferred", NULL, NULL, n_deferred);
 	document_counter(document, "rejected", NULL, NULL, n_rejected);
-	document_gauge(document, "soft_bounce", "soft_bounce",
-	    "1 while every 5xx is said as 4xx (lmtp.soft_bounce).", soft_bounce);
+	document_number(document, &soft, soft_bounce);
 }
 
 static bool is_same_code(enum reply a, enum reply b)
