@@ -130,7 +130,7 @@ def test_mail_of_each_outcome(lmtpd, database):
         assert told["messages"]["total"] == 1
         size = sum(int(line["size"]) for line in daemon.log(status="saved")) // 2
         assert told["messages"]["bytes"] == size
-        assert told["recipients"] == {"saved": 2, "deferred": 1, "rejected": 4}
+        assert told["recipients"] == {"saved": 2, "deferred": 1, "rejected": 4, "soft_bounce": 0}
         counted = {reply: n for reply, n in told["replies"].items() if n > 0}
         assert counted == {"250 2.0.0": 2, "550 5.1.1": 1, "550 5.1.2": 1, "550 5.1.3": 1,
                            "552 5.3.4": 1, "451 4.4.3": 1}
