@@ -143,9 +143,7 @@ enum reply places_outcome(
 			return REPLY_NOT_WRITTEN;
 		}
 		if (place->result != 0) {
-			snprintf(reason_r, n, "cannot %s %s/%s%s: %s", place->step,
-			    place->root->base, place->mailbox, place->part,
-			    maildir_strerror(place->result, place->step));
+			maildir_describe(place, reason_r, n);
 			return reply_to(place->result);
 		}
 	}

@@ -66,6 +66,17 @@ int linux_move(int from_fd, const char *from, int to_fd, const char *to)
 	return renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0 ? 0 : -errno;
 }
 
+int linux_move_directory(int from_fd, const char *from, int to_fd, const char *to)
+{
+	int result = linux_move(from_fd, from, to_fd, to);
+
+	/* RENAME_NOREPLACE is for some filesystems alone, rename(2). */
+	if (result == -EINVAL) {
+		result = renameat(from_fd, from, to_fd, to) == 0 ? 0 : -errno;
+	}
+	return result == -ENOTEMPTY ? -EEXIST : result;
+}
+
 int linux_stat(int fd, struct linux_status *status_r)
 {
 	struct statx status;

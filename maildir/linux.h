@@ -30,6 +30,10 @@ int linux_name_unnamed(int fd, int directory_fd, const char *name);
 /* Moves a file to a name; never overwrites one. Returns 0 or a negative errno. */
 int linux_move(int from_fd, const char *from, int to_fd, const char *to);
 
+/* The same of a directory. Where the filesystem cannot promise it, an empty directory may be replaced: it is no
+ * loss. */
+int linux_move_directory(int from_fd, const char *from, int to_fd, const char *to);
+
 struct linux_status {
 	uint64_t inode;
 	dev_t device;

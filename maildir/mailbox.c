@@ -2,8 +2,7 @@
  * The directories of a mailbox.
  *
  * Every path is opened beneath the root, so no name and no symbolic link can lead out of it, whatever
- * a row of the database or a user's files say. A new mailbox is made from the root downwards and
- * new/ comes last, so that a mailbox with a new/ has all the rest. Any thread. */
+ * a row of the database or a user's files say. Any thread. */
 #include "maildir/mailbox.h"
 
 #include <errno.h>
@@ -11,14 +10,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+#include "maildir/folder.h"
 #include "maildir/linux.h"
+#include "maildir/make.h"
 #include "maildir/name.h"
 #include "maildir/place.h"
 #include "maildir/rounds.h"
 #include "maildir/young.h"
+
+enum {
+	/* Of a part of a folder: "/.Name/new". */
+	WAY_MAX = MAILDIR_PATH_MAX + 1 + FOLDER_DIRECTORY_MAX + 4,
+};
 
 void maildir_root_init(struct maildir_root *root, const char *base, const char *host)
 {
@@ -53,11 +59,18 @@ static int open_beneath(const struct maildir_root *root, const char *path, int f
 	return fd;
 }
 
-static int open_part(const struct maildir_root *root, const char *mailbox, const char *part)
+/* The path of a part of a mailbox, or of one of its folders, in path_r[WAY_MAX]. */
+static void write_path(char *path_r, const char *mailbox, const char *folder, const char *part)
 {
-	char path[MAILDIR_PATH_MAX + 4];
+	snprintf(path_r, WAY_MAX, "%s%s%s%s", mailbox, folder[0] == '\0' ? "" : "/", folder, part);
+}
 
-	snprintf(path, sizeof(path), "%s%s", mailbox, part);
+static int open_part(
+    const struct maildir_root *root, const char *mailbox, const char *folder, const char *part)
+{
+	char path[WAY_MAX];
+
+	write_path(path, mailbox, folder, part);
 	return open_beneath(root, path, O_RDONLY | O_DIRECTORY);
 }
 
@@ -68,7 +81,12 @@ const char *mailbox_part(const struct maildir_place *place)
 
 int mailbox_open_part(const struct maildir_place *place, const char *part)
 {
-	return open_part(place->root, place->mailbox, part);
+	return open_part(place->root, place->mailbox, place->where, part);
+}
+
+int mailbox_open_root_part(const struct maildir_place *place, const char *part)
+{
+	return open_part(place->root, place->mailbox, "", part);
 }
 
 bool maildir_path_is_plain(const char *path)
@@ -101,70 +119,117 @@ static int find_marker(const struct maildir_root *root, const char *mailbox)
 	return 0;
 }
 
-static int make_directory(int parent_fd, const char *name)
+int mailbox_find_domain(const struct maildir_place *place, int fd, struct maildir_domain *domain_r,
+    struct linux_status *status_r)
 {
-	return mkdirat(parent_fd, name, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+	struct linux_attributes attributes;
+	int result = linux_stat(fd, status_r);
+
+	if (result < 0) {
+		return result;
+	}
+	attributes = linux_attributes(fd);
+	*domain_r = (struct maildir_domain){
+		.device = status_r->device,
+		.project = attributes.project,
+		.commit = attributes.is_realtime
+			      ? STORAGE_STRICT
+			      : storage_commit_of(&place->root->storage, status_r->device),
+	};
+	return 0;
 }
 
-/* Makes the directories of path below base_fd, one by one, and returns the last one open. Each is opened
- * from the root again, so that a symbolic link on the way may lead anywhere in it, but not out. */
-static int make_path(int base_fd, const char *path)
+/* Finds out what must be known of the directory that was opened. */
+static int look_around(struct maildir_place *place)
 {
-	const int flags = O_RDONLY | O_DIRECTORY;
-	char way[MAILDIR_PATH_MAX];
-	int fd = base_fd, next_fd;
-	bool is_last;
+	struct linux_status status;
+	uint64_t identity;
 
-	memcpy(way, path, strlen(path) + 1);
-	for (char *name = way, *slash;; name = slash + 1, fd = next_fd) {
-		slash = strchrnul(name, '/');
-		is_last = *slash == '\0';
-		*slash = '\0';
-		next_fd = linux_open_beneath(base_fd, way, flags);
-		if (next_fd == -ENOENT) {
-			int result = make_directory(fd, name);
-
-			next_fd = result < 0 ? result : linux_open_beneath(base_fd, way, flags);
-		}
-		if (fd != base_fd) {
-			close(fd);
-		}
-		if (next_fd < 0 || is_last) {
-			return next_fd;
-		}
-		*slash = '/';
+	if (place_check(place, mailbox_find_domain(place, place->names_fd, &place->domain, &status),
+		"stat", mailbox_part(place)) < 0) {
+		return place->result;
 	}
+	/* Opened again, what this message has made stays young, however long ago that was. */
+	identity = young_identify(&status);
+	place->young = identity != 0 ? identity : place->young;
+	return 0;
 }
 
-static int make_mailbox(struct maildir_place *place)
+/* Opens the directory that the name goes to, in the mailbox itself. */
+static int open_mailbox(struct maildir_place *place)
 {
-	/* new/ last: who finds it takes the mailbox for whole. Who looks for cur/ alone has tmp/ then. */
-	static const char *const parts[] = { "/tmp", "/cur", "/new" };
-	int base_fd, fd;
+	const char *part = mailbox_part(place);
 
-	base_fd = open(place->root->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (base_fd < 0) {
-		return place_check(place, -errno, "open the mail root above", "");
+	place->names_fd = mailbox_open_part(place, part);
+	if (place->names_fd == -ENOENT && make_mailbox(place) == 0) {
+		place->names_fd = mailbox_open_part(place, part);
 	}
-	fd = make_path(base_fd, place->mailbox);
-	close(base_fd);
-	if (fd < 0) {
-		return place_check(place, fd, "make", "");
+	return place->result < 0 || place_check(place, place->names_fd, "open", part) < 0
+		   ? place->result
+		   : look_around(place);
+}
+
+/* Makes the mailbox of a folder that was not found, if it is not there either. */
+static int make_way(struct maildir_place *place)
+{
+	place->where = "";
+	if (open_mailbox(place) < 0) {
+		return place->result;
 	}
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && place->result == 0; i++) {
-		place_check(place, make_directory(fd, parts[i] + 1), "make", parts[i]);
+	close(place->names_fd);
+	place->names_fd = -1;
+	place->where = place->folder;
+	return 0;
+}
+
+/* One name of a directory that is hidden, and that a line of a file can hold. */
+static bool is_folder_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n >= 2 && n <= FOLDER_DIRECTORY_MAX && name[0] == '.' && name[1] != '.' &&
+	       strchr(name, '/') == NULL && !text_has_control(name, n);
+}
+
+/* Opens the same directory in the folder. Returns 0, MAKE_NOT or a negative errno. */
+static int open_folder(struct maildir_place *place)
+{
+	const char *part = mailbox_part(place);
+	int result;
+
+	if (!is_folder_name(place->where)) {
+		return place_check(place, -EINVAL, "accept the name of", "");
 	}
-	close(fd);
-	return place->result;
+	place->names_fd = mailbox_open_part(place, part);
+	if (place->names_fd == -ENOENT) {
+		result = make_way(place) < 0 ? place->result : make_folder(place);
+		if (result != 0) {
+			return result;
+		}
+		place->names_fd = mailbox_open_part(place, part);
+	}
+	return place_check(place, place->names_fd, "open", part) < 0 ? place->result
+								     : look_around(place);
+}
+
+void mailbox_leave_folder(struct maildir_place *place)
+{
+	if (place->result < 0) {
+		place_note(place, "cannot %s %s%s: %s", place->step, place->where, place->part,
+		    maildir_strerror(place->result, place->step));
+	}
+	if (place->names_fd >= 0) {
+		close(place->names_fd);
+	}
+	place->names_fd = -1;
+	place->where = "";
+	place->young = 0;
+	place->result = 0;
+	place->step = place->part = "";
 }
 
 int mailbox_open(struct maildir_place *place)
 {
-	const char *part = mailbox_part(place);
-	struct linux_attributes attributes;
-	struct linux_status status;
-	uint64_t identity;
-
 	if (!maildir_path_is_plain(place->mailbox)) {
 		return place_check(place, -EINVAL, "accept the path", "");
 	}
@@ -172,26 +237,14 @@ int mailbox_open(struct maildir_place *place)
 		place, find_marker(place->root, place->mailbox), "find the marker above", "") < 0) {
 		return place->result;
 	}
-	place->names_fd = mailbox_open_part(place, part);
-	if (place->names_fd == -ENOENT && make_mailbox(place) == 0) {
-		place->names_fd = mailbox_open_part(place, part);
+	if (place->where[0] != '\0') {
+		/* Without its mailbox there is nothing to leave the folder for. */
+		if (open_folder(place) == 0 || place->where[0] == '\0') {
+			return place->result;
+		}
+		mailbox_leave_folder(place);
 	}
-	if (place->result < 0 || place_check(place, place->names_fd, "open", part) < 0 ||
-	    place_check(place, linux_stat(place->names_fd, &status), "stat", part) < 0) {
-		return place->result;
-	}
-	attributes = linux_attributes(place->names_fd);
-	place->domain = (struct maildir_domain){
-		.device = status.device,
-		.project = attributes.project,
-		.commit = attributes.is_realtime
-			      ? STORAGE_STRICT
-			      : storage_commit_of(&place->root->storage, status.device),
-	};
-	/* Opened again, what this message has made stays young, however long ago that was. */
-	identity = young_identify(&status);
-	place->young = identity != 0 ? identity : place->young;
-	return 0;
+	return open_mailbox(place);
 }
 
 /* From a path to that of the directory above. */
@@ -204,10 +257,10 @@ static void go_up(char *path)
 
 int mailbox_sync_parents(struct maildir_place *place)
 {
-	char path[MAILDIR_PATH_MAX];
+	char path[WAY_MAX];
 	bool is_root;
 
-	memcpy(path, place->mailbox, strlen(place->mailbox) + 1);
+	write_path(path, place->mailbox, place->where, "");
 	do {
 		int fd = open_beneath(place->root, path, O_RDONLY | O_DIRECTORY);
 		int result = fd < 0 ? fd : rounds_sync(NULL, fd, false);
@@ -272,7 +325,7 @@ int maildir_probe(const struct maildir_root *root, const char *path, const char 
 		*part_r = "the marker";
 		return result;
 	}
-	fd = open_part(root, path, "/new");
+	fd = open_part(root, path, "", "/new");
 	if (fd == -ENOENT) {
 		return probe_way(root, path);
 	}

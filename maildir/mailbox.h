@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: MIT
- * Directories of a mailbox: the safe way to them, and how they are made. Private to maildir. */
+ * Directories of a mailbox and its folders: the safe way to them. Private to maildir. */
 #pragma once
 
+#include "maildir/linux.h"
 #include "maildir/maildir.h"
 
-/* The part of the mailbox that the place's name goes to: "/new" or "/cur". */
+/* The part of the mailbox or folder that the place's name goes to: "/new" or "/cur". */
 const char *mailbox_part(const struct maildir_place *place);
 
-/* Opens a directory of the place's mailbox, part is "/new", "/cur" or "/tmp". Returns a file descriptor or a negative
- * errno (-EXDEV: a symbolic link leads out of the root). */
+/* Opens a directory of the mailbox or folder that the place lies in, part is "/new", "/cur", "/tmp", or "" for
+ * itself. Returns a file descriptor or a negative errno (-EXDEV: a symbolic link leads out of the root). */
 int mailbox_open_part(const struct maildir_place *place, const char *part);
 
-/* Opens place->names_fd, making the mailbox if need be, and says on which device it lies and whether it
- * is young. Returns 0 or a negative errno, the place's outcome then. */
+/* The same of the mailbox, whichever folder the place lies in. */
+int mailbox_open_root_part(const struct maildir_place *place, const char *part);
+
+/* What must be known of a directory that is open. Returns 0 or a negative errno. */
+int mailbox_find_domain(const struct maildir_place *place, int fd, struct maildir_domain *domain_r,
+    struct linux_status *status_r);
+
+/* Opens place->names_fd, making mailbox and folder if need be, and says on which device it lies and whether it
+ * is young. A folder that cannot be used is left for the mailbox itself. Returns 0 or a negative errno, the
+ * place's outcome then. */
 int mailbox_open(struct maildir_place *place);
 
-/* Syncs the directories on the way from the mailbox up to the root; then it is young no more. Returns
+/* The place is to lie in the mailbox itself, not in its folder: closes what was opened. What has failed becomes
+ * its note. */
+void mailbox_leave_folder(struct maildir_place *place);
+
+/* Syncs the directories on the way from the mailbox or folder up to the root; then it is young no more. Returns
  * as mailbox_open(). */
 int mailbox_sync_parents(struct maildir_place *place);

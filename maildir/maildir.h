@@ -4,7 +4,7 @@
  * A message is a file that has no name yet; a place is a mailbox that it gets one in. One message goes
  * to one or more places:
  *
- *   1. open: every place is opened, and its mailbox made where it does not exist yet;
+ *   1. open: every place is opened, and its mailbox made where it does not exist yet, and its folder, if it may;
  *   2. write: the bytes go into one unnamed file on the places' own filesystem, as they come;
  *   3. seal: the bytes of the file reach the disk;
  *   4. copy: places that no hard link reaches, on another filesystem or in another project of one, get
@@ -45,6 +45,7 @@ enum {
 	MAILDIR_PATH_MAX = 1024, /* bytes of a mailbox's path below its root, NUL included */
 	MAILDIR_HOST_MAX = 100,  /* bytes of the host in a file's name; longer ones are cut */
 	MAILDIR_NAME_MAX = 255,
+	MAILDIR_NOTE_MAX = 200,
 	MAILDIR_HELD_MAX = 64, /* places of a message that stay open; others are opened again */
 };
 
@@ -89,6 +90,12 @@ struct maildir_file {
 	char tmp_name[MAILDIR_NAME_MAX + 1];
 };
 
+/* What becomes of a message for a folder that is not there. */
+enum maildir_if_absent {
+	MAILDIR_USE_INBOX = 0,
+	MAILDIR_MAKE,
+};
+
 /* Where a message goes. What stands first is the caller's to set, and must outlive the message; all else is the
  * message's to write, and zero before a maildir_prepare() that is the first to see this place. */
 struct maildir_place {
@@ -99,11 +106,19 @@ struct maildir_place {
 	 * links must not lead out of the root. */
 	const char *mailbox;
 
+	/* The folder of the mailbox that the message goes to, as folder_to_directory() writes it, e.g. ".Junk". "" or
+	 * NULL for INBOX, which is the mailbox itself. No folder fails a delivery: INBOX is used instead of
+	 * one that is not there and not to be made, and of one that cannot be used, see note. */
+	const char *folder;
+	enum maildir_if_absent if_absent;
+	unsigned folders_max; /* where there are as many already, none is made; 0: no limit */
+
 	/* What the message is marked with: of the letters DFRST (draft, flagged, answered, seen, deleted) those
 	 * that stand there; others are none. NULL or "": not marked, so that it is new. */
 	const char *flags;
 
-	/* Set between prepare and commit: leave it out. Its result stays what it was. */
+	/* Set between prepare and commit: leave it out. Its result stays what it was. A place whose twin (same) is
+	 * wanted is so, too. */
 	bool is_unwanted;
 
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
@@ -113,6 +128,14 @@ struct maildir_place {
 	const char *step;
 	const char *part;
 	char name[MAILDIR_NAME_MAX + 1]; /* in new/ or cur/ */
+	/* The folder in use, or that it failed in: as it was set, or "" when INBOX is used instead. */
+	const char *where;
+	/* For people: what could not be done, though the message lies there: "cannot make .Junk: Permission denied".
+	 * "" as a rule. */
+	char note[MAILDIR_NOTE_MAX];
+	/* Another place that leads to the same INBOX, since a folder had to be left for it. The message lies there
+	 * once, as that place has it, and what became of that one became of this one. NULL as a rule. */
+	struct maildir_place *same;
 
 	/* private */
 	bool is_begun;  /* it was opened, maybe in vain, and maybe closed since */
@@ -166,6 +189,10 @@ void maildir_take_back(const struct maildir_place *places, size_t n_places);
 /* Drops the message before its commit: nothing of it stays anywhere. places are those of
  * maildir_prepare(), if it was called. */
 void maildir_abort(struct maildir_message *message, struct maildir_place *places, size_t n_places);
+
+/* What failed at a place whose result is negative, on what path, and why, for people: "cannot sync
+ * /var/mail/example.com/email1/Maildir/.Junk/new: Input/output error". */
+void maildir_describe(const struct maildir_place *place, char *text_r, size_t n);
 
 /* What a result means, for people. step is the place's, or "" behind maildir_probe(). */
 const char *maildir_strerror(int result, const char *step);

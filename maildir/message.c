@@ -15,6 +15,7 @@
 #include "maildir/name.h"
 #include "maildir/place.h"
 #include "maildir/rounds.h"
+#include "maildir/twins.h"
 
 enum {
 	SMALL_SIZE = 65536, /* bytes that a disk takes without being held up */
@@ -25,9 +26,26 @@ enum {
 	LOSSES_MAX = 3,
 };
 
+/* Does it get a name of its own? */
 static bool is_live(const struct maildir_place *place)
 {
-	return place->result == 0 && !place->is_unwanted;
+	return place->result == 0 && !place->is_unwanted && place->same == NULL;
+}
+
+/* Makes the file in a place that is open. A folder that cannot take it is left. */
+static int take_file(struct maildir_message *message, struct maildir_place *place)
+{
+	int result = file_create(&message->file, place);
+
+	if (result < 0 && place->where[0] != '\0') {
+		mailbox_leave_folder(place);
+		result =
+		    mailbox_open(place) < 0 ? place->result : file_create(&message->file, place);
+	}
+	if (result == 0) {
+		message->home = place;
+	}
+	return result;
 }
 
 /* Opens those places that are not open yet. The first one that can takes the file. */
@@ -42,18 +60,21 @@ static void open_places(
 		}
 		*place = (struct maildir_place){ .root = place->root,
 			.mailbox = place->mailbox,
+			.folder = place->folder == NULL ? "" : place->folder,
+			.if_absent = place->if_absent,
+			.folders_max = place->folders_max,
 			.flags = place->flags == NULL ? "" : place->flags,
 			.is_begun = true,
 			.step = "",
 			.part = "",
 			.names_fd = -1,
 			.copy = file_none };
+		place->where = place->folder;
 		place->is_marked = strpbrk(place->flags, NAME_FLAGS) != NULL;
 		if (message->error != 0) {
 			place_check(place, message->error, "write a file in", mailbox_part(place));
-		} else if (mailbox_open(place) == 0 && message->file.fd < 0 &&
-			   file_create(&message->file, place) == 0) {
-			message->home = place;
+		} else if (mailbox_open(place) == 0 && message->file.fd < 0) {
+			take_file(message, place);
 		}
 		/* One that may need a file of its own stays open. */
 		if (place->result < 0 ||
@@ -127,12 +148,10 @@ static int move_file(struct maildir_message *message, int error)
 		int result;
 
 		/* Closed since, to hold no more than MAILDIR_HELD_MAX. */
-		if (place->result < 0 || place_reopen(place) < 0 ||
-		    file_create(&message->file, place) < 0) {
+		if (place->result < 0 || place_reopen(place) < 0 || take_file(message, place) < 0) {
 			place_close(place);
 			continue;
 		}
-		message->home = place;
 		result = file_copy(&message->file, &old, message->size);
 		if (result < 0) {
 			lose_file(message, result);
@@ -218,6 +237,20 @@ static struct maildir_file *find_copy(
 	return NULL;
 }
 
+/* Finds the file that the place at i gets a name of. */
+static void find_file(struct maildir_message *message, struct maildir_place *places, size_t i)
+{
+	struct maildir_place *place = &places[i];
+
+	place->file =
+	    file_reaches(&message->file, place) ? &message->file : find_copy(places, i, place);
+	if (place->file == NULL) {
+		rounds_leave(message->rounds); /* it may take long */
+		place_copy(place, message);
+		rounds_expect(message->rounds);
+	}
+}
+
 static void message_copy(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
@@ -227,25 +260,50 @@ static void message_copy(
 		if (place->result < 0) {
 			continue;
 		}
-		place->file = file_reaches(&message->file, place) ? &message->file
-								  : find_copy(places, i, place);
-		if (place->file == NULL) {
-			rounds_leave(message->rounds); /* it may take long */
-			place_copy(place, message);
-			rounds_expect(message->rounds);
-		} else if (i >= MAILDIR_HELD_MAX) {
+		find_file(message, places, i);
+		if (place->result < 0 && place->where[0] != '\0') {
+			mailbox_leave_folder(place);
+			if (mailbox_open(place) == 0) {
+				find_file(message, places, i);
+			}
+		}
+		if (i >= MAILDIR_HELD_MAX && place->file != &place->copy) {
 			place_close(place);
 		}
 	}
 }
 
-static void message_place(
-    struct maildir_message *message, struct maildir_place *places, size_t n_places)
+/* Gives a place its name. A folder that cannot take it now is left as well; others may have a name in that mailbox
+ * by then. */
+static void name_place(struct maildir_message *message, struct maildir_place *place,
+    struct maildir_place *places, size_t n_places)
 {
-	for (size_t i = 0; i < n_places; i++) {
-		if (is_live(&places[i])) {
-			place_name(&places[i], message);
+	bool has_folder = place->where[0] != '\0';
+
+	place_reopen(place);
+	if (has_folder && place->where[0] != '\0') {
+		if (place->result < 0 || place_name(place, message) == 0 ||
+		    place->file->error < 0) {
+			return;
 		}
+		mailbox_leave_folder(place);
+		mailbox_open(place);
+		/* A copy of its own is not whole, or it went away with the folder. */
+		if (place->file == &place->copy && !place->copy.is_shared) {
+			file_drop(&place->copy);
+			place->file = &message->file;
+		}
+	}
+	if (place->result < 0) {
+		return;
+	}
+	if (has_folder) {
+		place->same = twins_of(places, n_places, place);
+	}
+	if (place->same == NULL) {
+		place_name(place, message);
+	} else {
+		place_close(place);
 	}
 }
 
@@ -284,17 +342,25 @@ void maildir_prepare(struct maildir_message *message, struct maildir_place *plac
 	open_places(message, places, n_places);
 	message_seal(message, places, n_places);
 	message_copy(message, places, n_places);
+	twins_find(places, n_places);
+	twins_share(places, n_places);
 }
 
 void maildir_commit(struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
+	twins_want(places, n_places);
 	/* All names of a batch first: then one sync commits them together. */
 	for (size_t at = 0; at < n_places; at += MAILDIR_HELD_MAX) {
 		size_t n = n_places - at < MAILDIR_HELD_MAX ? n_places - at : MAILDIR_HELD_MAX;
 
-		message_place(message, places + at, n);
+		for (size_t i = at; i < at + n; i++) {
+			if (is_live(&places[i])) {
+				name_place(message, &places[i], places, n_places);
+			}
+		}
 		message_sync(message, places + at, n);
 	}
+	twins_share(places, n_places);
 	message_end(message, places, n_places);
 }
 

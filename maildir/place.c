@@ -4,6 +4,9 @@
 #include "maildir/place.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "maildir/file.h"
@@ -20,6 +23,29 @@ int place_check(struct maildir_place *place, int result, const char *step, const
 		place->part = part;
 	}
 	return result;
+}
+
+void place_note(struct maildir_place *place, const char *format, ...)
+{
+	size_t n = strlen(place->note);
+	va_list arguments;
+
+	if (n > 0 && n + 2 < sizeof(place->note)) {
+		memcpy(place->note + n, "; ", 3);
+		n += 2;
+	}
+	va_start(arguments, format);
+	vsnprintf(place->note + n, sizeof(place->note) - n, format, arguments);
+	va_end(arguments);
+}
+
+void maildir_describe(const struct maildir_place *place, char *text_r, size_t n)
+{
+	const char *where = place->where == NULL ? "" : place->where;
+
+	snprintf(text_r, n, "cannot %s %s/%s%s%s%s: %s", place->step, place->root->base,
+	    place->mailbox, where[0] == '\0' ? "" : "/", where, place->part,
+	    maildir_strerror(place->result, place->step));
 }
 
 int place_reopen(struct maildir_place *place)
@@ -42,11 +68,11 @@ int place_copy(struct maildir_place *place, const struct maildir_message *messag
 }
 
 /* Does the filesystem refuse this link, and not only this name? Too many of them, another filesystem,
- * or none at all, link(2). */
-static bool is_link_refused(int result)
+ * or none at all, link(2). Or the file has lost its name in tmp/: somebody has removed the folder. */
+static bool is_link_refused(const struct maildir_place *place, int result)
 {
 	return result == -EMLINK || result == -EXDEV || result == -EPERM || result == -EOPNOTSUPP ||
-	       result == -ENOSYS;
+	       result == -ENOSYS || (result == -ENOENT && place->file->tmp_fd >= 0);
 }
 
 /* Gives the file a name that nobody has yet: one more, or (moves) in the place of the one in
@@ -75,19 +101,18 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 {
 	int result;
 
-	if (place_check(place, place->file->error, "sync a file in", mailbox_part(place)) < 0 ||
-	    place_reopen(place) < 0) {
+	if (place_check(place, place->file->error, "sync a file in", mailbox_part(place)) < 0) {
 		return place->result;
 	}
 	result = place->file->has_moved ? -EMLINK : give_name(place, message, false);
-	if (is_link_refused(result) && place->file != &place->copy) {
+	if (is_link_refused(place, result) && place->file != &place->copy) {
 		if (place_copy(place, message) < 0) {
 			return place->result;
 		}
 		result = give_name(place, message, false);
 	}
 	/* The last resort of a filesystem without hard links. */
-	if (is_link_refused(result) && place->copy.tmp_fd >= 0) {
+	if (is_link_refused(place, result) && place->copy.tmp_fd >= 0) {
 		result = give_name(place, message, true);
 	}
 	return place_check(place, result, STEP_NAME, mailbox_part(place));

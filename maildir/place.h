@@ -11,14 +11,17 @@
  * functions below. */
 int place_check(struct maildir_place *place, int result, const char *step, const char *part);
 
+/* Adds to what people should know of a place that takes the message all the same. */
+void place_note(struct maildir_place *place, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Opens new/ or cur/ again if it was closed since. */
 int place_reopen(struct maildir_place *place);
 
 /* Gives the place a file of its own with the same bytes, synced. */
 int place_copy(struct maildir_place *place, const struct maildir_message *message);
 
-/* Gives its file a name, or a copy where the filesystem refuses one name more. A place that was
- * closed is opened again. */
+/* Gives its file a name, or a copy where the filesystem refuses one name more. The place is open. */
 int place_name(struct maildir_place *place, const struct maildir_message *message);
 
 /* Makes the name durable. */

@@ -2,10 +2,12 @@
  * The wrappers: __wrap_X is what the library calls, __real_X is the system's. */
 #include "tests/unit/maildir/faults.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +25,10 @@ long __real_syscall(long number, ...);
 int __real_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
 ssize_t __real_pread64(int fd, void *data, size_t n, off_t at);
 int __real_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
+int __real_renameat(int from_fd, const char *from, int fd, const char *name);
+DIR *__real_fdopendir(int fd);
+struct dirent *__real_readdir64(DIR *directory);
+void *__real_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *));
 int __real_fstat64(int fd, struct stat *status);
 int __real_syncfs(int fd);
 int __real_ioctl(int fd, unsigned long request, ...);
@@ -41,6 +47,10 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *status);
 ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at);
 int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags);
+int __wrap_renameat(int from_fd, const char *from, int fd, const char *name);
+DIR *__wrap_fdopendir(int fd);
+struct dirent *__wrap_readdir64(DIR *directory);
+void *__wrap_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *));
 int __wrap_fstat64(int fd, struct stat *status);
 int __wrap_syncfs(int fd);
 int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes);
@@ -240,6 +250,30 @@ int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, un
 
 	record(FAULT_RENAMEAT2, result == 0, inode_at(fd, "", 0), source);
 	return result;
+}
+
+int __wrap_renameat(int from_fd, const char *from, int fd, const char *name)
+{
+	ino_t source = inode_at(from_fd, from, AT_SYMLINK_NOFOLLOW);
+	int result = fails(FAULT_RENAMEAT) ? -1 : __real_renameat(from_fd, from, fd, name);
+
+	record(FAULT_RENAMEAT, result == 0, inode_at(fd, "", 0), source);
+	return result;
+}
+
+DIR *__wrap_fdopendir(int fd)
+{
+	return fails(FAULT_OPENDIR) ? NULL : __real_fdopendir(fd);
+}
+
+struct dirent *__wrap_readdir64(DIR *directory)
+{
+	return fails(FAULT_READDIR) ? NULL : __real_readdir64(directory);
+}
+
+void *__wrap_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *))
+{
+	return fails(FAULT_TSEARCH) ? NULL : __real_tsearch(key, tree, compare);
 }
 
 int __wrap_fstat64(int fd, struct stat *status)

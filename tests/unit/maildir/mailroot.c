@@ -76,6 +76,9 @@ int mailroot_teardown(void **state)
 
 static void set_wish(struct maildir_place *place, const struct maildir_place *wish)
 {
+	place->folder = wish->folder;
+	place->if_absent = wish->if_absent;
+	place->folders_max = wish->folders_max;
 	place->flags = wish->flags;
 }
 
@@ -125,10 +128,20 @@ const char *mailroot_path(const struct mailroot *mailroot, const char *path, con
 	return out;
 }
 
+/* Of the mailbox or folder that it lies in, below the root. */
+static const char *place_path(const struct maildir_place *place)
+{
+	static char path[MAILDIR_PATH_MAX + MAILDIR_NAME_MAX];
+
+	snprintf(path, sizeof(path), "%s%s%s", place->mailbox, place->where[0] == '\0' ? "" : "/",
+	    place->where);
+	return path;
+}
+
 const char *mailroot_directory(const struct mailroot *mailroot, const struct maildir_place *place)
 {
 	return mailroot_path(
-	    mailroot, place->mailbox, strstr(place->name, ":2,") == NULL ? "/new" : "/cur");
+	    mailroot, place_path(place), strstr(place->name, ":2,") == NULL ? "/new" : "/cur");
 }
 
 static int is_shown(const struct dirent *entry)
@@ -214,9 +227,12 @@ static void expect_nothing(
 {
 	char list[1024];
 
-	mailroot_list(mailroot_path(mailroot, place->mailbox, part), list, sizeof(list));
-	if (strcmp(list, "-") != 0) {
-		expect_text(part, list, "");
+	mailroot_list(mailroot_path(mailroot, place_path(place), part), list, sizeof(list));
+	expect_text(part, list, strcmp(list, "-") == 0 ? "-" : "");
+	/* What was made of a folder is not left behind. */
+	if (strcmp(part, "/tmp") == 0 && place->folder[0] != '\0') {
+		mailroot_list(mailroot_path(mailroot, place->mailbox, part), list, sizeof(list));
+		expect_text("tmp/ of the mailbox", list, strcmp(list, "-") == 0 ? "-" : "");
 	}
 }
 
@@ -238,7 +254,7 @@ void mailroot_check(const struct mailroot *mailroot, struct text message)
 	}
 }
 
-static ino_t inode_of(const char *path)
+ino_t inode_of(const char *path)
 {
 	struct stat status;
 
@@ -265,7 +281,7 @@ static size_t find_event_before(size_t end, enum fault_call call, ino_t inode, i
 	return at;
 }
 
-static size_t find_event(enum fault_call call, ino_t inode, ino_t source)
+size_t find_event(enum fault_call call, ino_t inode, ino_t source)
 {
 	return find_event_before(n_fault_events, call, inode, source);
 }
@@ -279,7 +295,8 @@ static void check_parents(const struct mailroot *mailroot, const char *path)
 		ino_t inode = inode_of(directory);
 		size_t synced = find_event(FAULT_FSYNC, inode, 0);
 
-		if (synced == 0 || synced < find_event(FAULT_MKDIRAT, inode, 0)) {
+		if (synced == 0 || synced < find_event(FAULT_MKDIRAT, inode, 0) ||
+		    synced < find_event(FAULT_RENAMEAT2, inode, 0)) {
 			fail_msg("%s was not synced after the last change in it", directory);
 		}
 		*strrchr(directory, '/') = '\0';
@@ -322,7 +339,7 @@ void mailroot_check_order(const struct mailroot *mailroot, struct text message, 
 		    find_event(FAULT_FSYNC, inode, 0) < find_event(FAULT_FSYNC, directory, 0));
 		assert_true(find_event(FAULT_FSYNC, directory, 0) > named);
 		if (has_parents) {
-			check_parents(mailroot, place->mailbox);
+			check_parents(mailroot, place_path(place));
 		}
 	}
 }

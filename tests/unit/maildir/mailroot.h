@@ -67,3 +67,8 @@ void mailroot_make_file(const struct mailroot *mailroot, const char *path, const
 struct text mailroot_read(const char *file);
 
 unsigned count_fds(void);
+
+ino_t inode_of(const char *path);
+
+/* Where in the events, counted from 1, the last such call succeeded; 0: nowhere. A source of 0 stands for any. */
+size_t find_event(enum fault_call call, ino_t inode, ino_t source);

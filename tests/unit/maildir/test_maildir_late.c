@@ -40,7 +40,7 @@ static void begin(struct mailroot *mailroot, struct maildir_message *delivery,
 	memset(expected, 0xee, sizeof(*expected));
 	expected->root = &mailroot->root;
 	expected->mailbox = three[0];
-	expected->flags = NULL;
+	expected->flags = expected->folder = NULL;
 	faults_begin(faults);
 	assert_int_equal(maildir_begin(delivery, expected, 1), 0);
 	assert_int_equal(maildir_write(delivery, message.p, message.n), 0);
