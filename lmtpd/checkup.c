@@ -71,13 +71,12 @@ static bool asks_guide(const struct lmtpd_config *config, struct database_need n
 static int path_of(const void *config, const struct mailbox *mailbox,
     char path_r[MAILBOXES_PATH_MAX], struct error *error)
 {
-	const struct maildir_root *root;
-	char path[MAILDIR_PATH_MAX];
+	struct home home;
 
-	if (homes_find_maildir(config, mailbox, &root, path, error) != 0) {
+	if (homes_find(config, mailbox, &home, error) != 0) {
 		return -1;
 	}
-	snprintf(path_r, MAILBOXES_PATH_MAX, "%s/%s", root->base, path);
+	snprintf(path_r, MAILBOXES_PATH_MAX, "%s/%s", home.root->base, home.path);
 	return 0;
 }
 

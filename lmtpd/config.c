@@ -108,6 +108,38 @@ static int check_disabled(const char *value, struct error *error)
 	return 0;
 }
 
+static int check_detail(const char *value, struct error *error)
+{
+	if (strcmp(value, "ignore") != 0 && strcmp(value, "existing") != 0 &&
+	    strcmp(value, "create") != 0) {
+		return error_set(error, "\"%s\": allowed are ignore, existing and create", value);
+	}
+	return 0;
+}
+
+static int check_separator(const char *value, struct error *error)
+{
+	if (strcmp(value, ".") != 0 && strcmp(value, "/") != 0) {
+		return error_set(error, "\"%s\": allowed are . and /", value);
+	}
+	return 0;
+}
+
+/* RFC 6154 has the uses. */
+static int check_special_use(const char *value, struct error *error)
+{
+	static const char *const uses[] = { "\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk",
+		"\\Sent", "\\Trash", "\\Important" };
+	size_t n = strcspn(value, "=");
+
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		if (text_is(value, n, uses[i]) && value[n] == '=' && value[n + 1] != '\0') {
+			return 0;
+		}
+	}
+	return error_set(error, "\"%s\": needs a use and a folder, such as \\Junk=Junk", value);
+}
+
 static int check_root(const char *value, struct error *error)
 {
 	char tidy[MAILDIR_PATH_MAX];
@@ -141,6 +173,15 @@ static const struct settings_key keys[] = {
 	{ "lmtp", "soft_bounce", SETTINGS_SWITCH, "no", AT(lmtp.soft_bounce), 0, 0, NULL },
 	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", AT(home), 0, 0, check_home },
 	{ "maildir", "path", SETTINGS_TEXT, "Maildir", AT(path), 0, 0, check_path },
+	{ "maildir", "detail", SETTINGS_TEXT, "ignore", AT(detail), 0, 0, check_detail },
+	{ "maildir", "folders_max", SETTINGS_NUMBER, "100", AT(folders_max), 1, 10000, NULL },
+	{ "maildir", "separator", SETTINGS_TEXT, ".", AT(separator), 0, 0, check_separator },
+	{ "maildir", "prefix", SETTINGS_TEXT, "", AT(prefix), 0, 0, NULL },
+	{ "maildir", "auto", SETTINGS_LIST, "{}", AT(auto_folders), 0, 0, NULL },
+	{ "maildir", "special_use", SETTINGS_LIST,
+	    "{\"\\\\Junk=Junk\", \"\\\\Trash=Trash\", \"\\\\Sent=Sent\", "
+	    "\"\\\\Drafts=Drafts\", \"\\\\Archive=Archive\"}",
+	    AT(special_use), 0, 0, check_special_use },
 	{ "maildir", "roots", SETTINGS_LIST, "{}", AT(roots), 0, 0, check_root },
 	{ "maildir", "marker", SETTINGS_TEXT, "", AT(marker), 0, 0, check_marker },
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", AT(daemon.user), 0, 0, NULL },

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "mail/mailbox.h"
+#include "maildir/folder.h"
 #include "maildir/maildir.h"
 #include "protocol/lmtp.h"
 #include "runtime/daemon.h"
@@ -14,6 +15,7 @@
 
 enum {
 	LMTPD_ROOTS_MAX = 16, /* of maildir.roots */
+	LMTPD_AUTO_MAX = 64,  /* of maildir.auto */
 };
 
 struct lmtpd_config {
@@ -38,6 +40,13 @@ struct lmtpd_config {
 	/* Home and path lead here. */
 	char tidy_home[MAILDIR_PATH_MAX + 1], tidy_path[MAILDIR_PATH_MAX];
 	const char *commit; /* "auto" or "strict" */
+	/* Folders: what a detail does ("ignore", "existing" or "create"), names as clients see them, and those that
+	 * are made when they are first needed, as directories; "" ends them. */
+	const char *detail, *separator, *prefix;
+	long folders_max;
+	struct settings_list auto_folders, special_use;
+	struct folder_style folder_style;
+	char auto_directories[LMTPD_AUTO_MAX + 1][FOLDER_DIRECTORY_MAX + 1];
 	char words[128];    /* the file of storage_examine(), "" for none */
 	const char *marker; /* see struct maildir_root */
 	long writers;

@@ -70,8 +70,8 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 	delivery->service = service_ref(service);
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
-	if (delivery->buffer == NULL || places_make(&delivery->places, envelope, homes_find_maildir,
-					    lmtpd_config_of(service)) != 0) {
+	if (delivery->buffer == NULL ||
+	    places_make(&delivery->places, envelope, homes_find, lmtpd_config_of(service)) != 0) {
 		delivery_free(delivery);
 		return NULL;
 	}

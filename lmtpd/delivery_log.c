@@ -19,6 +19,22 @@ static void list_mailboxes(const struct resolution *resolution, char *out, size_
 	}
 }
 
+/* The folder that the message lies in, of the first mailbox; "" is INBOX. */
+static void find_folder(
+    const struct recipient *recipient, const struct delivery *delivery, char *name_r, size_t n)
+{
+	const struct maildir_place *place =
+	    delivery == NULL || recipient->reply == REPLY_DISK_STALLED
+		? NULL
+		: delivery->places.of[recipient->first_mailbox];
+
+	name_r[0] = '\0';
+	if (place != NULL && place->where != NULL && place->where[0] != '\0') {
+		folder_to_name(
+		    &lmtpd_config_of(delivery->service)->folder_style, place->where, name_r, n);
+	}
+}
+
 static bool is_too_big(enum reply reply)
 {
 	return reply == REPLY_TOO_BIG || reply == reply_soften(REPLY_TOO_BIG);
@@ -49,9 +65,10 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 {
 	enum reply reply = recipient->reply;
 	struct log_line line;
-	char mailboxes[1024];
+	char mailboxes[1024], folder[1024];
 
 	list_mailboxes(&recipient->resolution, mailboxes, sizeof(mailboxes));
+	find_folder(recipient, delivery, folder, sizeof(folder));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
 	/* The sender's problem, not ours. What else is refused for good will bounce, since Postfix took it:
 	 * its own maps should have known. */
@@ -61,6 +78,9 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_address(&line, "from", envelope->sender);
 	log_address(&line, "to", recipient->text);
 	log_address(&line, "mailbox", mailboxes);
+	if (folder[0] != '\0') {
+		log_text(&line, "folder", folder);
+	}
 	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
 	/* What a thread may still be at is not looked at. */
 	log_number(&line, "size",
@@ -71,6 +91,18 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_text(&line, "dsn", reply_enhanced(reply));
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
+}
+
+void delivery_log_notes(const struct delivery *delivery)
+{
+	for (size_t i = 0; i < delivery->places.n; i++) {
+		const struct maildir_place *place = &delivery->places.list[i];
+
+		if (place->note[0] != '\0') {
+			log_event(LOG_LEVEL_WARNING, "folder", "%s/%s: %s", place->root->base,
+			    place->mailbox, place->note);
+		}
+	}
 }
 
 void delivery_log_refusal(const struct envelope *envelope, const struct recipient *recipient)

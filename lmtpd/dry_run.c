@@ -40,22 +40,26 @@ static void on_trace(void *data, enum resolver_table table, const char *key, con
 
 static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int *exit_r)
 {
-	char path[MAILDIR_PATH_MAX], whole[MAILDIR_PATH_MAX + 4096], state[ERROR_MAX + 64];
-	const struct maildir_root *root;
+	char whole[MAILDIR_PATH_MAX + 4096], state[ERROR_MAX + FOLDER_DIRECTORY_MAX + 64];
+	struct home home;
 	const char *part = "";
 	struct error error;
-	int result = homes_find_maildir(run->config, mailbox, &root, path, &error) != 0
+	int result = homes_find(run->config, mailbox, &home, &error) != 0
 			 ? -EINVAL
-			 : maildir_probe(root, path, &part);
+			 : maildir_probe(home.root, home.path, &part);
 
-	snprintf(whole, sizeof(whole), "%s/%s", root->base, path);
+	snprintf(whole, sizeof(whole), "%s/%s", home.root->base, home.path);
 	if (result < 0) {
 		snprintf(state, sizeof(state), "cannot be written: %s%s%s", part,
 		    part[0] != '\0' ? ": " : "", maildir_strerror(result, ""));
 		*exit_r = EX_TEMPFAIL;
 	} else {
-		snprintf(state, sizeof(state), "%s",
-		    result == MAILDIR_EXISTS ? "exists" : "made at the first delivery");
+		snprintf(state, sizeof(state), "%s%s%s%s",
+		    result == MAILDIR_EXISTS ? "exists" : "made at the first delivery",
+		    home.folder[0] != '\0' ? ", folder " : "", home.folder,
+		    home.folder[0] == '\0' ? ""
+		    : home.makes_folder    ? ", made if it is not there"
+					   : ", INBOX if it is not there");
 	}
 	report_mailbox(&run->report, mailbox->address.text, whole, state);
 }

@@ -103,11 +103,69 @@ static int init_roots(struct lmtpd_config *config, struct error *error)
 	return 0;
 }
 
+/* The directory of a folder that some key names. */
+static int init_folder(const struct lmtpd_config *config, const char *key, const char *name,
+    char directory_r[FOLDER_DIRECTORY_MAX + 1], struct error *error)
+{
+	enum folder_outcome outcome =
+	    folder_to_directory(&config->folder_style, name, strlen(name), directory_r);
+
+	if (outcome != FOLDER_FINE || directory_r[0] == '\0') {
+		return error_set(error, "maildir.%s: \"%s\" is no folder: %s", key, name,
+		    outcome == FOLDER_FINE ? "it is INBOX" : folder_reason(outcome));
+	}
+	return 0;
+}
+
+static int init_folders(struct lmtpd_config *config, struct error *error)
+{
+	char ignored[FOLDER_DIRECTORY_MAX + 1];
+
+	config->folder_style =
+	    (struct folder_style){ .separator = config->separator[0], .prefix = config->prefix };
+	if (config->auto_folders.n > LMTPD_AUTO_MAX) {
+		return error_set(error, "maildir.auto: at most %d", LMTPD_AUTO_MAX);
+	}
+	for (size_t i = 0; i < config->auto_folders.n; i++) {
+		if (init_folder(config, "auto", config->auto_folders.texts[i],
+			config->auto_directories[i], error) != 0) {
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < config->special_use.n; i++) {
+		const char *use = config->special_use.texts[i];
+
+		if (init_folder(config, "special_use", strchr(use, '=') + 1, ignored, error) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int homes_init(struct lmtpd_config *config, struct error *error)
 {
 	tidy_paths(config);
 	find_words(config);
-	return init_roots(config, error);
+	return init_roots(config, error) == 0 ? init_folders(config, error) : -1;
+}
+
+/* Which folder a detail leads to; none is INBOX. */
+static void choose_folder(
+    const struct lmtpd_config *config, const char *detail, struct home *home_r)
+{
+	home_r->folder[0] = '\0';
+	home_r->makes_folder = strcmp(config->detail, "create") == 0;
+	home_r->folders_max = (unsigned)config->folders_max;
+	if (detail == NULL || folder_to_directory(&config->folder_style, detail, strlen(detail),
+				  home_r->folder) != FOLDER_FINE) {
+		return;
+	}
+	for (size_t i = 0; i < config->auto_folders.n; i++) {
+		if (strcmp(config->auto_directories[i], home_r->folder) == 0) {
+			home_r->makes_folder = true;
+			home_r->folders_max = 0;
+		}
+	}
 }
 
 void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMTPD_ROOTS_MAX + 2])
@@ -213,23 +271,27 @@ static int add_path(const char *path, char path_r[MAILDIR_PATH_MAX], struct erro
 	return 0;
 }
 
-int homes_find_maildir(const struct lmtpd_config *config, const struct mailbox *mailbox,
-    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error)
+int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    struct home *home_r, struct error *error)
 {
-	path_r[0] = '\0';
-	*root_r = &config->root;
+	home_r->path[0] = '\0';
+	home_r->root = &config->root;
 	if (mailbox->home != NULL) {
-		if (split_row_home(config, mailbox->home, root_r, path_r, error) != 0) {
+		if (split_row_home(config, mailbox->home, &home_r->root, home_r->path, error) !=
+		    0) {
 			return -1;
 		}
-	} else if (fill_template(config, &mailbox->address, path_r) != 0) {
+	} else if (fill_template(config, &mailbox->address, home_r->path) != 0) {
 		return error_set(error, "a part of it is \".\" or \"..\", has a slash, or it is "
 					"too long");
 	}
-	if (add_path(mailbox->path != NULL ? mailbox->path : config->path, path_r, error) != 0) {
+	if (add_path(mailbox->path != NULL ? mailbox->path : config->path, home_r->path, error) !=
+	    0) {
 		return -1;
 	}
-	return maildir_path_is_plain(path_r)
-		   ? 0
-		   : error_set(error, "it is the mail root itself, or is no plain path");
+	if (!maildir_path_is_plain(home_r->path)) {
+		return error_set(error, "it is the mail root itself, or is no plain path");
+	}
+	choose_folder(config, mailbox->detail, home_r);
+	return 0;
 }

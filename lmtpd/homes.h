@@ -20,8 +20,18 @@ int homes_init(struct lmtpd_config *config, struct error *error);
 /* The directories of all roots; NULL ends them. */
 void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMTPD_ROOTS_MAX + 2]);
 
-/* Where a mailbox's Maildir lies: the root, and the path below it. Returns 0, or -1 with what is refused in error:
- * a part of the address is no name of a directory, the home of its row lies below no root, or the path is too
- * long. */
-int homes_find_maildir(const struct lmtpd_config *config, const struct mailbox *mailbox,
-    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error);
+/* Where the mail of a mailbox goes. */
+struct home {
+	const struct maildir_root *root;
+	char path[MAILDIR_PATH_MAX]; /* of the Maildir, below the root */
+	/* The folder of it, as a directory; "" is INBOX. May it be made, while there are fewer than so many (0: any
+	 * number)? */
+	char folder[FOLDER_DIRECTORY_MAX + 1];
+	bool makes_folder;
+	unsigned folders_max;
+};
+
+/* Returns 0, or -1 with what is refused in error: a part of the address is no name of a directory, the home of its
+ * row lies below no root, or the path is too long. */
+int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    struct home *home_r, struct error *error);

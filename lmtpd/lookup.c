@@ -55,11 +55,10 @@ static bool check_paths(const struct lmtpd_config *config, struct resolution *re
 {
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
 		const struct mailbox *mailbox = &resolution->mailboxes[i];
-		const struct maildir_root *root;
-		char path[MAILDIR_PATH_MAX];
+		struct home home;
 		struct error error;
 
-		if (homes_find_maildir(config, mailbox, &root, path, &error) != 0) {
+		if (homes_find(config, mailbox, &home, &error) != 0) {
 			snprintf(resolution->note, sizeof(resolution->note),
 			    "the path of mailbox %.200s is refused: %.250s", mailbox->address.text,
 			    error.text);
@@ -78,6 +77,7 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 		.source = directory,
 		.delimiters = config->lmtp.recipient_delimiter,
 		.node = config->node,
+		.keeps_detail = strcmp(config->detail, "ignore") != 0,
 		.trace = trace,
 		.trace_data = trace_data,
 		.hostname = config->hostname,

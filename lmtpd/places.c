@@ -10,29 +10,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lmtpd/config.h"
-
 static int compare_places(const void *a, const void *b)
 {
 	const struct maildir_place *x = a, *y = b;
 	int order = strcmp(x->mailbox, y->mailbox);
 
+	if (order == 0) {
+		order = strcmp(x->folder, y->folder);
+	}
 	return order != 0 ? order : (x->root > y->root) - (x->root < y->root);
 }
 
-/* The place of that path, which may be one that is there already: a message reaches a mailbox once. NULL
- * when out of memory. */
-static struct maildir_place *find_place(
-    struct places *places, void **tree, const struct maildir_root *root, const char *path)
+/* The place of a mailbox or a folder of it, which may be one that is there already: a message reaches each once.
+ * NULL when out of memory. */
+static struct maildir_place *find_place(struct places *places, void **tree, const struct home *home)
 {
 	struct maildir_place *place = &places->list[places->n], **found = NULL;
-	char *copy = strdup(path);
+	size_t n_path = strlen(home->path) + 1, n_folder = strlen(home->folder) + 1;
+	char *copy = malloc(n_path + n_folder);
 
-	place->root = root;
-	place->mailbox = copy;
-	if (copy != NULL) {
-		found = tsearch(place, tree, compare_places);
+	if (copy == NULL) {
+		return NULL;
 	}
+	place->root = home->root;
+	place->mailbox = memcpy(copy, home->path, n_path);
+	place->folder = memcpy(copy + n_path, home->folder, n_folder);
+	place->if_absent = home->makes_folder ? MAILDIR_MAKE : MAILDIR_USE_INBOX;
+	place->folders_max = home->folders_max;
+	found = tsearch(place, tree, compare_places);
 	if (found != NULL && *found == place) {
 		places->n++;
 	} else {
@@ -46,7 +51,7 @@ static void keep(void *place)
 {
 }
 
-int places_make(struct places *places, struct envelope *envelope, places_path *path_of,
+int places_make(struct places *places, struct envelope *envelope, places_find *find,
     const struct lmtpd_config *config)
 {
 	size_t n_max = envelope->n_mailboxes, n = 0;
@@ -68,12 +73,11 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 
 		places->first[places->n_recipients++] = recipient->first_mailbox = n;
 		for (size_t i = 0; i < resolution->n_mailboxes && result == 0; i++, n++) {
-			const struct maildir_root *root;
-			char path[MAILDIR_PATH_MAX];
+			struct home home;
 			struct error error;
 
-			if (path_of(config, &resolution->mailboxes[i], &root, path, &error) == 0) {
-				places->of[n] = find_place(places, &tree, root, path);
+			if (find(config, &resolution->mailboxes[i], &home, &error) == 0) {
+				places->of[n] = find_place(places, &tree, &home);
 				result = places->of[n] == NULL ? -ENOMEM : 0;
 			}
 		}
@@ -86,7 +90,7 @@ int places_make(struct places *places, struct envelope *envelope, places_path *p
 void places_free(struct places *places)
 {
 	for (size_t i = 0; i < places->n; i++) {
-		free((void *)places->list[i].mailbox);
+		free((void *)places->list[i].mailbox); /* and its folder */
 	}
 	free(places->list);
 }

@@ -4,6 +4,7 @@
  * than a search takes. */
 #pragma once
 
+#include "lmtpd/homes.h"
 #include "mail/envelope.h"
 #include "maildir/maildir.h"
 #include "protocol/reply.h"
@@ -20,13 +21,13 @@ struct places {
 	size_t *first;
 };
 
-/* Where a mailbox's Maildir lies, as homes_find_maildir() says it. */
-typedef int places_path(const struct lmtpd_config *config, const struct mailbox *mailbox,
-    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error);
+/* Where the mail of a mailbox goes, as homes_find() says it. */
+typedef int places_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    struct home *home_r, struct error *error);
 
 /* Of an envelope that is complete; each recipient keeps where its mailboxes begin. @places is zero before.
  * Returns 0 or -ENOMEM; places_free() is due in both cases. */
-int places_make(struct places *places, struct envelope *envelope, places_path *path_of,
+int places_make(struct places *places, struct envelope *envelope, places_find *find,
     const struct lmtpd_config *config);
 void places_free(struct places *places);
 

@@ -117,6 +117,9 @@ static void session_answer(struct session *session, const struct delivery *deliv
 		}
 		delivery_log(envelope, recipient, delivery, reason);
 	}
+	if (has_results) {
+		delivery_log_notes(delivery);
+	}
 	status_delivered(&session->server->status, envelope, has_results ? delivery : NULL);
 	session->is_stalled = false;
 	lmtp_delivered(&session->lmtp);

@@ -52,19 +52,18 @@ static void check_maildirs(const struct lmtpd_config *config)
 			struct mailbox mailbox = { .home = (char *)(size_t)homes[i],
 				.path = (char *)(size_t)paths[k] };
 			const char *row = k % 2 == 0 ? "User.Name+x@Example.COM" : "a@b";
-			const struct maildir_root *root = NULL;
-			char found[MAILDIR_PATH_MAX];
+			struct home home;
 			struct error error;
 
 			fuzz_require(
 			    address_from_text(&mailbox.address, row, strlen(row)) == ADDRESS_OK,
 			    "a row");
-			memset(found, 'x', sizeof(found));
-			if (homes_find_maildir(config, &mailbox, &root, found, &error) == 0) {
-				fuzz_require(
-				    memchr(found, '\0', sizeof(found)) != NULL, "a path ends");
-				fuzz_require(maildir_path_is_plain(found), "a path is plain");
-				fuzz_require(root->base[0] == '/', "a root is absolute");
+			memset(&home, 'x', sizeof(home));
+			if (homes_find(config, &mailbox, &home, &error) == 0) {
+				fuzz_require(memchr(home.path, '\0', sizeof(home.path)) != NULL,
+				    "a path ends");
+				fuzz_require(maildir_path_is_plain(home.path), "a path is plain");
+				fuzz_require(home.root->base[0] == '/', "a root is absolute");
 			}
 		}
 	}

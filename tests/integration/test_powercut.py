@@ -71,6 +71,21 @@ def cut_after_a_reply(disk, ledger, rng):
 # mailboxes are soon no new ones, whose way is synced too.
 CROWD = (cut_at_any_time, 1000, {"n_senders": 12})
 LONE = (cut_after_a_reply, 3, {"n_senders": 1, "pause": 0.05})
+# Both into folders, which are made as they are needed.
+CROWD_OF_FOLDERS = (*CROWD, "folders")
+LONE_FOLDERS = (*LONE, "folders")
+
+
+def into_folders(addresses):
+    """Each user's mail into one of three folders, and a list's into one of each of its users."""
+    def folder(address):
+        return f"Folder{len(address) % 3}.Sub"
+
+    return {
+        address.replace("@", f"+{folder(address)}@"):
+            tuple(f"{mailbox}/.{folder(address)}" for mailbox in mailboxes)
+        for address, mailboxes in addresses.items()
+    }
 
 
 @pytest.fixture
@@ -80,8 +95,8 @@ def cut_round(make_lmtpd, database, cuttable_disk):
     mailboxes = add_mailboxes(database)
 
     def cut(n, totals, kind, filesystem, is_lossy, **settings):
-        cut_once, n_addresses, settings_of_load = kind
-        daemon = make_lmtpd(**settings)
+        cut_once, n_addresses, settings_of_load, *has_folders = kind
+        daemon = make_lmtpd(maildir={"detail": "create"}, **settings)
         cuttable_disk.format(daemon.vhosts, filesystem, is_lossy)
         # As the unit does it, as root.
         run_checked(*daemon.command("--storage"))
@@ -91,6 +106,8 @@ def cut_round(make_lmtpd, database, cuttable_disk):
         ledger = Ledger()
         rng = random.Random(totals.cuts)
         addresses = dict(itertools.islice(mailboxes.items(), n_addresses))
+        if has_folders:
+            addresses = into_folders(addresses)
         with Load(daemon.connect, ledger, addresses, seed=totals.cuts, **settings_of_load) as load:
             cuts = [cut_once(cuttable_disk, ledger, rng) for _ in range(n)]
         assert (load.n_deferred, load.n_broken) == (0, 0), daemon.output()
@@ -108,9 +125,9 @@ def cut_round(make_lmtpd, database, cuttable_disk):
 @pytest.mark.parametrize("filesystem", FILESYSTEMS)
 def test_power_cuts(cut_round, filesystem, disk, pytestconfig, table):
     n_cuts = max(2, pytestconfig.getoption("--cuts") * DISKS[disk] // max(DISKS.values()))
-    n_round = min(CUTS_OF_A_ROUND, n_cuts // 2)
+    n_round = max(2, min(CUTS_OF_A_ROUND, n_cuts // 4))
     totals = Totals()
-    for kind in itertools.cycle([CROWD, LONE]):
+    for kind in itertools.cycle([CROWD, LONE_FOLDERS, LONE, CROWD_OF_FOLDERS]):
         cut_round(min(n_round, n_cuts - totals.cuts), totals, kind, filesystem,
                   disk == "loses its cache")
         if totals.cuts >= n_cuts:

@@ -40,7 +40,7 @@ class Ledger:
 
 
 class Audit:
-    """The Maildirs below vhosts. n_promised: how many entries of ledger.saved must be there; the
+    """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries of ledger.saved must be there; the
     others, and whatever is in doubt, may be."""
 
     def __init__(self, vhosts, ledger, n_promised=None):
@@ -50,7 +50,10 @@ class Audit:
         self.left = []
         self.known = {}
         for maildir in sorted(vhosts.glob("*/*/Maildir")):
-            self._read_mailbox(str(maildir.parent.relative_to(vhosts)), maildir)
+            mailbox = str(maildir.parent.relative_to(vhosts))
+            self._read_mailbox(mailbox, maildir)
+            for folder in sorted(maildir.glob(".*")):
+                self._read_mailbox(f"{mailbox}/{folder.name}", folder)
         promised = Counter(ledger.saved[:n_promised])
         allowed = Counter(ledger.saved) + Counter(ledger.doubtful)
         self.n_promised = promised.total()

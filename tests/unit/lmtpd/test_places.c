@@ -29,21 +29,20 @@ int __wrap_strcmp(const char *a, const char *b)
 	return __real_strcmp(a, b);
 }
 
-/* The path of a mailbox is its address. */
-static int path_of(const struct lmtpd_config *config, const struct mailbox *mailbox,
-    const struct maildir_root **root_r, char path_r[MAILDIR_PATH_MAX], struct error *error)
+/* The path of a mailbox is its address, and its folder the detail. */
+static int find(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    struct home *home_r, struct error *error)
 {
-	static const struct maildir_root roots[2] = { { .base = "/mail" }, { .base = "/more" } };
+	static const struct maildir_root root = { .base = "/mail" };
 
 	if (mailbox->address.text[0] == '!') { /* refused */
 		return -1;
 	}
-	*root_r = &roots[mailbox->home != NULL];
-	snprintf(path_r, MAILDIR_PATH_MAX, "%s", mailbox->address.text);
+	*home_r = (struct home){ .root = &root };
+	snprintf(home_r->path, sizeof(home_r->path), "%s", mailbox->address.text);
 	return 0;
 }
 
-static const struct lmtpd_config config = { .root.base = "/mail" };
 static struct places places;
 static struct envelope envelope;
 static struct recipient *recipients[RECIPIENTS_MAX]; /* of the envelope */
@@ -125,7 +124,7 @@ static void test_outcomes(void **state)
 	add_named("e@d !long@d");
 	add_named("f@d");
 	add_named("c@d");
-	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
 	assert_int_equal(places.n, 5);
 	place = place_at("a@d");
 	place->result = -EIO;
@@ -149,7 +148,7 @@ static void test_choice(void **state)
 	add_named("b@d c@d");
 	add_named("c@d !long@d");
 	add_named("e@d bad@d b@d");
-	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
 	place_at("bad@d")->result = -EIO;
 	places_choose(&places);
 	assert_true(place_at("a@d")->is_unwanted);
@@ -163,7 +162,7 @@ static void test_no_place(void **state)
 {
 
 	add_named("!long@d !longer@d");
-	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
 	assert_int_equal(places.n, 0);
 	expect_outcome(0, REPLY_NOT_WRITTEN, "the path of !long@d is refused");
 }
@@ -183,7 +182,7 @@ static void test_cost_of_lists(void **state)
 		}
 	}
 	n_compared = 0;
-	assert_int_equal(places_make(&places, &envelope, path_of, &config), 0);
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
 	assert_int_equal(places.n, RECIPIENTS_MAX * (WIDE - 100) + 100);
 	for (unsigned i = 0; i < RECIPIENTS_MAX; i++) {
 		assert_int_equal(
