@@ -112,6 +112,7 @@ struct maildir_place {
 	const char *folder;
 	enum maildir_if_absent if_absent;
 	unsigned folders_max; /* where there are as many already, none is made; 0: no limit */
+	bool subscribes;      /* to a folder that it makes, so that clients show it */
 
 	/* What the message is marked with: of the letters DFRST (draft, flagged, answered, seen, deleted) those
 	 * that stand there; others are none. NULL or "": not marked, so that it is new. */
@@ -138,9 +139,10 @@ struct maildir_place {
 	struct maildir_place *same;
 
 	/* private */
-	bool is_begun;  /* it was opened, maybe in vain, and maybe closed since */
-	bool is_marked; /* its name is in cur/ */
-	int names_fd;   /* of the directory that its name goes to; -1: closed */
+	bool is_begun;      /* it was opened, maybe in vain, and maybe closed since */
+	bool is_marked;     /* its name is in cur/ */
+	unsigned *patience; /* with locks, the message's */
+	int names_fd;       /* of the directory that its name goes to; -1: closed */
 	struct maildir_domain domain;
 	uint64_t young; /* a number that tells that directory from others; 0: it is not young */
 	struct maildir_file *file; /* that it gets a name of: the message's, or somebody's copy */
@@ -161,6 +163,7 @@ struct maildir_message {
 	uint64_t n_started;         /* bytes that are on their way to the disk */
 	char last;                  /* the byte written last */
 	struct rounds *rounds;      /* that others expect its next sync in */
+	unsigned patience;          /* ms that it may still wait for locks of others */
 };
 
 /* Begins a message that will probably go to these places: opens them, and makes the file in the first

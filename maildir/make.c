@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "maildir/dotlock.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
 #include "maildir/place.h"
 #include "maildir/rounds.h"
+#include "maildir/subscriptions.h"
 
 /* new/ last: who finds it takes the mailbox for whole. Who looks for cur/ alone has tmp/ then. */
 static const char *const parts[] = { "/tmp", "/cur", "/new" };
@@ -232,6 +234,18 @@ static int find_room(struct maildir_place *place, int mailbox_fd)
 	return result;
 }
 
+/* Clients show no other folders. It is made all the same when that cannot be. */
+static void subscribe(struct maildir_place *place, int mailbox_fd)
+{
+	int result = subscriptions_add(mailbox_fd, place->where, place->patience);
+
+	if (result != 0) {
+		place_note(place, "cannot subscribe to %s: %s", place->where,
+		    result == DOTLOCK_HELD ? "subscriptions.lock is not let go of"
+					   : strerror(-result));
+	}
+}
+
 /* Makes a folder that is not there. Returns as make_folder(), or -EEXIST. */
 static int make_new(struct maildir_place *place)
 {
@@ -248,6 +262,9 @@ static int make_new(struct maildir_place *place)
 		if (tmp_fd >= 0) {
 			result = make_in(place, mailbox_fd, tmp_fd);
 			close(tmp_fd);
+		}
+		if (result == 0 && place->subscribes) {
+			subscribe(place, mailbox_fd);
 		}
 	}
 	close(mailbox_fd);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "maildir/dotlock.h"
 #include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
@@ -63,10 +64,12 @@ static void open_places(
 			.folder = place->folder == NULL ? "" : place->folder,
 			.if_absent = place->if_absent,
 			.folders_max = place->folders_max,
+			.subscribes = place->subscribes,
 			.flags = place->flags == NULL ? "" : place->flags,
 			.is_begun = true,
 			.step = "",
 			.part = "",
+			.patience = &message->patience,
 			.names_fd = -1,
 			.copy = file_none };
 		place->where = place->folder;
@@ -91,6 +94,7 @@ int maildir_begin(
 		.expected = expected,
 		.n_expected = n_expected,
 		.file = file_none,
+		.patience = DOTLOCK_PATIENCE_MS,
 	};
 	for (size_t i = 0; i < n_expected; i++) {
 		expected[i].is_begun = false;

@@ -10,6 +10,7 @@
 #include <search.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -29,6 +30,11 @@ int __real_renameat(int from_fd, const char *from, int fd, const char *name);
 DIR *__real_fdopendir(int fd);
 struct dirent *__real_readdir64(DIR *directory);
 void *__real_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *));
+int __real_flock(int fd, int operation);
+int __real_fchmod(int fd, mode_t mode);
+int __real_futimens(int fd, const struct timespec *times);
+void *__real_malloc(size_t n);
+int __real_nanosleep(const struct timespec *time, struct timespec *rest);
 int __real_fstat64(int fd, struct stat *status);
 int __real_syncfs(int fd);
 int __real_ioctl(int fd, unsigned long request, ...);
@@ -51,6 +57,11 @@ int __wrap_renameat(int from_fd, const char *from, int fd, const char *name);
 DIR *__wrap_fdopendir(int fd);
 struct dirent *__wrap_readdir64(DIR *directory);
 void *__wrap_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *));
+int __wrap_flock(int fd, int operation);
+int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_futimens(int fd, const struct timespec *times);
+void *__wrap_malloc(size_t n);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
 int __wrap_fstat64(int fd, struct stat *status);
 int __wrap_syncfs(int fd);
 int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes);
@@ -64,12 +75,13 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct faults now;
 static bool is_armed;
 static unsigned n_calls[FAULT_CALLS], n_failed;
+static unsigned n_slept; /* ms */
 
 void faults_begin(const struct faults *faults)
 {
 	now = *faults;
 	memset(n_calls, 0, sizeof(n_calls));
-	n_failed = 0;
+	n_failed = n_slept = 0;
 	n_fault_events = 0;
 	is_armed = true;
 }
@@ -78,6 +90,11 @@ unsigned faults_end(void)
 {
 	is_armed = false;
 	return n_failed;
+}
+
+unsigned fault_slept(void)
+{
+	return n_slept;
 }
 
 unsigned fault_count(enum fault_call call)
@@ -274,6 +291,41 @@ struct dirent *__wrap_readdir64(DIR *directory)
 void *__wrap_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *))
 {
 	return fails(FAULT_TSEARCH) ? NULL : __real_tsearch(key, tree, compare);
+}
+
+int __wrap_flock(int fd, int operation)
+{
+	return fails(FAULT_FLOCK) ? -1 : __real_flock(fd, operation);
+}
+
+int __wrap_fchmod(int fd, mode_t mode)
+{
+	return fails(FAULT_FCHMOD) ? -1 : __real_fchmod(fd, mode);
+}
+
+int __wrap_futimens(int fd, const struct timespec *times)
+{
+	return fails(FAULT_FUTIMENS) ? -1 : __real_futimens(fd, times);
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return fails(FAULT_MALLOC) ? NULL : __real_malloc(n);
+}
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
+{
+	if (!is_armed || now.sleeps) {
+		return __real_nanosleep(time, rest);
+	}
+	pthread_mutex_lock(&mutex);
+	n_calls[FAULT_NANOSLEEP]++;
+	n_slept += (unsigned)(time->tv_sec * 1000 + time->tv_nsec / 1000000);
+	pthread_mutex_unlock(&mutex);
+	if (now.on_sleep != NULL) {
+		now.on_sleep();
+	}
+	return 0;
 }
 
 int __wrap_fstat64(int fd, struct stat *status)

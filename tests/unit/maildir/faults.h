@@ -27,6 +27,11 @@ enum fault_call {
 	FAULT_OPENDIR,
 	FAULT_READDIR,
 	FAULT_TSEARCH,
+	FAULT_FLOCK,
+	FAULT_FCHMOD,
+	FAULT_FUTIMENS,
+	FAULT_MALLOC,
+	FAULT_NANOSLEEP,
 	FAULT_CALLS
 };
 
@@ -47,6 +52,8 @@ struct faults {
 	bool reads_nothing;  /* a file is shorter than what was written to it */
 	bool writes_slowly;  /* few bytes at a time, and EINTR in between */
 	bool syncs;          /* for real; else fsync costs no time */
+	bool sleeps;         /* for real; else nanosleep costs no time either */
+	void (*on_sleep)(void);
 };
 
 /* One call that was made. */
@@ -68,5 +75,7 @@ void faults_begin(const struct faults *faults);
 
 /* Returns how often the call was made to fail. */
 unsigned faults_end(void);
+
+unsigned fault_slept(void); /* ms since faults_begin(), by nanosleep */
 
 unsigned fault_count(enum fault_call call); /* of calls made since faults_begin() */

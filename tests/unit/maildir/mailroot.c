@@ -79,6 +79,7 @@ static void set_wish(struct maildir_place *place, const struct maildir_place *wi
 	place->folder = wish->folder;
 	place->if_absent = wish->if_absent;
 	place->folders_max = wish->folders_max;
+	place->subscribes = wish->subscribes;
 	place->flags = wish->flags;
 }
 
