@@ -37,6 +37,7 @@ static struct maildir_place *find_place(struct places *places, void **tree, cons
 	place->folder = memcpy(copy + n_path, home->folder, n_folder);
 	place->if_absent = home->makes_folder ? MAILDIR_MAKE : MAILDIR_USE_INBOX;
 	place->folders_max = home->folders_max;
+	place->subscribes = true;
 	found = tsearch(place, tree, compare_places);
 	if (found != NULL && *found == place) {
 		places->n++;
