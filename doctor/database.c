@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "doctor/denied.h"
 #include "doctor/hosts.h"
 #include "schema/inspection.h"
 
@@ -43,23 +44,51 @@ static void get_account(const struct directory_settings *settings, char *account
 	directory_free(directory);
 }
 
-/* Of tables that are not known here. */
-static const char *make_words(struct report *report, const char *name, enum directory_fault fault)
+/* What the account lacks, as the server puts it: it says the same of what is not there at all, and does not name the
+ * database. */
+static const char *make_grant(
+    const struct examination *examination, const char *name, const struct directory *asked)
 {
-	switch (fault) {
+	struct report *report = examination->report;
+	const char *dbname = examination->settings->dbname;
+	char account[INSPECTION_ACCOUNT_MAX];
+	struct denied denied;
+
+	if (!denied_read(directory_error(asked), &denied)) {
+		return report_remedy(
+		    report, "correct mysql.%s, or grant the account what it reads", name);
+	}
+	get_account(examination->settings, account, sizeof(account));
+	if (denied.column[0] == '\0') {
+		return report_remedy(report,
+		    "if there is a table %s.%s, grant %s the columns that mysql.%s reads", dbname,
+		    denied.table, account, name);
+	}
+	return report_remedy(report,
+	    "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"; if there is no such column, correct "
+	    "mysql.%s",
+	    denied.column, dbname, denied.table, account, name);
+}
+
+/* Of tables that are not known here. */
+static const char *make_words(
+    const struct examination *examination, const char *name, const struct directory *asked)
+{
+	struct report *report = examination->report;
+
+	switch (directory_fault(asked)) {
 	case DIRECTORY_NO_TABLE:
 		return report_remedy(report, "let mysql.%s ask a table that is there", name);
 	case DIRECTORY_NO_COLUMN:
 		return report_remedy(
 		    report, "let mysql.%s ask for columns that its table has", name);
 	default:
-		return report_remedy(
-		    report, "correct mysql.%s, or grant the account what it reads", name);
+		return make_grant(examination, name, asked);
 	}
 }
 
 static const char *make_remedy(const struct examination *examination,
-    const struct database_need *need, enum directory_fault fault)
+    const struct database_need *need, const struct directory *asked)
 {
 	struct report *report = examination->report;
 	const char *dbname = examination->settings->dbname;
@@ -70,9 +99,9 @@ static const char *make_remedy(const struct examination *examination,
 		return "correct the query in section mysql";
 	}
 	if (!need->is_guide) {
-		return make_words(report, name, fault);
+		return make_words(examination, name, asked);
 	}
-	switch (fault) {
+	switch (directory_fault(asked)) {
 	case DIRECTORY_NO_TABLE:
 		return report_remedy(report,
 		    "make the tables: mariadb %s </usr/share/doc/lmtpd/examples/schema.sql; or let "
@@ -98,7 +127,7 @@ static void fail_query(const struct examination *examination, const struct datab
     const struct directory *asked)
 {
 	report_fail(examination->report, EX_CONFIG, directory_query_name(need->query),
-	    make_remedy(examination, need, directory_fault(asked)), "%s", directory_error(asked));
+	    make_remedy(examination, need, asked), "%s", directory_error(asked));
 }
 
 /* The first query that the server refuses hides the others: ask for each alone. Without a table's name

@@ -103,20 +103,29 @@ class Postfix:
         self.log_path = base / "log/mail.log"
         self.lmtp_socket = base / "spool/private/dovecot-lmtp"
 
+    def write(self):
+        """The files of etc/."""
+        (self.base / "etc/main.cf").write_text(MAIN_CF.format(base=self.base))
+        (self.base / "etc/master.cf").write_text(MASTER_CF.format(port=self.port))
+        for name, query in MAPS.items():
+            self.write_map(name, query)
+        # Modules of Debian's packages (the mysql: maps) are found through these files.
+        for name in ("dynamicmaps.cf", "dynamicmaps.cf.d"):
+            (self.base / "etc" / name).symlink_to(f"/etc/postfix/{name}")
+
+    def write_map(self, name, query):
+        (self.base / f"etc/mysql-virtual-{name}.cf").write_text(
+            f"user = mailuser\npassword = {PASSWORD}\nhosts = 127.0.0.1:{self.database.port}\n"
+            f"dbname = mailserver\nquery = {query}\n"
+        )
+
     def start(self):
         for name in ("etc", "spool", "data", "log"):
             (self.base / name).mkdir(parents=True)
         os.chown(self.base / "data", pwd.getpwnam("postfix").pw_uid, -1)
-        (self.base / "etc/main.cf").write_text(MAIN_CF.format(base=self.base))
-        (self.base / "etc/master.cf").write_text(MASTER_CF.format(port=self.port))
-        for name, query in MAPS.items():
-            (self.base / f"etc/mysql-virtual-{name}.cf").write_text(
-                f"user = mailuser\npassword = {PASSWORD}\nhosts = 127.0.0.1:{self.database.port}\n"
-                f"dbname = mailserver\nquery = {query}\n"
-            )
-        # Modules of Debian's packages (the mysql: maps) are found through these files.
-        for name in ("dynamicmaps.cf", "dynamicmaps.cf.d"):
-            (self.base / "etc" / name).symlink_to(f"/etc/postfix/{name}")
+        self.write()
+        # Each process would wait until the file has been left alone for two seconds.
+        os.utime(self.base / "etc/main.cf", (0, 0))
         self._postfix("start")
         wait_until(lambda: answers(self.port), 30, "start of Postfix")
 

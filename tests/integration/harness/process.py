@@ -28,9 +28,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def answers(port):
+def answers(port, address="127.0.0.1"):
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 def run(*command, **options):
