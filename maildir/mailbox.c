@@ -161,8 +161,11 @@ static int open_mailbox(struct maildir_place *place)
 	const char *part = mailbox_part(place);
 
 	place->names_fd = mailbox_open_part(place, part);
-	if (place->names_fd == -ENOENT && make_mailbox(place) == 0) {
-		place->names_fd = mailbox_open_part(place, part);
+	if (place->names_fd == -ENOENT) {
+		place_drop_letters(place);
+		if (make_mailbox(place) == 0) {
+			place->names_fd = mailbox_open_part(place, part);
+		}
 	}
 	return place->result < 0 || place_check(place, place->names_fd, "open", part) < 0
 		   ? place->result
@@ -202,6 +205,7 @@ static int open_folder(struct maildir_place *place)
 	}
 	place->names_fd = mailbox_open_part(place, part);
 	if (place->names_fd == -ENOENT) {
+		place_drop_letters(place);
 		result = make_way(place) < 0 ? place->result : make_folder(place);
 		if (result != 0) {
 			return result;
@@ -223,6 +227,7 @@ void mailbox_leave_folder(struct maildir_place *place)
 	}
 	place->names_fd = -1;
 	place->where = "";
+	place_drop_letters(place);
 	place->young = 0;
 	place->result = 0;
 	place->step = place->part = "";

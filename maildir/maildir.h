@@ -21,6 +21,8 @@
  * The sync of the file in step 6 is for filesystems without a journal too: what was synced without a name
  * is, to their repair, a file that was deleted, whatever directory has a name for it by then.
  *
+ * Keywords get their letters before step 3, since an entry of Dovecot's table must be there before a letter is.
+ *
  * Nothing appears anywhere before step 5, and the result of a place is 0 only after step 6: from then
  * on a power cut loses nothing. Whoever dies on the way leaves no name behind. A place that fails does
  * so alone, as long as the file itself is sound, and whatever can fail before step 5 does.
@@ -46,6 +48,7 @@ enum {
 	MAILDIR_HOST_MAX = 100,  /* bytes of the host in a file's name; longer ones are cut */
 	MAILDIR_NAME_MAX = 255,
 	MAILDIR_NOTE_MAX = 200,
+	MAILDIR_LETTERS_MAX = 26,
 	MAILDIR_HELD_MAX = 64, /* places of a message that stay open; others are opened again */
 };
 
@@ -117,6 +120,10 @@ struct maildir_place {
 	/* What the message is marked with: of the letters DFRST (draft, flagged, answered, seen, deleted) those
 	 * that stand there; others are none. NULL or "": not marked, so that it is new. */
 	const char *flags;
+	/* And with what else, IMAP's keywords such as "$Forwarded"; case does not count. One that is no atom of IMAP
+	 * is left out, and so are those that the folder has no letter for or cannot be given one, see note. */
+	const char *const *keywords;
+	size_t n_keywords;
 
 	/* Set between prepare and commit: leave it out. Its result stays what it was. A place whose twin (same) is
 	 * wanted is so, too. */
@@ -139,10 +146,11 @@ struct maildir_place {
 	struct maildir_place *same;
 
 	/* private */
-	bool is_begun;      /* it was opened, maybe in vain, and maybe closed since */
-	bool is_marked;     /* its name is in cur/ */
-	unsigned *patience; /* with locks, the message's */
-	int names_fd;       /* of the directory that its name goes to; -1: closed */
+	bool is_begun;  /* it was opened, maybe in vain, and maybe closed since */
+	bool is_marked; /* its name is in cur/ */
+	char letters[MAILDIR_LETTERS_MAX + 1]; /* of its keywords, in that folder */
+	unsigned *patience;                    /* with locks, the message's */
+	int names_fd; /* of the directory that its name goes to; -1: closed */
 	struct maildir_domain domain;
 	uint64_t young; /* a number that tells that directory from others; 0: it is not young */
 	struct maildir_file *file; /* that it gets a name of: the message's, or somebody's copy */

@@ -13,7 +13,6 @@
 #include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
-#include "maildir/name.h"
 #include "maildir/place.h"
 #include "maildir/rounds.h"
 #include "maildir/twins.h"
@@ -66,6 +65,8 @@ static void open_places(
 			.folders_max = place->folders_max,
 			.subscribes = place->subscribes,
 			.flags = place->flags == NULL ? "" : place->flags,
+			.keywords = place->keywords,
+			.n_keywords = place->n_keywords,
 			.is_begun = true,
 			.step = "",
 			.part = "",
@@ -73,7 +74,7 @@ static void open_places(
 			.names_fd = -1,
 			.copy = file_none };
 		place->where = place->folder;
-		place->is_marked = strpbrk(place->flags, NAME_FLAGS) != NULL;
+		place->is_marked = place_is_marked(place);
 		if (message->error != 0) {
 			place_check(place, message->error, "write a file in", mailbox_part(place));
 		} else if (mailbox_open(place) == 0 && message->file.fd < 0) {
@@ -341,9 +342,19 @@ static void message_end(
 	}
 }
 
+static void message_find_letters(struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (places[i].n_keywords > 0 && places[i].result == 0) {
+			place_find_letters(&places[i]);
+		}
+	}
+}
+
 void maildir_prepare(struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	open_places(message, places, n_places);
+	message_find_letters(places, n_places);
 	message_seal(message, places, n_places);
 	message_copy(message, places, n_places);
 	twins_find(places, n_places);

@@ -34,7 +34,7 @@ void name_add_sizes(char *name, uint64_t size, uint64_t wire_size)
 	snprintf(name + n, MAILDIR_NAME_MAX + 1 - n, ",S=%" PRIu64 ",W=%" PRIu64, size, wire_size);
 }
 
-void name_add_flags(char *name, const char *flags)
+void name_add_flags(char *name, const char *flags, const char *letters)
 {
 	char *out = name + strlen(name);
 
@@ -45,7 +45,7 @@ void name_add_flags(char *name, const char *flags)
 			*out++ = *flag;
 		}
 	}
-	*out = '\0';
+	memcpy(out, letters, strlen(letters) + 1);
 }
 
 void name_escape_host(char *out, size_t cap, const char *host)

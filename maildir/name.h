@@ -23,8 +23,9 @@ void name_make_now(char *name_r, const char *host);
 /* Appends ",S=<size>,W=<wire_size>", which spares readers the counting. */
 void name_add_sizes(char *name, uint64_t size, uint64_t wire_size);
 
-/* Appends ":2," and those of the flags that are some, each once and in the order of ASCII, as readers expect. */
-void name_add_flags(char *name, const char *flags);
+/* Appends ":2,", those of the flags that are some, each once and in the order of ASCII, as readers expect, and
+ * the letters of keywords, which are in that order. */
+void name_add_flags(char *name, const char *flags, const char *letters);
 
 /* Copies as much of host as fits into out with '/' as \057, ':' as \072 (the rules of Maildir) and other
  * bytes that upset readers as '_'. */

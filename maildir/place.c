@@ -10,10 +10,14 @@
 #include <unistd.h>
 
 #include "maildir/file.h"
+#include "maildir/keywords.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
 #include "maildir/rounds.h"
+
+_Static_assert(
+    (int)MAILDIR_LETTERS_MAX == (int)KEYWORDS_LETTERS, "a place has room for all letters");
 
 int place_check(struct maildir_place *place, int result, const char *step, const char *part)
 {
@@ -46,6 +50,62 @@ void maildir_describe(const struct maildir_place *place, char *text_r, size_t n)
 	snprintf(text_r, n, "cannot %s %s/%s%s%s%s: %s", place->step, place->root->base,
 	    place->mailbox, where[0] == '\0' ? "" : "/", where, place->part,
 	    maildir_strerror(place->result, place->step));
+}
+
+void place_drop_letters(struct maildir_place *place)
+{
+	if (place->letters[0] != '\0') {
+		place_note(place, "keywords are left out");
+		place->letters[0] = '\0';
+	}
+}
+
+bool place_is_marked(const struct maildir_place *place)
+{
+	bool is_marked = strpbrk(place->flags, NAME_FLAGS) != NULL;
+
+	for (size_t i = 0; i < place->n_keywords && !is_marked; i++) {
+		is_marked = keywords_is_name(place->keywords[i]);
+	}
+	return is_marked;
+}
+
+/* Those that are no names are known from the beginning. */
+static void note_names(struct maildir_place *place)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < place->n_keywords; i++) {
+		n += !keywords_is_name(place->keywords[i]);
+	}
+	if (n > 0) {
+		place_note(place, "%zu keywords are left out: no atoms", n);
+	}
+}
+
+void place_find_letters(struct maildir_place *place)
+{
+	bool syncs = place->domain.commit != STORAGE_ONE_COMMIT;
+	int fd, result;
+
+	note_names(place);
+	if (!place->is_marked) {
+		return;
+	}
+	fd = mailbox_open_part(place, "");
+	if (fd < 0) {
+		place_note(place, "keywords are left out: %s", strerror(-fd));
+		return;
+	}
+	result = keywords_letters(
+	    fd, syncs, place->keywords, place->n_keywords, place->patience, place->letters);
+	close(fd);
+	if (result < 0) {
+		place_note(place, "keywords are left out: dovecot-keywords: %s", strerror(-result));
+	} else if (result != 0) {
+		place_note(place, "keywords are left out: %s",
+		    result == KEYWORDS_FULL ? "there are 26 others" : "a lock is not let go of");
+	}
 }
 
 int place_reopen(struct maildir_place *place)
@@ -86,7 +146,7 @@ static int give_name(struct maildir_place *place, const struct maildir_message *
 		name_make_now(place->name, place->root->host);
 		name_add_sizes(place->name, message->size, message->wire_size);
 		if (place->is_marked) {
-			name_add_flags(place->name, place->flags);
+			name_add_flags(place->name, place->flags, place->letters);
 		}
 		result =
 		    moves ? linux_move(file->tmp_fd, file->tmp_name, place->names_fd, place->name)

@@ -15,6 +15,15 @@ int place_check(struct maildir_place *place, int result, const char *step, const
 void place_note(struct maildir_place *place, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Does its message bear flags or keywords? Pure. */
+bool place_is_marked(const struct maildir_place *place);
+
+/* Finds the letters of its keywords in the folder that it lies in. Those that have none are left out, with a note. */
+void place_find_letters(struct maildir_place *place);
+
+/* Leaves out the keywords: it lies in another folder than they were found for. */
+void place_drop_letters(struct maildir_place *place);
+
 /* Opens new/ or cur/ again if it was closed since. */
 int place_reopen(struct maildir_place *place);
 

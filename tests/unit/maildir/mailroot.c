@@ -81,6 +81,8 @@ static void set_wish(struct maildir_place *place, const struct maildir_place *wi
 	place->folders_max = wish->folders_max;
 	place->subscribes = wish->subscribes;
 	place->flags = wish->flags;
+	place->keywords = wish->keywords;
+	place->n_keywords = wish->n_keywords;
 }
 
 unsigned mailroot_deliver(struct mailroot *mailroot, const struct faults *faults,

@@ -41,6 +41,7 @@ static void begin(struct mailroot *mailroot, struct maildir_message *delivery,
 	expected->root = &mailroot->root;
 	expected->mailbox = three[0];
 	expected->flags = expected->folder = NULL;
+	expected->n_keywords = 0;
 	faults_begin(faults);
 	assert_int_equal(maildir_begin(delivery, expected, 1), 0);
 	assert_int_equal(maildir_write(delivery, message.p, message.n), 0);

@@ -62,7 +62,7 @@ static void test_flags(void **state)
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		char name[MAILDIR_NAME_MAX + 1] = "1.M2P3Q4.h";
 
-		name_add_flags(name, rows[i].flags);
+		name_add_flags(name, rows[i].flags, "");
 		expect_text(rows[i].flags, name, rows[i].name);
 	}
 }
@@ -117,9 +117,10 @@ static void test_long_hosts(void **state)
 			assert_int_equal(strlen(root.host) % 4, i == 0 ? strlen(root.host) % 4 : 0);
 			name_make(name, &now, root.host);
 			name_add_sizes(name, UINT64_MAX, UINT64_MAX);
-			name_add_flags(name, NAME_FLAGS);
+			name_add_flags(name, NAME_FLAGS, "abcdefghijklmnopqrstuvwxyz");
 			expect_text("no part is cut off", strchr(name, ','),
-			    ",S=18446744073709551615,W=18446744073709551615:2,DFRST");
+			    ",S=18446744073709551615,W=18446744073709551615:2,"
+			    "DFRSTabcdefghijklmnopqrstuvwxyz");
 		}
 	}
 }
