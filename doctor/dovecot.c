@@ -10,6 +10,9 @@ static const char *const names[DOVECOT_SETTINGS] = {
 	[DOVECOT_MAIL_PATH] = "mail_path",
 	[DOVECOT_MAIL_INBOX_PATH] = "mail_inbox_path",
 	[DOVECOT_MAIL_HOME] = "mail_home",
+	[DOVECOT_LIST_LAYOUT] = "mailbox_list_layout",
+	[DOVECOT_LIST_UTF8] = "mailbox_list_utf8",
+	[DOVECOT_CONTROL_PATH] = "mail_control_path",
 };
 
 enum block {
@@ -23,8 +26,48 @@ struct reading {
 	struct dovecot *found;
 	unsigned depth;
 	enum block block; /* the outermost */
+	/* The namespace that is being read, and its folder, NULL for none. */
+	struct dovecot_namespace namespace;
 	bool has_inbox, has_place;
+	struct dovecot_mailbox *mailbox;
 };
+
+/* doveconf quotes what has blanks, and in version 2.4 what has backslashes. */
+static char *unquote(char *text)
+{
+	size_t n = strlen(text), at = 0;
+
+	if (n < 2 || text[0] != '"' || text[n - 1] != '"') {
+		return text;
+	}
+	for (size_t i = 1; i < n - 1; i++) {
+		i += text[i] == '\\' && i + 1 < n - 1;
+		text[at++] = text[i];
+	}
+	text[at] = '\0';
+	return text;
+}
+
+/* "mailbox Junk {" */
+static void begin_mailbox(struct reading *reading, char *line)
+{
+	static const char word[] = "mailbox ";
+	struct dovecot_namespace *namespace = &reading->namespace;
+	size_t n = strlen(line);
+
+	if (strncmp(line, word, strlen(word)) != 0 ||
+	    namespace->n_mailboxes == DOVECOT_MAILBOXES_MAX) {
+		return;
+	}
+	while (n > 0 && (line[n - 1] == '{' || line[n - 1] == ' ')) {
+		line[--n] = '\0';
+	}
+	if (n > strlen(word)) {
+		reading->mailbox = &namespace->mailboxes[namespace->n_mailboxes++];
+		*reading->mailbox =
+		    (struct dovecot_mailbox){ .name = unquote(line + strlen(word)) };
+	}
+}
 
 static void begin_block(struct reading *reading, char *line)
 {
@@ -35,6 +78,9 @@ static void begin_block(struct reading *reading, char *line)
 	};
 
 	if (++reading->depth > 1) {
+		if (reading->block == BLOCK_NAMESPACE && reading->depth == 2) {
+			begin_mailbox(reading, line);
+		}
 		return;
 	}
 	reading->block = BLOCK_OTHER;
@@ -45,6 +91,7 @@ static void begin_block(struct reading *reading, char *line)
 	}
 	reading->has_inbox = false;
 	reading->has_place = false;
+	reading->namespace = (struct dovecot_namespace){ .n_mailboxes = 0 };
 	if (reading->block == BLOCK_USERDB) {
 		reading->found->n_userdbs++;
 		line += strlen(blocks[BLOCK_USERDB]);
@@ -57,8 +104,11 @@ static void begin_block(struct reading *reading, char *line)
 static void end_block(struct reading *reading)
 {
 	reading->depth -= reading->depth > 0;
-	if (reading->depth == 0 && reading->block == BLOCK_NAMESPACE) {
-		reading->found->is_opaque |= reading->has_inbox && reading->has_place;
+	if (reading->depth == 1) {
+		reading->mailbox = NULL;
+	} else if (reading->depth == 0 && reading->block == BLOCK_NAMESPACE && reading->has_inbox) {
+		reading->found->is_opaque |= reading->has_place;
+		reading->found->inbox = reading->namespace;
 	}
 }
 
@@ -100,6 +150,31 @@ static enum dovecot_setting find(const char *key)
 	return i;
 }
 
+static void read_namespace(struct reading *reading, const char *key, const char *value)
+{
+	enum dovecot_setting setting = find(strcmp(key, "location") == 0 ? "mail_location" : key);
+
+	if (setting != DOVECOT_SETTINGS && value[0] != '\0') {
+		reading->namespace.values[setting] = value;
+		reading->has_place |= setting < DOVECOT_PLACES;
+	} else if (strcmp(key, "inbox") == 0) {
+		reading->has_inbox = strcmp(value, "yes") == 0;
+	} else if (strcmp(key, "separator") == 0) {
+		reading->namespace.separator = value;
+	} else if (strcmp(key, "prefix") == 0) {
+		reading->namespace.prefix = value;
+	}
+}
+
+static void read_mailbox(struct dovecot_mailbox *mailbox, const char *key, const char *value)
+{
+	if (strcmp(key, "auto") == 0) {
+		mailbox->creation = value;
+	} else if (strcmp(key, "special_use") == 0) {
+		mailbox->special_use = value;
+	}
+}
+
 static void read_value(struct reading *reading, const char *key, char *value)
 {
 	enum dovecot_setting setting = find(key);
@@ -111,13 +186,12 @@ static void read_value(struct reading *reading, const char *key, char *value)
 		}
 	} else if (reading->block == BLOCK_USERDB) {
 		read_userdb(reading, key, value);
-	} else if (reading->block == BLOCK_PROTOCOL && setting != DOVECOT_SETTINGS) {
+	} else if (reading->block == BLOCK_PROTOCOL && setting < DOVECOT_PLACES) {
 		reading->found->is_opaque = true;
 	} else if (reading->block == BLOCK_NAMESPACE && reading->depth == 1) {
-		reading->has_inbox |= strcmp(key, "inbox") == 0 && strcmp(value, "yes") == 0;
-		reading->has_place |=
-		    (setting != DOVECOT_SETTINGS || strcmp(key, "location") == 0) &&
-		    value[0] != '\0';
+		read_namespace(reading, key, value);
+	} else if (reading->mailbox != NULL && reading->depth == 2) {
+		read_mailbox(reading->mailbox, key, value);
 	}
 }
 
@@ -147,7 +221,7 @@ void dovecot_read(struct dovecot *dovecot_r, char *text)
 		} else if (value != NULL) {
 			line[strcspn(line, " =")] = '\0';
 			value++;
-			read_value(&reading, line, value + strspn(value, " "));
+			read_value(&reading, line, unquote(value + strspn(value, " ")));
 		}
 	}
 }

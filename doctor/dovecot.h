@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -n says of the places of mail, of both versions. Pure. */
+ * What doveconf -n says of the places of mail and of folders, of both versions. Pure. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	DOVECOT_MAILBOXES_MAX = 64, /* that are looked at */
+};
 
 enum dovecot_setting {
 	DOVECOT_MAIL_LOCATION,
@@ -10,7 +15,25 @@ enum dovecot_setting {
 	DOVECOT_MAIL_PATH,
 	DOVECOT_MAIL_INBOX_PATH,
 	DOVECOT_MAIL_HOME,
+	DOVECOT_PLACES, /* those before say where mail lies; those behind, how folders lie there */
+	DOVECOT_LIST_LAYOUT = DOVECOT_PLACES,
+	DOVECOT_LIST_UTF8,
+	DOVECOT_CONTROL_PATH,
 	DOVECOT_SETTINGS,
+};
+
+/* A folder that has something of its own. */
+struct dovecot_mailbox {
+	const char *name;
+	const char *creation;    /* "no", "create" or "subscribe" */
+	const char *special_use; /* "\\Junk", or several divided by blanks */
+};
+
+struct dovecot_namespace {
+	const char *values[DOVECOT_SETTINGS]; /* that stand in it and override the others */
+	const char *separator, *prefix;
+	struct dovecot_mailbox mailboxes[DOVECOT_MAILBOXES_MAX];
+	size_t n_mailboxes;
 };
 
 /* All of it lies in doveconf's text. NULL: nothing was said of it. */
@@ -19,7 +42,9 @@ struct dovecot {
 	const char *values[DOVECOT_SETTINGS];
 	unsigned n_userdbs;
 	const char *driver, *home; /* of the userdb */
-	bool is_opaque; /* something overrides the settings for some users or protocols */
+	bool is_opaque;            /* something overrides the places for some users or protocols */
+	struct dovecot_namespace
+	    inbox; /* the one that the INBOX is in; empty if it is Dovecot's own */
 };
 
 /* Cuts text into lines. */

@@ -2,6 +2,7 @@
  * Two ways to print the same facts. What comes from outside is escaped in both. */
 #include "doctor/report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +56,16 @@ void report_begin(struct report *report, const char *name)
 	}
 }
 
-static const char *plural(unsigned n)
+static const char *plural(size_t n)
 {
 	return n == 1 ? "" : "s";
+}
+
+static void end_json(struct report *report, int exit_code)
+{
+	json_number(&report->json, "exit", (unsigned)exit_code);
+	json_close(&report->json);
+	putchar('\n');
 }
 
 void report_end(struct report *report, int exit_code)
@@ -66,9 +74,7 @@ void report_end(struct report *report, int exit_code)
 
 	if (report->is_json) {
 		json_close(&report->json);
-		json_number(&report->json, "exit", (unsigned)exit_code);
-		json_close(&report->json);
-		putchar('\n');
+		end_json(report, exit_code);
 	} else if (report->is_terminal && n[REPORT_OK] + n[REPORT_WARN] + n[REPORT_FAIL] > 0) {
 		printf("%u ok, %u warning%s, %u failure%s\n", n[REPORT_OK], n[REPORT_WARN],
 		    plural(n[REPORT_WARN]), n[REPORT_FAIL], plural(n[REPORT_FAIL]));
@@ -216,4 +222,72 @@ void report_address_end(struct report *report, const char *reply, const char *no
 		print_text("  note     ", note, "\n");
 	}
 	print_text("  reply    ", reply, "\n");
+}
+
+void report_absent(struct report *report, const char *mailbox, const char *path)
+{
+	if (report->is_json) {
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "mailbox", mailbox);
+		json_text(&report->json, "path", path);
+		json_close(&report->json);
+		return;
+	}
+	print_text("no Maildir  ", mailbox, ": ");
+	print_text("", path, " (made at the first delivery)\n");
+}
+
+void report_stray(struct report *report, const char *path, uint64_t n_messages, time_t changed)
+{
+	char date[48] = "";
+	struct tm tm;
+	bool is_known = changed != 0 && gmtime_r(&changed, &tm) != NULL &&
+			strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm) != 0;
+
+	if (report->is_json) {
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "path", path);
+		json_number(&report->json, "messages", n_messages);
+		json_text(&report->json, "changed", is_known ? date : NULL);
+		json_close(&report->json);
+		return;
+	}
+	print_text("no row      ", path, "");
+	printf(" (%" PRIu64 " message%s%s%s)\n", n_messages, plural(n_messages),
+	    is_known ? ", last change " : "", date);
+}
+
+void report_unread(struct report *report, const char *path, const char *why)
+{
+	if (report->is_json) {
+		json_open(&report->json, NULL, JSON_OBJECT);
+		json_text(&report->json, "path", path);
+		json_text(&report->json, "why", why);
+		json_close(&report->json);
+		return;
+	}
+	print_text("unread      ", path, "");
+	print_text(": ", why, "\n");
+}
+
+void report_maildirs_end(struct report *report, const struct report_maildirs *totals, int exit_code)
+{
+	if (report->is_json) {
+		json_close(&report->json);
+		json_number(&report->json, "rows", totals->n_rows);
+		json_number(&report->json, "bad_rows", totals->n_bad);
+		end_json(report, exit_code);
+		return;
+	}
+	printf("%zu mailbox%s, %zu without a Maildir; %zu Maildir%s without a row", totals->n_rows,
+	    totals->n_rows == 1 ? "" : "es", totals->n_absent, totals->n_strays,
+	    plural(totals->n_strays));
+	if (totals->n_bad > 0) {
+		printf("; %zu row%s can be no mailbox", totals->n_bad, plural(totals->n_bad));
+	}
+	if (totals->n_unread > 0) {
+		printf("; %zu path%s could not be looked at", totals->n_unread,
+		    plural(totals->n_unread));
+	}
+	putchar('\n');
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * What --check prints: for people, or as JSON. */
+ * What --check and --maildirs print: for people, or as JSON. */
 #pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <time.h>
 
 #include "base/json.h"
 
@@ -59,3 +61,18 @@ void report_mailbox(
     struct report *report, const char *mailbox, const char *path, const char *state);
 void report_list_end(struct report *report);
 void report_address_end(struct report *report, const char *reply, const char *note);
+
+/* Rows and Maildirs, in lists as above: a row whose Maildir is not there yet; a Maildir without a row, with
+ * the time of its last change, 0 if that is not known; and what cannot be looked at. */
+void report_absent(struct report *report, const char *mailbox, const char *path);
+void report_stray(struct report *report, const char *path, uint64_t n_messages, time_t changed);
+void report_unread(struct report *report, const char *path, const char *why);
+
+struct report_maildirs {
+	size_t n_rows, n_bad; /* that are a mailbox, and that can be none */
+	size_t n_absent, n_strays, n_unread;
+};
+
+/* Ends the last list and, in the place of report_end(), the whole output. */
+void report_maildirs_end(
+    struct report *report, const struct report_maildirs *totals, int exit_code);

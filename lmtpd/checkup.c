@@ -9,6 +9,7 @@
 #include "doctor/checkup.h"
 #include "doctor/database.h"
 #include "doctor/doveconf.h"
+#include "doctor/layout.h"
 #include "doctor/lists.h"
 #include "doctor/location.h"
 #include "doctor/owner.h"
@@ -71,13 +72,7 @@ static bool asks_guide(const struct lmtpd_config *config, struct database_need n
 static int path_of(const void *config, const struct mailbox *mailbox,
     char path_r[MAILBOXES_PATH_MAX], struct error *error)
 {
-	struct home home;
-
-	if (homes_find(config, mailbox, &home, error) != 0) {
-		return -1;
-	}
-	snprintf(path_r, MAILBOXES_PATH_MAX, "%s/%s", home.root->base, home.path);
-	return 0;
+	return homes_write_path(config, mailbox, path_r, error);
 }
 
 /* Can the database be worked with, and does mail reach those who are in it? */
@@ -110,6 +105,19 @@ static void check_rows(
 		lists_check(&lists, postfix, report);
 	}
 	directory_free(directory);
+}
+
+static void check_folders(const struct lmtpd_config *config, struct report *report)
+{
+	const struct layout_facts facts = {
+		.is_used = strcmp(config->detail, "ignore") != 0,
+		.separator = config->separator,
+		.prefix = config->prefix,
+		.creation = config->auto_folders,
+		.special_use = config->special_use,
+	};
+
+	layout_check(&facts, report);
 }
 
 static void examine(const void *data, const char *file, struct report *report)
@@ -162,6 +170,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	sandbox_check(&service, report);
 	if (doveconf_check(&sockets, report)) {
 		location_check(config->home, config->path, report);
+		check_folders(config, report);
 	}
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);

@@ -14,6 +14,7 @@
 #include "lmtpd/homes.h"
 #include "status/control.h"
 #include "runtime/endpoint.h"
+#include "runtime/privilege.h"
 
 static int check_host_name(const char *value, struct error *error)
 {
@@ -198,7 +199,7 @@ static const struct settings_key keys[] = {
 	{ "mysql", "domain_query", SETTINGS_TEXT,
 	    "SELECT name FROM virtual_domains WHERE name = '%d'",
 	    AT(directory.queries[DIRECTORY_DOMAIN]), 0, 0, NULL },
-	/* These three are for --check alone. In this order equal aliases stand side by side. */
+	/* These three are for --check and --maildirs alone. In this order equal aliases stand side by side. */
 	{ "mysql", "users_query", SETTINGS_TEXT, "SELECT email FROM virtual_users", AT(users_query),
 	    0, 0, NULL },
 	{ "mysql", "aliases_query", SETTINGS_TEXT,
@@ -267,6 +268,19 @@ const struct settings_form lmtpd_config_form = {
 	.check = lmtpd_config_check,
 	.clear = lmtpd_config_clear,
 };
+
+struct lmtpd_config *lmtpd_config_load_as_owner(const char *config_file, struct error *error)
+{
+	struct lmtpd_config *config = settings_load(&lmtpd_config_form, config_file, error);
+
+	if (config != NULL &&
+	    privilege_leave_root(config->daemon.user, config->daemon.group, error) != 0) {
+		error_prefix(error, "maildir.user: ");
+		settings_free(config);
+		return NULL;
+	}
+	return config;
+}
 
 int lmtpd_config_check_root(const void *values, struct error *error)
 {

@@ -21,7 +21,7 @@ enum {
 struct lmtpd_config {
 	struct daemon_settings daemon; /* first, as a program's table wants it */
 	struct directory_settings directory;
-	/* For --check alone; "" leaves one out. */
+	/* For --check and --maildirs alone; "" leaves one out. */
 	const char *users_query, *aliases_query, *domains_query;
 
 	const char *hostname;
@@ -64,6 +64,10 @@ static inline const struct lmtpd_config *lmtpd_config_of(const struct service *s
 {
 	return service->config;
 }
+
+/* For a command that looks at mail: loads the configuration and, if it is root who calls, becomes the owner of
+ * the mail. NULL with the reason in error; else to be freed by settings_free(). */
+struct lmtpd_config *lmtpd_config_load_as_owner(const char *config_file, struct error *error);
 
 /* Is the mail root (of a struct lmtpd_config) there? Returns 0, or -1 with a message in error. */
 int lmtpd_config_check_root(const void *config, struct error *error);

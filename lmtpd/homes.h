@@ -7,6 +7,10 @@
 
 #include "lmtpd/config.h"
 
+enum {
+	HOMES_PATH_MAX = 4096, /* bytes of a whole path, NUL included */
+};
+
 /* Is there a placeholder of maildir.home at p: %d, %n or %u? */
 bool homes_is_placeholder(const char *p);
 
@@ -35,3 +39,7 @@ struct home {
  * row lies below no root, or the path is too long. */
 int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
     struct home *home_r, struct error *error);
+
+/* Writes the whole path of the Maildir. Returns as homes_find(). */
+int homes_write_path(const struct lmtpd_config *config, const struct mailbox *mailbox,
+    char path_r[HOMES_PATH_MAX], struct error *error);

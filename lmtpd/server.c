@@ -12,6 +12,7 @@
 #include "lmtpd/checkup.h"
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
+#include "lmtpd/maildirs.h"
 #include "lmtpd/session.h"
 #include "lmtpd/homes.h"
 #include "runtime/log.h"
@@ -28,6 +29,8 @@ static const char usage[] =
     "       lmtpd [-c FILE] --check [--json]     check the set-up\n"
     "       lmtpd [-c FILE] --check [--json] ADDRESS...\n"
     "                                            show what becomes of mail for each address\n"
+    "       lmtpd [-c FILE] --maildirs [--json]  list Maildirs without a row, and rows without "
+    "one\n"
     "       lmtpd [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
     "                                            ask the running lmtpd how it does\n"
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
@@ -120,6 +123,11 @@ static int run_check(const struct program_call *call)
 		   : dry_run(call->config_file, is_json, call->arguments, call->n_arguments);
 }
 
+static int run_maildirs(const struct program_call *call)
+{
+	return maildirs_list(call->config_file, (call->forms & PROGRAM_JSON) != 0);
+}
+
 static int run_stdio(const struct program_call *call)
 {
 	return program_serve(call, false);
@@ -148,6 +156,7 @@ static int run_storage(const struct program_call *call)
 
 static const struct program_command commands[] = {
 	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
+	{ "maildirs", run_maildirs, 0, no_argument, PROGRAM_JSON },
 	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
 	{ "stdio", run_stdio, 0, no_argument, PROGRAM_TEXT },
 	{ "storage", run_storage, 0, no_argument, PROGRAM_TEXT },

@@ -106,10 +106,15 @@ static int driver_fail(
 	return -EIO;
 }
 
+/* What ends an answer among its rows MariaDB's library tells of the connection alone. */
 static int statement_fail(const struct driver_statement *statement, const char *step)
 {
+	MYSQL *mysql = &statement->driver->mysql;
+	unsigned code = mysql_stmt_errno(statement->handle);
+
 	return driver_fail(statement->driver, step, statement->name,
-	    mysql_stmt_error(statement->handle), mysql_stmt_errno(statement->handle));
+	    code != 0 ? mysql_stmt_error(statement->handle) : mysql_error(mysql),
+	    code != 0 ? code : mysql_errno(mysql));
 }
 
 /* Of addresses. An option file is read as the connection is made, and may say otherwise: so it is set

@@ -415,6 +415,37 @@ userdb {{
         assert f"mail_location = maildir:{daemon.vhosts}/%d/%n/Maildir;" in found["remedy"]
 
 
+@pytest.mark.parametrize("settings, said, remedy", [
+    ("mail_location = maildir:~/Maildir:LAYOUT=fs\nnamespace inbox {\ninbox = yes\n"
+     "separator = .\n}", "Dovecot's layout is fs", ":LAYOUT= of mail_location"),
+    ("mail_location = maildir:~/Maildir:UTF-8", "called in UTF-8", ":UTF-8 of mail_location"),
+    ("mail_location = maildir:~/Maildir:CONTROL=~/c", "keywords at ~/c", ":CONTROL= of"),
+    ("mail_location = maildir:~/Maildir\nnamespace inbox {\ninbox = yes\nseparator = /\n}",
+     'by "/", and lmtpd by "."', 'maildir.separator = "/"'),
+    ("mail_location = maildir:~/Maildir\nnamespace inbox {\ninbox = yes\nprefix = INBOX.\n}",
+     'begin with "INBOX."', 'maildir.prefix = "INBOX."'),
+    ('mail_location = maildir:~/Maildir\nnamespace inbox {\ninbox = yes\nmailbox "Sent Items" {\n'
+     "auto = subscribe\nspecial_use = \\Sent\n}\n}", None, None),
+])
+def test_folders_of_dovecot(machine, dovecot, settings, said, remedy):
+    """It is no failure while no mail goes into them, and then not all of it matters."""
+    _, daemon = machine
+    dovecot(more=f"""{settings}
+userdb {{
+  driver = static
+  args = uid=5000 gid=5000 home={daemon.vhosts}/%d/%n
+}}
+""")
+    report = Report(daemon)
+    assert report.code == 0 and report.only("ok", "dovecot")
+    if said is None:
+        assert report.only("ok", "folders") and report.troubles() == []
+    else:
+        found = report.only("warn", "folders")
+        assert said in found["detail"] and remedy in found["remedy"]
+        assert len(report.troubles()) == 1
+
+
 def test_doveconf_that_fails(machine, programs):
     _, daemon = machine
     programs("doveconf", "#!/bin/sh\necho 'doveconf: Fatal: bad' >&2\nexit 89\n")

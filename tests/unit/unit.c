@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
@@ -46,6 +47,24 @@ void expect_bytes(const char *what, const void *got, size_t n_got, const void *w
 void expect_text(const char *what, const char *got, const char *want)
 {
 	expect_bytes(what, got, strlen(got), want, strlen(want));
+}
+
+void expect_printed(const char *what, void (*say)(void *data), void *data, const char *want)
+{
+	int kept = dup(STDOUT_FILENO), fd = memfd_create("stdout", MFD_CLOEXEC);
+	char got[SHOWN_MAX];
+	ssize_t n;
+
+	fflush(stdout);
+	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0);
+	say(data);
+	fflush(stdout);
+	dup2(kept, STDOUT_FILENO);
+	n = pread(fd, got, sizeof(got), 0);
+	close(kept);
+	close(fd);
+	assert_true(n >= 0);
+	expect_bytes(what, got, (size_t)n, want, strlen(want));
 }
 
 void add_text(char *out, size_t n, const char *format, ...)

@@ -30,6 +30,9 @@ const char *shown(const void *bytes, size_t n);
 void expect_bytes(const char *what, const void *got, size_t n_got, const void *want, size_t n_want);
 void expect_text(const char *what, const char *got, const char *want);
 
+/* Fails if what @say prints on standard output is another text. */
+void expect_printed(const char *what, void (*say)(void *data), void *data, const char *want);
+
 /* Appends to the text in out[n]; fails when it does not fit. */
 void add_text(char *out, size_t n, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

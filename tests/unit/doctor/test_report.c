@@ -2,31 +2,25 @@
  * The same facts in both forms, byte for byte, as they come out on standard output. */
 #include "doctor/report.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "tests/unit/unit.h"
 
-/* What @say prints. */
-static void expect_printed(void (*say)(struct report *report), bool is_json, const char *want)
-{
-	struct report report = { .is_json = is_json };
-	int kept = dup(STDOUT_FILENO), fd = memfd_create("stdout", MFD_CLOEXEC);
-	char got[8192];
-	ssize_t n;
+struct saying {
+	void (*say)(struct report *report);
+	struct report report;
+};
 
-	fflush(stdout);
-	assert_true(kept >= 0 && fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0);
-	say(&report);
-	fflush(stdout);
-	dup2(kept, STDOUT_FILENO);
-	n = pread(fd, got, sizeof(got), 0);
-	close(kept);
-	close(fd);
-	assert_true(n >= 0);
-	expect_bytes("report", got, (size_t)n, want, strlen(want));
+static void say(void *data)
+{
+	struct saying *saying = data;
+
+	saying->say(&saying->report);
+}
+
+static void expect_said(void (*what)(struct report *report), bool is_json, const char *want)
+{
+	struct saying saying = { what, { .is_json = is_json } };
+
+	expect_printed("report", say, &saying, want);
 }
 
 static void say_checks(struct report *report)
@@ -42,12 +36,12 @@ static void say_checks(struct report *report)
 
 static void test_checks(void **state)
 {
-	expect_printed(say_checks, false,
+	expect_said(say_checks, false,
 	    "ok    first: a and 1\n"
 	    "warn  second: strange: ?[2J ? ? \303\251; remedy: do \"this\"\n"
 	    "FAIL  third: bad; remedy: chmod 0640 /x\n"
 	    "FAIL  fourth: worse\n");
-	expect_printed(say_checks, true,
+	expect_said(say_checks, true,
 	    "{\"checks\":["
 	    "{\"status\":\"ok\",\"what\":\"first\",\"detail\":\"a and 1\",\"remedy\":null},"
 	    "{\"status\":\"warn\",\"what\":\"second\",\"detail\":\"strange: \\u001b[2J \\ufffd "
@@ -81,7 +75,7 @@ static void say_addresses(struct report *report)
 
 static void test_addresses(void **state)
 {
-	expect_printed(say_addresses, false,
+	expect_said(say_addresses, false,
 	    "a@x\n"
 	    "  mailbox  a@x: no row\n"
 	    "  alias    a@x: b@x\n"
@@ -90,7 +84,7 @@ static void test_addresses(void **state)
 	    "  reply    250 ok\n"
 	    "none\n"
 	    "  reply    550 no\n");
-	expect_printed(say_addresses, true,
+	expect_said(say_addresses, true,
 	    "{\"addresses\":["
 	    "{\"address\":\"a@x\",\"lookups\":["
 	    "{\"table\":\"mailbox\",\"key\":\"a@x\",\"found\":null},"
@@ -101,6 +95,54 @@ static void test_addresses(void **state)
 	    "\"note\":null}],\"exit\":67}\n");
 }
 
+static void say_maildirs(struct report *report)
+{
+	const struct report_maildirs totals = { 2, 1, 1, 3, 1 };
+
+	report_begin(report, "rows_without_maildir");
+	report_absent(report, "a@x", "/m/a");
+	report_list_end(report);
+	report_list(report, "maildirs_without_row");
+	report_stray(report, "/m/b\033", 12, 1795371803);
+	report_stray(report, "/m/c", 1, 0);
+	report_stray(report, "/m/d", 0, (time_t)1 << 62);
+	report_list_end(report);
+	report_list(report, "unread");
+	report_unread(report, "/m/e", "No");
+	report_maildirs_end(report, &totals, 75);
+}
+
+static void say_no_maildirs(struct report *report)
+{
+	const struct report_maildirs totals = { 1, 0, 0, 1, 0 };
+
+	report_begin(report, "rows_without_maildir");
+	report_maildirs_end(report, &totals, 0);
+}
+
+static void test_maildirs(void **state)
+{
+	expect_said(say_maildirs, false,
+	    "no Maildir  a@x: /m/a (made at the first delivery)\n"
+	    "no row      /m/b? (12 messages, last change 2026-11-22T18:23:23Z)\n"
+	    "no row      /m/c (1 message)\n"
+	    "no row      /m/d (0 messages)\n"
+	    "unread      /m/e: No\n"
+	    "2 mailboxes, 1 without a Maildir; 3 Maildirs without a row; 1 row can be no mailbox; "
+	    "1 "
+	    "path could not be looked at\n");
+	expect_said(say_maildirs, true,
+	    "{\"rows_without_maildir\":[{\"mailbox\":\"a@x\",\"path\":\"/m/a\"}],"
+	    "\"maildirs_without_row\":["
+	    "{\"path\":\"/m/b\\u001b\",\"messages\":12,\"changed\":\"2026-11-22T18:23:23Z\"},"
+	    "{\"path\":\"/m/c\",\"messages\":1,\"changed\":null},"
+	    "{\"path\":\"/m/d\",\"messages\":0,\"changed\":null}],"
+	    "\"unread\":[{\"path\":\"/m/e\",\"why\":\"No\"}],"
+	    "\"rows\":2,\"bad_rows\":1,\"exit\":75}\n");
+	expect_said(
+	    say_no_maildirs, false, "1 mailbox, 0 without a Maildir; 1 Maildir without a row\n");
+}
+
 static void say_nothing(struct report *report)
 {
 	report_begin(report, "checks");
@@ -109,8 +151,8 @@ static void say_nothing(struct report *report)
 
 static void test_nothing(void **state)
 {
-	expect_printed(say_nothing, false, "");
-	expect_printed(say_nothing, true, "{\"checks\":[],\"exit\":0}\n");
+	expect_said(say_nothing, false, "");
+	expect_said(say_nothing, true, "{\"checks\":[],\"exit\":0}\n");
 }
 
 int main(void)
@@ -118,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_maildirs),
 		cmocka_unit_test(test_nothing),
 	};
 
