@@ -1,5 +1,6 @@
-"""Mailboxes on several nodes: whatever happens to a node, to a map or to a mailbox that moves, each message
-lies once on the node of its mailbox in the end, nothing is returned, and the others' mail goes on.
+"""Mailboxes on several nodes: whatever happens to a node, to a map or to a mailbox that moves, each
+message lies once on the node of its mailbox in the end, nothing is returned, and the others' mail
+goes on.
 
 Tables, queries and the move are those of docs/nodes.md, word for word."""
 
@@ -110,7 +111,7 @@ def test_each_message_reaches_its_node(site):
 @needs_postfix
 @pytest.mark.heavy
 def test_node_that_is_killed(site):
-    """Its mail waits. A message may come twice if Postfix itself says so, since nobody told it more."""
+    """Its mail waits. A message may come twice if Postfix itself says so: it got no answer."""
     with site.flow(*ON_N1, *ON_N2):
         for _ in range(3):
             site.wait_for_more("n2", 5)
@@ -191,14 +192,15 @@ def test_mailbox_that_moves(site):
 
 @needs_postfix
 def test_wrong_node_is_asked(site):
-    """It says whose the mailbox is, writes nothing, and counts it. Mail waits until the map is right."""
+    """It says whose the mailbox is, writes nothing, and counts it. Mail waits for the right map."""
     wrong = site.nodes["n1"]
     lead_all_to(site, "n1")
     for address in ON_N2:
         site.send_some([address], 5)
     for address in ON_N2:
-        lines = wrong.wait_for_log(5, 60, event="delivery", to=f"<{address}>", code="451", dsn="4.3.2",
-                                   status="deferred", reason=f"{address} is served by node n2")
+        lines = wrong.wait_for_log(
+            5, 60, event="delivery", to=f"<{address}>", status="deferred", code="451", dsn="4.3.2",
+            reason=f"{address} is served by node n2")
         assert {line["size"] for line in lines} == {"0"}
     assert wrong.reached() == {} and site.count("n2") == 0
     site.send_some([ON_N1[0]], 5)
@@ -217,7 +219,8 @@ def test_wrong_node_is_asked(site):
 
 @needs_postfix
 def test_obvious_query(site):
-    """IF(node = 'n1', email, '') returns an empty address for what is not its own: an accident, never 550."""
+    """IF(node = 'n1', email, '') returns an empty address for what is not its own: an accident, and
+    never 550."""
     wrong = site.nodes["n1"]
     assert wrong.stop() == 0
     wrong.configure(mysql={"user_query": OBVIOUS_QUERY.format(node="n1")})
@@ -332,8 +335,8 @@ def test_check_sees_a_map_that_is_wrong(site):
     assert "see that it leads to this node" in wrong, wrong
 
 
-def test_row_without_a_mailbox_here_is_still_known(two_nodes, tables):
-    """Deleted, it is unknown on both; who is on neither is on neither."""
+def test_mailbox_that_is_deleted(two_nodes, tables):
+    """It is unknown on both nodes, the one that had it and the other."""
     tables.sql("DELETE FROM virtual_users WHERE email = 'email2@example.com'")
     for daemon in two_nodes.values():
         assert rcpt(daemon, "email2@example.com") == "550 5.1.1"

@@ -1,5 +1,6 @@
-"""More than one column of a mailbox's row: the tables of PostfixAdmin, served by queries alone, and accounts
-that may read single columns. Queries and statements are those of docs/administer.md, word for word."""
+"""More than one column of a mailbox's row: the tables of PostfixAdmin, served by queries alone, and
+accounts that may read single columns. Queries and statements are those of docs/administer.md, word
+for word."""
 
 import contextlib
 
@@ -179,7 +180,7 @@ def test_nobody(daemon, address):
 
 
 def test_nothing_is_wrong(configured, panel):
-    """Every kind of row that its pages make; the account reads the columns of the queries and no more."""
+    """Every kind of row that its pages make; the account reads what the queries read and no more."""
     panel.add_domain("backup.example", backupmx=1)
     panel.add_alias_domain("example.org", "example.com")
     panel.add_mailbox("bert@example.com", "b/bert/", active=0)
@@ -263,8 +264,8 @@ def typed(database, remedy):
 
 
 def test_new_file_is_tried_before_it_counts(make_lmtpd, new_columns, directory):
-    """The daemon serves with the old file; --check -c NEW finds one grant after the other, and the remedies
-    can be typed."""
+    """The daemon serves with the old file; --check -c NEW finds one grant after the other, and the
+    remedies can be typed."""
     daemon = make_lmtpd().start()
     old = daemon.config_path.read_text()
     daemon.configure(mysql={"user_query": ENABLED})

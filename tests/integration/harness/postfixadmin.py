@@ -1,4 +1,4 @@
-"""The tables of PostfixAdmin, as far as mail is concerned, with the character sets that it gives them."""
+"""The tables of PostfixAdmin, as far as mail is concerned, in its character sets."""
 
 from harness.mariadb import quote
 
