@@ -396,7 +396,7 @@ static void test_silence(void **state)
 static void test_deadline(void **state)
 {
 	struct owner *owner = *state;
-	uint64_t began = uv_now(&owner->loop);
+	uint64_t began = owner->peer.active; /* a busy machine may have come so far since */
 
 	owner->peer.has_deadline = true;
 	peer_set_patience(&owner->peer, 100);
