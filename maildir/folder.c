@@ -34,10 +34,10 @@ static void put_text(struct writer *writer, const char *text)
 	}
 }
 
-/* Does it stand for itself in modified UTF-7? */
+/* Does it stand for itself in modified UTF-7? Control characters were refused. */
 static bool is_direct(char c)
 {
-	return c >= 0x20 && c <= 0x7e;
+	return (unsigned char)c < 0x80;
 }
 
 /* The character that a valid sequence of n bytes stands for. */

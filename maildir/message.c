@@ -285,22 +285,22 @@ static void name_place(struct maildir_message *message, struct maildir_place *pl
 {
 	bool has_folder = place->where[0] != '\0';
 
-	place_reopen(place);
-	if (has_folder && place->where[0] != '\0') {
-		if (place->result < 0 || place_name(place, message) == 0 ||
-		    place->file->error < 0) {
+	if (place_reopen(place) < 0) {
+		return;
+	}
+	if (place->where[0] != '\0') {
+		if (place_name(place, message) == 0 || place->file->error < 0) {
 			return;
 		}
 		mailbox_leave_folder(place);
-		mailbox_open(place);
 		/* A copy of its own is not whole, or it went away with the folder. */
 		if (place->file == &place->copy && !place->copy.is_shared) {
 			file_drop(&place->copy);
 			place->file = &message->file;
 		}
-	}
-	if (place->result < 0) {
-		return;
+		if (mailbox_open(place) < 0) {
+			return;
+		}
 	}
 	if (has_folder) {
 		place->same = twins_of(places, n_places, place);

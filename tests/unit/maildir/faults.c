@@ -263,7 +263,10 @@ ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t at)
 int __wrap_renameat2(int from_fd, const char *from, int fd, const char *name, unsigned flags)
 {
 	ino_t source = inode_at(from_fd, from, AT_SYMLINK_NOFOLLOW);
-	int result = fails(FAULT_RENAMEAT2) ? -1 : __real_renameat2(from_fd, from, fd, name, flags);
+	bool is_refused = is_armed && now.has_no_noreplace && fails_with(EINVAL);
+	int result = is_refused || fails(FAULT_RENAMEAT2)
+			 ? -1
+			 : __real_renameat2(from_fd, from, fd, name, flags);
 
 	record(FAULT_RENAMEAT2, result == 0, inode_at(fd, "", 0), source);
 	return result;
@@ -359,6 +362,10 @@ int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes)
 	if (is_armed && now.has_projects) {
 		*attributes = (struct fsxattr){ .fsx_xflags = FS_XFLAG_PROJINHERIT,
 			.fsx_projid = 1 + n_calls[FAULT_IOCTL] % 2 };
+		return 0;
+	}
+	if (is_armed && now.has_realtime) {
+		*attributes = (struct fsxattr){ .fsx_xflags = FS_XFLAG_RTINHERIT };
 		return 0;
 	}
 	return __real_ioctl(fd, request, attributes);

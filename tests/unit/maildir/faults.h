@@ -39,20 +39,22 @@ enum fault_call {
 struct faults {
 	enum fault_call call; /* that fails */
 	int error;
-	uint64_t mask;       /* at which of its calls: bit 0 is the first; all ones: always */
-	long age;            /* seconds that directories are older than they are */
-	long ahead;          /* seconds that the clock on the wall was set on */
-	bool has_no_tmpfile; /* O_TMPFILE is refused */
-	bool has_no_links;   /* linkat is refused: EPERM */
-	bool has_one_link;   /* a file can have one name: EMLINK for the second */
-	bool has_devices;    /* each mailbox of a delivery lies on its own filesystem */
-	bool has_projects;   /* each directory that is opened belongs to the other of two */
-	bool has_lost_reply; /* a name is made, and linkat says that it was there */
-	bool has_no_birth;   /* statx does not know when a directory was made */
-	bool reads_nothing;  /* a file is shorter than what was written to it */
-	bool writes_slowly;  /* few bytes at a time, and EINTR in between */
-	bool syncs;          /* for real; else fsync costs no time */
-	bool sleeps;         /* for real; else nanosleep costs no time either */
+	uint64_t mask;         /* at which of its calls: bit 0 is the first; all ones: always */
+	long age;              /* seconds that directories are older than they are */
+	long ahead;            /* seconds that the clock on the wall was set on */
+	bool has_no_tmpfile;   /* O_TMPFILE is refused */
+	bool has_no_links;     /* linkat is refused: EPERM */
+	bool has_one_link;     /* a file can have one name: EMLINK for the second */
+	bool has_devices;      /* each mailbox of a delivery lies on its own filesystem */
+	bool has_projects;     /* each directory that is opened belongs to the other of two */
+	bool has_lost_reply;   /* a name is made, and linkat says that it was there */
+	bool has_realtime;     /* files are made on XFS's realtime device */
+	bool has_no_noreplace; /* renameat2 cannot promise that: EINVAL */
+	bool has_no_birth;     /* statx does not know when a directory was made */
+	bool reads_nothing;    /* a file is shorter than what was written to it */
+	bool writes_slowly;    /* few bytes at a time, and EINTR in between */
+	bool syncs;            /* for real; else fsync costs no time */
+	bool sleeps;           /* for real; else nanosleep costs no time either */
 	void (*on_sleep)(void);
 };
 

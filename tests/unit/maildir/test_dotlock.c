@@ -335,12 +335,17 @@ static void test_faults(void **state)
 /* What cannot be found out of a lock that stands there leaves it where it is. */
 static void test_faults_of_stale_locks(void **state)
 {
-	static const enum fault_call calls[] = { FAULT_FSTAT, FAULT_FLOCK };
+	static const struct {
+		enum fault_call call;
+		uint64_t mask;
+	} calls[] = { { FAULT_FSTAT, 1 << 0 }, { FAULT_FSTAT, 1 << 1 }, { FAULT_FLOCK, 1 } };
 	struct mailroot *mailroot = *state;
 	int fd = open_base(mailroot);
 
 	for (size_t i = 0; i < LENGTH(calls); i++) {
-		const struct faults faults = { .call = calls[i], .mask = UINT64_MAX, .error = EIO };
+		const struct faults faults = {
+			.call = calls[i].call, .mask = calls[i].mask, .error = EIO
+		};
 		unsigned patience = 0;
 		struct dotlock lock;
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "maildir/folder.h"
 #include "tests/unit/maildir/mailroot.h"
 
 #define USER "example.com/user/Maildir"
@@ -301,55 +302,133 @@ static void test_description(void **state)
 }
 
 /* Somebody else makes the folder between the look and the move: with all that it needs, empty, or as something
- * that is none. */
-static void test_made_meanwhile(void **state)
+ * that is none. The same on a filesystem that cannot promise to replace nothing. */
+static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool has_noreplace)
 {
 	/* The first open of .Junk/new and that of .Junk say that there is none. */
-	const struct faults faults = {
-		.call = FAULT_OPENAT2, .mask = 1 << 0 | 1 << 2, .error = ENOENT
-	};
-	struct mailroot *mailroot = *state;
+	const struct faults faults = { .call = FAULT_OPENAT2,
+		.mask = 1 << 0 | 1 << 2,
+		.error = ENOENT,
+		.has_no_noreplace = !has_noreplace };
 	const char *path = USER;
+	struct stat before, after;
+
+	mailroot_make_directory(mailroot, USER "/new");
+	mailroot_make_directory(mailroot, USER "/tmp");
+	if (kind == 0) {
+		make_folder(mailroot, ".Junk");
+	} else if (kind == 1) {
+		mailroot_make_directory(mailroot, USER "/.Junk");
+	} else {
+		mailroot_make_file(mailroot, USER "/.Junk", "");
+	}
+	assert_int_equal(stat(mailroot_path(mailroot, USER, "/.Junk"), &before), 0);
+	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
+	assert_int_equal(mailroot->places[0].result, 0);
+	expect_text("where", mailroot->places[0].where, kind == 2 ? "" : ".Junk");
+	mailroot_check(mailroot, message);
+	assert_int_equal(stat(mailroot_path(mailroot, USER, "/.Junk"), &after), 0);
+	assert_true(before.st_ino == after.st_ino || (kind == 1 && !has_noreplace));
+	directory_remove(mailroot_path(mailroot, "example.com", ""));
+}
+
+static void test_made_meanwhile(void **state)
+{
+	struct mailroot *mailroot = *state;
 
 	mailroot->wishes[0].folder = ".Junk";
 	mailroot->wishes[0].if_absent = MAILDIR_MAKE;
-	for (unsigned max = 0; max < 2; max++) {
-		mailroot->wishes[0].folders_max = max;
-		for (unsigned kind = 0; kind < 3; kind++) {
-			mailroot_make_directory(mailroot, USER "/new");
-			mailroot_make_directory(mailroot, USER "/tmp");
-			if (kind == 0) {
-				make_folder(mailroot, ".Junk");
-			} else if (kind == 1) {
-				mailroot_make_directory(mailroot, USER "/.Junk");
-			} else {
-				mailroot_make_file(mailroot, USER "/.Junk", "");
-			}
-			mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
-			assert_int_equal(mailroot->places[0].result, 0);
-			expect_text("where", mailroot->places[0].where, kind == 2 ? "" : ".Junk");
-			mailroot_check(mailroot, message);
-			directory_remove(mailroot_path(mailroot, "example.com", ""));
-		}
+	for (unsigned i = 0; i < 12; i++) {
+		mailroot->wishes[0].folders_max = i / 6;
+		check_made_meanwhile(mailroot, i % 3, i / 3 % 2 == 0);
 	}
 }
 
-/* A filesystem that cannot promise to replace nothing: a folder that is whole is not replaced all the same. */
+/* A filesystem that cannot promise to replace nothing. */
 static void test_no_noreplace(void **state)
 {
-	const struct faults absent = {
-		.call = FAULT_RENAMEAT2, .mask = UINT64_MAX, .error = EINVAL
-	};
+	struct faults faults = { .call = FAULT_CALLS, .has_no_noreplace = true };
 	struct mailroot *mailroot = *state;
 	const char *path = USER;
 
 	mailroot->wishes[0].folder = ".Junk";
 	mailroot->wishes[0].if_absent = MAILDIR_MAKE;
-	mailroot_deliver(mailroot, &absent, &path, 1, message, message.n);
+	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
 	assert_int_equal(mailroot->places[0].result, 0);
 	expect_text("where", mailroot->places[0].where, ".Junk");
 	mailroot_check(mailroot, message);
 	expect_list(mailroot, USER "/.Junk", "cur maildirfolder new tmp");
+	directory_remove(mailroot_path(mailroot, "example.com", ""));
+	faults.call = FAULT_RENAMEAT;
+	faults.mask = 1;
+	faults.error = EIO;
+	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
+	assert_int_equal(mailroot->places[0].result, 0);
+	expect_text("note", mailroot->places[0].note, "cannot make .Junk: Input/output error");
+	mailroot_check(mailroot, message);
+}
+
+/* Somebody has every name in tmp/ that is tried: it ends. */
+static void test_names_in_tmp_are_taken(void **state)
+{
+	struct faults faults = { .call = FAULT_MKDIRAT, .mask = 7, .error = EEXIST };
+	struct mailroot *mailroot = *state;
+	const char *path = USER;
+
+	mailroot_make_directory(mailroot, USER "/new");
+	mailroot_make_directory(mailroot, USER "/tmp");
+	mailroot->wishes[0].folder = ".Junk";
+	mailroot->wishes[0].if_absent = MAILDIR_MAKE;
+	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
+	expect_text("where", mailroot->places[0].where, ".Junk");
+	mailroot_check(mailroot, message);
+	directory_remove(mailroot_path(mailroot, USER "/.Junk", ""));
+	maildir_take_back(mailroot->places, 1);
+	faults.mask = UINT64_MAX;
+	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
+	assert_int_equal(mailroot->places[0].result, 0);
+	expect_text("note", mailroot->places[0].note, "cannot make .Junk: File exists");
+	mailroot_check(mailroot, message);
+	assert_in_range(fault_count(FAULT_MKDIRAT), 2, 100);
+}
+
+/* Neither the folder nor INBOX can take the file. */
+static void test_neither(void **state)
+{
+	const struct faults faults = { .call = FAULT_OPENAT, .mask = 1, .error = EACCES };
+	struct mailroot *mailroot = *state;
+	const char *path = USER;
+
+	make_folder(mailroot, ".Junk");
+	mailroot_make_file(mailroot, USER "/new", "a file");
+	mailroot->wishes[0].folder = ".Junk";
+	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
+	assert_int_equal(mailroot->places[0].result, -ENOTDIR);
+	expect_text("note", mailroot->places[0].note,
+	    "cannot create a file in .Junk/new: Permission denied");
+}
+
+/* Notes have an end. */
+static void test_long_notes(void **state)
+{
+	static const char *const keywords[] = { "no atom" };
+	struct mailroot *mailroot = *state;
+	char folder[FOLDER_DIRECTORY_MAX + 1];
+
+	mailroot->wishes[0].keywords = keywords;
+	mailroot->wishes[0].n_keywords = LENGTH(keywords);
+	mailroot->wishes[0].folder = folder;
+	for (size_t n = 2; n < sizeof(folder); n++) {
+		size_t n_note;
+
+		memset(folder, '/', sizeof(folder));
+		folder[n] = '\0';
+		assert_int_equal(mailroot_deliver_one(mailroot, USER, message)->result, 0);
+		n_note = strlen(mailroot->places[0].note);
+		assert_true(n_note < MAILDIR_NOTE_MAX);
+		assert_true(n < 100 || n_note > 100);
+		maildir_take_back(mailroot->places, 1);
+	}
 }
 
 enum {
@@ -507,6 +586,9 @@ int main(void)
 		TEST(test_description),
 		TEST(test_made_meanwhile),
 		TEST(test_no_noreplace),
+		TEST(test_names_in_tmp_are_taken),
+		TEST(test_neither),
+		TEST(test_long_notes),
 		TEST(test_threads),
 		TEST(test_two_roots),
 		TEST(test_costs),

@@ -330,6 +330,41 @@ static void test_folders_go_away(void **state)
 	test_free(places);
 }
 
+/* A file that could not be synced with its first names gets no others: that is no fault of a folder. */
+static void test_failed_sync_of_many(void **state)
+{
+	enum {
+		ALL = MAILDIR_HELD_MAX + 6
+	};
+	const struct faults faults = { .call = FAULT_FSYNC, .mask = 1 << 1, .error = EIO };
+	struct mailroot *mailroot = *state;
+	struct maildir_place *places = test_calloc(ALL, sizeof(*places));
+	struct maildir_message delivery;
+	char paths[ALL][40];
+
+	for (unsigned i = 0; i < ALL; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+		places[i] = (struct maildir_place){ .root = &mailroot->root,
+			.mailbox = paths[i],
+			.folder = ".Junk",
+			.if_absent = MAILDIR_MAKE };
+	}
+	assert_int_equal(maildir_begin(&delivery, places, ALL), 0);
+	assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
+	faults_begin(&faults);
+	maildir_prepare(&delivery, places, ALL);
+	maildir_commit(&delivery, places, ALL);
+	faults_end();
+	for (unsigned i = 0; i < ALL; i++) {
+		assert_int_equal(places[i].result, -EIO);
+		expect_text("where", places[i].where, ".Junk");
+		expect_text("note", places[i].note, "");
+		expect_list(mailroot, paths[i], "/.Junk/new", "", "");
+		expect_list(mailroot, paths[i], "/new", "", "");
+	}
+	test_free(places);
+}
+
 int main(void)
 {
 #define TEST(name) \
@@ -342,6 +377,7 @@ int main(void)
 		TEST(test_one_commit),
 		TEST(test_prepared_before_it_appears),
 		TEST(test_folders_go_away),
+		TEST(test_failed_sync_of_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,6 +241,19 @@ static void test_one_commit(void **state)
 	assert_int_equal(fault_count(FAULT_FSYNC), 1);
 }
 
+/* But not for files on another device than their names. */
+static void test_realtime(void **state)
+{
+	const struct faults faults = { .call = FAULT_CALLS, .has_realtime = true };
+	struct mailroot *mailroot = *state;
+
+	mailroot_commit_once(mailroot);
+	deliver(mailroot, &faults, 1);
+	assert_int_equal(mailroot->places[0].result, 0);
+	assert_int_equal(fault_count(FAULT_WRITE_OUT), 0);
+	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + PARENTS);
+}
+
 /* What could not be written out has no name, and is not tried again. */
 static void test_one_commit_that_fails(void **state)
 {
@@ -340,6 +353,7 @@ int main(void)
 		TEST(test_age_unknown),
 		TEST(test_failed_sync_is_not_remembered),
 		TEST(test_one_commit),
+		TEST(test_realtime),
 		TEST(test_one_commit_that_fails),
 		TEST(test_failed_fsync_is_not_repeated),
 		TEST(test_prepared_before_it_appears),

@@ -315,6 +315,73 @@ static void test_copy_is_refused(void **state)
 	}
 }
 
+/* Nor can it be made in INBOX, which is not to be had. */
+static void test_copy_and_no_mailbox(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_OPENAT, .mask = 2, .error = EACCES, .has_devices = true
+	};
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[] = { place_of(mailroot, B, ""), place_of(mailroot, A, ".C") };
+	struct maildir_message delivery;
+
+	make_mailboxes(mailroot);
+	directory_remove(mailroot_path(mailroot, A "/new", ""));
+	mailroot_make_file(mailroot, A "/new", "a file");
+	faults_begin(&faults);
+	prepare(&delivery, places, 2, 0);
+	maildir_commit(&delivery, places, 2);
+	faults_end();
+	assert_int_equal(places[0].result, 0);
+	assert_int_equal(places[1].result, -ENOTDIR);
+	assert_int_equal(count_names(mailroot, B "/new"), 1);
+}
+
+/* A folder that has the copy which others share cannot be used in the end. */
+static void test_shared_copy(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_LINKAT, .mask = 1 << 1, .error = EACCES, .has_projects = true
+	};
+	static const char *const other[] = { "example.com/c/Maildir", "example.com/d/Maildir" };
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[] = { place_of(mailroot, B, ""), place_of(mailroot, A, ".C"),
+		place_of(mailroot, other[0], ""), place_of(mailroot, other[1], "") };
+	struct maildir_message delivery;
+
+	make_mailboxes(mailroot);
+	faults_begin(&faults);
+	prepare(&delivery, places, 4, 0);
+	assert_ptr_equal(places[3].file, &places[1].copy);
+	maildir_commit(&delivery, places, 4);
+	assert_int_equal(faults_end(), 1);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(places[i].result, 0);
+	}
+	expect_text("where", places[1].where, "");
+	assert_int_equal(count_names(mailroot, A "/new"), 1);
+	assert_int_equal(count_names(mailroot, B "/new"), 1);
+}
+
+/* Twins that nobody wants are none of a folder that goes away. */
+static void test_late_beside_unwanted_twins(void **state)
+{
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[] = { place_of(mailroot, A, ".X"), place_of(mailroot, A, ""),
+		place_of(mailroot, A, ".C") };
+	struct maildir_message delivery;
+
+	make_mailboxes(mailroot);
+	prepare(&delivery, places, 3, 0);
+	assert_ptr_equal(places[1].same, &places[0]);
+	places[0].is_unwanted = places[1].is_unwanted = true;
+	directory_remove(mailroot_path(mailroot, A "/.C", ""));
+	maildir_commit(&delivery, places, 3);
+	assert_int_equal(places[2].result, 0);
+	assert_null(places[2].same);
+	assert_int_equal(count_names(mailroot, A "/new"), 1);
+}
+
 /* Two of each mailbox, more than stay open. */
 static void test_many(void **state)
 {
@@ -421,6 +488,9 @@ int main(void)
 		TEST(test_late_and_lost),
 		TEST(test_name_is_refused),
 		TEST(test_copy_is_refused),
+		TEST(test_copy_and_no_mailbox),
+		TEST(test_shared_copy),
+		TEST(test_late_beside_unwanted_twins),
 		TEST(test_many),
 		TEST(test_out_of_memory),
 		TEST(test_two_roots),
