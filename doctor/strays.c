@@ -279,14 +279,13 @@ static int add_linked(struct search *search, const char *path)
 /* As a delivery would find it. Returns 0 or -ENOMEM. */
 static int judge_row(struct search *search, const struct roster_row *row)
 {
-	const struct maildir_root *root;
-	const char *part, *rest;
+	const char *part, *rest = "";
+	const struct maildir_root *root = find_root(search, row->path, &rest);
 	int result;
 
-	if (row->is_seen) {
+	if (row->is_seen || root == NULL) {
 		return 0;
 	}
-	root = find_root(search, row->path, &rest);
 	result = maildir_probe(root, rest, &part);
 	if (result < 0) {
 		return add_unread(search, row->path, part, maildir_strerror(result, ""));

@@ -33,8 +33,10 @@ static struct maildir_place *find_place(struct places *places, void **tree, cons
 		return NULL;
 	}
 	place->root = home->root;
-	place->mailbox = memcpy(copy, home->path, n_path);
-	place->folder = memcpy(copy + n_path, home->folder, n_folder);
+	memcpy(copy, home->path, n_path);
+	memcpy(copy + n_path, home->folder, n_folder);
+	place->mailbox = copy;
+	place->folder = copy + n_path;
 	place->if_absent = home->makes_folder ? MAILDIR_MAKE : MAILDIR_USE_INBOX;
 	place->folders_max = home->folders_max;
 	place->subscribes = true;

@@ -115,7 +115,6 @@ struct maildir_place {
 	const char *folder;
 	enum maildir_if_absent if_absent;
 	unsigned folders_max; /* where there are as many already, none is made; 0: no limit */
-	bool subscribes;      /* to a folder that it makes, so that clients show it */
 
 	/* What the message is marked with: of the letters DFRST (draft, flagged, answered, seen, deleted) those
 	 * that stand there; others are none. NULL or "": not marked, so that it is new. */
@@ -125,9 +124,13 @@ struct maildir_place {
 	const char *const *keywords;
 	size_t n_keywords;
 
+	bool subscribes; /* to a folder that it makes, so that clients show it */
+
 	/* Set between prepare and commit: leave it out. Its result stays what it was. A place whose twin (same) is
 	 * wanted is so, too. */
 	bool is_unwanted;
+
+	bool is_begun; /* private: it was opened, maybe in vain, and maybe closed since */
 
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
 	 * step that failed ("sync") and the part below the mailbox it failed on ("/new", "/cur", or "" for
@@ -146,15 +149,14 @@ struct maildir_place {
 	struct maildir_place *same;
 
 	/* private */
-	bool is_begun;  /* it was opened, maybe in vain, and maybe closed since */
-	bool is_marked; /* its name is in cur/ */
-	char letters[MAILDIR_LETTERS_MAX + 1]; /* of its keywords, in that folder */
-	unsigned *patience;                    /* with locks, the message's */
-	int names_fd; /* of the directory that its name goes to; -1: closed */
+	unsigned *patience; /* with locks, the message's */
 	struct maildir_domain domain;
 	uint64_t young; /* a number that tells that directory from others; 0: it is not young */
 	struct maildir_file *file; /* that it gets a name of: the message's, or somebody's copy */
 	struct maildir_file copy;  /* its own, where that cannot be linked */
+	int names_fd;              /* of the directory that its name goes to; -1: closed */
+	bool is_marked;            /* its name is in cur/ */
+	char letters[MAILDIR_LETTERS_MAX + 1]; /* of its keywords, in that folder */
 };
 
 struct maildir_message {

@@ -156,9 +156,10 @@ static int check_names(struct directory *directory, enum directory_query query)
 	const char *const *names = directory->settings->mailbox_columns;
 	struct driver_statement *prepared = directory->statements[query].prepared;
 	struct error *error = &directory->failure.error;
-	unsigned n = query_facts[query].has_names ? driver_count_columns(prepared) : 0;
-
 	/* Without names there is one column. */
+	bool has_names = query_facts[query].has_names && names != NULL;
+	unsigned n = has_names ? driver_count_columns(prepared) : 0;
+
 	for (unsigned i = 1; i < n; i++) {
 		const char *name = driver_column_name(prepared, i);
 

@@ -73,8 +73,8 @@ static void write_name(const struct folder_style *style, const char *name, char 
 	const char *rest = skip_prefix(style, name);
 	const char *end = strchrnul(rest, style->separator);
 
-	strcpy(out, style->prefix);
-	strcat(out, rest);
+	memcpy(out, style->prefix, strlen(style->prefix));
+	memcpy(out + strlen(style->prefix), rest, strlen(rest) + 1);
 	if (rest == name && is_inbox(rest, (size_t)(end - rest))) {
 		memcpy(out + strlen(style->prefix), "INBOX", 5);
 	}
