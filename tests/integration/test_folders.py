@@ -3,11 +3,15 @@
 import contextlib
 import imaplib
 import os
+import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
-from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID
+from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID, as_mail_user, run_checked
+
+TREE = Path(__file__).resolve().parents[2]
 
 EMAIL1 = "email1@example.com"
 PASSWORD = "firstpassword"
@@ -191,6 +195,54 @@ def test_dovecot_shows_it(detailed, make_dovecot):
         _, [status] = client.status("Mine", "(MESSAGES)")
         assert b"MESSAGES 1" in status
     assert "Error" not in dovecot.output(), dovecot.output()
+
+
+@pytest.fixture(scope="session")
+def place(base):
+    """place(daemon, folder, flags, keywords...): a message by the library alone, as a script would place it."""
+    program = base / "place"
+    subprocess.run(["cc", "-O1", "-Wall", "-Werror", "-D_GNU_SOURCE", f"-I{TREE}", "-pthread", "-o", program,
+                    Path(__file__).with_name("place.c"), *sorted((TREE / "maildir").glob("*.c")),
+                    TREE / "base/text.c", TREE / "base/utf8.c"], check=True)
+
+    def put(daemon, folder, flags, *keywords):
+        return run_checked(program, daemon.vhosts, MAILDIR, folder, flags, *keywords,
+                           input="Subject: x\n\nx\n", **as_mail_user()).strip()
+
+    return put
+
+
+def flags_of(client, number):
+    _, [line] = client.fetch(str(number), "(FLAGS)")
+    return set(imaplib.ParseFlags(line)) - {b"\\Recent"}
+
+
+@pytest.mark.needs_root
+def test_flags_and_keywords(lmtpd, make_dovecot, place):
+    """Dovecot shows those of ours, beside those that a client has made; and its own stay."""
+    daemon = lmtpd()
+    assert deliver(daemon, EMAIL1) == ["250 2.0.0"]
+    dovecot = make_dovecot(daemon)
+    assert place(daemon, ".Work", "FS", "$Junk", "Label1") == ""
+    with imap(dovecot) as client:
+        client.select("Work")
+        assert flags_of(client, 1) == {b"\\Flagged", b"\\Seen", b"$Junk", b"Label1"}
+        client.store("1", "+FLAGS", "(Mine)")
+        assert place(daemon, ".Work", "", "Other", "mine") == ""
+        assert place(daemon, ".Work", "D") == ""
+        client.noop()
+        assert flags_of(client, 2) == {b"Other", b"Mine"}
+        assert flags_of(client, 3) == {b"\\Draft"}
+        client.store("2", "-FLAGS", "(Other)")
+        assert flags_of(client, 1) == {b"\\Flagged", b"\\Seen", b"$Junk", b"Label1", b"Mine"}
+        client.select("INBOX")
+        assert place(daemon, "", "A", "Label1") == ""
+        client.noop()
+        assert flags_of(client, 2) == {b"Label1"}
+    with imap(dovecot) as client:
+        client.select("Work")
+        assert flags_of(client, 2) == {b"Mine"}
+    assert "unknown-" not in dovecot.output() and "Error" not in dovecot.output()
 
 
 @pytest.mark.needs_root
