@@ -39,6 +39,12 @@ class Ledger:
             return len(self.saved)
 
 
+def is_unfinished_folder(path):
+    """A crash may leave what was to become a folder; no mail lies there yet."""
+    return path.is_dir() and all(found.is_dir() or found.name == "maildirfolder"
+                                 for found in path.rglob("*"))
+
+
 class Audit:
     """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries of ledger.saved must be there; the
     others, and whatever is in doubt, may be."""
@@ -70,7 +76,8 @@ class Audit:
                 except AssertionError as error:
                     self.torn.append(f"{path}: {str(error).splitlines()[0] if str(error) else ''}")
         if (maildir / "tmp").is_dir():
-            self.left += sorted((maildir / "tmp").iterdir())
+            self.left += [path for path in sorted((maildir / "tmp").iterdir())
+                          if not is_unfinished_folder(path)]
 
     def _identify(self, path):
         """The id of a message that is whole. Names of one file are read once."""
