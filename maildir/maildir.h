@@ -168,7 +168,8 @@ struct maildir_message {
 	size_t n_expected;
 	struct maildir_file file;
 	struct maildir_place *home; /* that the file was made in */
-	unsigned n_lost;            /* files that could not take more */
+	unsigned n_lost;            /* files that could not take more, lately, */
+	unsigned n_lost_ever;       /* and altogether */
 	int error;                  /* why there is no file; 0: there is one */
 	uint64_t n_started;         /* bytes that are on their way to the disk */
 	char last;                  /* the byte written last */

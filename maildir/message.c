@@ -124,15 +124,21 @@ static uint64_t count_bare_lf(const char *data, size_t n, char before)
  * alone; but when it goes on like that, the filesystem itself is full or broken. */
 static void lose_file(struct maildir_message *message, int error)
 {
-	const dev_t device = message->home->domain.device;
+	const struct maildir_domain lost = message->home->domain;
+	unsigned limit = error == -EDQUOT ? QUOTAS_MAX : LOSSES_MAX;
 
 	place_check(message->home, error, "write a file in", mailbox_part(message->home));
-	if (++message->n_lost >= (error == -EDQUOT ? QUOTAS_MAX : LOSSES_MAX)) {
+	message->n_lost_ever++;
+	if (++message->n_lost >= limit) {
+		/* The quota may be a project's, which many mailboxes have together, and others have not. */
+		bool is_all = lost.project == 0 || message->n_lost_ever >= QUOTAS_MAX;
+
 		message->n_lost = 0;
 		for (size_t i = 0; i < message->n_expected; i++) {
 			struct maildir_place *place = &message->expected[i];
 
-			if (place->result == 0 && place->domain.device == device) {
+			if (place->result == 0 && place->domain.device == lost.device &&
+			    (is_all || place->domain.project == lost.project)) {
 				place_check(place, error, "write a file in", mailbox_part(place));
 			}
 		}
@@ -249,7 +255,8 @@ static void find_file(struct maildir_message *message, struct maildir_place *pla
 
 	place->file =
 	    file_reaches(&message->file, place) ? &message->file : find_copy(places, i, place);
-	if (place->file == NULL) {
+	/* It may be closed: the file could be linked there, before it had to move. */
+	if (place->file == NULL && place_reopen(place) == 0) {
 		rounds_leave(message->rounds); /* it may take long */
 		place_copy(place, message);
 		rounds_expect(message->rounds);

@@ -96,6 +96,33 @@ static void test_it_ends(void **state)
 	assert_int_equal(try_many(*state, EDQUOT), 64);
 }
 
+/* A project's quota is that of its mailboxes, and not that of others on the same filesystem. */
+static void test_project_that_is_full(void **state)
+{
+	const struct faults faults = {
+		.call = FAULT_WRITE, .mask = 7, .error = ENOSPC, .has_projects = true
+	};
+	struct maildir_place places[6] = { { 0 } };
+	struct mailroot *mailroot = *state;
+	struct maildir_message delivery;
+	char paths[LENGTH(places)][40];
+
+	for (unsigned i = 0; i < LENGTH(places); i++) {
+		snprintf(paths[i], sizeof(paths[i]), "example.com/%u/Maildir", i);
+		places[i].root = &mailroot->root;
+		places[i].mailbox = paths[i];
+	}
+	faults_begin(&faults);
+	assert_int_equal(maildir_begin(&delivery, places, LENGTH(places)), 0);
+	assert_int_equal(maildir_write(&delivery, message.p, message.n), 0);
+	maildir_prepare(&delivery, places, LENGTH(places));
+	maildir_commit(&delivery, places, LENGTH(places));
+	faults_end();
+	for (unsigned i = 0; i < LENGTH(places); i++) {
+		assert_int_equal(places[i].result, i < 3 || i == 4 ? -ENOSPC : 0);
+	}
+}
+
 /* Links do not lead from one project to another: one copy for all of the other, made before a name is. */
 static void test_projects(void **state)
 {
@@ -309,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_quota_of_one),
 		TEST(test_it_ends),
+		TEST(test_project_that_is_full),
 		TEST(test_projects),
 		TEST(test_one_copy_for_all),
 		TEST(test_copy_that_fails),
