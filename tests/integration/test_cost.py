@@ -61,7 +61,7 @@ def test_a_message(counted):
 
 def test_a_recipient(counted, database):
     """What comes in one segment is looked up together: no statement for each recipient. For
-    memory it was 3.2."""
+    memory it was 3.2 in four statements."""
     daemon, allocations = counted
     database.sql(
         "INSERT INTO virtual_users (domain_id, password, email) "
@@ -82,6 +82,7 @@ def test_a_recipient(counted, database):
         envelope(session)
         after = executed(), allocations()
     assert after[0] - before[0] <= 32
-    each = (after[1] - before[1]) / 64
-    print(f"for each recipient: {each:.2f} calls for memory")
-    assert each <= 4
+    n_statements, n_calls = (b - a for a, b in zip(before, after))
+    print(f"for each recipient: {n_calls / 64:.2f} calls for memory, {n_statements} statements")
+    # On a busy machine they come in more parts, each of which costs a statement, and maybe a new one.
+    assert n_calls <= 64 * 3.25 + 20 * (n_statements - 4)
