@@ -149,9 +149,23 @@ int homes_init(struct lmtpd_config *config, struct error *error)
 	return init_roots(config, error) == 0 ? init_folders(config, error) : -1;
 }
 
-/* Which folder a detail leads to; none is INBOX. */
+/* Where the home itself is the Maildir, other hidden things have their place among the folders: nobody's mail may
+ * take the names of a user's script and keys. */
+static bool is_taken(const char *folder)
+{
+	static const char *const names[] = { ".dovecot", ".ssh" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strncmp(folder, names[i], strlen(names[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Which folder a detail leads to; none is INBOX. is_home: the Maildir is the home itself. */
 static void choose_folder(
-    const struct lmtpd_config *config, const char *detail, struct home *home_r)
+    const struct lmtpd_config *config, const char *detail, bool is_home, struct home *home_r)
 {
 	home_r->folder[0] = '\0';
 	home_r->makes_folder = strcmp(config->detail, "create") == 0;
@@ -159,6 +173,9 @@ static void choose_folder(
 	if (detail == NULL || folder_to_directory(&config->folder_style, detail, strlen(detail),
 				  home_r->folder) != FOLDER_FINE) {
 		return;
+	}
+	if (is_home && is_taken(home_r->folder)) {
+		home_r->folder[0] = '\0';
 	}
 	for (size_t i = 0; i < config->auto_folders.n; i++) {
 		if (strcmp(config->auto_directories[i], home_r->folder) == 0) {
@@ -274,6 +291,8 @@ static int add_path(const char *path, char path_r[MAILDIR_PATH_MAX], struct erro
 int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
     struct home *home_r, struct error *error)
 {
+	const char *path = mailbox->path != NULL ? mailbox->path : config->path;
+
 	home_r->path[0] = '\0';
 	home_r->root = &config->root;
 	if (mailbox->home != NULL) {
@@ -285,14 +304,13 @@ int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
 		return error_set(error, "a part of it is \".\" or \"..\", has a slash, or it is "
 					"too long");
 	}
-	if (add_path(mailbox->path != NULL ? mailbox->path : config->path, home_r->path, error) !=
-	    0) {
+	if (add_path(path, home_r->path, error) != 0) {
 		return -1;
 	}
 	if (!maildir_path_is_plain(home_r->path)) {
 		return error_set(error, "it is the mail root itself, or is no plain path");
 	}
-	choose_folder(config, mailbox->detail, home_r);
+	choose_folder(config, mailbox->detail, path[0] == '\0', home_r);
 	return 0;
 }
 

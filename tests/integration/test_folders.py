@@ -102,6 +102,15 @@ def test_names_that_are_refused(detailed, detail):
     assert len(files(maildir)) == 1 and folders(maildir) == []
 
 
+def test_home_that_is_the_maildir(detailed):
+    """The user's script and keys lie beside the folders there, and are nobody's to make."""
+    daemon = detailed("create", path="")
+    for detail in ("dovecot.sieve", "ssh", "Work"):
+        assert deliver(daemon, f"email1+{detail}@example.com") == ["250 2.0.0"]
+    home = daemon.vhosts / "example.com/email1"
+    assert folders(home) == [".Work"] and len(files(home)) == 2
+
+
 def test_at_most_so_many(detailed):
     daemon = detailed("create", folders_max=2)
     for name in "abcd":
