@@ -155,7 +155,6 @@ static void examine(const void *data, const char *file, struct report *report)
 	bool is_fed;
 
 	homes_list_roots(config, bases);
-
 	owner_check_file(&owner, file, &config->directory, report);
 	report_ok(report, "hostname", "%s", config->hostname);
 	if (config->lmtp.soft_bounce) {
@@ -174,9 +173,8 @@ static void examine(const void *data, const char *file, struct report *report)
 	}
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
-	storage_check(&config->root, config->home_rest, report);
-	for (size_t i = 0; i < config->n_more_roots; i++) {
-		storage_check(&config->more_roots[i], NULL, report);
+	for (size_t i = 0; i < config->n_roots; i++) {
+		storage_check(&config->roots[i], i == 0 ? config->home_rest : NULL, report);
 	}
 	check_rows(config, &postfix, report);
 	postconf_free(&postfix);

@@ -183,7 +183,7 @@ static const struct settings_key keys[] = {
 	    "{\"\\\\Junk=Junk\", \"\\\\Trash=Trash\", \"\\\\Sent=Sent\", "
 	    "\"\\\\Drafts=Drafts\", \"\\\\Archive=Archive\"}",
 	    AT(special_use), 0, 0, check_special_use },
-	{ "maildir", "roots", SETTINGS_LIST, "{}", AT(roots), 0, 0, check_root },
+	{ "maildir", "roots", SETTINGS_LIST, "{}", AT(more_roots), 0, 0, check_root },
 	{ "maildir", "marker", SETTINGS_TEXT, "", AT(marker), 0, 0, check_marker },
 	{ "maildir", "user", SETTINGS_TEXT, "vmail", AT(daemon.user), 0, 0, NULL },
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", AT(daemon.group), 0, 0, NULL },

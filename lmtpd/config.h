@@ -50,12 +50,11 @@ struct lmtpd_config {
 	char words[128];    /* the file of storage_examine(), "" for none */
 	const char *marker; /* see struct maildir_root */
 	long writers;
-	struct maildir_root root; /* base */
 	/* Further directories that homes of rows may lie below. */
-	struct settings_list roots;
+	struct settings_list more_roots;
 	char tidy_roots[LMTPD_ROOTS_MAX][MAILDIR_PATH_MAX + 1];
-	struct maildir_root more_roots[LMTPD_ROOTS_MAX];
-	size_t n_more_roots;
+	struct maildir_root roots[1 + LMTPD_ROOTS_MAX]; /* base, and those */
+	size_t n_roots;
 };
 
 extern const struct settings_form lmtpd_config_form;

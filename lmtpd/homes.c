@@ -76,8 +76,10 @@ static void find_words(struct lmtpd_config *config)
 	}
 }
 
-static void init_root(struct lmtpd_config *config, struct maildir_root *root, const char *base)
+static void add_root(struct lmtpd_config *config, const char *base)
 {
+	struct maildir_root *root = &config->roots[config->n_roots++];
+
 	maildir_root_init(root, base, config->hostname);
 	root->marker = config->marker;
 	storage_look(&root->storage, base, config->words);
@@ -88,17 +90,16 @@ static void init_root(struct lmtpd_config *config, struct maildir_root *root, co
 
 static int init_roots(struct lmtpd_config *config, struct error *error)
 {
-	init_root(config, &config->root, config->base);
-	if (config->roots.n > LMTPD_ROOTS_MAX) {
+	add_root(config, config->base);
+	if (config->more_roots.n > LMTPD_ROOTS_MAX) {
 		return error_set(error, "maildir.roots: at most %d", LMTPD_ROOTS_MAX);
 	}
-	for (size_t i = 0; i < config->roots.n; i++) {
+	for (size_t i = 0; i < config->more_roots.n; i++) {
 		char *base = config->tidy_roots[i];
 
 		base[0] = '/';
-		homes_tidy_path(config->roots.texts[i], base + 1);
-		init_root(config, &config->more_roots[i], base);
-		config->n_more_roots++;
+		homes_tidy_path(config->more_roots.texts[i], base + 1);
+		add_root(config, base);
 	}
 	return 0;
 }
@@ -187,13 +188,10 @@ static void choose_folder(
 
 void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMTPD_ROOTS_MAX + 2])
 {
-	size_t n = 0;
-
-	bases_r[n++] = config->base;
-	for (size_t i = 0; i < config->n_more_roots; i++) {
-		bases_r[n++] = config->more_roots[i].base;
+	for (size_t i = 0; i < config->n_roots; i++) {
+		bases_r[i] = config->roots[i].base;
 	}
-	bases_r[n] = NULL;
+	bases_r[config->n_roots] = NULL;
 }
 
 /* Appends n bytes; false when they do not fit. */
@@ -239,9 +237,8 @@ static const struct maildir_root *find_root(const struct lmtpd_config *config, c
 {
 	const struct maildir_root *found = NULL;
 
-	for (size_t i = 0; i <= config->n_more_roots; i++) {
-		const struct maildir_root *root =
-		    i == 0 ? &config->root : &config->more_roots[i - 1];
+	for (size_t i = 0; i < config->n_roots; i++) {
+		const struct maildir_root *root = &config->roots[i];
 
 		if (text_is_below(path, root->base) &&
 		    (found == NULL || strlen(root->base) > strlen(found->base))) {
@@ -294,7 +291,7 @@ int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
 	const char *path = mailbox->path != NULL ? mailbox->path : config->path;
 
 	home_r->path[0] = '\0';
-	home_r->root = &config->root;
+	home_r->root = &config->roots[0];
 	if (mailbox->home != NULL) {
 		if (split_row_home(config, mailbox->home, &home_r->root, home_r->path, error) !=
 		    0) {

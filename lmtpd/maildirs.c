@@ -33,13 +33,12 @@ static void list_roots(
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i <= config->n_more_roots; i++) {
-		const struct maildir_root *root =
-		    i == 0 ? &config->root : &config->more_roots[i - 1];
+	for (size_t i = 0; i < config->n_roots; i++) {
+		const struct maildir_root *root = &config->roots[i];
 		bool is_inner = false;
 
-		for (size_t k = 0; k <= config->n_more_roots; k++) {
-			const char *base = k == 0 ? config->base : config->more_roots[k - 1].base;
+		for (size_t k = 0; k < config->n_roots; k++) {
+			const char *base = config->roots[k].base;
 
 			is_inner = is_inner || (k != i && text_is_below(root->base, base) &&
 						   (k < i || !text_is_below(base, root->base)));

@@ -46,7 +46,7 @@ static struct lmtpd_server server;
 static void *start_writer(void *config)
 {
 	/* The first thread does; the others deliver. */
-	maildir_root_settle(&((struct lmtpd_config *)config)->root);
+	maildir_root_settle(&((struct lmtpd_config *)config)->roots[0]);
 	return NULL;
 }
 
@@ -70,9 +70,8 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.start = start_writer,
 		.data = config,
 	};
-	devices_expect(&server.devices, &config->root);
-	for (size_t i = 0; i < config->n_more_roots; i++) {
-		devices_expect(&server.devices, &config->more_roots[i]);
+	for (size_t i = 0; i < config->n_roots; i++) {
+		devices_expect(&server.devices, &config->roots[i]);
 	}
 	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
 		settings_r[SERVICE_WORKERS].max[share] =

@@ -183,6 +183,6 @@ void status_write(struct daemon *daemon, struct document *document)
 	document_group(document, "commits");
 	document_histogram(document, "commit_duration_seconds",
 	    "How long the disk took to make one message durable.", &status->commits);
-	write_way(&lmtpd_config_of(server->daemon.service)->root.storage, document);
+	write_way(&lmtpd_config_of(server->daemon.service)->roots[0].storage, document);
 	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "writer");
 }
