@@ -3,7 +3,6 @@
  * middle, as the daemon does, so that it meets the same permissions; what only root may see comes before. */
 #include "lmtpd/checkup.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "doctor/checkup.h"
@@ -69,12 +68,6 @@ static bool asks_guide(const struct lmtpd_config *config, struct database_need n
 	return is_guide;
 }
 
-static int path_of(const void *config, const struct mailbox *mailbox,
-    char path_r[MAILBOXES_PATH_MAX], struct error *error)
-{
-	return homes_write_path(config, mailbox, path_r, error);
-}
-
 /* Can the database be worked with, and does mail reach those who are in it? */
 static void check_rows(
     const struct lmtpd_config *config, const struct postconf *postfix, struct report *report)
@@ -95,7 +88,7 @@ static void check_rows(
 			.node = config->node,
 		},
 		.directory = directory,
-		.path_of = path_of,
+		.path_of = homes_write_path,
 		.config = config,
 	};
 

@@ -311,15 +311,15 @@ int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
 	return 0;
 }
 
-int homes_write_path(const struct lmtpd_config *config, const struct mailbox *mailbox,
-    char path_r[HOMES_PATH_MAX], struct error *error)
+int homes_write_path(const void *config, const struct mailbox *mailbox,
+    char path_r[MAILBOXES_PATH_MAX], struct error *error)
 {
 	struct home home;
 
 	if (homes_find(config, mailbox, &home, error) != 0) {
 		return -1;
 	}
-	snprintf(path_r, HOMES_PATH_MAX, "%s/%s",
+	snprintf(path_r, MAILBOXES_PATH_MAX, "%s/%s",
 	    strcmp(home.root->base, "/") == 0 ? "" : home.root->base, home.path);
 	return 0;
 }

@@ -5,11 +5,8 @@
 
 #include <stdbool.h>
 
+#include "doctor/mailboxes.h"
 #include "lmtpd/config.h"
-
-enum {
-	HOMES_PATH_MAX = 4096, /* bytes of a whole path, NUL included */
-};
 
 /* Is there a placeholder of maildir.home at p: %d, %n or %u? */
 bool homes_is_placeholder(const char *p);
@@ -40,6 +37,7 @@ struct home {
 int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
     struct home *home_r, struct error *error);
 
-/* Writes the whole path of the Maildir. Returns as homes_find(). */
-int homes_write_path(const struct lmtpd_config *config, const struct mailbox *mailbox,
-    char path_r[HOMES_PATH_MAX], struct error *error);
+/* A mailboxes_path for the doctor, whose config is a struct lmtpd_config: writes the whole path of the Maildir.
+ * Returns as homes_find(). */
+int homes_write_path(const void *config, const struct mailbox *mailbox,
+    char path_r[MAILBOXES_PATH_MAX], struct error *error);

@@ -21,12 +21,6 @@ static unsigned count_names(const char *path)
 	return n;
 }
 
-static int path_of(const void *config, const struct mailbox *mailbox,
-    char path_r[MAILBOXES_PATH_MAX], struct error *error)
-{
-	return homes_write_path(config, mailbox, path_r, error);
-}
-
 /* The roots that lie below no other: who walks through these meets all. */
 static void list_roots(
     const struct lmtpd_config *config, const struct maildir_root *roots_r[LMTPD_ROOTS_MAX + 2])
@@ -58,7 +52,7 @@ static int list(const struct lmtpd_config *config, bool is_json, struct error *e
 		.users_query = config->users_query,
 		.roots = roots,
 		.depth = count_names(config->home_rest) + count_names(config->path),
-		.path_of = path_of,
+		.path_of = homes_write_path,
 		.config = config,
 	};
 
