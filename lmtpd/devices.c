@@ -70,7 +70,6 @@ void devices_expect(struct devices *devices, const struct maildir_root *root)
 
 	for (size_t i = 0; i < storage->n; i++) {
 		const struct storage_filesystem *filesystem = &storage->filesystems[i];
-
 		bool is_ours = i == storage->base || text_is_below(filesystem->where, root->base);
 
 		/* One that another is mounted over is nobody's. */
