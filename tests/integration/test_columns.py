@@ -89,6 +89,21 @@ def test_further_roots(make_lmtpd, directory):
     assert f"{more}, for homes of rows" in said
 
 
+def test_root_in_a_root(make_lmtpd):
+    """A home belongs to the deepest root that it lies below: the marker of that disk counts."""
+    daemon = make_lmtpd()
+    inner = own(daemon.vhosts / "disk")
+    (daemon.vhosts / ".mounted").touch()
+    daemon.configure(maildir={"roots": [str(inner)], "marker": ".mounted"}, mysql={
+        "user_query": query(case("home", f"'{inner}/one'"))})
+    daemon.start()
+    assert deliver(daemon, EMAIL1, EMAIL2) == ["451 4.2.0", "250 2.0.0"]
+    assert files(inner / "one/Maildir") == []
+    (inner / ".mounted").touch()
+    assert deliver(daemon, EMAIL1) == ["250 2.0.0"]
+    assert len(files(inner / "one/Maildir")) == 1
+
+
 @pytest.mark.parametrize("home, why", [
     ("/elsewhere/x", "lies neither below"), ("relative", "no absolute path"),
     ("{root}/../x", "no absolute path without .."), ("{root}", "Maildir"), ("", "no absolute path"),

@@ -39,17 +39,22 @@ def configured(make_lmtpd):
     return make_lmtpd()
 
 
+def give(daemon, top):
+    """All below it to the mail's owner."""
+    if IS_ROOT:
+        for directory, names, files in os.walk(top):
+            for name in [".", *names, *files]:
+                os.chown(os.path.join(directory, name), daemon.user, daemon.group,
+                         follow_symlinks=False)
+
+
 def make_maildir(daemon, path, messages=0):
     """As the mail's owner has it."""
     for part in ("cur", "new", "tmp"):
         (daemon.vhosts / path / part).mkdir(parents=True)
     for n in range(messages):
         (daemon.vhosts / path / "new" / f"{n}.M0.host").write_text("x")
-    if IS_ROOT:
-        for directory, names, files in os.walk(daemon.vhosts):
-            for name in [".", *names, *files]:
-                os.chown(os.path.join(directory, name), daemon.user, daemon.group,
-                         follow_symlinks=False)
+    give(daemon, daemon.vhosts)
     return str(daemon.vhosts / path)
 
 
@@ -79,6 +84,22 @@ def test_a_user_comes_and_goes(lmtpd, database):
     assert list(found.strays) == [str(place)] and found.strays[str(place)]["messages"] == 2
     assert found.summary == "1 mailbox, 0 without a Maildir; 1 Maildir without a row"
     assert snapshot(daemon.vhosts) == before
+
+
+def test_all_roots(configured, directory):
+    """Each is walked through once, also one in another; a row's home is found in any of them."""
+    daemon = configured
+    more, inner = directory / "more", daemon.vhosts / "disk"
+    more.mkdir()
+    stray = make_maildir(daemon, "disk/x/Maildir", 1)
+    daemon.configure(maildir={"roots": [str(inner), str(more)]}, mysql={"users_query":
+        f"SELECT email, CONCAT('{more}/', email) AS home FROM virtual_users"})
+    make_maildir(daemon, more / EMAIL1 / "Maildir")
+    elsewhere = make_maildir(daemon, more / "a/y/Maildir", 2)
+    give(daemon, more)
+    found = Found(daemon)
+    assert sorted(found.strays) == sorted([stray, elsewhere])
+    assert found.absent == {EMAIL2: f"{more}/{EMAIL2}/Maildir"} and not found.unread
 
 
 def test_what_a_stray_holds(configured):
