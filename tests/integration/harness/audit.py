@@ -46,8 +46,8 @@ def is_unfinished_folder(path):
 
 
 class Audit:
-    """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries of ledger.saved must be there; the
-    others, and whatever is in doubt, may be."""
+    """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries
+    of ledger.saved must be there; the others, and whatever is in doubt, may be."""
 
     def __init__(self, vhosts, ledger, n_promised=None):
         self.ledger = ledger
@@ -56,6 +56,9 @@ class Audit:
         self.left = []
         self.known = {}
         for maildir in sorted(vhosts.glob("*/*/Maildir")):
+            # What a repair puts there is no mailbox: mail in it counts as lost if it was promised.
+            if maildir.parent.parent.name == "lost+found":
+                continue
             mailbox = str(maildir.parent.relative_to(vhosts))
             self._read_mailbox(mailbox, maildir)
             for folder in sorted(maildir.glob(".*")):
