@@ -25,7 +25,7 @@ from rows import add_rows  # noqa: E402
 from servers import Place  # noqa: E402
 from turns import Turns  # noqa: E402
 from workloads import (  # noqa: E402
-    BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
+    BESIDE, BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
 )
 
 BUILT = TREE / "build/release"
@@ -40,6 +40,8 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true",
                         help="one short round of the main workloads; writes nothing")
     parser.add_argument("--only", metavar="NAMES", help=f"of {','.join(names)}; writes nothing")
+    parser.add_argument("--beside", metavar="PROGRAM", type=Path,
+                        help="another lmtpd: it and the one that was built, alone; writes nothing")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
     arguments = parser.parse_args()
     if arguments.only:
@@ -49,11 +51,18 @@ def parse_arguments():
                   or BY_NAME[name].is_quick]
     if unknown := set(chosen) - set(names):
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
-    arguments.is_partial = arguments.quick or arguments.only is not None
+    if arguments.beside:
+        chosen = [name for name in chosen if name in BY_NAME]
+    arguments.is_partial = bool(arguments.quick or arguments.only or arguments.beside)
     arguments.chosen = chosen
     arguments.workloads = [BY_NAME[name] for name in chosen if name in BY_NAME]
     if arguments.quick:
         arguments.workloads = [workload.quickly() for workload in arguments.workloads]
+    arguments.servers = SERVERS
+    if arguments.beside:
+        arguments.servers = BESIDE
+        arguments.workloads = [
+            workload._replace(servers=BESIDE) for workload in arguments.workloads]
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     arguments.seconds = 1 if arguments.quick else 2
     return arguments
@@ -61,12 +70,12 @@ def parse_arguments():
 
 def trees(arguments):
     """The mailboxes that the chosen workloads need, by directory."""
-    kinds = {workload.mailboxes for workload in arguments.workloads}
     found = {}
     if arguments.workloads:
-        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in WITH_LIMITS})
-    if "crowd" in kinds:
-        found.update({f"crowd-{name}": USERS for name in BY_NAME["crowd"].servers})
+        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in (*WITH_LIMITS, "beside")})
+    for workload in arguments.workloads:
+        if workload.mailboxes == "crowd":
+            found.update({f"crowd-{name}": USERS for name in workload.servers})
     if "memory" in arguments.chosen:
         found.update({memory.tree_of(name): memory.MAILBOXES for name in memory.SERVERS})
     if "relay" in arguments.chosen:
@@ -86,9 +95,9 @@ def print_figures(workload, name, figures):
 def run_rounds(arguments, place, results):
     turns = Turns(place, arguments.seconds)
     if "full" in arguments.chosen:
-        for name in SERVERS:
+        for name in arguments.servers:
             fill(place.root(name), FULL[0], FULL_FILES)
-    for name in SERVERS:
+    for name in arguments.servers:
         if arguments.workloads:
             turns.accustom(BY_NAME["twenty"], name)
     for number in range(arguments.rounds):
@@ -106,7 +115,7 @@ def measure(arguments, base, filesystem, database):
     database.install()
     add_rows(database)
     filesystem.make(trees(arguments), (1 if arguments.quick else 4) << 30)
-    place = Place(base, filesystem, database, BUILT, PROGRAMS)
+    place = Place(base, filesystem, database, BUILT, PROGRAMS, arguments.beside)
     run_rounds(arguments, place, results)
     if "memory" in arguments.chosen:
         print("  memory", flush=True)

@@ -4,7 +4,7 @@ import statistics
 
 from relay import SERVERS as RELAYS
 from results import NAMES, goals
-from workloads import MB, WITH_LIMITS
+from workloads import BESIDE, MB, WITH_LIMITS
 
 PLOTS = (
     ("sessions", "Messages a second by sessions"),
@@ -120,9 +120,22 @@ def relay_table(results):
                    *[with_spread(results.relay[name]) for name in RELAYS])])
 
 
+def beside_table(results):
+    rows = [
+        (workload.title,
+         *[with_spread(results.values(workload.name, name, "messages")) for name in BESIDE],
+         f"{100 * results.ratio(workload.name, 'beside'):.1f} %",
+         f"{100 * results.ratio(workload.name, 'beside', 'processor'):.1f} %")
+        for workload in results.measured()]
+    return table(("messages a second", "lmtpd", "the one beside it", "lmtpd : it",
+                  "processor time"), rows)
+
+
 def sections(results):
     """Headings and what stands below them, as far as it was measured."""
-    if results.turns:
+    if results.is_beside:
+        yield "Two builds", beside_table(results)
+    elif results.turns:
         yield "Goals", GOALS + goals_table(results)
         yield "Throughput", speed_table(results)
         yield "Latency", latency_table(results)

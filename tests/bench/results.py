@@ -38,6 +38,10 @@ class Results:
                 return ratio
         return None
 
+    @property
+    def is_beside(self):
+        return any(server == "beside" for _, server in self.turns)
+
     def generator(self):
         """The most that the load generator took of one processor."""
         return max(figures.generator for turns in self.turns.values() for figures in turns

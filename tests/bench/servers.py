@@ -42,12 +42,13 @@ class Sink(Daemon):
 class Place:
     """Where everything of a run lies, and how its servers are made."""
 
-    def __init__(self, base, filesystem, database, built, programs):
+    def __init__(self, base, filesystem, database, built, programs, beside=None):
         self.base = base
         self.filesystem = filesystem
         self.database = database
         # Copies, that the owner of the mail may execute wherever the tree lies.
         self.lmtpd = shutil.copy(built / "lmtpd/lmtpd", base / "lmtpd")
+        self.beside = beside and shutil.copy(beside, base / "beside")
         self.lmtpd_auth = shutil.copy(built / "auth/lmtpd-auth", base / "lmtpd-auth")
         self.programs = {name: shutil.copy(programs / name, base / name) for name in PROGRAMS}
         self.n_started = 0
@@ -61,7 +62,7 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, sink, once, asking, dovecot or auth, with its mail below root and its users from
+        """A fresh lmtpd, beside, sink, once, asking, dovecot or auth, with its mail below root and its users from
         rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
@@ -76,13 +77,16 @@ class Place:
             raise
         return server
 
-    def _make_lmtpd(self, directory, root):
+    def _make_lmtpd(self, directory, root, program=None):
         return Lmtpd(
-            self.lmtpd, directory, self.database, starts_as_root=True,
+            program or self.lmtpd, directory, self.database, starts_as_root=True,
             lmtp={"socket_user": "postfix", "socket_group": "postfix"},
             maildir={"home": f"{root}/%d/%n"},
             mysql={"hosts": [f"127.0.0.1:{self.database.port}"]},
         )
+
+    def _make_beside(self, directory, root):
+        return self._make_lmtpd(directory, root, self.beside)
 
     def _make_auth(self, directory, root):
         return LmtpdAuth(self.lmtpd_auth, directory, self.database, auth={"failure_delay": 2})

@@ -25,6 +25,8 @@ MAILBOXES = {
 USED_ONCE = ("missing", "crowd")
 
 SERVERS = ("lmtpd", "sink", "dovecot")
+# Two builds of lmtpd.
+BESIDE = ("lmtpd", "beside")
 WITH_DISK = (*SERVERS, "disk")
 # "once": the sink with one commit of the journal; "asking": and one question to the database for each
 # recipient.
