@@ -26,6 +26,8 @@ enum {
 	WAY_MAX = MAILDIR_PATH_MAX + 1 + FOLDER_DIRECTORY_MAX + 4,
 };
 
+const char *const mailbox_parts[MAILBOX_PARTS] = { "/tmp", "/cur", "/new" };
+
 void maildir_root_init(struct maildir_root *root, const char *base, const char *host)
 {
 	root->base = base;
@@ -260,22 +262,57 @@ static void go_up(char *path)
 	*(slash == NULL ? path : slash) = '\0';
 }
 
-int mailbox_sync_parents(struct maildir_place *place)
+/* Takes the descriptor, or the error in its place. */
+static int sync_and_close(int fd)
+{
+	int result = fd < 0 ? fd : rounds_sync(NULL, fd, false);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return result;
+}
+
+/* Has somebody put something else there? Nothing of a delivery is in it then. */
+static bool is_in_the_way(int result)
+{
+	return result == -ENOTDIR || result == -EACCES || result == -ELOOP || result == -EXDEV;
+}
+
+/* An empty directory as well: else its block may show after a power cut what lay there before. And tmp/, where a
+ * folder was made. */
+static int sync_parts(struct maildir_place *place, const char *folder)
+{
+	for (size_t i = 0; i < MAILBOX_PARTS; i++) {
+		int fd = open_part(place->root, place->mailbox, folder, mailbox_parts[i]);
+
+		if (is_in_the_way(fd)) {
+			place_note(place, "%s%s is not synced: %s", folder, mailbox_parts[i],
+			    strerror(-fd));
+		} else if (fd != -ENOENT &&
+			   place_check(place, sync_and_close(fd), "sync", mailbox_parts[i]) < 0) {
+			return place->result;
+		}
+	}
+	return 0;
+}
+
+int mailbox_sync_around(struct maildir_place *place)
 {
 	char path[WAY_MAX];
 	bool is_root;
 
+	if (sync_parts(place, place->where) < 0 ||
+	    (place->where[0] != '\0' && sync_parts(place, "") < 0)) {
+		return place->result;
+	}
 	write_path(path, place->mailbox, place->where, "");
 	do {
 		int fd = open_beneath(place->root, path, O_RDONLY | O_DIRECTORY);
-		int result = fd < 0 ? fd : rounds_sync(NULL, fd, false);
 
-		if (fd >= 0) {
-			close(fd);
-		}
-		if (place_check(place, result, "sync the directories above", mailbox_part(place)) <
-		    0) {
-			return result;
+		if (place_check(place, sync_and_close(fd), "sync the directories above",
+			mailbox_part(place)) < 0) {
+			return place->result;
 		}
 		is_root = path[0] == '\0';
 		go_up(path);

@@ -5,6 +5,13 @@
 #include "maildir/linux.h"
 #include "maildir/maildir.h"
 
+/* What every mailbox and folder has, each made after the one before: who finds new/ takes it for whole, and who
+ * looks for cur/ alone has tmp/ then. */
+enum {
+	MAILBOX_PARTS = 3
+};
+extern const char *const mailbox_parts[MAILBOX_PARTS];
+
 /* The part of the mailbox or folder that the place's name goes to: "/new" or "/cur". */
 const char *mailbox_part(const struct maildir_place *place);
 
@@ -28,6 +35,6 @@ int mailbox_open(struct maildir_place *place);
  * its note. */
 void mailbox_leave_folder(struct maildir_place *place);
 
-/* Syncs the directories on the way from the mailbox or folder up to the root; then it is young no more. Returns
- * as mailbox_open(). */
-int mailbox_sync_parents(struct maildir_place *place);
+/* Syncs all parts of the mailbox, and of the folder, and the directories on the way up to the root; then it is
+ * young no more. Returns as mailbox_open(). */
+int mailbox_sync_around(struct maildir_place *place);

@@ -19,11 +19,7 @@
 #include "maildir/rounds.h"
 #include "maildir/subscriptions.h"
 
-/* new/ last: who finds it takes the mailbox for whole. Who looks for cur/ alone has tmp/ then. */
-static const char *const parts[] = { "/tmp", "/cur", "/new" };
-
 enum {
-	PARTS = sizeof(parts) / sizeof(parts[0]),
 	ROUNDS_OF_FOLDER = 2, /* somebody else may have made it in the first */
 };
 
@@ -67,8 +63,9 @@ static int make_path(int base_fd, const char *path)
 
 static int make_parts(struct maildir_place *place, int fd)
 {
-	for (size_t i = 0; i < PARTS && place->result == 0; i++) {
-		place_check(place, make_directory(fd, parts[i] + 1), "make", parts[i]);
+	for (size_t i = 0; i < MAILBOX_PARTS && place->result == 0; i++) {
+		place_check(
+		    place, make_directory(fd, mailbox_parts[i] + 1), "make", mailbox_parts[i]);
 	}
 	return place->result;
 }
@@ -108,8 +105,8 @@ static int sync_folder(int fd)
 {
 	int result = sync_at(fd, folder_file);
 
-	for (size_t i = 0; i < PARTS && result == 0; i++) {
-		result = sync_at(fd, parts[i] + 1);
+	for (size_t i = 0; i < MAILBOX_PARTS && result == 0; i++) {
+		result = sync_at(fd, mailbox_parts[i] + 1);
 	}
 	return result == 0 ? rounds_sync(NULL, fd, false) : result;
 }
@@ -131,14 +128,27 @@ static int fill_folder(struct maildir_place *place, int fd, bool syncs)
 	return syncs ? place_check(place, sync_folder(fd), "sync", "") : 0;
 }
 
-/* Takes away what was made of a folder. */
-static void unmake_folder(int tmp_fd, const char *name, int fd)
+/* Takes away what was made of a folder. Without a journal the disk may still name what is gone, and what takes
+ * its inode next would have two names after a power cut: so all stays open until the disk has forgotten it. */
+static void unmake_folder(int tmp_fd, const char *name, int fd, bool syncs)
 {
-	for (size_t i = 0; i < PARTS; i++) {
-		unlinkat(fd, parts[i] + 1, AT_REMOVEDIR);
+	int fds[MAILBOX_PARTS + 1];
+
+	for (size_t i = 0; i < MAILBOX_PARTS + 1; i++) {
+		const char *part = i < MAILBOX_PARTS ? mailbox_parts[i] + 1 : folder_file;
+
+		fds[i] = openat(fd, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		unlinkat(fd, part, i < MAILBOX_PARTS ? AT_REMOVEDIR : 0);
 	}
-	unlinkat(fd, folder_file, 0);
 	unlinkat(tmp_fd, name, AT_REMOVEDIR);
+	if (syncs) {
+		rounds_sync(NULL, tmp_fd, false);
+	}
+	for (size_t i = 0; i < MAILBOX_PARTS + 1; i++) {
+		if (fds[i] >= 0) {
+			close(fds[i]);
+		}
+	}
 }
 
 /* Makes a directory in tmp/ and returns it open, or a negative errno. */
@@ -186,7 +196,7 @@ static int make_in(struct maildir_place *place, int mailbox_fd, int tmp_fd)
 		    linux_move_directory(tmp_fd, name, mailbox_fd, place->where), "make", "");
 	}
 	if (result < 0) {
-		unmake_folder(tmp_fd, name, fd);
+		unmake_folder(tmp_fd, name, fd, syncs);
 	} else if (syncs) {
 		/* Else it may have two names after a power cut. */
 		result = place_check(place, rounds_sync(NULL, tmp_fd, false), "sync", "");

@@ -186,7 +186,7 @@ int place_sync(struct maildir_place *place)
 	    place_check(place, rounds_sync(NULL, place->names_fd, false), "sync",
 		mailbox_part(place)) == 0 &&
 	    place->young != 0) {
-		mailbox_sync_parents(place);
+		mailbox_sync_around(place);
 	}
 	/* The sender keeps a message that may not be durable, and sends it again: not twice. */
 	if (place->result < 0) {

@@ -306,6 +306,20 @@ static void check_parents(const struct mailroot *mailroot, const char *path)
 	}
 }
 
+/* All directories of a new mailbox or folder, also those that the message does not go to. */
+static void check_parts(const struct mailroot *mailroot, const char *path)
+{
+	static const char *const parts[] = { "/tmp", "/cur", "/new" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const char *part = mailroot_path(mailroot, path, parts[i]);
+
+		if (access(part, F_OK) == 0 && find_event(FAULT_FSYNC, inode_of(part), 0) == 0) {
+			fail_msg("%s was not synced", part);
+		}
+	}
+}
+
 void mailroot_check_order(const struct mailroot *mailroot, struct text message, bool has_parents)
 {
 	assert_true(n_fault_events < FAULT_EVENTS_MAX);
@@ -341,6 +355,10 @@ void mailroot_check_order(const struct mailroot *mailroot, struct text message, 
 		assert_true(
 		    find_event(FAULT_FSYNC, inode, 0) < find_event(FAULT_FSYNC, directory, 0));
 		assert_true(find_event(FAULT_FSYNC, directory, 0) > named);
+		if (has_parents && place->note[0] == '\0') { /* else it tells what is not */
+			check_parts(mailroot, place->mailbox);
+			check_parts(mailroot, place_path(place));
+		}
 		if (has_parents) {
 			check_parents(mailroot, place_path(place));
 		}

@@ -328,7 +328,7 @@ static void test_young_for_long(void **state)
 	enum {
 		ALL = MAILDIR_HELD_MAX + 2,
 		BATCHES = 2, /* that the file is synced again with the names of */
-		EACH = 5     /* new/, Maildir, the home, the domain, the root */
+		EACH = 8     /* new/; the three parts, Maildir, the home, the domain, the root */
 	};
 	const struct faults later = { .call = FAULT_CALLS, .age = 1000 };
 	struct mailroot *mailroot = *state;

@@ -85,7 +85,7 @@ static bool check_delivery(
 			fail_msg(
 			    "result %d of place %zu: %s", result, i, describe(faults, n_places));
 		}
-		n_failed += result != 0;
+		n_failed += result != 0 || mailroot->places[i].note[0] != '\0';
 	}
 	if (n_struck > 0 && n_failed == 0) {
 		fail_msg("nobody noticed: %s", describe(faults, n_places));

@@ -207,7 +207,7 @@ static void test_in_the_way(void **state)
 	assert_int_equal(unlink(mailroot_path(mailroot, USER "/.Junk", "")), 0);
 	mailroot_make_directory(mailroot, USER "/.Junk");
 	mailroot_make_file(mailroot, USER "/.Junk/cur", "a file");
-	deliver(mailroot, ".Junk", MAILDIR_MAKE, ".Junk", "");
+	deliver(mailroot, ".Junk", MAILDIR_MAKE, ".Junk", "cur is not synced: Not a directory");
 	mailroot->wishes[0].flags = "S";
 	deliver(mailroot, ".Junk", MAILDIR_MAKE, "", "cannot open .Junk/cur: Not a directory");
 }
@@ -309,9 +309,12 @@ static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool 
 	const struct faults faults = { .call = FAULT_OPENAT2,
 		.mask = 1 << 0 | 1 << 2,
 		.error = ENOENT,
+		.age = 100000, /* it need not be synced for its youth */
 		.has_no_noreplace = !has_noreplace };
 	const char *path = USER;
 	struct stat before, after;
+	size_t made;
+	ino_t tmp;
 
 	mailroot_make_directory(mailroot, USER "/new");
 	mailroot_make_directory(mailroot, USER "/tmp");
@@ -329,6 +332,11 @@ static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool 
 	mailroot_check(mailroot, message);
 	assert_int_equal(stat(mailroot_path(mailroot, USER, "/.Junk"), &after), 0);
 	assert_true(before.st_ino == after.st_ino || (kind == 1 && !has_noreplace));
+	/* What was made there and is gone is gone from the disk, too. */
+	tmp = inode_of(mailroot_path(mailroot, USER, "/tmp"));
+	made = find_event(FAULT_MKDIRAT, tmp, 0);
+	assert_true(made > 0 || mailroot->wishes[0].folders_max > 0); /* it was counted first */
+	assert_true(made == 0 || find_event(FAULT_FSYNC, tmp, 0) > made);
 	directory_remove(mailroot_path(mailroot, "example.com", ""));
 }
 

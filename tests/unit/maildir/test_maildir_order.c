@@ -17,7 +17,7 @@ static const char *const three[] = { "example.com/a/Maildir", "example.com/b/Mai
 	"example.org/a/Maildir" };
 
 enum {
-	PARENTS = 4 /* Maildir, a, example.com, the root */
+	AROUND = 3 + 4 /* tmp, cur, new; Maildir, a, example.com, the root */
 };
 
 static void deliver(struct mailroot *mailroot, const struct faults *faults, size_t n_places)
@@ -37,8 +37,8 @@ static void test_new_mailboxes(void **state)
 {
 	deliver(*state, &mailroot_plain, 3);
 	expect_saved(*state, true);
-	/* the file twice, three new/, and the way to each of them */
-	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 3 + 3 * PARENTS);
+	/* the file twice, three new/, and what is around each of them */
+	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 3 + 3 * AROUND);
 }
 
 static void test_new_mailboxes_for_real(void **state)
@@ -79,7 +79,7 @@ static void test_young_of_another(void **state)
 	deliver(mailroot, &mailroot_plain, 1);
 	expect_saved(mailroot, true);
 	assert_int_equal(fault_count(FAULT_MKDIRAT), 0);
-	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + PARENTS);
+	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + AROUND);
 }
 
 /* The same path, but another directory: what was synced before says nothing about it. */
@@ -153,7 +153,7 @@ static void check_settling_fails(
 		maildir_root_settle(&mailroot->root);
 		make_mailbox(mailroot);
 		deliver(mailroot, &before, 1);
-		exit(mailroot->places[0].result == 0 && fault_count(FAULT_FSYNC) == 2 + 1 + PARENTS
+		exit(mailroot->places[0].result == 0 && fault_count(FAULT_FSYNC) == 2 + 1 + AROUND
 			 ? 0
 			 : 1);
 	}
@@ -187,7 +187,7 @@ static void test_settled(void **state)
 		make_mailbox(mailroot);
 		deliver(mailroot, &before, 1);
 		expect_saved(mailroot, i == 0);
-		assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + (i == 0 ? PARENTS : 0));
+		assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + (i == 0 ? AROUND : 0));
 		directory_remove(mailroot_path(mailroot, "example.com", ""));
 		maildir_root_settle(&mailroot->root);
 	}
@@ -206,7 +206,7 @@ static void test_settled(void **state)
 		make_mailbox(mailroot);
 		deliver(mailroot, &set, 1);
 		expect_saved(mailroot, ahead != 0);
-		assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + (ahead == 0 ? 0 : PARENTS));
+		assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + (ahead == 0 ? 0 : AROUND));
 	}
 }
 
@@ -215,7 +215,7 @@ static void test_failed_sync_is_not_remembered(void **state)
 {
 	struct mailroot *mailroot = *state;
 
-	for (unsigned n = 3; n < 3 + PARENTS; n++) {
+	for (unsigned n = 3; n < 3 + AROUND; n++) {
 		const struct faults faults = {
 			.call = FAULT_FSYNC, .mask = (uint64_t)1 << n, .error = EIO
 		};
@@ -251,7 +251,7 @@ static void test_realtime(void **state)
 	deliver(mailroot, &faults, 1);
 	assert_int_equal(mailroot->places[0].result, 0);
 	assert_int_equal(fault_count(FAULT_WRITE_OUT), 0);
-	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + PARENTS);
+	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + AROUND);
 }
 
 /* What could not be written out has no name, and is not tried again. */
