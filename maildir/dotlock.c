@@ -62,10 +62,11 @@ static int create(struct dotlock *lock)
 	return lock->fd < 0 ? -errno : 0;
 }
 
-int dotlock_take(
-    struct dotlock *lock, int directory_fd, const char *file, unsigned stale, unsigned *patience)
+int dotlock_take(struct dotlock *lock, int directory_fd, const char *file, unsigned stale,
+    bool syncs, unsigned *patience)
 {
 	lock->directory_fd = directory_fd;
+	lock->syncs = syncs;
 	snprintf(lock->file, sizeof(lock->file), "%s", file);
 	snprintf(lock->name, sizeof(lock->name), "%s.lock", lock->file);
 	for (;;) {
@@ -161,6 +162,21 @@ static int move_to_file(const struct dotlock *lock)
 		   : -errno;
 }
 
+/* The old file stays open until the disk has forgotten its name: see unmake_folder(). */
+static int replace_durably(const struct dotlock *lock)
+{
+	int old_fd = openat(lock->directory_fd, lock->file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int result = old_fd < 0 && errno != ENOENT ? -errno : move_to_file(lock);
+
+	if (result == 0) {
+		result = rounds_sync(NULL, lock->directory_fd, false);
+	}
+	if (old_fd >= 0) {
+		close(old_fd);
+	}
+	return result;
+}
+
 int dotlock_replace(struct dotlock *lock, const struct content *old)
 {
 	int result = 0;
@@ -173,7 +189,7 @@ int dotlock_replace(struct dotlock *lock, const struct content *old)
 		result = rounds_sync(NULL, lock->fd, false);
 	}
 	if (result == 0) {
-		result = move_to_file(lock);
+		result = lock->syncs ? replace_durably(lock) : move_to_file(lock);
 	}
 	if (result == 0) {
 		close(lock->fd);
@@ -190,6 +206,9 @@ void dotlock_release(struct dotlock *lock)
 	}
 	if (file_is_named(lock->fd, lock->directory_fd, lock->name)) {
 		unlinkat(lock->directory_fd, lock->name, 0);
+		if (lock->syncs) {
+			rounds_sync(NULL, lock->directory_fd, false);
+		}
 	}
 	close(lock->fd);
 	lock->fd = -1;

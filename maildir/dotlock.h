@@ -18,15 +18,17 @@ enum {
 struct dotlock {
 	int directory_fd; /* the caller's, that must stay open */
 	int fd;           /* of the lock file; -1: not held */
+	bool syncs;
 	char file[DOTLOCK_NAME_MAX + 1];
 	char name[DOTLOCK_NAME_MAX + 6]; /* with ".lock" */
 };
 
 /* Takes the lock of a file in a directory. One that nobody has touched for stale seconds is that of a program that
- * died, and is taken away. *patience is how many ms one may wait for locks altogether; what was waited is
- * subtracted. Returns 0, DOTLOCK_HELD or a negative errno; then it is not held. */
-int dotlock_take(
-    struct dotlock *lock, int directory_fd, const char *file, unsigned stale, unsigned *patience);
+ * died, and is taken away. With syncs the directory is synced after each change: what follows commits nothing.
+ * *patience is how many ms one may wait for locks altogether; what was waited is subtracted. Returns 0,
+ * DOTLOCK_HELD or a negative errno; then it is not held. */
+int dotlock_take(struct dotlock *lock, int directory_fd, const char *file, unsigned stale,
+    bool syncs, unsigned *patience);
 
 /* What a file holds. */
 struct content {
@@ -45,7 +47,7 @@ int dotlock_write(const struct dotlock *lock, const char *text, size_t n);
 
 /* Puts what was written in the place of the old content, of whose mode and time it is told: it gets the same mode,
  * and a time that is later by a second at least. The lock is released in any case. Returns 0 or a negative errno;
- * then the file is what it was. */
+ * then the file is what it was, or the sync of the directory has failed. */
 int dotlock_replace(struct dotlock *lock, const struct content *old);
 
 /* Lets go of a lock, if it is held. */

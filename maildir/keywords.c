@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "maildir/dotlock.h"
-#include "maildir/rounds.h"
 
 static const char file[] = "dovecot-keywords";
 static const char lock_of_uids[] = "dovecot-uidlist";
@@ -142,7 +141,7 @@ static int write_table(const struct dotlock *lock, const struct content *old,
 
 /* Under both locks: adds what is not there. */
 static int change_table(
-    struct dotlock *lock, const char *const *names, size_t n_names, bool syncs, uint32_t *found)
+    struct dotlock *lock, const char *const *names, size_t n_names, uint32_t *found)
 {
 	struct keywords_table table;
 	struct content old;
@@ -158,9 +157,6 @@ static int change_table(
 			if (result == 0) {
 				result = dotlock_replace(lock, &old);
 			}
-			if (result == 0 && syncs) {
-				result = rounds_sync(NULL, lock->directory_fd, false);
-			}
 			*found |= result == 0 ? given : 0;
 		}
 	}
@@ -173,14 +169,14 @@ static int add_missing(int folder_fd, bool syncs, const char *const *names, size
 {
 	struct dotlock uids, lock;
 	unsigned none = 0; /* who has the one need not wait for the other */
-	int result = dotlock_take(&uids, folder_fd, lock_of_uids, KEYWORDS_STALE, patience);
+	int result = dotlock_take(&uids, folder_fd, lock_of_uids, KEYWORDS_STALE, syncs, patience);
 
 	if (result != 0) {
 		return result;
 	}
-	result = dotlock_take(&lock, folder_fd, file, KEYWORDS_STALE, &none);
+	result = dotlock_take(&lock, folder_fd, file, KEYWORDS_STALE, syncs, &none);
 	if (result == 0) {
-		result = change_table(&lock, names, n_names, syncs, found);
+		result = change_table(&lock, names, n_names, found);
 		dotlock_release(&lock);
 	}
 	dotlock_release(&uids);

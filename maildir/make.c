@@ -247,7 +247,8 @@ static int find_room(struct maildir_place *place, int mailbox_fd)
 /* Clients show no other folders. It is made all the same when that cannot be. */
 static void subscribe(struct maildir_place *place, int mailbox_fd)
 {
-	int result = subscriptions_add(mailbox_fd, place->where, place->patience);
+	bool syncs = place->domain.commit != STORAGE_ONE_COMMIT;
+	int result = subscriptions_add(mailbox_fd, place->where, syncs, place->patience);
 
 	if (result != 0) {
 		place_note(place, "cannot subscribe to %s: %s", place->where,

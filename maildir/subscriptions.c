@@ -91,11 +91,11 @@ static int add_line(struct dotlock *lock, const struct content *old, const char 
 	return result == 0 ? dotlock_replace(lock, old) : result;
 }
 
-int subscriptions_add(int mailbox_fd, const char *folder, unsigned *patience)
+int subscriptions_add(int mailbox_fd, const char *folder, bool syncs, unsigned *patience)
 {
 	struct dotlock lock;
 	struct content old;
-	int result = dotlock_take(&lock, mailbox_fd, name, SUBSCRIPTIONS_STALE, patience);
+	int result = dotlock_take(&lock, mailbox_fd, name, SUBSCRIPTIONS_STALE, syncs, patience);
 
 	if (result != 0) {
 		return result;

@@ -29,5 +29,5 @@ size_t subscriptions_line(char *line_r, enum subscriptions_version version, cons
 bool subscriptions_has(const char *text, const char *line);
 
 /* Subscribes to a folder of the mailbox that is open. Returns 0, also when it was subscribed to already,
- * DOTLOCK_HELD or a negative errno. *patience as for dotlock_take(). */
-int subscriptions_add(int mailbox_fd, const char *folder, unsigned *patience);
+ * DOTLOCK_HELD or a negative errno. syncs and *patience as for dotlock_take(). */
+int subscriptions_add(int mailbox_fd, const char *folder, bool syncs, unsigned *patience);

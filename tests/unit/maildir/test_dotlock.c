@@ -68,7 +68,7 @@ static void test_take(void **state)
 	unsigned patience = 100;
 	struct dotlock lock;
 
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 	expect_list(mailroot, "file.lock");
 	assert_int_equal(status_of(mailroot, "file.lock").st_mode, S_IFREG | 0600);
 	dotlock_release(&lock);
@@ -88,7 +88,7 @@ static void test_replace(void **state)
 	struct content old;
 	struct dotlock lock;
 
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 	assert_int_equal(content_read(&old, fd, "file", 100), 0);
 	assert_null(old.text);
 	assert_int_equal(old.n, 0);
@@ -103,7 +103,7 @@ static void test_replace(void **state)
 
 		set_age(mailroot, "file", ages[i]);
 		before = status_of(mailroot, "file").st_mtime;
-		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 		assert_int_equal(content_read(&old, fd, "file", 100), 0);
 		expect_text("the old content", old.text, i == 0 ? "one\n" : "two");
 		assert_int_equal(dotlock_write(&lock, "two", 3), 0);
@@ -131,10 +131,12 @@ static void test_held(void **state)
 		mailroot_make_file(mailroot, "file.lock", "");
 		set_age(mailroot, "file.lock", ages[i]);
 		faults_begin(&mailroot_plain);
-		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), DOTLOCK_HELD);
+		assert_int_equal(
+		    dotlock_take(&lock, fd, "file", STALE, false, &patience), DOTLOCK_HELD);
 		assert_int_equal(patience, 0);
 		assert_int_equal(fault_slept(), 110);
-		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), DOTLOCK_HELD);
+		assert_int_equal(
+		    dotlock_take(&lock, fd, "file", STALE, false, &patience), DOTLOCK_HELD);
 		assert_int_equal(fault_slept(), 110);
 		faults_end();
 		dotlock_release(&lock);
@@ -165,7 +167,7 @@ static void test_released_meanwhile(void **state)
 	snprintf(path, sizeof(path), "%s/file.lock", mailroot->base);
 	released = path;
 	faults_begin(&faults);
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 	assert_int_equal(faults_end(), 0);
 	assert_int_equal(fault_count(FAULT_NANOSLEEP), 3);
 	assert_int_equal(patience, 1000 - fault_slept());
@@ -183,7 +185,7 @@ static void test_stale(void **state)
 
 	mailroot_make_file(mailroot, "file.lock", "1234:host");
 	set_age(mailroot, "file.lock", STALE + 5);
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 	dotlock_release(&lock);
 	expect_list(mailroot, "");
 	/* Somebody else is at it. */
@@ -191,9 +193,9 @@ static void test_stale(void **state)
 	set_age(mailroot, "file.lock", STALE + 5);
 	lock_fd = open(mailroot_path(mailroot, "file.lock", ""), O_RDONLY | O_CLOEXEC);
 	assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), DOTLOCK_HELD);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), DOTLOCK_HELD);
 	close(lock_fd);
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 	dotlock_release(&lock);
 	close(fd);
 }
@@ -208,13 +210,13 @@ static void test_no_files(void **state)
 
 	mailroot_make_directory(mailroot, "a.lock");
 	set_age(mailroot, "a.lock", 1000);
-	assert_int_equal(dotlock_take(&lock, fd, "a", STALE, &patience), DOTLOCK_HELD);
+	assert_int_equal(dotlock_take(&lock, fd, "a", STALE, false, &patience), DOTLOCK_HELD);
 	assert_int_equal(symlink("gone", mailroot_path(mailroot, "b.lock", "")), 0);
-	assert_int_equal(dotlock_take(&lock, fd, "b", STALE, &patience), DOTLOCK_HELD);
+	assert_int_equal(dotlock_take(&lock, fd, "b", STALE, false, &patience), DOTLOCK_HELD);
 	assert_int_equal(mkfifo(mailroot_path(mailroot, "c.lock", ""), 0600), 0);
-	assert_int_equal(dotlock_take(&lock, fd, "c", STALE, &patience), DOTLOCK_HELD);
+	assert_int_equal(dotlock_take(&lock, fd, "c", STALE, false, &patience), DOTLOCK_HELD);
 	close(fd);
-	assert_int_equal(dotlock_take(&lock, -1, "d", STALE, &patience), -EBADF);
+	assert_int_equal(dotlock_take(&lock, -1, "d", STALE, false, &patience), -EBADF);
 }
 
 /* Who was too slow has lost the lock, and leaves it to whom has it now. */
@@ -227,9 +229,9 @@ static void test_lost(void **state)
 	struct content none = { .text = NULL };
 
 	for (unsigned replaces = 0; replaces < 2; replaces++) {
-		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), 0);
+		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), 0);
 		set_age(mailroot, "file.lock", 1000);
-		assert_int_equal(dotlock_take(&other, fd, "file", STALE, &patience), 0);
+		assert_int_equal(dotlock_take(&other, fd, "file", STALE, false, &patience), 0);
 		if (replaces != 0) {
 			assert_int_equal(dotlock_replace(&lock, &none), -ESTALE);
 		} else {
@@ -238,6 +240,36 @@ static void test_lost(void **state)
 		expect_list(mailroot, "file.lock");
 		dotlock_release(&other);
 		expect_list(mailroot, "");
+	}
+	close(fd);
+}
+
+/* What was done to names is durable when a lock that syncs is released, and one that does not syncs no name. */
+static void test_syncs(void **state)
+{
+	struct mailroot *mailroot = *state;
+	int fd = open_base(mailroot);
+	ino_t directory = inode_of(mailroot->base);
+	unsigned patience = 0;
+	struct dotlock lock;
+	struct content none = { .text = NULL };
+
+	for (unsigned i = 0; i < 4; i++) {
+		bool syncs = i % 2 == 1, replaces = i / 2 == 1;
+		size_t synced;
+
+		faults_begin(&mailroot_plain);
+		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, syncs, &patience), 0);
+		if (replaces) {
+			assert_int_equal(dotlock_replace(&lock, &none), 0);
+		} else {
+			dotlock_release(&lock);
+		}
+		faults_end();
+		synced = find_event(FAULT_FSYNC, directory, 0);
+		assert_true(syncs == (synced > 0));
+		assert_true(!syncs || synced > find_event(FAULT_RENAMEAT, directory, 0));
+		expect_list(mailroot, replaces ? "file" : "");
 	}
 	close(fd);
 }
@@ -273,7 +305,7 @@ static int append(int fd, const char *text, unsigned *patience)
 {
 	struct content old;
 	struct dotlock lock;
-	int result = dotlock_take(&lock, fd, "file", STALE, patience);
+	int result = dotlock_take(&lock, fd, "file", STALE, false, patience);
 
 	if (result != 0) {
 		return result;
@@ -352,7 +384,8 @@ static void test_faults_of_stale_locks(void **state)
 		mailroot_make_file(mailroot, "file.lock", "");
 		set_age(mailroot, "file.lock", 1000);
 		faults_begin(&faults);
-		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), DOTLOCK_HELD);
+		assert_int_equal(
+		    dotlock_take(&lock, fd, "file", STALE, false, &patience), DOTLOCK_HELD);
 		faults_end();
 		expect_list(mailroot, "file.lock");
 	}
@@ -395,7 +428,7 @@ static void test_stale_for_ever(void **state)
 
 	make_stale_again(mailroot);
 	faults_begin(&faults);
-	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, &patience), DOTLOCK_HELD);
+	assert_int_equal(dotlock_take(&lock, fd, "file", STALE, false, &patience), DOTLOCK_HELD);
 	faults_end();
 	close(fd);
 }
@@ -454,6 +487,7 @@ int main(void)
 		TEST(test_stale),
 		TEST(test_no_files),
 		TEST(test_lost),
+		TEST(test_syncs),
 		TEST(test_read),
 		TEST(test_faults),
 		TEST(test_faults_of_stale_locks),

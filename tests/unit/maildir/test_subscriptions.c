@@ -67,8 +67,9 @@ static void test_forms(void **state)
 		assert_int_equal(
 		    write(file_fd, rows[i].before.p, rows[i].before.n), rows[i].before.n);
 		close(file_fd);
-		assert_int_equal(subscriptions_add(fd, ".Junk", &patience), rows[i].result);
-		assert_int_equal(subscriptions_add(fd, ".Work.R&-D", &patience), rows[i].result);
+		assert_int_equal(subscriptions_add(fd, ".Junk", false, &patience), rows[i].result);
+		assert_int_equal(
+		    subscriptions_add(fd, ".Work.R&-D", false, &patience), rows[i].result);
 		if (rows[i].after != NULL) {
 			expect_file(mailroot, rows[i].after);
 		}
@@ -90,7 +91,7 @@ static void test_limit(void **state)
 	assert_int_equal(
 	    truncate(mailroot_path(mailroot, FILE_PATH, ""), SUBSCRIPTIONS_MAX + 1), 0);
 	fd = open(mailroot_path(mailroot, USER, ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(subscriptions_add(fd, ".Junk", &patience), -EFBIG);
+	assert_int_equal(subscriptions_add(fd, ".Junk", false, &patience), -EFBIG);
 	close(fd);
 }
 
@@ -219,7 +220,7 @@ static void test_failing_writes(void **state)
 		mailroot_make_file(mailroot, FILE_PATH, before[i]);
 		do {
 			faults_begin(&faults);
-			result = subscriptions_add(fd, ".Junk", &patience);
+			result = subscriptions_add(fd, ".Junk", false, &patience);
 			assert_int_equal(result, faults_end() > 0 ? -ENOSPC : 0);
 			if (result != 0) {
 				expect_file(mailroot, before[i]);
