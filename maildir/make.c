@@ -142,6 +142,7 @@ static void unmake_folder(int tmp_fd, const char *name, int fd, bool syncs)
 	}
 	unlinkat(tmp_fd, name, AT_REMOVEDIR);
 	if (syncs) {
+		rounds_sync(NULL, fd, false); /* the repair would find a directory that is full */
 		rounds_sync(NULL, tmp_fd, false);
 	}
 	for (size_t i = 0; i < MAILBOX_PARTS + 1; i++) {
