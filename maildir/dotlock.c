@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "maildir/file.h"
-#include "maildir/rounds.h"
 
 enum {
 	STEP_MS = 20
@@ -169,7 +168,7 @@ static int replace_durably(const struct dotlock *lock)
 	int result = old_fd < 0 && errno != ENOENT ? -errno : move_to_file(lock);
 
 	if (result == 0) {
-		result = rounds_sync(NULL, lock->directory_fd, false);
+		result = file_sync(lock->directory_fd);
 	}
 	if (old_fd >= 0) {
 		close(old_fd);
@@ -186,7 +185,7 @@ int dotlock_replace(struct dotlock *lock, const struct content *old)
 		    fchmod(lock->fd, old->mode) == 0 ? set_time(lock->fd, old->changed) : -errno;
 	}
 	if (result == 0) {
-		result = rounds_sync(NULL, lock->fd, false);
+		result = file_sync(lock->fd);
 	}
 	if (result == 0) {
 		result = lock->syncs ? replace_durably(lock) : move_to_file(lock);
@@ -207,7 +206,7 @@ void dotlock_release(struct dotlock *lock)
 	if (file_is_named(lock->fd, lock->directory_fd, lock->name)) {
 		unlinkat(lock->directory_fd, lock->name, 0);
 		if (lock->syncs) {
-			rounds_sync(NULL, lock->directory_fd, false);
+			file_sync(lock->directory_fd);
 		}
 	}
 	close(lock->fd);

@@ -12,7 +12,6 @@
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
 #include "maildir/place.h"
-#include "maildir/rounds.h"
 
 enum {
 	COPY_CHUNK = 65536
@@ -103,14 +102,19 @@ int file_copy(const struct maildir_file *file, const struct maildir_file *from, 
 int file_seal(const struct maildir_file *file)
 {
 	return file->domain.commit == STORAGE_ONE_COMMIT ? linux_write_out(file->fd)
-							 : rounds_sync(NULL, file->fd, false);
+							 : file_sync(file->fd);
 }
 
-int file_sync_names(struct maildir_file *file, struct rounds *rounds)
+int file_sync(int fd)
+{
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
+int file_sync_names(struct maildir_file *file)
 {
 	if (file->is_linked) {
 		file->is_linked = false;
-		file->error = rounds_sync(rounds, file->fd, false);
+		file->error = file_sync(file->fd);
 	}
 	return file->error;
 }

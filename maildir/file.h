@@ -6,8 +6,6 @@
 
 #include "maildir/maildir.h"
 
-struct rounds;
-
 /* No file. */
 extern const struct maildir_file file_none;
 
@@ -28,9 +26,12 @@ int file_seal(const struct maildir_file *file);
 /* Appends the first n bytes of another one. Returns 0 or a negative errno. */
 int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n);
 
-/* Syncs the file after it got names, once for all of them, in that round of the filesystem or alone (NULL).
- * A failure stays the file's: it gets no more names. Returns 0 or a negative errno. */
-int file_sync_names(struct maildir_file *file, struct rounds *rounds);
+/* Syncs a file or a directory. Returns 0 or a negative errno, which is final as well. */
+int file_sync(int fd);
+
+/* Syncs the file after it got names, once for all of them. A failure stays the file's: it gets no more names.
+ * Returns 0 or a negative errno. */
+int file_sync_names(struct maildir_file *file);
 
 /* Is that the name of the open file, here? */
 bool file_is_named(int fd, int directory_fd, const char *name);

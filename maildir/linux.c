@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
-#include <linux/futex.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -125,17 +123,4 @@ int linux_write_out(int fd)
 		       SYNC_FILE_RANGE_WAIT_AFTER) == 0
 		   ? 0
 		   : -errno;
-}
-
-/* A condition variable would make everybody who wakes up queue for its mutex first. */
-bool linux_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *deadline)
-{
-	return syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline, NULL,
-		   FUTEX_BITSET_MATCH_ANY) == 0 ||
-	       errno != ETIMEDOUT;
-}
-
-void linux_wake_all(_Atomic uint32_t *word)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }

@@ -64,8 +64,3 @@ void linux_start_writing(int fd, uint64_t at, uint64_t n);
  * need, such as the size, are in the running transaction of a journal then. An error is told here, and
  * not again by fsync(2). Returns 0 or a negative errno. */
 int linux_write_out(int fd);
-
-/* Sleeps while *word is value: until it is woken, or a signal comes, or by a deadline of
- * CLOCK_MONOTONIC. False: the deadline has passed. */
-bool linux_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *deadline);
-void linux_wake_all(_Atomic uint32_t *word);

@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "maildir/file.h"
 #include "maildir/folder.h"
 #include "maildir/linux.h"
 #include "maildir/make.h"
 #include "maildir/name.h"
 #include "maildir/place.h"
-#include "maildir/rounds.h"
 #include "maildir/young.h"
 
 enum {
@@ -265,7 +265,7 @@ static void go_up(char *path)
 /* Takes the descriptor, or the error in its place. */
 static int sync_and_close(int fd)
 {
-	int result = fd < 0 ? fd : rounds_sync(NULL, fd, false);
+	int result = fd < 0 ? fd : file_sync(fd);
 
 	if (fd >= 0) {
 		close(fd);

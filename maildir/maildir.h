@@ -173,7 +173,6 @@ struct maildir_message {
 	int error;                  /* why there is no file; 0: there is one */
 	uint64_t n_started;         /* bytes that are on their way to the disk */
 	char last;                  /* the byte written last */
-	struct rounds *rounds;      /* that others expect its next sync in */
 	unsigned patience;          /* ms that it may still wait for locks of others */
 };
 

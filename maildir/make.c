@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "maildir/dotlock.h"
+#include "maildir/file.h"
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
 #include "maildir/place.h"
-#include "maildir/rounds.h"
 #include "maildir/subscriptions.h"
 
 enum {
@@ -93,7 +93,7 @@ int make_mailbox(struct maildir_place *place)
 static int sync_at(int directory_fd, const char *name)
 {
 	int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int result = fd < 0 ? -errno : rounds_sync(NULL, fd, false);
+	int result = fd < 0 ? -errno : file_sync(fd);
 
 	if (fd >= 0) {
 		close(fd);
@@ -108,7 +108,7 @@ static int sync_folder(int fd)
 	for (size_t i = 0; i < MAILBOX_PARTS && result == 0; i++) {
 		result = sync_at(fd, mailbox_parts[i] + 1);
 	}
-	return result == 0 ? rounds_sync(NULL, fd, false) : result;
+	return result == 0 ? file_sync(fd) : result;
 }
 
 /* Makes all that a folder has. */
@@ -142,8 +142,8 @@ static void unmake_folder(int tmp_fd, const char *name, int fd, bool syncs)
 	}
 	unlinkat(tmp_fd, name, AT_REMOVEDIR);
 	if (syncs) {
-		rounds_sync(NULL, fd, false); /* the repair would find a directory that is full */
-		rounds_sync(NULL, tmp_fd, false);
+		file_sync(fd); /* the repair would find a directory that is full */
+		file_sync(tmp_fd);
 	}
 	for (size_t i = 0; i < MAILBOX_PARTS + 1; i++) {
 		if (fds[i] >= 0) {
@@ -200,7 +200,7 @@ static int make_in(struct maildir_place *place, int mailbox_fd, int tmp_fd)
 		unmake_folder(tmp_fd, name, fd, syncs);
 	} else if (syncs) {
 		/* Else it may have two names after a power cut. */
-		result = place_check(place, rounds_sync(NULL, tmp_fd, false), "sync", "");
+		result = place_check(place, file_sync(tmp_fd), "sync", "");
 	}
 	close(fd);
 	return result;

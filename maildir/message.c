@@ -14,12 +14,10 @@
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/place.h"
-#include "maildir/rounds.h"
 #include "maildir/twins.h"
 
 enum {
-	SMALL_SIZE = 65536, /* bytes that a disk takes without being held up */
-	STRETCH = 1 << 20,  /* of a large message, that goes to the disk while the next one comes */
+	STRETCH = 1 << 20, /* of a large message, that goes to the disk while the next one comes */
 	/* Files that are lost before the rest of the filesystem is given up: of mailboxes whose quota is
 	 * exhausted, and of those that fail otherwise, which may be a quota too (ENOSPC on XFS). */
 	QUOTAS_MAX = 64,
@@ -203,29 +201,11 @@ int maildir_write(struct maildir_message *message, const char *data, size_t n)
 	return 0;
 }
 
-/* Seals the file. Where that is a sync, a small one goes in a round with the others that are in a hurry;
- * its data are on their way before, so that what is left to do together is the journal's part. A big one
- * may take its time. */
-static int sync_file(struct maildir_message *message)
-{
-	int result;
-
-	message->rounds = rounds_of(message->file.domain.device);
-	if (message->size > SMALL_SIZE || message->file.domain.commit == STORAGE_ONE_COMMIT) {
-		result = file_seal(&message->file);
-		rounds_expect(message->rounds);
-		return result;
-	}
-	rounds_expect(message->rounds);
-	linux_start_writing(message->file.fd, 0, 0);
-	return rounds_sync(message->rounds, message->file.fd, true);
-}
-
 /* What could not be synced cannot be read back and trusted either, so nobody gets it. */
 static void message_seal(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
-	int result = message->error == 0 ? sync_file(message) : 0;
+	int result = message->error == 0 ? file_seal(&message->file) : 0;
 
 	for (size_t i = 0; i < n_places && result < 0; i++) {
 		if (places[i].result == 0) {
@@ -257,9 +237,7 @@ static void find_file(struct maildir_message *message, struct maildir_place *pla
 	    file_reaches(&message->file, place) ? &message->file : find_copy(places, i, place);
 	/* It may be closed: the file could be linked there, before it had to move. */
 	if (place->file == NULL && place_reopen(place) == 0) {
-		rounds_leave(message->rounds); /* it may take long */
 		place_copy(place, message);
-		rounds_expect(message->rounds);
 	}
 }
 
@@ -322,11 +300,6 @@ static void name_place(struct maildir_message *message, struct maildir_place *pl
 static void message_sync(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
-	/* It commits the names of all that have some, so it takes the round. */
-	if (message->file.is_linked) {
-		file_sync_names(&message->file, message->rounds);
-		message->rounds = NULL;
-	}
 	for (size_t i = 0; i < n_places; i++) {
 		if (is_live(&places[i])) {
 			place_sync(&places[i]);
@@ -339,7 +312,6 @@ static void message_sync(
 static void message_end(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
-	rounds_leave(message->rounds);
 	file_drop(&message->file);
 	for (size_t i = 0; i < message->n_expected; i++) {
 		place_drop(&message->expected[i]);

@@ -14,7 +14,6 @@
 #include "maildir/linux.h"
 #include "maildir/mailbox.h"
 #include "maildir/name.h"
-#include "maildir/rounds.h"
 
 _Static_assert(
     (int)MAILDIR_LETTERS_MAX == (int)KEYWORDS_LETTERS, "a place has room for all letters");
@@ -180,11 +179,10 @@ int place_name(struct maildir_place *place, const struct maildir_message *messag
 
 int place_sync(struct maildir_place *place)
 {
-	if (place_check(place, file_sync_names(place->file, NULL), "sync a file in",
-		mailbox_part(place)) == 0 &&
+	if (place_check(
+		place, file_sync_names(place->file), "sync a file in", mailbox_part(place)) == 0 &&
 	    place->file->domain.commit != STORAGE_ONE_COMMIT &&
-	    place_check(place, rounds_sync(NULL, place->names_fd, false), "sync",
-		mailbox_part(place)) == 0 &&
+	    place_check(place, file_sync(place->names_fd), "sync", mailbox_part(place)) == 0 &&
 	    place->young != 0) {
 		mailbox_sync_around(place);
 	}
@@ -201,7 +199,7 @@ void place_take_back(const struct maildir_place *place)
 
 	if (fd >= 0) {
 		unlinkat(fd, place->name, 0);
-		rounds_sync(NULL, fd, false);
+		file_sync(fd);
 		close(fd);
 	}
 }
