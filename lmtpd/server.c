@@ -43,13 +43,6 @@ static const char usage[] =
 /* There is one, and it lives as long as the process. */
 static struct lmtpd_server server;
 
-static void *start_writer(void *config)
-{
-	/* The first thread does; the others deliver. */
-	maildir_root_settle(&((struct lmtpd_config *)config)->roots[0]);
-	return NULL;
-}
-
 static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
 	struct lmtpd_config *config = data;
@@ -67,8 +60,6 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.n_threads = (unsigned)config->writers,
 		.n_descriptors = WRITER_DESCRIPTORS,
 		.patience = DELIVERY_PATIENCE * 1000,
-		.start = start_writer,
-		.data = config,
 	};
 	for (size_t i = 0; i < config->n_roots; i++) {
 		devices_expect(&server.devices, &config->roots[i]);

@@ -105,11 +105,6 @@ struct linux_attributes linux_attributes(int directory_fd)
 	return attributes;
 }
 
-int linux_sync_filesystem(int fd)
-{
-	return syncfs(fd) == 0 ? 0 : -errno;
-}
-
 void linux_start_writing(int fd, uint64_t at, uint64_t n)
 {
 	sync_file_range(fd, (off_t)at, (off_t)n, SYNC_FILE_RANGE_WRITE);

@@ -53,9 +53,6 @@ struct linux_attributes {
 /* Of a directory; all zero where the filesystem has none. */
 struct linux_attributes linux_attributes(int directory_fd);
 
-/* Syncs the whole filesystem that fd lies on. Returns 0 or a negative errno. */
-int linux_sync_filesystem(int fd);
-
 /* Sends n bytes from at on (0: all that follow) to the disk, and does not wait for them. An error is
  * kept for fsync(2), which tells it. */
 void linux_start_writing(int fd, uint64_t at, uint64_t n);

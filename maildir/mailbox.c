@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -19,9 +20,10 @@
 #include "maildir/make.h"
 #include "maildir/name.h"
 #include "maildir/place.h"
-#include "maildir/young.h"
 
 enum {
+	/* Seconds that a mailbox or folder is young. By then the kernel has long written back what nobody synced. */
+	YOUNG_SECONDS = 300,
 	/* Of a part of a folder: "/.Name/new". */
 	WAY_MAX = MAILDIR_PATH_MAX + 1 + FOLDER_DIRECTORY_MAX + 4,
 };
@@ -141,19 +143,27 @@ int mailbox_find_domain(const struct maildir_place *place, int fd, struct maildi
 	return 0;
 }
 
+/* May somebody have made it who has not synced it yet, in this process or in one that died? One whose birth is
+ * not known may be young, and so may one that a clock that was set back calls unborn. */
+static bool is_young(const struct linux_status *status)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return !status->has_birth || status->birth / 1000000000 + YOUNG_SECONDS >= now.tv_sec;
+}
+
 /* Finds out what must be known of the directory that was opened. */
 static int look_around(struct maildir_place *place)
 {
 	struct linux_status status;
-	uint64_t identity;
 
 	if (place_check(place, mailbox_find_domain(place, place->names_fd, &place->domain, &status),
 		"stat", mailbox_part(place)) < 0) {
 		return place->result;
 	}
 	/* Opened again, what this message has made stays young, however long ago that was. */
-	identity = young_identify(&status);
-	place->young = identity != 0 ? identity : place->young;
+	place->is_young = place->is_young || is_young(&status);
 	return 0;
 }
 
@@ -230,7 +240,7 @@ void mailbox_leave_folder(struct maildir_place *place)
 	place->names_fd = -1;
 	place->where = "";
 	place_drop_letters(place);
-	place->young = 0;
+	place->is_young = false;
 	place->result = 0;
 	place->step = place->part = "";
 }
@@ -317,7 +327,6 @@ int mailbox_sync_around(struct maildir_place *place)
 		is_root = path[0] == '\0';
 		go_up(path);
 	} while (!is_root);
-	young_is_synced(place->young);
 	return 0;
 }
 

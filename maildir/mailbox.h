@@ -35,6 +35,5 @@ int mailbox_open(struct maildir_place *place);
  * its note. */
 void mailbox_leave_folder(struct maildir_place *place);
 
-/* Syncs all parts of the mailbox, and of the folder, and the directories on the way up to the root; then it is
- * young no more. Returns as mailbox_open(). */
+/* Syncs all parts of the mailbox, and of the folder, and the directories on the way up to the root. Returns as mailbox_open(). */
 int mailbox_sync_around(struct maildir_place *place);

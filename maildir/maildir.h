@@ -12,8 +12,8 @@
  *   5. place: it gets its name in new/ of every place, or with flags in cur/, by link(2), which cannot
  *      overwrite;
  *   6. sync: the file is synced, with its names; then, where the filesystem needs it, every new/ or cur/, and
- *      the parents of directories that are young, which means that they may not have been synced since
- *      they were made.
+ *      of a young mailbox or folder, which may not have been synced since it was made, all that is around
+ *      it, up to the root.
  *
  * How much of it is needed is known by the filesystem, see storage.h. On ext4 with a journal and on XFS it is
  * one commit of the journal: step 3 only waits until the bytes are written, and the sync of step 6 commits
@@ -68,10 +68,6 @@ void maildir_root_init(struct maildir_root *root, const char *base, const char *
 
 /* Can this be the path of a mailbox below a root? Not too long, no empty, "." or ".." component. */
 bool maildir_path_is_plain(const char *path);
-
-/* Syncs the filesystem of the mail, once in a process, so that nobody need ask of directories that
- * were there before whether they are durable. It may take seconds; deliveries may go on beside it. */
-void maildir_root_settle(const struct maildir_root *root);
 
 /* Links reach from one directory to another where this is the same: on one filesystem, and where that
  * counts disk space by projects (ext4, XFS), within one. Private. */
@@ -130,7 +126,9 @@ struct maildir_place {
 	 * wanted is so, too. */
 	bool is_unwanted;
 
-	bool is_begun; /* private: it was opened, maybe in vain, and maybe closed since */
+	/* Private: it was opened, maybe in vain, and maybe closed since; and it may not have been synced since it was
+	 * made. */
+	bool is_begun, is_young;
 
 	/* The outcome: 0 when the message is durable here, else a negative errno, and for people the
 	 * step that failed ("sync") and the part below the mailbox it failed on ("/new", "/cur", or "" for
@@ -151,7 +149,6 @@ struct maildir_place {
 	/* private */
 	unsigned *patience; /* with locks, the message's */
 	struct maildir_domain domain;
-	uint64_t young; /* a number that tells that directory from others; 0: it is not young */
 	struct maildir_file *file; /* that it gets a name of: the message's, or somebody's copy */
 	struct maildir_file copy;  /* its own, where that cannot be linked */
 	int names_fd;              /* of the directory that its name goes to; -1: closed */

@@ -183,7 +183,7 @@ int place_sync(struct maildir_place *place)
 		place, file_sync_names(place->file), "sync a file in", mailbox_part(place)) == 0 &&
 	    place->file->domain.commit != STORAGE_ONE_COMMIT &&
 	    place_check(place, file_sync(place->names_fd), "sync", mailbox_part(place)) == 0 &&
-	    place->young != 0) {
+	    place->is_young) {
 		mailbox_sync_around(place);
 	}
 	/* The sender keeps a message that may not be durable, and sends it again: not twice. */

@@ -36,10 +36,8 @@ int __real_futimens(int fd, const struct timespec *times);
 void *__real_malloc(size_t n);
 int __real_nanosleep(const struct timespec *time, struct timespec *rest);
 int __real_fstat64(int fd, struct stat *status);
-int __real_syncfs(int fd);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __real_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
-int __real_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 /* Where the system's function takes "...", these name what the library gives: on Linux both are passed
  * alike, and what was not given is not looked at. */
@@ -63,10 +61,8 @@ int __wrap_futimens(int fd, const struct timespec *times);
 void *__wrap_malloc(size_t n);
 int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
 int __wrap_fstat64(int fd, struct stat *status);
-int __wrap_syncfs(int fd);
 int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes);
 int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r);
 
 struct fault_event fault_events[FAULT_EVENTS_MAX];
 size_t n_fault_events;
@@ -369,17 +365,4 @@ int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes)
 		return 0;
 	}
 	return __real_ioctl(fd, request, attributes);
-}
-
-int __wrap_syncfs(int fd)
-{
-	return fails(FAULT_SYNCFS) ? -1 : __real_syncfs(fd);
-}
-
-int __wrap_clock_gettime(clockid_t clock, struct timespec *now_r)
-{
-	int result = __real_clock_gettime(clock, now_r);
-
-	now_r->tv_sec += is_armed && clock == CLOCK_REALTIME ? now.ahead : 0;
-	return result;
 }

@@ -20,7 +20,6 @@ enum fault_call {
 	FAULT_PREAD,
 	FAULT_RENAMEAT2,
 	FAULT_FSTAT,
-	FAULT_SYNCFS,
 	FAULT_IOCTL,
 	FAULT_WRITE_OUT,
 	FAULT_RENAMEAT,
@@ -41,7 +40,6 @@ struct faults {
 	int error;
 	uint64_t mask;         /* at which of its calls: bit 0 is the first; all ones: always */
 	long age;              /* seconds that directories are older than they are */
-	long ahead;            /* seconds that the clock on the wall was set on */
 	bool has_no_tmpfile;   /* O_TMPFILE is refused */
 	bool has_no_links;     /* linkat is refused: EPERM */
 	bool has_one_link;     /* a file can have one name: EMLINK for the second */

@@ -224,9 +224,6 @@ static void test_order(void **state)
 		}
 		assert_true(synced > 0 && synced < moved);
 	}
-	/* What is durable need not be synced again. */
-	mailroot_deliver(mailroot, &mailroot_plain, three, 1, message, message.n);
-	assert_int_equal(fault_count(FAULT_FSYNC), 3);
 }
 
 /* Made by somebody else, who may not have synced it yet. */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/maildir/mailroot.h"
@@ -49,25 +48,6 @@ static void test_new_mailboxes_for_real(void **state)
 	expect_saved(*state, true);
 }
 
-/* What this process has synced once it need not sync again, however young it is. Of a thousand times two of
- * the three may have to share the place where that is remembered; others are tried then. */
-static void test_young_and_synced(void **state)
-{
-	struct mailroot *mailroot = *state;
-	unsigned n_syncs = 0;
-
-	for (unsigned i = 0; i < 4 && n_syncs != 2 + 3; i++) {
-		if (i > 0) {
-			directory_remove(mailroot_path(mailroot, "example.com", ""));
-		}
-		deliver(mailroot, &mailroot_plain, 3);
-		deliver(mailroot, &mailroot_plain, 3);
-		expect_saved(mailroot, false);
-		n_syncs = fault_count(FAULT_FSYNC);
-	}
-	assert_int_equal(n_syncs, 2 + 3);
-}
-
 /* Made by somebody else, who may not have synced it yet. */
 static void test_young_of_another(void **state)
 {
@@ -80,18 +60,6 @@ static void test_young_of_another(void **state)
 	expect_saved(mailroot, true);
 	assert_int_equal(fault_count(FAULT_MKDIRAT), 0);
 	assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + AROUND);
-}
-
-/* The same path, but another directory: what was synced before says nothing about it. */
-static void test_mailbox_is_made_anew(void **state)
-{
-	struct mailroot *mailroot = *state;
-
-	for (unsigned i = 0; i < 3; i++) {
-		deliver(mailroot, &mailroot_plain, 1);
-		expect_saved(mailroot, true);
-		directory_remove(mailroot_path(mailroot, "example.com", ""));
-	}
 }
 
 /* Old directories have long been written back: three syncs for a message. */
@@ -127,91 +95,8 @@ static void test_age_unknown(void **state)
 	}
 }
 
-static void make_mailbox(struct mailroot *mailroot)
-{
-	mailroot_make_directory(mailroot, "example.com/a/Maildir/cur");
-	mailroot_make_directory(mailroot, "example.com/a/Maildir/tmp");
-	mailroot_make_directory(mailroot, "example.com/a/Maildir/new");
-}
-
-/* Syncs the filesystem with a fault, in a process of its own, since it is done once in each: what was
- * there before must be synced all the same, also when it is asked for again. */
-static void check_settling_fails(
-    struct mailroot *mailroot, const char *base, const struct faults *faults)
-{
-	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
-	struct maildir_root root = mailroot->root;
-	int status = 0;
-	pid_t child = fork();
-
-	assert_true(child >= 0);
-	if (child == 0) {
-		root.base = base;
-		faults_begin(faults);
-		maildir_root_settle(&root);
-		faults_end();
-		maildir_root_settle(&mailroot->root);
-		make_mailbox(mailroot);
-		deliver(mailroot, &before, 1);
-		exit(mailroot->places[0].result == 0 && fault_count(FAULT_FSYNC) == 2 + 1 + AROUND
-			 ? 0
-			 : 1);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	directory_remove(mailroot_path(mailroot, "example.com", ""));
-}
-
-static void test_settling_fails(void **state)
-{
-	static const enum fault_call calls[] = { FAULT_OPEN, FAULT_FSTAT, FAULT_SYNCFS };
-	struct mailroot *mailroot = *state;
-
-	check_settling_fails(mailroot, "/nonexistent", &mailroot_plain);
-	for (size_t i = 0; i < LENGTH(calls); i++) {
-		const struct faults faults = { .call = calls[i], .mask = UINT64_MAX, .error = EIO };
-
-		check_settling_fails(mailroot, mailroot->base, &faults);
-	}
-}
-
-/* What was there when the whole filesystem was synced is durable, however young it is. The last
- * test: it counts for the process. */
-static void test_settled(void **state)
-{
-	const struct faults before = { .call = FAULT_CALLS, .age = 5 };
-	const struct faults elsewhere = { .call = FAULT_CALLS, .age = 20, .has_devices = true };
-	struct mailroot *mailroot = *state;
-
-	for (unsigned i = 0; i < 2; i++) {
-		make_mailbox(mailroot);
-		deliver(mailroot, &before, 1);
-		expect_saved(mailroot, i == 0);
-		assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + (i == 0 ? AROUND : 0));
-		directory_remove(mailroot_path(mailroot, "example.com", ""));
-		maildir_root_settle(&mailroot->root);
-	}
-	deliver(mailroot, &mailroot_plain, 1);
-	expect_saved(mailroot, true);
-	directory_remove(mailroot_path(mailroot, "example.com", ""));
-	/* Another filesystem below the root was not. */
-	make_mailbox(mailroot);
-	deliver(mailroot, &elsewhere, 1);
-	expect_saved(mailroot, true);
-	/* A clock that was set since then cannot tell, and one that ticks otherwise may. */
-	for (long ahead = -10; ahead <= 10; ahead += 10) {
-		const struct faults set = { .call = FAULT_CALLS, .age = 20, .ahead = ahead };
-
-		directory_remove(mailroot_path(mailroot, "example.com", ""));
-		make_mailbox(mailroot);
-		deliver(mailroot, &set, 1);
-		expect_saved(mailroot, ahead != 0);
-		assert_int_equal(fault_count(FAULT_FSYNC), 2 + 1 + (ahead == 0 ? 0 : AROUND));
-	}
-}
-
-/* A sync of the way that failed was none: the next delivery does it again. */
-static void test_failed_sync_is_not_remembered(void **state)
+/* What was not synced is not promised, and the next delivery tries again. */
+static void test_failed_sync_around(void **state)
 {
 	struct mailroot *mailroot = *state;
 
@@ -346,20 +231,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_new_mailboxes),
 		TEST(test_new_mailboxes_for_real),
-		TEST(test_young_and_synced),
 		TEST(test_young_of_another),
-		TEST(test_mailbox_is_made_anew),
 		TEST(test_old_mailbox),
 		TEST(test_age_unknown),
-		TEST(test_failed_sync_is_not_remembered),
+		TEST(test_failed_sync_around),
 		TEST(test_one_commit),
 		TEST(test_realtime),
 		TEST(test_one_commit_that_fails),
 		TEST(test_failed_fsync_is_not_repeated),
 		TEST(test_prepared_before_it_appears),
 		TEST(test_new_is_made_last),
-		TEST(test_settling_fails),
-		TEST(test_settled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
