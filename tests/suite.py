@@ -172,6 +172,17 @@ def on_interrupt(*_):
 
 # --- what there is to run ---------------------------------------------------
 
+# What Postfix makes of lmtpd-auth hangs on its own clocks: it is tested on one build.
+ONCE = ["test_auth_postfix.py"]
+# Commands, and what queries mean to the database: no business of ThreadSanitizer.
+ONE_THREAD = ["test_check*.py", "test_auth_commands.py", "test_stdio.py", "test_schema.py",
+              "test_postfixadmin.py"]
+
+
+def ignored(names):
+    return [f"--ignore-glob={INTEGRATION}/{name}" for name in names]
+
+
 def test(suite, arguments):
     units = "unit tests and fuzz corpora, with AddressSanitizer and UndefinedBehaviorSanitizer"
     if arguments[:1] == ["--quick"]:
@@ -181,14 +192,13 @@ def test(suite, arguments):
         return suite.end()
     say(units)
     suite.units("asan", "--print-errorlogs")
-    suite.run("release", INTEGRATION, *arguments)
-    # Sanitized daemons, on which no test measures how much or how fast, so these two may run side
-    # by side: the tests wait more than they compute. What Postfix makes of lmtpd-auth hangs on its
-    # own clocks: once is enough. --check has one thread.
-    options = [INTEGRATION, *arguments, "-m", "not heavy",
-               f"--ignore={INTEGRATION}/test_auth_postfix.py"]
-    with suite.beside("tsan", *options, f"--ignore-glob={INTEGRATION}/test_check_*.py"):
-        suite.run("asan", *options)
+    # No test but the heavy ones measures how much or how fast, so the builds may be tested side by
+    # side: the tests wait more than they compute.
+    light = [INTEGRATION, *arguments, "-m", "not heavy"]
+    with (suite.beside("asan", *light, *ignored(ONCE)),
+          suite.beside("tsan", *light, *ignored(ONCE + ONE_THREAD))):
+        suite.run("release", *light)
+    suite.run("release", INTEGRATION, *arguments, "-m", "heavy", name="heavy")
     return suite.end()
 
 
