@@ -53,11 +53,13 @@ class MariaDB(Daemon):
         self.port = free_port() if has_network else None
         self.database = "mailserver"
         self.as_root = ["--user=root"] if IS_ROOT else []
+        # One that starts takes away what it takes for another's leavings in a directory that they share.
+        self.temporary = f"--tmpdir={directory}"
 
     def install(self):
         # --force: it would refuse on a machine that cannot resolve its own name.
         run_checked(
-            "mariadb-install-db", "--no-defaults", *self.as_root, f"--datadir={self.data}",
+            "mariadb-install-db", "--no-defaults", *self.as_root, f"--datadir={self.data}", self.temporary,
             "--auth-root-authentication-method=normal", "--skip-test-db", "--force",
         )
         self.start()
@@ -76,7 +78,7 @@ class MariaDB(Daemon):
         network = (["--bind-address=127.0.0.1", f"--port={self.port}"] if self.port
                    else ["--skip-networking"])
         self.spawn([
-            "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}",
+            "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}", self.temporary,
             f"--socket={self.socket}", f"--pid-file={self.data}/pid",
             *network, "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",
