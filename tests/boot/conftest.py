@@ -23,14 +23,28 @@ def package():
 
 
 @pytest.fixture(scope="module")
-def container():
-    """One for all tests of a file, which build on one another in their order."""
+def make_container():
+    """make_container(host): one that has booted, for all tests of a file, which build on one another in
+    their order."""
     directory = Path(tempfile.mkdtemp(prefix="boot-", dir=TREE / "build"))
-    machine = Container(os.environ["IMAGE"], directory)
-    try:
+    machines = []
+
+    def make(host):
+        machine = Container(os.environ["IMAGE"], directory / host, host)
+        machines.append(machine)
         machine.start()
-        yield machine
-        machine.stop()
+        return machine
+
+    try:
+        yield make
+        for machine in machines:
+            machine.stop()
     finally:
-        machine.kill()
+        for machine in machines:
+            machine.kill()
         shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def container(make_container):
+    return make_container("mail")

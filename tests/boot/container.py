@@ -1,4 +1,5 @@
-"""A Debian 12 that systemd boots, in a container without a network but its own loopback."""
+"""A Debian 12 that systemd boots, in a container without a network but its own loopback, and one that
+joins it with another."""
 
 import contextlib
 import json
@@ -13,8 +14,6 @@ from pathlib import Path
 from harness.process import Daemon, run, run_checked, wait_until
 
 HERE = Path(__file__).parent
-HOST = "mail"
-NAME = f"{HOST}.example.com"
 REBOOT = 133  # systemd-nspawn's exit code then, systemd-nspawn(1), --keep-unit
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
@@ -22,27 +21,48 @@ ENVIRONMENT = {
 }
 
 
+def cgroups_of(name):
+    """A directory for each hierarchy of control groups in which systemd makes some. Without one of its own a
+    container would have the groups, and the filters, of another one that runs."""
+    own = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        words = line.split()
+        kind, options = words[words.index("-") + 1], words[-1].split(",")
+        if kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options):
+            yield Path(words[4]) / own["" if kind == "cgroup2" else "name=systemd"].strip("/") / name
+
+
 class Container(Daemon):
     """A copy of the image; its files are at root."""
 
-    def __init__(self, image, directory):
+    def __init__(self, image, directory, host="mail"):
+        directory.mkdir(exist_ok=True)
         super().__init__(directory / "console.log")
         self.init_handle = None
+        self.host = host
+        self.machine = f"lmtpd-{os.getpid()}-{host}"
+        self.cgroups = list(cgroups_of(self.machine))
+        name = f"{host}.example.com"
         self.root = directory / "root"
         run_checked("cp", "-a", "--reflink=auto", image, self.root)
-        (self.root / "etc/hostname").write_text(f"{HOST}\n")
+        (self.root / "etc/hostname").write_text(f"{host}\n")
         (self.root / "etc/hosts").write_text(
-            f"127.0.0.1 localhost\n127.0.1.1 {NAME} {HOST}\n")
-        (self.root / "etc/mailname").write_text(NAME + "\n")
+            f"127.0.0.1 localhost\n127.0.1.1 {name} {host}\n")
+        (self.root / "etc/mailname").write_text(name + "\n")
 
     def path(self, path):
         return self.root / path.lstrip("/")
 
     def start(self):
+        for directory in self.cgroups:
+            directory.mkdir(exist_ok=True)
+        enter = "".join(f"echo $$ >{directory}/cgroup.procs && " for directory in self.cgroups)
         self.spawn([
-            "systemd-nspawn", "--quiet", "--directory", self.root, "--boot", "--register=no",
+            "sh", "-c", f'{enter}exec "$@"', "sh", "systemd-nspawn", "--quiet", "--directory", self.root, "--boot", "--register=no",
             "--keep-unit", "--private-network", "--console=pipe", "--resolv-conf=off",
-            f"--machine=lmtpd-{os.getpid()}", f"--hostname={HOST}",
+            # For IPAddressDeny= of its units.
+            "--system-call-filter=bpf", "--capability=CAP_BPF",
+            f"--machine={self.machine}", f"--hostname={self.host}",
         ])
         self.wait_until_booted()
 
@@ -82,6 +102,14 @@ class Container(Daemon):
         """The command for a program of the machine outside, with the container's network."""
         return self.inside(*command, namespaces="-n")
 
+    def join(self, other, address, others):
+        """Lays a cable to the other one; each has its address at its end."""
+        run_checked(*self.connected(
+            "ip", "link", "add", "net0", "type", "veth", "peer", "name", "net0", "netns",
+            other.init()))
+        for end, own in ((self, address), (other, others)):
+            end.run(f"ip address add {own} dev net0 && ip link set net0 up")
+
     def install(self, package):
         shutil.copy(package, self.path("/root"))
         self.run(f"cd /root && apt-get install -y --reinstall ./{shlex.quote(package.name)}")
@@ -116,6 +144,13 @@ class Container(Daemon):
             os.close(self.init_handle)
             self.init_handle = None
         super().kill()
+        self.remove_cgroups()
+
+    def remove_cgroups(self):
+        for top in self.cgroups:
+            for directory, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(directory)
 
     def load(self, *arguments):
         return Load(self, arguments)

@@ -17,6 +17,14 @@ def sections(page):
     }
 
 
+def fragments(page, title):
+    """What that section shows of files: its indented blocks."""
+    parts = re.split(r"^## (.*)\n", (DOCS / page).read_text(), flags=re.MULTILINE)
+    text = dict(zip(parts[1::2], parts[2::2]))[title]
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, flags=re.MULTILINE)
+    return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() + "\n" for block in blocks]
+
+
 def follow(container, page, *titles, typed="", check=True):
     """Does in one shell what these sections say, or all; in /root, where the package lies."""
     blocks = sections(page)
