@@ -116,6 +116,16 @@ class Daemon:
             fields = file.read().rsplit(") ", 1)[1].split()
         return int(fields[11]) + int(fields[12])
 
+    def comes_to_rest(self):
+        """Does it do nothing for a second? On a busy machine it may still be starting, or be charged for what
+        others do, but not in each of ten."""
+        for _ in range(10):
+            before = self.ticks()
+            time.sleep(1)
+            if self.ticks() - before <= 2:
+                return True
+        return False
+
     def signal(self, number):
         self.process.send_signal(number)
 
