@@ -110,6 +110,16 @@ int file_sync(int fd)
 	return fsync(fd) == 0 ? 0 : -errno;
 }
 
+int file_sync_and_close(int fd)
+{
+	int result = fd < 0 ? fd : file_sync(fd);
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return result;
+}
+
 int file_sync_names(struct maildir_file *file)
 {
 	if (file->is_linked) {

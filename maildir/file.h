@@ -29,6 +29,9 @@ int file_copy(const struct maildir_file *file, const struct maildir_file *from, 
 /* Syncs a file or a directory. Returns 0 or a negative errno, which is final as well. */
 int file_sync(int fd);
 
+/* The same, and closes it; fd may be the negative errno of its open, which is returned then. */
+int file_sync_and_close(int fd);
+
 /* Syncs the file after it got names, once for all of them. A failure stays the file's: it gets no more names.
  * Returns 0 or a negative errno. */
 int file_sync_names(struct maildir_file *file);

@@ -79,13 +79,12 @@ int linux_stat(int fd, struct linux_status *status_r)
 {
 	struct statx status;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0) {
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0) {
 		return -errno;
 	}
 	*status_r = (struct linux_status){
-		.inode = status.stx_ino,
 		.device = makedev(status.stx_dev_major, status.stx_dev_minor),
-		.birth = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec,
+		.birth = status.stx_btime.tv_sec,
 		.has_birth = (status.stx_mask & STATX_BTIME) != 0,
 	};
 	return 0;

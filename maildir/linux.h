@@ -35,9 +35,8 @@ int linux_move(int from_fd, const char *from, int to_fd, const char *to);
 int linux_move_directory(int from_fd, const char *from, int to_fd, const char *to);
 
 struct linux_status {
-	uint64_t inode;
 	dev_t device;
-	int64_t birth;  /* when it was made, ns since 1970 */
+	int64_t birth;  /* when it was made, seconds since 1970 */
 	bool has_birth; /* the filesystem knows that */
 };
 

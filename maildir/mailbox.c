@@ -150,7 +150,7 @@ static bool is_young(const struct linux_status *status)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return !status->has_birth || status->birth / 1000000000 + YOUNG_SECONDS >= now.tv_sec;
+	return !status->has_birth || status->birth + YOUNG_SECONDS >= now.tv_sec;
 }
 
 /* Finds out what must be known of the directory that was opened. */
@@ -272,17 +272,6 @@ static void go_up(char *path)
 	*(slash == NULL ? path : slash) = '\0';
 }
 
-/* Takes the descriptor, or the error in its place. */
-static int sync_and_close(int fd)
-{
-	int result = fd < 0 ? fd : file_sync(fd);
-
-	if (fd >= 0) {
-		close(fd);
-	}
-	return result;
-}
-
 /* Has somebody put something else there? Nothing of a delivery is in it then. */
 static bool is_in_the_way(int result)
 {
@@ -299,8 +288,8 @@ static int sync_parts(struct maildir_place *place, const char *folder)
 		if (is_in_the_way(fd)) {
 			place_note(place, "%s%s is not synced: %s", folder, mailbox_parts[i],
 			    strerror(-fd));
-		} else if (fd != -ENOENT &&
-			   place_check(place, sync_and_close(fd), "sync", mailbox_parts[i]) < 0) {
+		} else if (fd != -ENOENT && place_check(place, file_sync_and_close(fd), "sync",
+						mailbox_parts[i]) < 0) {
 			return place->result;
 		}
 	}
@@ -320,7 +309,7 @@ int mailbox_sync_around(struct maildir_place *place)
 	do {
 		int fd = open_beneath(place->root, path, O_RDONLY | O_DIRECTORY);
 
-		if (place_check(place, sync_and_close(fd), "sync the directories above",
+		if (place_check(place, file_sync_and_close(fd), "sync the directories above",
 			mailbox_part(place)) < 0) {
 			return place->result;
 		}

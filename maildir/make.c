@@ -93,12 +93,8 @@ int make_mailbox(struct maildir_place *place)
 static int sync_at(int directory_fd, const char *name)
 {
 	int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	int result = fd < 0 ? -errno : file_sync(fd);
 
-	if (fd >= 0) {
-		close(fd);
-	}
-	return result;
+	return file_sync_and_close(fd < 0 ? -errno : fd);
 }
 
 static int sync_folder(int fd)
@@ -137,7 +133,7 @@ static void unmake_folder(int tmp_fd, const char *name, int fd, bool syncs)
 	for (size_t i = 0; i < MAILBOX_PARTS + 1; i++) {
 		const char *part = i < MAILBOX_PARTS ? mailbox_parts[i] + 1 : folder_file;
 
-		fds[i] = openat(fd, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		fds[i] = syncs ? openat(fd, part, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
 		unlinkat(fd, part, i < MAILBOX_PARTS ? AT_REMOVEDIR : 0);
 	}
 	unlinkat(tmp_fd, name, AT_REMOVEDIR);
