@@ -165,6 +165,9 @@ int __wrap_fsync(int fd)
 {
 	int result = -1;
 
+	if (is_armed && now.on_fsync != NULL) {
+		now.on_fsync(fd);
+	}
 	if (!fails(FAULT_FSYNC)) {
 		result = is_armed && !now.syncs ? 0 : __real_fsync(fd);
 	}

@@ -54,6 +54,7 @@ struct faults {
 	bool syncs;            /* for real; else fsync costs no time */
 	bool sleeps;           /* for real; else nanosleep costs no time either */
 	void (*on_sleep)(void);
+	void (*on_fsync)(int fd);
 };
 
 /* One call that was made. */

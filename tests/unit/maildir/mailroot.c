@@ -31,6 +31,25 @@ unsigned count_fds(void)
 	return n;
 }
 
+unsigned count_lost_names(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	unsigned n = 0;
+
+	assert_non_null(directory);
+	while ((entry = readdir(directory)) != NULL) {
+		char path[PATH_MAX];
+		ssize_t length =
+		    readlinkat(dirfd(directory), entry->d_name, path, sizeof(path) - 1);
+
+		path[length < 0 ? 0 : length] = '\0';
+		n += strstr(path, " (deleted)") != NULL;
+	}
+	closedir(directory);
+	return n;
+}
+
 static int set_up(void **state, void (*make)(char *path_r, size_t n))
 {
 	struct mailroot *mailroot = calloc(1, sizeof(*mailroot));

@@ -68,6 +68,9 @@ struct text mailroot_read(const char *file);
 
 unsigned count_fds(void);
 
+/* Those of files and directories that have lost their names. */
+unsigned count_lost_names(void);
+
 ino_t inode_of(const char *path);
 
 /* Where in the events, counted from 1, the last such call succeeded; 0: nowhere. A source of 0 stands for any. */

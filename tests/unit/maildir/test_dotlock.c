@@ -244,21 +244,37 @@ static void test_lost(void **state)
 	close(fd);
 }
 
+static ino_t synced_directory;
+static unsigned n_lost_names; /* when it was synced */
+
+static void note_lost_names(int fd)
+{
+	struct stat status;
+
+	assert_int_equal(fstat(fd, &status), 0);
+	if (status.st_ino == synced_directory) {
+		n_lost_names = count_lost_names();
+	}
+}
+
 /* What was done to names is durable when a lock that syncs is released, and one that does not syncs no name. */
 static void test_syncs(void **state)
 {
 	struct mailroot *mailroot = *state;
 	int fd = open_base(mailroot);
+	const struct faults faults = { .call = FAULT_CALLS, .on_fsync = note_lost_names };
 	ino_t directory = inode_of(mailroot->base);
 	unsigned patience = 0;
 	struct dotlock lock;
 	struct content none = { .text = NULL };
 
+	synced_directory = directory;
 	for (unsigned i = 0; i < 4; i++) {
 		bool syncs = i % 2 == 1, replaces = i / 2 == 1;
 		size_t synced;
 
-		faults_begin(&mailroot_plain);
+		n_lost_names = 0;
+		faults_begin(&faults);
 		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, syncs, &patience), 0);
 		if (replaces) {
 			assert_int_equal(dotlock_replace(&lock, &none), 0);
@@ -269,6 +285,8 @@ static void test_syncs(void **state)
 		synced = find_event(FAULT_FSYNC, directory, 0);
 		assert_true(syncs == (synced > 0));
 		assert_true(!syncs || synced > find_event(FAULT_RENAMEAT, directory, 0));
+		/* What has lost its name, the lock or the old file, is still open: nobody gets its inode. */
+		assert_int_equal(n_lost_names, syncs ? 1 : 0);
 		expect_list(mailroot, replaces ? "file" : "");
 	}
 	close(fd);

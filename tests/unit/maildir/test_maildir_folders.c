@@ -301,6 +301,15 @@ static void test_description(void **state)
 	expect_text("in words", text, want);
 }
 
+static unsigned n_lost_names; /* the most that were open while something was synced */
+
+static void note_lost_names(int fd)
+{
+	unsigned n = count_lost_names();
+
+	n_lost_names = n > n_lost_names ? n : n_lost_names;
+}
+
 /* Somebody else makes the folder between the look and the move: with all that it needs, empty, or as something
  * that is none. The same on a filesystem that cannot promise to replace nothing. */
 static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool has_noreplace)
@@ -310,6 +319,7 @@ static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool 
 		.mask = 1 << 0 | 1 << 2,
 		.error = ENOENT,
 		.age = 100000, /* it need not be synced for its youth */
+		.on_fsync = note_lost_names,
 		.has_no_noreplace = !has_noreplace };
 	const char *path = USER;
 	struct stat before, after;
@@ -326,6 +336,7 @@ static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool 
 		mailroot_make_file(mailroot, USER "/.Junk", "");
 	}
 	assert_int_equal(stat(mailroot_path(mailroot, USER, "/.Junk"), &before), 0);
+	n_lost_names = 0;
 	mailroot_deliver(mailroot, &faults, &path, 1, message, message.n);
 	assert_int_equal(mailroot->places[0].result, 0);
 	expect_text("where", mailroot->places[0].where, kind == 2 ? "" : ".Junk");
@@ -337,6 +348,8 @@ static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool 
 	made = find_event(FAULT_MKDIRAT, tmp, 0);
 	assert_true(made > 0 || mailroot->wishes[0].folders_max > 0); /* it was counted first */
 	assert_true(made == 0 || find_event(FAULT_FSYNC, tmp, 0) > made);
+	/* Until then it stays open, with its four parts: nobody gets their inodes. */
+	assert_true(made == 0 || (kind == 1 && !has_noreplace) || n_lost_names == 5);
 	directory_remove(mailroot_path(mailroot, "example.com", ""));
 }
 
