@@ -8,20 +8,23 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 TYPING = 'lmtpd-auth() { command lmtpd-auth "$@" <<<"$TYPED"; }'
 
 
+def texts(page):
+    """That of each section."""
+    parts = re.split(r"^## (.*)\n", (DOCS / page).read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
 def sections(page):
     """The blocks of commands of each section: {"1. Packages": "apt install ..."}."""
-    parts = re.split(r"^## (.*)\n", (DOCS / page).read_text(), flags=re.MULTILINE)
     return {
         title: "".join(re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
-        for title, text in zip(parts[1::2], parts[2::2])
+        for title, text in texts(page).items()
     }
 
 
 def fragments(page, title):
     """What that section shows of files: its indented blocks."""
-    parts = re.split(r"^## (.*)\n", (DOCS / page).read_text(), flags=re.MULTILINE)
-    text = dict(zip(parts[1::2], parts[2::2]))[title]
-    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", text, flags=re.MULTILINE)
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", texts(page)[title], flags=re.MULTILINE)
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() + "\n" for block in blocks]
 
 
