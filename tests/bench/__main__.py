@@ -72,7 +72,8 @@ def trees(arguments):
     """The mailboxes that the chosen workloads need, by directory."""
     found = {}
     if arguments.workloads:
-        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in (*WITH_LIMITS, "beside")})
+        names = BESIDE if arguments.beside else WITH_LIMITS
+        found.update({name: [*EXISTING, *SINGLE, *FULL] for name in names})
     for workload in arguments.workloads:
         if workload.mailboxes == "crowd":
             found.update({f"crowd-{name}": USERS for name in workload.servers})
