@@ -150,18 +150,28 @@ static void on_last(uv_timer_t *timer)
 	uv_stop(&daemon->loop);
 }
 
+/* One more of them must not turn an orderly end into a sudden one. They are blocked before libuv gives up their
+ * handlers, since each has its default action from then on; all other threads block them from their start. */
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 /* Once, when the last connection is gone and no other can come: lets go of all that keeps the loop alive. */
 static void end(struct daemon *daemon)
 {
 	daemon->has_ended = true;
 	daemon->ended = uv_now(&daemon->loop);
+	block_signals();
 	uv_close((uv_handle_t *)&daemon->terminate, NULL);
 	uv_close((uv_handle_t *)&daemon->interrupt, NULL);
 	uv_close((uv_handle_t *)&daemon->hangup, NULL);
-	/* One more of them must not turn an orderly end into a sudden one. */
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
 	daemon->program->end(daemon);
 	service_unref(daemon->service);

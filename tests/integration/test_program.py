@@ -329,6 +329,16 @@ def test_ends_though_look_ups_hang(kind, silent):
     assert code == 0 and seconds < SOON
 
 
+def test_signals_that_come_again_do_not_kill(kind):
+    """Between two system calls of the end each of them had its default action."""
+    for _ in range(10):
+        daemon = kind.make().start()
+        while daemon.is_running():
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                daemon.process.send_signal(number)
+        assert daemon.process.returncode == 0
+
+
 def test_ends_soon_after_its_start(kind, silent):
     daemon = kind.make(mysql={"hosts": [host_of(silent)], "timeout": HANGS}).start()
     code, seconds = timed(daemon.stop)
