@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * Dovecot's maildirsize, where its quota driver is maildir: who adds a message says so in a line of it. The file is
+ * never made here, since then expunges would be missing in it, and never written anew. */
+#pragma once
+
+#include <stdint.h>
+
+#include "maildir/maildir.h"
+
+/* Says that a message of that size (S=) was delivered to the place, if its mailbox has such a file. The message must
+ * have its name by then, so that who counts the mailbox meanwhile misses nothing. A file that was replaced meanwhile
+ * did not get the line: the one that is there now is unlinked, and Dovecot counts again.
+ * Returns 0, also where there is none, or a negative errno: the file is unlinked then, where that can be. */
+int maildirsize_add(const struct maildir_place *place, uint64_t size);

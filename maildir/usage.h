@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * What a mailbox holds: added up from the sizes in the names of its messages, in cur/ and new/ of itself and of its
+ * folders. A name without one costs a stat(2).
+ *
+ * What was read of a directory is remembered, and read again when the directory is another one or was changed
+ * since (inode and mtime in nanoseconds, which a client moves that adds, removes or marks a message). An mtime of
+ * less than a second before the reading is not trusted: more may have come within the same tick of the clock.
+ *
+ * Blocking. A memory belongs to one count at a time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "maildir/maildir.h"
+
+/* How Dovecot counts the same mailbox. */
+struct usage_style {
+	bool is_virtual; /* sizes with every line ended by CRLF (W=), as its count driver has them; else S= */
+	/* The directories of folders that do not count (".Trash"), "" is INBOX; NULL ends them. NULL: there are none. */
+	const char *const *ignored;
+};
+
+struct usage {
+	uint64_t bytes;
+	uint64_t messages;
+	uint64_t unsized; /* messages of these that had to be looked at, since their name has no size */
+};
+
+/* What counts remember of the directories of one mailbox. All zero: nothing. */
+struct usage_memory {
+	struct usage_directory *directories; /* private */
+	size_t n, n_max;
+};
+
+/* Is a message to be left out of the count? name[0..n) is its name without flags. A directory in which one was
+ * left out is not remembered. */
+typedef bool usage_skip(void *data, const char *name, size_t n);
+
+/* Counts a mailbox below a root. One that is not there yet holds nothing. skip: NULL for none.
+ * Returns 0, or a negative errno with words in error: a directory cannot be read, or there are too many to count
+ * (-E2BIG). The memory is good in both cases. */
+int usage_count(const struct maildir_root *root, const char *mailbox,
+    const struct usage_style *style, struct usage_memory *memory, usage_skip *skip, void *data,
+    struct usage *usage_r, struct error *error);
+
+/* Does a folder (a directory as in struct maildir_place, "" is INBOX) count? Pure. */
+bool usage_counts_folder(const struct usage_style *style, const char *folder);
+
+/* Frees what is remembered. */
+void usage_forget(struct usage_memory *memory);
