@@ -136,7 +136,9 @@ struct maildir_place {
 	int result;
 	const char *step;
 	const char *part;
-	char name[MAILDIR_NAME_MAX + 1]; /* in new/ or cur/ */
+	/* In new/ or cur/. Between prepare and commit it has no flags yet, and is "" where the message cannot go; a folder
+	 * that is left later does not change it. Only one that somebody has by then is replaced by another one. */
+	char name[MAILDIR_NAME_MAX + 1];
 	/* The folder in use, or that it failed in: as it was set, or "" when INBOX is used instead. */
 	const char *where;
 	/* For people: what could not be done, though the message lies there: "cannot make .Junk: Permission denied".
@@ -184,7 +186,8 @@ int maildir_begin(
 int maildir_write(struct maildir_message *message, const char *data, size_t n);
 
 /* Steps 3 and 4 for these places: those of maildir_begin(), others, or both; others are opened first.
- * What cannot take the message has its result then, but for what happens at the last moment. */
+ * What cannot take the message has its result then, but for what happens at the last moment. What can has the
+ * name that it will get: who counts a mailbox meanwhile knows by it what is under way. */
 void maildir_prepare(
     struct maildir_message *message, struct maildir_place *places, size_t n_places);
 

@@ -330,6 +330,17 @@ static void message_find_letters(struct maildir_place *places, size_t n_places)
 	}
 }
 
+/* Now that all that is slow is done: names are in the order of their appearance then, as far as one can tell. */
+static void message_make_names(
+    const struct maildir_message *message, struct maildir_place *places, size_t n_places)
+{
+	for (size_t i = 0; i < n_places; i++) {
+		if (places[i].result == 0 && places[i].same == NULL) {
+			place_make_name(&places[i], message);
+		}
+	}
+}
+
 void maildir_prepare(struct maildir_message *message, struct maildir_place *places, size_t n_places)
 {
 	open_places(message, places, n_places);
@@ -337,6 +348,7 @@ void maildir_prepare(struct maildir_message *message, struct maildir_place *plac
 	message_seal(message, places, n_places);
 	message_copy(message, places, n_places);
 	twins_find(places, n_places);
+	message_make_names(message, places, n_places);
 	twins_share(places, n_places);
 }
 

@@ -48,6 +48,11 @@ void name_add_flags(char *name, const char *flags, const char *letters)
 	memcpy(out, letters, strlen(letters) + 1);
 }
 
+void name_drop_flags(char *name)
+{
+	name[strcspn(name, ":")] = '\0';
+}
+
 void name_escape_host(char *out, size_t cap, const char *host)
 {
 	size_t o = 0;

@@ -27,6 +27,9 @@ void name_add_sizes(char *name, uint64_t size, uint64_t wire_size);
  * the letters of keywords, which are in that order. */
 void name_add_flags(char *name, const char *flags, const char *letters);
 
+/* Takes flags and letters off again, if there are any. */
+void name_drop_flags(char *name);
+
 /* Copies as much of host as fits into out with '/' as \057, ':' as \072 (the rules of Maildir) and other
  * bytes that upset readers as '_'. */
 void name_escape_host(char *out, size_t cap, const char *host);

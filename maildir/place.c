@@ -134,16 +134,24 @@ static bool is_link_refused(const struct maildir_place *place, int result)
 	       result == -ENOSYS || (result == -ENOENT && place->file->tmp_fd >= 0);
 }
 
-/* Gives the file a name that nobody has yet: one more, or (moves) in the place of the one in
- * tmp/. Returns as file_link(). */
+void place_make_name(struct maildir_place *place, const struct maildir_message *message)
+{
+	name_make_now(place->name, place->root->host);
+	name_add_sizes(place->name, message->size, message->wire_size);
+}
+
+/* Gives the file the place's name, or where somebody has that, another one: one more, or (moves) in the place of the
+ * one in tmp/. Returns as file_link(). */
 static int give_name(struct maildir_place *place, const struct maildir_message *message, bool moves)
 {
 	struct maildir_file *file = place->file;
 	int result = -EEXIST;
 
+	name_drop_flags(place->name); /* of a directory that it was refused in */
 	for (int i = 0; i < NAME_ATTEMPTS && result == -EEXIST; i++) {
-		name_make_now(place->name, place->root->host);
-		name_add_sizes(place->name, message->size, message->wire_size);
+		if (i > 0) {
+			place_make_name(place, message);
+		}
 		if (place->is_marked) {
 			name_add_flags(place->name, place->flags, place->letters);
 		}

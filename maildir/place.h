@@ -30,7 +30,10 @@ int place_reopen(struct maildir_place *place);
 /* Gives the place a file of its own with the same bytes, synced. */
 int place_copy(struct maildir_place *place, const struct maildir_message *message);
 
-/* Gives its file a name, or a copy where the filesystem refuses one name more. The place is open. */
+/* Makes the name that its file is to get, without flags. */
+void place_make_name(struct maildir_place *place, const struct maildir_message *message);
+
+/* Gives its file that name, or a copy where the filesystem refuses one name more. The place is open. */
 int place_name(struct maildir_place *place, const struct maildir_message *message);
 
 /* Makes the name durable. */

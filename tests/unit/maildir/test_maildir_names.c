@@ -67,6 +67,155 @@ static void test_flags(void **state)
 	}
 }
 
+static void test_flags_that_go(void **state)
+{
+	static const struct {
+		const char *name, *rest;
+	} rows[] = {
+		{ "1.M2P3Q4.h,S=5,W=6:2,FSab", "1.M2P3Q4.h,S=5,W=6" },
+		{ "1.M2P3Q4.h,S=5,W=6", "1.M2P3Q4.h,S=5,W=6" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		char name[MAILDIR_NAME_MAX + 1];
+
+		snprintf(name, sizeof(name), "%s", rows[i].name);
+		name_drop_flags(name);
+		expect_text(rows[i].name, name, rows[i].rest);
+	}
+}
+
+enum {
+	PLAIN,
+	MARKED,
+	FOLDER,
+	TWIN,
+	REFUSED,
+	N_PLACES
+};
+
+/* One of each kind, and the last leads out of the root. */
+static void set_places(const struct mailroot *mailroot, struct maildir_place *places)
+{
+	for (size_t i = 0; i < N_PLACES; i++) {
+		places[i] = (struct maildir_place){ .root = &mailroot->root };
+	}
+	places[PLAIN].mailbox = "a";
+	places[MARKED].mailbox = "b";
+	places[MARKED].flags = "FS";
+	places[FOLDER].mailbox = "c";
+	places[FOLDER].folder = ".Junk";
+	places[FOLDER].if_absent = MAILDIR_MAKE;
+	places[FOLDER].flags = "S";
+	places[TWIN].mailbox = "a";
+	places[TWIN].folder = ".Nowhere";
+	places[REFUSED].mailbox = "../x";
+}
+
+static void prepare(
+    struct mailroot *mailroot, struct maildir_message *delivery, struct maildir_place *places)
+{
+	set_places(mailroot, places);
+	assert_int_equal(maildir_begin(delivery, places, N_PLACES), 0);
+	assert_int_equal(maildir_write(delivery, message.p, message.n), 0);
+	maildir_prepare(delivery, places, N_PLACES);
+}
+
+static void expect_list(const struct mailroot *mailroot, const char *path, const char *want)
+{
+	char list[1024];
+
+	mailroot_list(mailroot_path(mailroot, path, ""), list, sizeof(list));
+	expect_text(path, list, want);
+}
+
+/* Who counts a mailbox meanwhile knows the name before it appears. */
+static void test_names_before_the_commit(void **state)
+{
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[N_PLACES];
+	struct maildir_message delivery;
+	char names[N_PLACES][MAILDIR_NAME_MAX + 10];
+
+	prepare(mailroot, &delivery, places);
+	for (size_t i = 0; i < N_PLACES; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s", places[i].name);
+		assert_null(strchr(names[i], ':'));
+		assert_true((strstr(names[i], ",S=17,W=20") != NULL) == (i != REFUSED));
+		for (size_t other = 0; other < i; other++) {
+			assert_true(
+			    (strcmp(names[i], names[other]) == 0) == (i == TWIN && other == PLAIN));
+		}
+	}
+	expect_text("of what cannot go", names[REFUSED], "");
+	expect_list(mailroot, "a/new", "");
+	maildir_commit(&delivery, places, N_PLACES);
+	add_text(names[MARKED], sizeof(names[MARKED]), ":2,FS");
+	add_text(names[FOLDER], sizeof(names[FOLDER]), ":2,S");
+	for (size_t i = 0; i < REFUSED; i++) {
+		assert_int_equal(places[i].result, 0);
+		expect_text("the name", places[i].name, names[i]);
+	}
+	expect_list(mailroot, "a/new", names[PLAIN]);
+	expect_list(mailroot, "b/cur", names[MARKED]);
+	expect_list(mailroot, "c/.Junk/cur", names[FOLDER]);
+}
+
+/* It lies in INBOX then, under the name that was told. */
+static void test_name_of_a_folder_that_is_left(void **state)
+{
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[N_PLACES];
+	struct maildir_message delivery;
+	char name[MAILDIR_NAME_MAX + 10];
+
+	prepare(mailroot, &delivery, places);
+	snprintf(name, sizeof(name), "%s:2,S", places[FOLDER].name);
+	directory_remove(mailroot_path(mailroot, "c/.Junk", ""));
+	maildir_commit(&delivery, places, N_PLACES);
+	assert_int_equal(places[FOLDER].result, 0);
+	expect_text("where", places[FOLDER].where, "");
+	expect_text("the name", places[FOLDER].name, name);
+	expect_list(mailroot, "c/cur", name);
+}
+
+/* A copy gets the name that the file could not get, with its flags once. */
+static void test_name_of_a_copy(void **state)
+{
+	const struct faults faults = { .call = FAULT_CALLS, .has_one_link = true };
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[N_PLACES];
+	struct maildir_message delivery;
+	char name[MAILDIR_NAME_MAX + 10];
+
+	prepare(mailroot, &delivery, places);
+	snprintf(name, sizeof(name), "%s:2,FS", places[MARKED].name);
+	faults_begin(&faults);
+	maildir_commit(&delivery, places, N_PLACES);
+	faults_end();
+	assert_int_equal(places[MARKED].result, 0);
+	expect_list(mailroot, "b/cur", name);
+}
+
+/* Somebody has it: only then it is another one, with the same sizes. */
+static void test_name_that_is_taken(void **state)
+{
+	struct mailroot *mailroot = *state;
+	struct maildir_place places[N_PLACES];
+	struct maildir_message delivery;
+	char name[MAILDIR_NAME_MAX + 10], path[MAILDIR_NAME_MAX + 20];
+
+	prepare(mailroot, &delivery, places);
+	snprintf(name, sizeof(name), "%s:2,FS", places[MARKED].name);
+	snprintf(path, sizeof(path), "b/cur/%s", name);
+	mailroot_make_file(mailroot, path, "theirs");
+	maildir_commit(&delivery, places, N_PLACES);
+	assert_int_equal(places[MARKED].result, 0);
+	assert_string_not_equal(places[MARKED].name, name);
+	expect_text("what is behind", strchr(places[MARKED].name, ','), ",S=17,W=20:2,FS");
+}
+
 static void test_hosts(void **state)
 {
 	static const struct {
@@ -132,6 +281,11 @@ int main(void)
 		TEST(test_name_pattern),
 		TEST(test_name_make),
 		TEST(test_flags),
+		TEST(test_flags_that_go),
+		TEST(test_names_before_the_commit),
+		TEST(test_name_of_a_folder_that_is_left),
+		TEST(test_name_of_a_copy),
+		TEST(test_name_that_is_taken),
 		TEST(test_hosts),
 		TEST(test_part_of_a_host),
 		TEST(test_long_hosts),
