@@ -47,16 +47,23 @@ const char *maildir_strerror(int result, const char *step)
 		   : strerror(-result);
 }
 
+int mailbox_open_base(const struct maildir_root *root)
+{
+	int fd = open(root->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* Opens path below the root; "" is the root itself. The way through the base costs one more open, but
  * a mail root that was replaced or mounted over while the daemon runs is then the one that gets the
  * mail. */
 static int open_beneath(const struct maildir_root *root, const char *path, int flags)
 {
-	int base_fd = open(root->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int base_fd = mailbox_open_base(root);
 	int fd;
 
 	if (base_fd < 0) {
-		return -errno;
+		return base_fd;
 	}
 	fd = linux_open_beneath(base_fd, path[0] == '\0' ? "." : path, flags);
 	close(base_fd);
@@ -67,6 +74,14 @@ static int open_beneath(const struct maildir_root *root, const char *path, int f
 static void write_path(char *path_r, const char *mailbox, const char *folder, const char *part)
 {
 	snprintf(path_r, WAY_MAX, "%s%s%s%s", mailbox, folder[0] == '\0' ? "" : "/", folder, part);
+}
+
+int mailbox_open_below(int base_fd, const char *mailbox, const char *folder, const char *part)
+{
+	char path[WAY_MAX];
+
+	write_path(path, mailbox, folder, part);
+	return linux_open_beneath(base_fd, path, O_RDONLY | O_DIRECTORY);
 }
 
 static int open_part(

@@ -15,6 +15,13 @@ extern const char *const mailbox_parts[MAILBOX_PARTS];
 /* The part of the mailbox or folder that the place's name goes to: "/new" or "/cur". */
 const char *mailbox_part(const struct maildir_place *place);
 
+/* Opens the root, for many directories below it. Returns a file descriptor or a negative errno. */
+int mailbox_open_base(const struct maildir_root *root);
+
+/* Opens a directory below the root that is open: of a mailbox whose path is plain, or of a folder of it ("" for
+ * none), part as below. Returns as mailbox_open_part(). */
+int mailbox_open_below(int base_fd, const char *mailbox, const char *folder, const char *part);
+
 /* Opens a directory of the mailbox or folder that the place lies in, part is "/new", "/cur", "/tmp", or "" for
  * itself. Returns a file descriptor or a negative errno (-EXDEV: a symbolic link leads out of the root). */
 int mailbox_open_part(const struct maildir_place *place, const char *part);

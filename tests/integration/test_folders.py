@@ -212,7 +212,7 @@ def place(base):
     program = base / "place"
     subprocess.run(["cc", "-O1", "-Wall", "-Werror", "-D_GNU_SOURCE", f"-I{TREE}", "-pthread", "-o", program,
                     Path(__file__).with_name("place.c"), *sorted((TREE / "maildir").glob("*.c")),
-                    TREE / "base/text.c", TREE / "base/utf8.c"], check=True)
+                    TREE / "base/error.c", TREE / "base/text.c", TREE / "base/utf8.c"], check=True)
 
     def put(daemon, folder, flags, *keywords):
         return run_checked(program, daemon.vhosts, MAILDIR, folder, flags, *keywords,

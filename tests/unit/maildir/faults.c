@@ -34,8 +34,10 @@ int __real_flock(int fd, int operation);
 int __real_fchmod(int fd, mode_t mode);
 int __real_futimens(int fd, const struct timespec *times);
 void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
 int __real_nanosleep(const struct timespec *time, struct timespec *rest);
 int __real_fstat64(int fd, struct stat *status);
+int __real_fstatat64(int fd, const char *name, struct stat *status, int flags);
 int __real_ioctl(int fd, unsigned long request, ...);
 int __real_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
 
@@ -59,8 +61,10 @@ int __wrap_flock(int fd, int operation);
 int __wrap_fchmod(int fd, mode_t mode);
 int __wrap_futimens(int fd, const struct timespec *times);
 void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
 int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
 int __wrap_fstat64(int fd, struct stat *status);
+int __wrap_fstatat64(int fd, const char *name, struct stat *status, int flags);
 int __wrap_ioctl(int fd, unsigned long request, struct fsxattr *attributes);
 int __wrap_sync_file_range(int fd, off_t at, off_t n, unsigned flags);
 
@@ -71,7 +75,9 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct faults now;
 static bool is_armed;
 static unsigned n_calls[FAULT_CALLS], n_failed;
-static unsigned n_slept; /* ms */
+static unsigned n_slept;   /* ms */
+static struct dirent last; /* that was read of a directory, */
+static const DIR *ended;   /* and the one that is at its end */
 
 void faults_begin(const struct faults *faults)
 {
@@ -79,6 +85,7 @@ void faults_begin(const struct faults *faults)
 	memset(n_calls, 0, sizeof(n_calls));
 	n_failed = n_slept = 0;
 	n_fault_events = 0;
+	ended = NULL;
 	is_armed = true;
 }
 
@@ -126,7 +133,8 @@ static ino_t inode_at(int fd, const char *name, int flags)
 {
 	struct stat status;
 	int saved = errno;
-	ino_t inode = fstatat(fd, name, &status, flags | AT_EMPTY_PATH) == 0 ? status.st_ino : 0;
+	ino_t inode =
+	    __real_fstatat64(fd, name, &status, flags | AT_EMPTY_PATH) == 0 ? status.st_ino : 0;
 
 	errno = saved;
 	return inode;
@@ -180,7 +188,7 @@ static nlink_t count_links(int fd, const char *name, int flags)
 {
 	struct stat status;
 
-	return fstatat(fd, name, &status, flags) == 0 ? status.st_nlink : 0;
+	return __real_fstatat64(fd, name, &status, flags) == 0 ? status.st_nlink : 0;
 }
 
 int __wrap_linkat(int from_fd, const char *from, int fd, const char *name, int flags)
@@ -287,7 +295,24 @@ DIR *__wrap_fdopendir(int fd)
 
 struct dirent *__wrap_readdir64(DIR *directory)
 {
-	return fails(FAULT_READDIR) ? NULL : __real_readdir64(directory);
+	bool is_endless = is_armed && now.has_endless_names;
+	struct dirent *entry;
+
+	if (fails(FAULT_READDIR)) {
+		return NULL;
+	}
+	if (is_endless && directory == ended) {
+		return &last;
+	}
+	entry = __real_readdir64(directory);
+	if (entry != NULL && is_armed && now.has_no_types) {
+		entry->d_type = DT_UNKNOWN;
+	}
+	if (entry != NULL && is_endless) {
+		memcpy(&last, entry, entry->d_reclen);
+	}
+	ended = entry == NULL && is_endless ? directory : NULL;
+	return entry == NULL && is_endless ? &last : entry;
 }
 
 void *__wrap_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *))
@@ -315,6 +340,11 @@ void *__wrap_malloc(size_t n)
 	return fails(FAULT_MALLOC) ? NULL : __real_malloc(n);
 }
 
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return fails(FAULT_CALLOC) ? NULL : __real_calloc(n, size);
+}
+
 int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
 {
 	if (!is_armed || now.sleeps) {
@@ -332,7 +362,18 @@ int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
 
 int __wrap_fstat64(int fd, struct stat *status)
 {
-	return fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+	int result = fails(FAULT_FSTAT) ? -1 : __real_fstat64(fd, status);
+
+	if (result == 0 && is_armed && now.has_one_inode) {
+		status->st_dev = status->st_ino;
+		status->st_ino = 1;
+	}
+	return result;
+}
+
+int __wrap_fstatat64(int fd, const char *name, struct stat *status, int flags)
+{
+	return fails(FAULT_STATAT) ? -1 : __real_fstatat64(fd, name, status, flags);
 }
 
 /* A call that does not wait promises nothing, and is none of those that fail. */

@@ -31,6 +31,8 @@ enum fault_call {
 	FAULT_FUTIMENS,
 	FAULT_MALLOC,
 	FAULT_NANOSLEEP,
+	FAULT_STATAT,
+	FAULT_CALLOC,
 	FAULT_CALLS
 };
 
@@ -49,10 +51,13 @@ struct faults {
 	bool has_realtime;     /* files are made on XFS's realtime device */
 	bool has_no_noreplace; /* renameat2 cannot promise that: EINVAL */
 	bool has_no_birth;     /* statx does not know when a directory was made */
-	bool reads_nothing;    /* a file is shorter than what was written to it */
-	bool writes_slowly;    /* few bytes at a time, and EINTR in between */
-	bool syncs;            /* for real; else fsync costs no time */
-	bool sleeps;           /* for real; else nanosleep costs no time either */
+	bool has_one_inode;    /* each directory lies on its own filesystem, under the same inode */
+	bool has_no_types;     /* readdir does not know what its names are */
+	bool has_endless_names; /* readdir gives the last name of a directory for ever */
+	bool reads_nothing;     /* a file is shorter than what was written to it */
+	bool writes_slowly;     /* few bytes at a time, and EINTR in between */
+	bool syncs;             /* for real; else fsync costs no time */
+	bool sleeps;            /* for real; else nanosleep costs no time either */
 	void (*on_sleep)(void);
 	void (*on_fsync)(int fd);
 };
