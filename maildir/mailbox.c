@@ -24,7 +24,7 @@
 enum {
 	/* Seconds that a mailbox or folder is young. By then the kernel has long written back what nobody synced. */
 	YOUNG_SECONDS = 300,
-	/* Of a part of a folder: "/.Name/new". */
+	/* Of a part of a folder, "/.Name/new", or of a file. */
 	WAY_MAX = MAILDIR_PATH_MAX + 1 + FOLDER_DIRECTORY_MAX + 4,
 };
 
@@ -106,6 +106,14 @@ int mailbox_open_part(const struct maildir_place *place, const char *part)
 int mailbox_open_root_part(const struct maildir_place *place, const char *part)
 {
 	return open_part(place->root, place->mailbox, "", part);
+}
+
+int mailbox_open_file(const struct maildir_place *place, const char *name, int flags)
+{
+	char path[WAY_MAX];
+
+	write_path(path, place->mailbox, "", name);
+	return open_beneath(place->root, path, flags);
 }
 
 bool maildir_path_is_plain(const char *path)

@@ -29,6 +29,9 @@ int mailbox_open_part(const struct maildir_place *place, const char *part);
 /* The same of the mailbox, whichever folder the place lies in. */
 int mailbox_open_root_part(const struct maildir_place *place, const char *part);
 
+/* Opens a file in the mailbox itself, name with a slash in front. Returns as mailbox_open_part(). */
+int mailbox_open_file(const struct maildir_place *place, const char *name, int flags);
+
 /* What must be known of a directory that is open. Returns 0 or a negative errno. */
 int mailbox_find_domain(const struct maildir_place *place, int fd, struct maildir_domain *domain_r,
     struct linux_status *status_r);

@@ -9,6 +9,8 @@
 
 /* Says that a message of that size (S=) was delivered to the place, if its mailbox has such a file. The message must
  * have its name by then, so that who counts the mailbox meanwhile misses nothing. A file that was replaced meanwhile
- * did not get the line: the one that is there now is unlinked, and Dovecot counts again.
- * Returns 0, also where there is none, or a negative errno: the file is unlinked then, where that can be. */
+ * did not get the line: the one that is there now is unlinked, and Dovecot counts again. So is one that could not take
+ * the whole line. Nothing is synced: a line that a power cut takes away is one message until Dovecot counts again.
+ * Returns 0, also where there is no file, or a negative errno: the line is not there, and where the file could not be
+ * opened, or is no file, it stays. */
 int maildirsize_add(const struct maildir_place *place, uint64_t size);

@@ -158,6 +158,9 @@ ssize_t __wrap_write(int fd, const void *data, size_t n)
 	ssize_t result = -1;
 	bool is_slow = is_armed && now.writes_slowly;
 
+	if (is_armed && now.on_write != NULL) {
+		now.on_write(fd);
+	}
 	if (!fails(FAULT_WRITE)) {
 		if (is_slow && n_calls[FAULT_WRITE] % 2 == 0) {
 			errno = EINTR;

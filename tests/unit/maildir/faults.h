@@ -60,6 +60,7 @@ struct faults {
 	bool sleeps;            /* for real; else nanosleep costs no time either */
 	void (*on_sleep)(void);
 	void (*on_fsync)(int fd);
+	void (*on_write)(int fd);
 };
 
 /* One call that was made. */
