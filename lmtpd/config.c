@@ -101,10 +101,30 @@ static int check_node(const char *value, struct error *error)
 	return 0;
 }
 
-static int check_disabled(const char *value, struct error *error)
+/* What becomes of a message whose mailbox is known and does not take it. */
+static int check_refusal(const char *value, struct error *error)
 {
 	if (strcmp(value, "refuse") != 0 && strcmp(value, "defer") != 0) {
 		return error_set(error, "\"%s\": allowed are refuse and defer", value);
+	}
+	return 0;
+}
+
+static int check_grace(const char *value, struct error *error)
+{
+	struct quota_grace grace;
+
+	if (!quota_grace_read(value, &grace)) {
+		return error_set(error,
+		    "\"%s\": needs percents, such as 10%%, or bytes, such as 10M or 0", value);
+	}
+	return 0;
+}
+
+static int check_count(const char *value, struct error *error)
+{
+	if (strcmp(value, "virtual") != 0 && strcmp(value, "disk") != 0) {
+		return error_set(error, "\"%s\": allowed are virtual and disk", value);
 	}
 	return 0;
 }
@@ -170,7 +190,7 @@ static const struct settings_key keys[] = {
 	{ "lmtp", "recipient_limit", SETTINGS_NUMBER, "1000", AT(recipient_limit), 1, 10000, NULL },
 	{ "lmtp", "idle_timeout", SETTINGS_NUMBER, "300", AT(idle_timeout), 1, 86400, NULL },
 	{ "lmtp", "node", SETTINGS_TEXT, "", AT(node), 0, 0, check_node },
-	{ "lmtp", "disabled", SETTINGS_TEXT, "refuse", AT(disabled), 0, 0, check_disabled },
+	{ "lmtp", "disabled", SETTINGS_TEXT, "refuse", AT(disabled), 0, 0, check_refusal },
 	{ "lmtp", "soft_bounce", SETTINGS_SWITCH, "no", AT(lmtp.soft_bounce), 0, 0, NULL },
 	{ "maildir", "home", SETTINGS_TEXT, "/var/mail/vhosts/%d/%n", AT(home), 0, 0, check_home },
 	{ "maildir", "path", SETTINGS_TEXT, "Maildir", AT(path), 0, 0, check_path },
@@ -189,6 +209,10 @@ static const struct settings_key keys[] = {
 	{ "maildir", "group", SETTINGS_TEXT, "vmail", AT(daemon.group), 0, 0, NULL },
 	{ "maildir", "commit", SETTINGS_TEXT, "auto", AT(commit), 0, 0, check_commit },
 	{ "maildir", "writers", SETTINGS_NUMBER, "64", AT(writers), 1, 512, NULL },
+	{ "quota", "full", SETTINGS_TEXT, "refuse", AT(full), 0, 0, check_refusal },
+	{ "quota", "grace", SETTINGS_TEXT, "10%", AT(grace), 0, 0, check_grace },
+	{ "quota", "count", SETTINGS_TEXT, "virtual", AT(count), 0, 0, check_count },
+	{ "quota", "ignore", SETTINGS_LIST, "{}", AT(ignored_folders), 0, 0, NULL },
 	{ "mysql", "user_query", SETTINGS_TEXT,
 	    "SELECT email FROM virtual_users WHERE email = '%u'",
 	    AT(directory.queries[DIRECTORY_MAILBOX]), 0, 0, NULL },

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "lmtpd/account.h"
 #include "mail/mailbox.h"
 #include "maildir/folder.h"
 #include "maildir/maildir.h"
@@ -14,8 +15,9 @@
 #include "schema/directory.h"
 
 enum {
-	LMTPD_ROOTS_MAX = 16, /* of maildir.roots */
-	LMTPD_AUTO_MAX = 64,  /* of maildir.auto */
+	LMTPD_ROOTS_MAX = 16,   /* of maildir.roots */
+	LMTPD_AUTO_MAX = 64,    /* of maildir.auto */
+	LMTPD_IGNORED_MAX = 64, /* of quota.ignore */
 };
 
 struct lmtpd_config {
@@ -47,6 +49,13 @@ struct lmtpd_config {
 	struct settings_list auto_folders, special_use;
 	struct folder_style folder_style;
 	char auto_directories[LMTPD_AUTO_MAX + 1][FOLDER_DIRECTORY_MAX + 1];
+	/* Quota: "refuse" or "defer", sizes "virtual" or "disk", the grace as it is written, folders that do not count,
+	 * and what becomes of all that. */
+	const char *full, *count, *grace;
+	struct settings_list ignored_folders;
+	char ignored_directories[LMTPD_IGNORED_MAX][FOLDER_DIRECTORY_MAX + 1];
+	const char *ignored[LMTPD_IGNORED_MAX + 1];
+	struct account_rules rules;
 	char words[128];    /* the file of storage_examine(), "" for none */
 	const char *marker; /* see struct maildir_root */
 	long writers;

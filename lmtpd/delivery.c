@@ -8,6 +8,7 @@
 
 #include "lmtpd/server.h"
 #include "lmtpd/homes.h"
+#include "maildir/maildirsize.h"
 
 enum {
 	BUFFER_FIRST = HEADER_MAX + 12288, /* most messages fit: one trip, little memory */
@@ -36,9 +37,14 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 	delivery->n = delivery->n_header = header_compose(delivery->buffer, &header);
 }
 
+static struct lmtpd_server *server_of(const struct delivery *delivery)
+{
+	return (struct lmtpd_server *)delivery->service->daemon;
+}
+
 static struct devices *devices_of(const struct delivery *delivery)
 {
-	return &((struct lmtpd_server *)delivery->service->daemon)->devices;
+	return &server_of(delivery)->devices;
 }
 
 /* A message for several devices may stand still with each of them: those that can be told apart must not lose
@@ -75,6 +81,8 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 		delivery_free(delivery);
 		return NULL;
 	}
+	tally_make(&delivery->tally, &server_of(delivery)->accounts, lmtpd_config_of(service),
+	    &delivery->places);
 	delivery->work.share = share_of(delivery);
 	put_header(delivery, envelope);
 	return delivery;
@@ -84,6 +92,7 @@ void delivery_free(struct delivery *delivery)
 {
 	struct service *service = delivery->service;
 
+	tally_drop(&delivery->tally);
 	places_free(&delivery->places);
 	free(delivery->buffer);
 	free(delivery);
@@ -95,12 +104,28 @@ static bool is_given_up(const struct delivery *delivery)
 	return delivery->fate == DELIVERY_GIVEN_UP;
 }
 
+/* Tells Dovecot what was added, where it counts by maildirsize. */
+static void add_sizes(struct delivery *delivery)
+{
+	const struct usage_style *style = &lmtpd_config_of(delivery->service)->rules.style;
+
+	for (size_t i = 0; i < delivery->places.n; i++) {
+		struct maildir_place *place = &delivery->places.list[i];
+
+		if (place->result == 0 && !place->is_unwanted && place->same == NULL &&
+		    usage_counts_folder(style, place->where)) {
+			maildirsize_add(place, delivery->message.size);
+		}
+	}
+}
+
 /* Gives the message its names, unless it was given up, or takes them away again if that happened meanwhile. */
 static void commit(struct delivery *delivery)
 {
 	struct maildir_place *places = delivery->places.list;
 	size_t n_places = delivery->places.n;
 	enum delivery_fate fate = DELIVERY_OPEN;
+	bool is_durable;
 
 	delivery->committing = uv_hrtime();
 	maildir_prepare(&delivery->message, places, n_places);
@@ -109,10 +134,15 @@ static void commit(struct delivery *delivery)
 		maildir_abort(&delivery->message, places, n_places);
 		return;
 	}
+	tally_charge(&delivery->tally, &delivery->places, &delivery->message);
 	places_choose(&delivery->places);
 	maildir_commit(&delivery->message, places, n_places);
 	delivery->finished = uv_hrtime();
-	if (!atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE)) {
+	is_durable = atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE);
+	tally_settle(&delivery->tally, &delivery->places, is_durable);
+	if (is_durable) {
+		add_sizes(delivery);
+	} else {
 		maildir_take_back(places, n_places);
 	}
 }

@@ -13,6 +13,7 @@
 
 #include "lmtpd/config.h"
 #include "lmtpd/places.h"
+#include "lmtpd/tally.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "protocol/reply.h"
@@ -44,6 +45,7 @@ struct delivery {
 
 	struct maildir_message message;
 	struct places places;
+	struct tally tally; /* of their quotas */
 	struct header_facts facts;
 	uint64_t ended;      /* uv_hrtime() of the end of data, */
 	uint64_t committing; /* of the beginning of its commit, */

@@ -35,6 +35,31 @@ static void find_folder(
 	}
 }
 
+/* What its first mailbox with a limit holds now. */
+static void put_quota(
+    struct log_line *line, const struct recipient *recipient, const struct delivery *delivery)
+{
+	char text[16];
+	int percent = -1;
+
+	/* What a thread may still be at is not looked at. */
+	if (delivery == NULL || recipient->reply == REPLY_DISK_STALLED) {
+		return;
+	}
+	for (size_t i = 0; i < recipient->resolution.n_mailboxes && percent < 0; i++) {
+		const struct maildir_place *place =
+		    delivery->places.of[recipient->first_mailbox + i];
+
+		if (place != NULL) {
+			percent = tally_percent(&delivery->tally, &delivery->places, place);
+		}
+	}
+	if (percent >= 0) {
+		snprintf(text, sizeof(text), "%d%%", percent);
+		log_text(line, "quota", text);
+	}
+}
+
 static bool is_too_big(enum reply reply)
 {
 	return reply == REPLY_TOO_BIG || reply == reply_soften(REPLY_TOO_BIG);
@@ -86,6 +111,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_number(&line, "size",
 	    delivery != NULL && reply != REPLY_DISK_STALLED ? delivery->message.size : 0);
 	log_number(&line, "ms", ms_of(delivery, reply));
+	put_quota(&line, recipient, delivery);
 	log_text(&line, "status", delivery_status(reply));
 	log_number(&line, "code", (uint64_t)reply_code(reply));
 	log_text(&line, "dsn", reply_enhanced(reply));

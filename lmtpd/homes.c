@@ -143,11 +143,39 @@ static int init_folders(struct lmtpd_config *config, struct error *error)
 	return 0;
 }
 
+/* Folders that do not count, and what else of the configuration decides by what is counted. */
+static int init_rules(struct lmtpd_config *config, struct error *error)
+{
+	struct account_rules *rules = &config->rules;
+
+	if (config->ignored_folders.n > LMTPD_IGNORED_MAX) {
+		return error_set(error, "quota.ignore: at most %d", LMTPD_IGNORED_MAX);
+	}
+	for (size_t i = 0; i < config->ignored_folders.n; i++) {
+		const char *name = config->ignored_folders.texts[i];
+		enum folder_outcome outcome = folder_to_directory(
+		    &config->folder_style, name, strlen(name), config->ignored_directories[i]);
+
+		if (outcome != FOLDER_FINE) {
+			return error_set(error, "quota.ignore: \"%s\" is no folder: %s", name,
+			    folder_reason(outcome));
+		}
+		config->ignored[i] = config->ignored_directories[i];
+	}
+	quota_grace_read(config->grace, &rules->grace);
+	rules->style = (struct usage_style){ .is_virtual = strcmp(config->count, "virtual") == 0,
+		.ignored = config->ignored };
+	account_rules_init(rules);
+	return 0;
+}
+
 int homes_init(struct lmtpd_config *config, struct error *error)
 {
 	tidy_paths(config);
 	find_words(config);
-	return init_roots(config, error) == 0 ? init_folders(config, error) : -1;
+	return init_roots(config, error) == 0 && init_folders(config, error) == 0
+		   ? init_rules(config, error)
+		   : -1;
 }
 
 /* Where the home itself is the Maildir, other hidden things have their place among the folders: nobody's mail may

@@ -3,6 +3,7 @@
  * outcomes to replies. */
 #include "lmtpd/lookup.h"
 #include "lmtpd/homes.h"
+#include "lmtpd/server.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -104,6 +105,17 @@ static bool lookup_is_late(const struct lookup *lookup)
 	return uv_hrtime() - lookup->submitted > patience;
 }
 
+/* Whether there is room for more mail is known from memory, or has to be counted. */
+static void ask_for_room(struct lookup *lookup)
+{
+	struct lmtpd_server *server = (struct lmtpd_server *)lookup->service->daemon;
+
+	if (lookup->reply == REPLY_RECIPIENT_OK) {
+		lookup->room = room_ask(&server->accounts, lmtpd_config_of(lookup->service),
+		    &lookup->resolution, lookup->size);
+	}
+}
+
 static void run_lookup(struct work *work, void *context)
 {
 	struct lookup *lookup = (struct lookup *)work;
@@ -123,6 +135,7 @@ static void run_lookup(struct work *work, void *context)
 	lookup->is_asked = true;
 	lookup->reply = lookup_resolve(directory, lmtpd_config_of(lookup->service),
 	    &lookup->address, NULL, NULL, &lookup->resolution);
+	ask_for_room(lookup);
 }
 
 /* All first questions go out at once. What is kept of the answers serves these look-ups alone. */
@@ -158,12 +171,35 @@ void lookup_run_together(struct work_queue *queue, void *context)
 	}
 }
 
+/* What counting has found. */
+static void on_room(struct room *room)
+{
+	struct lookup *lookup = room->owner;
+	struct resolution *resolution = &lookup->resolution;
+
+	lookup->room = NULL; /* it goes away by itself */
+	lookup->is_counting = false;
+	lookup->n_doubts = room->n_doubts;
+	if (room->is_full) {
+		lookup->reply = strcmp(lmtpd_config_of(lookup->service)->full, "refuse") == 0
+				    ? REPLY_FULL
+				    : REPLY_FULL_NOW;
+	}
+	if (room->note[0] != '\0') {
+		snprintf(resolution->note, sizeof(resolution->note), "%s", room->note);
+	}
+	lookup->done(lookup);
+}
+
 static void done_lookup(struct work *work)
 {
 	struct lookup *lookup = (struct lookup *)work;
 
 	if (lookup->owner == NULL) {
 		lookup_free(lookup);
+	} else if (lookup->room != NULL) {
+		lookup->is_counting = true;
+		room_submit(lookup->room, lookup->service, on_room, lookup);
 	} else {
 		lookup->done(lookup);
 	}
@@ -207,6 +243,9 @@ void lookup_free(struct lookup *lookup)
 	struct service *service = lookup->service;
 
 	resolution_deinit(&lookup->resolution);
+	if (lookup->room != NULL) {
+		room_free(lookup->room); /* nobody waited for it any more */
+	}
 	free(lookup);
 	service_unref(service);
 }
@@ -216,6 +255,12 @@ void lookup_abandon(struct lookup *lookup)
 	LIST_REMOVE(lookup, entry);
 	lookup->owner = NULL;
 	lookup->recipient = NULL;
+	if (lookup->is_counting) {
+		room_abandon(lookup->room);
+		lookup->room = NULL;
+		lookup_free(lookup);
+		return;
+	}
 	if (lane_withdraw(&lookup->service->lanes[SERVICE_LOOKUPS], &lookup->work)) {
 		lookup_free(lookup);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The look-up of one recipient: the resolver on a thread of the look-up lane. */
+ * The look-up of one recipient: the resolver on a thread of the look-up lane, and, where its mailboxes have limits
+ * that may be near, their count on one of the writers' lane. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "lmtpd/config.h"
+#include "lmtpd/room.h"
 #include "mail/envelope.h"
 #include "protocol/reply.h"
 
@@ -19,7 +21,11 @@ struct lookup {
 	uint64_t submitted;       /* uv_hrtime() */
 	bool is_asked;            /* the database was, which took so many nanoseconds */
 	uint64_t took;
-	enum reply reply; /* the outcome */
+	enum reply reply;  /* the outcome */
+	uint64_t size;     /* of the message, 0: not known */
+	struct room *room; /* that is to be counted; NULL: nothing is */
+	bool is_counting;  /* it is out */
+	unsigned n_doubts; /* mailboxes that could not be */
 	struct resolution resolution;
 	/* On the loop, one or the other: it is back, or the database has not answered in time. */
 	void (*done)(struct lookup *lookup);

@@ -64,13 +64,16 @@ int places_make(struct places *places, struct envelope *envelope, places_find *f
 
 	assert(n_max > 0); /* accepted recipients have a mailbox */
 	/* One block holds all, since every message comes through here. */
-	places->list = calloc(1, n_max * (sizeof(*places->list) + sizeof(void *)) +
-				     (envelope->n_recipients + 1) * sizeof(*places->first));
+	places->list =
+	    calloc(1, n_max * (sizeof(*places->list) + 2 * sizeof(void *) + sizeof(bool)) +
+			  (envelope->n_recipients + 1) * sizeof(*places->first));
 	if (places->list == NULL) {
 		return -ENOMEM;
 	}
 	places->of = (struct maildir_place **)&places->list[n_max];
-	places->first = (size_t *)&places->of[n_max];
+	places->mailboxes = (const struct mailbox **)&places->of[n_max];
+	places->first = (size_t *)&places->mailboxes[n_max];
+	places->are_full = (bool *)&places->first[envelope->n_recipients + 1];
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		const struct resolution *resolution = &recipient->resolution;
 
@@ -80,8 +83,13 @@ int places_make(struct places *places, struct envelope *envelope, places_find *f
 			struct error error;
 
 			if (find(config, &resolution->mailboxes[i], &home, &error) == 0) {
+				size_t n_before = places->n;
+
 				places->of[n] = find_place(places, &tree, &home);
 				result = places->of[n] == NULL ? -ENOMEM : 0;
+				if (places->n > n_before) {
+					places->mailboxes[n_before] = &resolution->mailboxes[i];
+				}
 			}
 		}
 	}
@@ -96,6 +104,11 @@ void places_free(struct places *places)
 		free((void *)places->list[i].mailbox); /* and its folder */
 	}
 	free(places->list);
+}
+
+static bool is_full(const struct places *places, const struct maildir_place *place)
+{
+	return place != NULL && place->result == 0 && places->are_full[place - places->list];
 }
 
 static bool is_reached(const struct places *places, size_t recipient)
@@ -117,7 +130,7 @@ void places_choose(struct places *places)
 		size_t i = places->first[recipient], end = places->first[recipient + 1];
 
 		for (bool is_wanted = is_reached(places, recipient); is_wanted && i < end; i++) {
-			places->of[i]->is_unwanted = false;
+			places->of[i]->is_unwanted = is_full(places, places->of[i]);
 		}
 	}
 }
@@ -139,6 +152,8 @@ enum reply places_outcome(
     const struct places *places, const struct recipient *recipient, char *reason_r, size_t n)
 {
 	const struct resolution *resolution = &recipient->resolution;
+	const struct maildir_place *full = NULL;
+	bool is_saved = false;
 
 	reason_r[0] = '\0';
 	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
@@ -153,6 +168,16 @@ enum reply places_outcome(
 			maildir_describe(place, reason_r, n);
 			return reply_to(place->result);
 		}
+		if (is_full(places, place)) {
+			full = place;
+		} else {
+			is_saved = true;
+		}
 	}
-	return REPLY_SAVED;
+	if (is_saved || full == NULL) {
+		return REPLY_SAVED;
+	}
+	snprintf(reason_r, n, "%s has no room for it",
+	    places->mailboxes[full - places->list]->address.text);
+	return REPLY_FULL;
 }

@@ -14,6 +14,10 @@ struct lmtpd_config;
 struct places {
 	struct maildir_place *list; /* in the order of the envelope */
 	size_t n;
+	/* Of each of them: the mailbox that led there first, of the envelope's; and has it no room for the message, which
+	 * is known between prepare and commit? */
+	const struct mailbox **mailboxes;
+	bool *are_full;
 	size_t n_recipients;
 	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is refused. And
 	 * where the mailboxes of each recipient begin there; one more stands for the end. */
@@ -32,10 +36,11 @@ int places_make(struct places *places, struct envelope *envelope, places_find *f
 void places_free(struct places *places);
 
 /* Between prepare and commit: a place that only recipients lead to who will be told that it failed, since
- * another one of theirs cannot take the message, is not wanted. They get it at the next try, and once. */
+ * another one of theirs cannot take the message, is not wanted. They get it at the next try, and once. One that is
+ * full is left out. */
 void places_choose(struct places *places);
 
-/* The reply for one recipient: saved when the message is durable in every one of its mailboxes.
- * reason_r[n] says why not. */
+/* The reply for one recipient: saved when the message is durable in every one of its mailboxes but those that are
+ * full. reason_r[n] says why not. */
 enum reply places_outcome(
     const struct places *places, const struct recipient *recipient, char *reason_r, size_t n);

@@ -89,6 +89,7 @@ static void lmtpd_tried(struct daemon *daemon, const char *why_not)
 
 static int lmtpd_begin(struct daemon *daemon)
 {
+	accounts_init(&server.accounts);
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());
 	vitals_begin(&server.status.vitals, daemon, "lmtpd", status_write);

@@ -2,6 +2,7 @@
  * The mail daemon: a table for runtime/program.h, and what it has of its own. Loop's thread. */
 #pragma once
 
+#include "lmtpd/account.h"
 #include "lmtpd/config.h"
 #include "lmtpd/devices.h"
 #include "lmtpd/status.h"
@@ -11,5 +12,6 @@ struct lmtpd_server {
 	struct daemon daemon; /* first: its program's functions get back to the server */
 	struct lmtpd_status status;
 	struct devices devices;
-	char id_prefix[40]; /* of its sessions */
+	struct accounts accounts; /* of mailboxes with a quota */
+	char id_prefix[40];       /* of its sessions */
 };

@@ -42,6 +42,25 @@ static void session_refused(struct session *session, const struct recipient *rec
 	delivery_log_refusal(&session->lmtp.envelope, recipient);
 }
 
+/* What an admin should know of a recipient that was accepted. */
+static void session_log_notes(const struct recipient *recipient, bool is_of_quota)
+{
+	const struct resolution *resolution = &recipient->resolution;
+
+	if (resolution->note[0] != '\0') {
+		log_event(LOG_LEVEL_WARNING, is_of_quota ? "quota" : "alias", "%s: %s",
+		    recipient->text, resolution->note);
+	}
+	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+		const struct mailbox *mailbox = &resolution->mailboxes[i];
+
+		if (mailbox->doubt != NULL) {
+			log_event(LOG_LEVEL_WARNING, "quota", "the row of %s: %s",
+			    mailbox->address.text, mailbox->doubt);
+		}
+	}
+}
+
 static void on_looked_up(struct lookup *lookup)
 {
 	struct session *session = lookup->owner;
@@ -49,14 +68,12 @@ static void on_looked_up(struct lookup *lookup)
 	struct resolution *resolution = &recipient->resolution;
 
 	status_looked_up(&session->server->status, lookup);
+	session->server->status.n_untold += lookup->n_doubts;
 	LIST_REMOVE(lookup, entry);
 	*resolution = lookup->resolution; /* its mailboxes are the recipient's now */
 	lookup->resolution = (struct resolution){ .mailboxes = NULL };
 	if (lookup->reply == REPLY_RECIPIENT_OK) {
-		if (resolution->note[0] != '\0') {
-			log_event(LOG_LEVEL_WARNING, "alias", "%s: %s", recipient->text,
-			    resolution->note);
-		}
+		session_log_notes(recipient, lookup->n_doubts > 0);
 		if (resolution->n_mailboxes > 1 &&
 		    session->lmtp.envelope.n_mailboxes + resolution->n_mailboxes >
 			DELIVERY_MAILBOXES_MAX) {
@@ -119,6 +136,7 @@ static void session_answer(struct session *session, const struct delivery *deliv
 	}
 	if (has_results) {
 		delivery_log_notes(delivery);
+		session->server->status.n_untold += tally_log(&delivery->tally, &delivery->places);
 	}
 	status_delivered(&session->server->status, envelope, has_results ? delivery : NULL);
 	session->is_stalled = false;

@@ -19,6 +19,7 @@ struct lmtpd_status {
 	uint64_t n_sessions; /* that have ended and had said LHLO */
 	uint64_t n_messages; /* whose data was complete and not too big */
 	uint64_t n_stalled;  /* that the disk did not take in time */
+	uint64_t n_untold;   /* mailboxes whose use of their quota could not be told */
 	uint64_t n_bytes;    /* of those that were saved, on disk, once for each */
 	uint64_t recipients[REPLIES];
 	struct histogram lookups, commits;

@@ -4,6 +4,7 @@
 #include "mail/mailbox.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +13,8 @@ enum {
 	TEXT_MAX = 1023, /* bytes of a path, and of a node's name */
 };
 
-const char *const mailbox_columns[] = { "home", "path", "enabled", "state", NULL };
+const char *const mailbox_columns[] = { "home", "path", "enabled", "state", "quota_bytes",
+	"quota_messages", NULL };
 
 static const struct column *find(const struct row *row, const char *name)
 {
@@ -82,6 +84,25 @@ static int read_state(const struct row *row, const char *node, struct error *err
 	return result;
 }
 
+/* A limit that cannot be read must not keep mail out: it is none, and people are told. Returns 0 or -ENOMEM. */
+static int read_limit(
+    const struct row *row, const char *name, uint64_t *limit_r, struct mailbox *mailbox)
+{
+	const struct column *column = find(row, name);
+	char doubt[160];
+
+	*limit_r = 0;
+	if (column == NULL || text_number(column->text, column->n, limit_r)) {
+		return 0;
+	}
+	*limit_r = 0;
+	snprintf(doubt, sizeof(doubt), "its column %s is \"%.*s\", and no whole number: no limit",
+	    name, (int)(column->n < 64 ? column->n : 64), column->text);
+	free(mailbox->doubt);
+	mailbox->doubt = strdup(doubt);
+	return mailbox->doubt == NULL ? -ENOMEM : 0;
+}
+
 int mailbox_read(
     struct mailbox *mailbox_r, const struct row *row, const char *node, struct error *error)
 {
@@ -95,7 +116,10 @@ int mailbox_read(
 		return -EINVAL;
 	}
 	if ((result = copy_text(row, "home", &mailbox_r->home, error)) < 0 ||
-	    (result = copy_text(row, "path", &mailbox_r->path, error)) < 0) {
+	    (result = copy_text(row, "path", &mailbox_r->path, error)) < 0 ||
+	    (result = read_limit(row, "quota_bytes", &mailbox_r->limit.bytes, mailbox_r)) < 0 ||
+	    (result = read_limit(row, "quota_messages", &mailbox_r->limit.messages, mailbox_r)) <
+		0) {
 		return result;
 	}
 	/* Where it is served comes first: of another node's mailbox nothing final is said here. */
@@ -116,6 +140,7 @@ void mailbox_deinit(struct mailbox *mailbox)
 	free(mailbox->home);
 	free(mailbox->path);
 	free(mailbox->detail);
+	free(mailbox->doubt);
 	*mailbox = (struct mailbox){ .home = NULL };
 }
 

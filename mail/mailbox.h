@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/row.h"
 #include "mail/address.h"
+#include "mail/quota.h"
 
 struct mailbox {
 	struct address address; /* as it is stored */
@@ -14,6 +15,8 @@ struct mailbox {
 	/* What stood behind the delimiter in the address that led here, in its own case. NULL: nothing,
 	 * or nobody wants it. */
 	char *detail;
+	struct quota limit; /* what it may hold; 0 is no limit */
+	char *doubt; /* what is wrong with its limit, which is none then, in words; NULL: nothing */
 };
 
 enum mailbox_state {

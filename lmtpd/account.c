@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT
+ * One lock for all accounts: what is done under it takes a moment, but for one mailbox the count of which has a lock
+ * of its own. */
+#include "lmtpd/account.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/text.h"
+
+#define NANOSECONDS UINT64_C(1000000000)
+
+struct charge {
+	TAILQ_ENTRY(charge) next;
+	uint64_t size;
+	bool is_settled; /* delivered while a count is under way, which leaves it out */
+	char name[];     /* without flags */
+};
+
+struct account {
+	LIST_ENTRY(account) chain;
+	TAILQ_ENTRY(account) unused;
+	unsigned n_refs;
+	struct quota used;    /* what was counted, and delivered since */
+	uint64_t counted;     /* uv_hrtime() of the beginning of that count; 0: there is none */
+	uint64_t digest;      /* of the rules that it was counted by */
+	struct quota charged; /* messages that are charged and not settled */
+	bool is_counting;
+	TAILQ_HEAD(, charge) charges;
+
+	pthread_mutex_t counting; /* of the memory */
+	struct usage_memory memory;
+	uint64_t memory_digest;
+	size_t n_base; /* of the key: the root's directory, behind which the path follows */
+	char key[];
+};
+
+void account_rules_init(struct account_rules *rules)
+{
+	const struct usage_style *style = &rules->style;
+
+	rules->digest = text_hash(TEXT_HASH_START, &style->is_virtual, sizeof(style->is_virtual));
+	for (size_t i = 0; style->ignored != NULL && style->ignored[i] != NULL; i++) {
+		rules->digest =
+		    text_hash(rules->digest, style->ignored[i], strlen(style->ignored[i]) + 1);
+	}
+}
+
+void accounts_init(struct accounts *accounts)
+{
+	*accounts = (struct accounts){ .n_unused = 0 };
+	pthread_mutex_init(&accounts->mutex, NULL);
+	for (size_t i = 0; i < ACCOUNT_CHAINS; i++) {
+		LIST_INIT(&accounts->chains[i]);
+	}
+	TAILQ_INIT(&accounts->unused);
+}
+
+/* The lock is held. */
+static void forget(struct accounts *accounts, struct account *account)
+{
+	TAILQ_REMOVE(&accounts->unused, account, unused);
+	accounts->n_unused--;
+	LIST_REMOVE(account, chain);
+	usage_forget(&account->memory);
+	pthread_mutex_destroy(&account->counting);
+	free(account);
+}
+
+void accounts_deinit(struct accounts *accounts)
+{
+	while (!TAILQ_EMPTY(&accounts->unused)) {
+		forget(accounts, TAILQ_FIRST(&accounts->unused));
+	}
+	pthread_mutex_destroy(&accounts->mutex);
+}
+
+static struct account *account_new(
+    struct account_chain *chain, const char *base, size_t n_base, const char *path)
+{
+	size_t n_path = strlen(path) + 1;
+	struct account *account = calloc(1, sizeof(*account) + n_base + n_path);
+
+	if (account != NULL) {
+		memcpy(account->key, base, n_base);
+		memcpy(account->key + n_base, path, n_path);
+		account->n_base = n_base;
+		TAILQ_INIT(&account->charges);
+		pthread_mutex_init(&account->counting, NULL);
+		LIST_INSERT_HEAD(chain, account, chain);
+	}
+	return account;
+}
+
+/* A reference to the account of a mailbox; NULL when out of memory. The lock is held. */
+static struct account *find(struct accounts *accounts, const char *base, const char *path)
+{
+	size_t n_base = strlen(base) + 1;
+	uint64_t hash = text_hash(text_hash(TEXT_HASH_START, base, n_base), path, strlen(path));
+	struct account_chain *chain = &accounts->chains[hash % ACCOUNT_CHAINS];
+	struct account *account;
+
+	LIST_FOREACH (account, chain, chain) {
+		if (strcmp(account->key, base) == 0 &&
+		    strcmp(account->key + account->n_base, path) == 0) {
+			break;
+		}
+	}
+	if (account == NULL) {
+		account = account_new(chain, base, n_base, path);
+	} else if (account->n_refs == 0) {
+		TAILQ_REMOVE(&accounts->unused, account, unused);
+		accounts->n_unused--;
+	}
+	if (account != NULL) {
+		account->n_refs++;
+	}
+	return account;
+}
+
+void allowance_take(struct allowance *allowance_r, struct accounts *accounts,
+    const struct account_rules *rules, const struct maildir_root *root, const char *path,
+    const struct quota *limit)
+{
+	*allowance_r = (struct allowance){
+		.accounts = accounts, .root = root, .rules = rules, .limit = *limit
+	};
+	if (quota_is_limited(limit)) {
+		pthread_mutex_lock(&accounts->mutex);
+		allowance_r->account = find(accounts, root->base, path);
+		pthread_mutex_unlock(&accounts->mutex);
+	}
+}
+
+void allowance_drop(struct allowance *allowance)
+{
+	struct accounts *accounts = allowance->accounts;
+	struct account *account = allowance->account;
+
+	allowance->account = NULL;
+	if (account == NULL) {
+		return;
+	}
+	pthread_mutex_lock(&accounts->mutex);
+	if (--account->n_refs == 0) {
+		TAILQ_INSERT_TAIL(&accounts->unused, account, unused);
+		if (++accounts->n_unused > ACCOUNTS_MAX) {
+			forget(accounts, TAILQ_FIRST(&accounts->unused));
+		}
+	}
+	pthread_mutex_unlock(&accounts->mutex);
+}
+
+const char *allowance_path(const struct allowance *allowance)
+{
+	return allowance->account->key + allowance->account->n_base;
+}
+
+static struct quota total_of(const struct account *account)
+{
+	return (struct quota){ account->used.bytes + account->charged.bytes,
+		account->used.messages + account->charged.messages };
+}
+
+static bool is_counted(const struct allowance *allowance, uint64_t since)
+{
+	const struct account *account = allowance->account;
+
+	return account->counted != 0 && account->digest == allowance->rules->digest &&
+	       account->counted >= since;
+}
+
+/* Was it counted lately? */
+static bool is_fresh(const struct allowance *allowance)
+{
+	uint64_t now = uv_hrtime(), seconds = ACCOUNT_SECONDS * NANOSECONDS;
+
+	return is_counted(allowance, now > seconds ? now - seconds : 1);
+}
+
+/* The same, and is there still so much room that it need not be known better? */
+static bool is_calm(const struct allowance *allowance, struct quota total, uint64_t size)
+{
+	total.bytes += size;
+	total.messages++;
+	return is_fresh(allowance) &&
+	       quota_percent(&allowance->limit, &total) < ACCOUNT_CALM_PERCENT;
+}
+
+static bool fits(const struct allowance *allowance, const struct quota *total, uint64_t size)
+{
+	return quota_fits(&allowance->limit, &allowance->rules->grace, total, size);
+}
+
+enum allowance_answer allowance_ask(
+    const struct allowance *allowance, uint64_t size, uint64_t since, struct quota *used_r)
+{
+	enum allowance_answer answer = ALLOWANCE_UNKNOWN;
+
+	if (allowance->account == NULL) {
+		*used_r = (struct quota){ .bytes = 0 };
+		return ALLOWANCE_ROOM;
+	}
+	pthread_mutex_lock(&allowance->accounts->mutex);
+	*used_r = total_of(allowance->account);
+	if (is_calm(allowance, *used_r, size)) {
+		answer = ALLOWANCE_ROOM;
+	} else if (is_counted(allowance, since)) {
+		answer = fits(allowance, used_r, size) ? ALLOWANCE_ROOM : ALLOWANCE_FULL;
+	}
+	pthread_mutex_unlock(&allowance->accounts->mutex);
+	return answer;
+}
+
+/* Is it the name of a message that is charged? */
+static bool on_skip(void *data, const char *name, size_t n)
+{
+	const struct allowance *allowance = data;
+	const struct charge *charge;
+
+	pthread_mutex_lock(&allowance->accounts->mutex);
+	TAILQ_FOREACH (charge, &allowance->account->charges, next) {
+		if (strncmp(charge->name, name, n) == 0 && charge->name[n] == '\0') {
+			break;
+		}
+	}
+	pthread_mutex_unlock(&allowance->accounts->mutex);
+	return charge != NULL;
+}
+
+static void add(struct quota *sum, uint64_t size)
+{
+	sum->bytes += size;
+	sum->messages++;
+}
+
+/* What was delivered meanwhile was left out of the count, and joins it. The lock is held. */
+static void end_count(const struct allowance *allowance, uint64_t began, const struct usage *usage)
+{
+	struct account *account = allowance->account;
+	struct charge *charge, *next;
+
+	account->is_counting = false;
+	if (usage != NULL) {
+		account->used = (struct quota){ usage->bytes, usage->messages };
+		account->counted = began;
+		account->digest = allowance->rules->digest;
+	}
+	for (charge = TAILQ_FIRST(&account->charges); charge != NULL; charge = next) {
+		next = TAILQ_NEXT(charge, next);
+		if (!charge->is_settled) {
+			continue;
+		}
+		if (usage != NULL) {
+			add(&account->used, charge->size);
+		}
+		TAILQ_REMOVE(&account->charges, charge, next);
+		free(charge);
+	}
+}
+
+/* The account's own lock is held. */
+static int count(const struct allowance *allowance, struct error *error)
+{
+	struct accounts *accounts = allowance->accounts;
+	struct account *account = allowance->account;
+	uint64_t began = uv_hrtime(), digest = allowance->rules->digest;
+	struct usage usage;
+	int result;
+
+	pthread_mutex_lock(&accounts->mutex);
+	account->is_counting = true;
+	pthread_mutex_unlock(&accounts->mutex);
+	if (account->memory_digest != digest) {
+		usage_forget(&account->memory);
+		account->memory_digest = digest;
+	}
+	result = usage_count(allowance->root, allowance_path(allowance), &allowance->rules->style,
+	    &account->memory, on_skip, (void *)allowance, &usage, error);
+	pthread_mutex_lock(&accounts->mutex);
+	end_count(allowance, began, result == 0 ? &usage : NULL);
+	accounts->n_counts++;
+	accounts->n_failures += result != 0;
+	accounts->took += uv_hrtime() - began;
+	pthread_mutex_unlock(&accounts->mutex);
+	return result == 0 ? 0 : -1;
+}
+
+int allowance_count(const struct allowance *allowance, uint64_t since, struct error *error)
+{
+	struct account *account = allowance->account;
+	bool is_there;
+	int result = 0;
+
+	if (account == NULL) {
+		return 0;
+	}
+	pthread_mutex_lock(&account->counting);
+	pthread_mutex_lock(&allowance->accounts->mutex);
+	is_there = is_counted(allowance, since);
+	pthread_mutex_unlock(&allowance->accounts->mutex);
+	if (!is_there) {
+		result = count(allowance, error);
+	}
+	pthread_mutex_unlock(&account->counting);
+	return result;
+}
+
+/* NULL when out of memory. */
+static struct charge *charge_new(const char *name, uint64_t size)
+{
+	size_t n = strcspn(name, ":");
+	struct charge *charge = calloc(1, sizeof(*charge) + n + 1);
+
+	if (charge != NULL) {
+		charge->size = size;
+		memcpy(charge->name, name, n);
+	}
+	return charge;
+}
+
+enum allowance_answer allowance_charge(const struct allowance *allowance, const char *name,
+    uint64_t size, uint64_t since, struct charge **charge_r, struct quota *used_r)
+{
+	struct account *account = allowance->account;
+	enum allowance_answer answer = ALLOWANCE_UNKNOWN;
+	struct charge *charge;
+
+	*charge_r = NULL;
+	*used_r = (struct quota){ .bytes = 0 };
+	/* Without memory it is let in, as with every doubt. */
+	if (account == NULL || (charge = charge_new(name, size)) == NULL) {
+		return ALLOWANCE_ROOM;
+	}
+	pthread_mutex_lock(&allowance->accounts->mutex);
+	*used_r = total_of(account);
+	if (is_fresh(allowance) && fits(allowance, used_r, size)) {
+		add(&account->charged, size);
+		TAILQ_INSERT_TAIL(&account->charges, charge, next);
+		*charge_r = charge;
+		answer = ALLOWANCE_ROOM;
+	} else if (is_counted(allowance, since)) {
+		answer = ALLOWANCE_FULL;
+	}
+	pthread_mutex_unlock(&allowance->accounts->mutex);
+	if (*charge_r == NULL) {
+		free(charge);
+	}
+	return answer;
+}
+
+void allowance_settle(const struct allowance *allowance, struct charge *charge, bool is_delivered,
+    struct allowance_move *move_r)
+{
+	struct account *account = allowance->account;
+
+	*move_r = (struct allowance_move){ .before = { .bytes = 0 } };
+	if (charge == NULL) {
+		return;
+	}
+	pthread_mutex_lock(&allowance->accounts->mutex);
+	account->charged.bytes -= charge->size;
+	account->charged.messages--;
+	move_r->before = account->used;
+	if (is_delivered) {
+		add(&account->used, charge->size);
+	}
+	move_r->after = account->used;
+	if (is_delivered && account->is_counting) {
+		charge->is_settled = true;
+	} else {
+		TAILQ_REMOVE(&account->charges, charge, next);
+		free(charge);
+	}
+	pthread_mutex_unlock(&allowance->accounts->mutex);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ * Is there room for a message in one of the mailboxes that a recipient leads to? It is asked at RCPT, and by Postfix
+ * before it takes the mail. As a rule memory knows it; else mailboxes are counted, on the writers' lane.
+ *
+ * What cannot be told is room: mail is not refused for a doubt. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lmtpd/account.h"
+#include "lmtpd/config.h"
+#include "mail/resolver.h"
+#include "runtime/lane.h"
+#include "runtime/service.h"
+
+enum {
+	ROOM_PATIENCE = 5, /* seconds that counting may take */
+};
+
+struct room {
+	struct work work;
+	struct service *service; /* a reference, while it is out */
+	/* On the loop: whether all of them are full, or that it cannot be told in time. The room is gone behind it. */
+	void (*done)(struct room *room);
+	void *owner; /* NULL: nobody waits for it any more */
+
+	uint64_t size; /* of the message, 0: not known */
+	uint64_t asked;
+	bool is_full;
+	char note
+	    [400]; /* for people: what is full, or why it cannot be told; "" for nothing to say */
+	unsigned n_doubts;
+	size_t n;
+	struct room_mailbox {
+		struct allowance allowance;
+		struct address address;
+	} mailboxes[];
+};
+
+/* Any thread. NULL: there is room, as far as is known, or there is no memory. Else counting must tell. */
+struct room *room_ask(struct accounts *accounts, const struct lmtpd_config *config,
+    const struct resolution *resolution, uint64_t size);
+
+/* Counts, until one has room. Blocking. */
+void room_count(struct room *room);
+
+/* Sends it to the writers' lane, on the loop. owner is not NULL. */
+void room_submit(
+    struct room *room, struct service *service, void (*done)(struct room *room), void *owner);
+
+/* Nobody waits for what was submitted. On the loop. */
+void room_abandon(struct room *room);
+
+/* Of what is not out. */
+void room_free(struct room *room);
