@@ -50,7 +50,7 @@ void account_rules_init(struct account_rules *rules)
 
 void accounts_init(struct accounts *accounts)
 {
-	*accounts = (struct accounts){ .n_unused = 0 };
+	memset(accounts, 0, sizeof(*accounts));
 	pthread_mutex_init(&accounts->mutex, NULL);
 	for (size_t i = 0; i < ACCOUNT_CHAINS; i++) {
 		LIST_INIT(&accounts->chains[i]);
@@ -75,6 +75,13 @@ void accounts_deinit(struct accounts *accounts)
 		forget(accounts, TAILQ_FIRST(&accounts->unused));
 	}
 	pthread_mutex_destroy(&accounts->mutex);
+}
+
+void accounts_read_counts(struct accounts *accounts, struct histogram *counts_r)
+{
+	pthread_mutex_lock(&accounts->mutex);
+	*counts_r = accounts->counts;
+	pthread_mutex_unlock(&accounts->mutex);
 }
 
 static struct account *account_new(
@@ -281,9 +288,7 @@ static int count(const struct allowance *allowance, struct error *error)
 	    &account->memory, on_skip, (void *)allowance, &usage, error);
 	pthread_mutex_lock(&accounts->mutex);
 	end_count(allowance, began, result == 0 ? &usage : NULL);
-	accounts->n_counts++;
-	accounts->n_failures += result != 0;
-	accounts->took += uv_hrtime() - began;
+	histogram_add(&accounts->counts, uv_hrtime() - began);
 	pthread_mutex_unlock(&accounts->mutex);
 	return result == 0 ? 0 : -1;
 }

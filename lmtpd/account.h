@@ -22,6 +22,7 @@
 #include "mail/quota.h"
 #include "maildir/maildir.h"
 #include "maildir/usage.h"
+#include "status/histogram.h"
 
 enum {
 	ACCOUNTS_MAX = 10000, /* mailboxes that are remembered, besides those in use */
@@ -49,9 +50,10 @@ struct accounts {
 	struct account_chain chains[ACCOUNT_CHAINS];
 	struct account_queue unused; /* nobody has a reference to them; the first is the oldest */
 	size_t n_unused;
-	/* How often mailboxes were counted, could not be, and how long it took. */
-	uint64_t n_counts, n_failures, took;
+	struct histogram counts; /* how long they took */
 };
+
+void accounts_read_counts(struct accounts *accounts, struct histogram *counts_r);
 
 void accounts_init(struct accounts *accounts);
 

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lmtpd/delivery_log.h"
 #include "runtime/log.h"
@@ -112,6 +113,17 @@ static void session_look_up(struct session *session, struct recipient *recipient
 	LIST_INSERT_HEAD(&session->lookups, lookup, entry);
 }
 
+/* What it is to a recipient that his mailbox is full, while a site is moved as well. */
+static enum reply session_refusal(const struct session *session, enum reply reply)
+{
+	const struct lmtpd_config *config = lmtpd_config_of(session->service);
+
+	if (reply == REPLY_FULL && strcmp(config->full, "refuse") != 0) {
+		return REPLY_FULL_NOW;
+	}
+	return config->lmtp.soft_bounce ? reply_soften(reply) : reply;
+}
+
 /* Everybody's reply, from the results of the delivery. Without results there was no memory for it, or the
  * disk stood still; delivery may be NULL then. */
 static void session_answer(struct session *session, const struct delivery *delivery)
@@ -129,8 +141,8 @@ static void session_answer(struct session *session, const struct delivery *deliv
 			snprintf(reason, sizeof(reason),
 			    "the disk has not taken the message within %d s", DELIVERY_PATIENCE);
 		} else if (has_results) {
-			recipient->reply =
-			    places_outcome(&delivery->places, recipient, reason, sizeof(reason));
+			recipient->reply = session_refusal(session,
+			    places_outcome(&delivery->places, recipient, reason, sizeof(reason)));
 		}
 		delivery_log(envelope, recipient, delivery, reason);
 	}

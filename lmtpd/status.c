@@ -166,9 +166,22 @@ static void write_way(const struct storage *storage, struct document *document)
 	document_words(document, "way", way);
 }
 
+static void write_quota(struct lmtpd_server *server, struct document *document)
+{
+	struct histogram counts;
+
+	accounts_read_counts(&server->accounts, &counts);
+	document_group(document, "quota");
+	document_histogram(document, "quota_count_duration_seconds",
+	    "How long it took to count a mailbox with a limit.", &counts);
+	document_counter(document, "untold", "quota_untold_total",
+	    "Times that a mailbox got its mail since it could not be counted.",
+	    server->status.n_untold);
+}
+
 void status_write(struct daemon *daemon, struct document *document)
 {
-	const struct lmtpd_server *server = (const struct lmtpd_server *)daemon;
+	struct lmtpd_server *server = (struct lmtpd_server *)daemon;
 	const struct lmtpd_status *status = &server->status;
 
 	write_sessions(server, document);
@@ -185,4 +198,5 @@ void status_write(struct daemon *daemon, struct document *document)
 	    "How long the disk took to make one message durable.", &status->commits);
 	write_way(&lmtpd_config_of(server->daemon.service)->roots[0].storage, document);
 	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "writer");
+	write_quota(server, document);
 }

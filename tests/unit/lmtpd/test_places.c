@@ -157,6 +157,30 @@ static void test_choice(void **state)
 	assert_true(place_at("e@d")->is_unwanted);
 }
 
+/* A mailbox that is full is left out, as long as another one is reached. */
+static void test_full(void **state)
+{
+	add_named("a@d full@d");
+	add_named("full@d");
+	add_named("full@d fuller@d");
+	add_named("full@d bad@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	assert_string_equal(places.mailboxes[1]->address.text, "full@d");
+	place_at("bad@d")->result = -EIO;
+	place_at("bad@d")->step = "sync";
+	place_at("bad@d")->part = "/new";
+	places.are_full[place_at("full@d") - places.list] = true;
+	places.are_full[place_at("fuller@d") - places.list] = true;
+	places_choose(&places);
+	assert_false(place_at("a@d")->is_unwanted);
+	assert_true(place_at("full@d")->is_unwanted);
+	assert_true(place_at("fuller@d")->is_unwanted);
+	expect_outcome(0, REPLY_SAVED, "");
+	expect_outcome(1, REPLY_FULL, "full@d has no room for it");
+	expect_outcome(2, REPLY_FULL, "fuller@d has no room for it");
+	expect_outcome(3, REPLY_NOT_WRITTEN, "cannot sync /mail/bad@d/new: Input/output error");
+}
+
 /* No path at all: the transaction ends with a reply all the same. */
 static void test_no_place(void **state)
 {
@@ -196,6 +220,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_outcomes, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_choice, begin_envelope, end_envelope),
+		cmocka_unit_test_setup_teardown(test_full, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_no_place, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_cost_of_lists, begin_envelope, end_envelope),
 	};
