@@ -357,7 +357,7 @@ enum allowance_answer allowance_charge(const struct allowance *allowance, const 
 }
 
 void allowance_settle(const struct allowance *allowance, struct charge *charge, bool is_delivered,
-    struct allowance_move *move_r)
+    uint64_t size, struct allowance_move *move_r)
 {
 	struct account *account = allowance->account;
 
@@ -369,8 +369,9 @@ void allowance_settle(const struct allowance *allowance, struct charge *charge, 
 	account->charged.bytes -= charge->size;
 	account->charged.messages--;
 	move_r->before = account->used;
+	charge->size = size;
 	if (is_delivered) {
-		add(&account->used, charge->size);
+		add(&account->used, size);
 	}
 	move_r->after = account->used;
 	if (is_delivered && account->is_counting) {

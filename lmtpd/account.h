@@ -100,12 +100,13 @@ struct allowance_move {
 	struct quota before, after; /* what the mailbox held without and with the message */
 };
 
-/* Charges a message, whose name is known, if it fits. Answers as allowance_ask(), for which any count of the last
+/* Charges a message, whose name is known, if it fits. size: with every line ended by CRLF, since Dovecot tests that one
+ * whatever it counts. Answers as allowance_ask(), for which any count of the last
  * ACCOUNT_SECONDS is good enough to let the message in; with ALLOWANCE_ROOM it is charged, and charge_r must be
  * settled. It is NULL where there is nothing to settle. */
 enum allowance_answer allowance_charge(const struct allowance *allowance, const char *name,
     uint64_t size, uint64_t since, struct charge **charge_r, struct quota *used_r);
 
-/* The message lies there, or does not. NULL: nothing to do. */
+/* The message lies there, and takes up so many bytes as they are counted, or does not. NULL: nothing to do. */
 void allowance_settle(const struct allowance *allowance, struct charge *charge, bool is_delivered,
-    struct allowance_move *move_r);
+    uint64_t size, struct allowance_move *move_r);

@@ -82,8 +82,8 @@ void tally_charge(struct tally *tally, struct places *places, const struct maild
 		if (!usage_counts_folder(style, place->where)) {
 			continue;
 		}
-		places->are_full[i] =
-		    !charge(row, place, style->is_virtual ? message->wire_size : message->size);
+		row->size = style->is_virtual ? message->wire_size : message->size;
+		places->are_full[i] = !charge(row, place, message->wire_size);
 	}
 }
 
@@ -97,7 +97,7 @@ void tally_settle(struct tally *tally, const struct places *places, bool is_dura
 		    is_durable && place->result == 0 && !place->is_unwanted && place->same == NULL;
 
 		row->has_moved = row->charge != NULL && is_delivered;
-		allowance_settle(&row->allowance, row->charge, is_delivered, &row->move);
+		allowance_settle(&row->allowance, row->charge, is_delivered, row->size, &row->move);
 		row->charge = NULL;
 	}
 }

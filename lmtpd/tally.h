@@ -13,6 +13,7 @@ struct tally_row {
 	struct charge *charge;
 	struct allowance_move move;
 	struct quota used; /* when it was charged, or was not */
+	uint64_t size;     /* of the message, as it is counted */
 	bool has_moved;
 	char doubt[256]; /* why it was let in without being counted; "" for none */
 };

@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "maildir/mailbox.h"
+#include "maildir/place.h"
 
 #define NAME "maildirsize"
 
@@ -61,7 +63,7 @@ static int add_line(int fd, uint64_t size, bool *is_lost_r)
 	return result;
 }
 
-int maildirsize_add(const struct maildir_place *place, uint64_t size)
+static int add(const struct maildir_place *place, uint64_t size)
 {
 	/* A FIFO in its place must not hold the delivery up. */
 	int fd = mailbox_open_file(place, "/" NAME, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
@@ -76,6 +78,16 @@ int maildirsize_add(const struct maildir_place *place, uint64_t size)
 	if (is_lost) {
 		unlinked = unlink_by_name(place);
 		result = result < 0 ? result : unlinked;
+	}
+	return result;
+}
+
+int maildirsize_add(struct maildir_place *place, uint64_t size)
+{
+	int result = add(place, size);
+
+	if (result < 0) {
+		place_note(place, "cannot add to " NAME ": %s", strerror(-result));
 	}
 	return result;
 }

@@ -12,5 +12,5 @@
  * did not get the line: the one that is there now is unlinked, and Dovecot counts again. So is one that could not take
  * the whole line. Nothing is synced: a line that a power cut takes away is one message until Dovecot counts again.
  * Returns 0, also where there is no file, or a negative errno: the line is not there, and where the file could not be
- * opened, or is no file, it stays. */
-int maildirsize_add(const struct maildir_place *place, uint64_t size);
+ * opened, or is no file, it stays. The place has a note then. */
+int maildirsize_add(struct maildir_place *place, uint64_t size);

@@ -5,7 +5,7 @@ import os
 
 from harness.lmtp import Client
 from harness.mariadb import AUTH_PASSWORD
-from harness.process import MAIL_GROUP, MAIL_ID, Daemon, answers, free_port
+from harness.process import MAIL_GROUP, MAIL_ID, Daemon, answers, free_port, run
 
 CONFIG = """
 base_dir = {base}/run
@@ -62,6 +62,33 @@ service lmtp {{
 }}
 """
 
+# As its own examples have quota, with one limit for all.
+QUOTA = """
+protocols = imap lmtp
+mail_plugins = quota
+protocol imap {{
+  mail_plugins = quota imap_quota
+}}
+plugin {{
+  quota = {driver}:User quota
+  quota_vsizes = {has_vsizes}
+  quota_rule = *:bytes={limit}
+}}
+service lmtp {{
+  unix_listener {socket} {{
+    mode = 0600
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+"""
+
 SQL_CONFIG = """
 driver = mysql
 connect = host=127.0.0.1 port={port} dbname={name} user=mailauth password={password}
@@ -113,3 +140,28 @@ class DovecotLmtp(GuideDovecot):
                 return client.reply().code == 220
         except OSError:
             return False
+
+
+class QuotaDovecot(GuideDovecot):
+    """Reads by IMAP and delivers by LMTP, with one of its drivers of quota."""
+
+    def __init__(self, base, database, vhosts, driver, limit):
+        self.imap_port = free_port()
+        self.socket = base / "lmtp"
+        super().__init__(base, database, vhosts, QUOTA, imap_port=self.imap_port,
+                         socket=self.socket, driver=driver, limit=limit,
+                         has_vsizes="yes" if driver == "count" else "no")
+
+    def is_answering(self):
+        return answers(self.imap_port) and self.socket.exists()
+
+    def doveadm(self, *arguments):
+        done = run("doveadm", "-c", self.config_path, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def usage(self, user):
+        """Bytes and messages, as Dovecot says them; bytes in steps of 1024."""
+        rows = self.doveadm("-f", "tab", "quota", "get", "-u", user).splitlines()[1:]
+        values = {row.split("\t")[1]: int(row.split("\t")[2]) for row in rows}
+        return values["STORAGE"], values["MESSAGE"]

@@ -124,7 +124,7 @@ static void settle(const struct allowance *allowance, struct charge *charged, bo
 {
 	struct allowance_move move;
 
-	allowance_settle(allowance, charged, is_delivered, &move);
+	allowance_settle(allowance, charged, is_delivered, 100, &move);
 }
 
 static void test_without_limit(void **state)
@@ -223,14 +223,14 @@ static void test_charges(void **state)
 	assert_int_equal(charge(&allowance, "4.x", 0, &fourth), ALLOWANCE_FULL);
 	settle(&allowance, third, false);
 	assert_int_equal(charge(&allowance, "4.x", 100, &fourth), ALLOWANCE_ROOM);
-	allowance_settle(&allowance, first, true, &move);
+	allowance_settle(&allowance, first, true, 300, &move);
 	assert_int_equal(move.before.bytes, 0);
 	assert_int_equal(move.after.bytes, 300);
 	assert_int_equal(move.after.messages, 1);
-	allowance_settle(&allowance, second, true, &move);
-	assert_int_equal(move.after.bytes, 600);
-	allowance_settle(&allowance, fourth, true, &move);
-	assert_int_equal(move.after.bytes, 700);
+	allowance_settle(&allowance, second, true, 290, &move);
+	assert_int_equal(move.after.bytes, 590); /* it takes up less than it was tested with */
+	allowance_settle(&allowance, fourth, true, 100, &move);
+	assert_int_equal(move.after.bytes, 690);
 	assert_int_equal(move.after.messages, 3);
 	allowance_drop(&allowance);
 }
