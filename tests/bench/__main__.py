@@ -25,7 +25,7 @@ from rows import add_rows  # noqa: E402
 from servers import Place  # noqa: E402
 from turns import Turns  # noqa: E402
 from workloads import (  # noqa: E402
-    BESIDE, BY_NAME, EXISTING, FULL, FULL_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
+    BESIDE, BY_NAME, EXISTING, FULL, FULL_FILES, READ_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
 )
 
 BUILT = TREE / "build/release"
@@ -72,7 +72,7 @@ def trees(arguments):
     """The mailboxes that the chosen workloads need, by directory."""
     found = {}
     if arguments.workloads:
-        names = BESIDE if arguments.beside else WITH_LIMITS
+        names = BESIDE if arguments.beside else (*WITH_LIMITS, "limited")
         found.update({name: [*EXISTING, *SINGLE, *FULL] for name in names})
     for workload in arguments.workloads:
         if workload.mailboxes == "crowd":
@@ -95,10 +95,12 @@ def print_figures(workload, name, figures):
 
 def run_rounds(arguments, place, results):
     turns = Turns(place, arguments.seconds)
-    if "full" in arguments.chosen:
-        for name in arguments.servers:
-            fill(place.root(name), FULL[0], FULL_FILES)
-    for name in arguments.servers:
+    full = {name for workload in arguments.workloads if workload.mailboxes == "full"
+            for name in workload.servers}
+    for name in full:
+        fill(place.root(name), FULL[0], FULL_FILES)
+        fill(place.root(name), FULL[0], READ_FILES, "cur")
+    for name in (*arguments.servers, *(full - {*arguments.servers})):
         if arguments.workloads:
             turns.accustom(BY_NAME["twenty"], name)
     for number in range(arguments.rounds):

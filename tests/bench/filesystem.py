@@ -5,7 +5,9 @@ any more, so nothing is left even when the run is killed.
 """
 
 import contextlib
+import itertools
 import os
+import threading
 import time
 
 from harness.disk import make_image
@@ -97,13 +99,13 @@ def new_of(root, number):
     return f"{root}/example.com/u{number}/Maildir/new"
 
 
-def fill(root, number, n):
+def fill(root, number, n, part="new"):
     """Puts n small messages into a mailbox."""
     text = b"Subject: old\r\n\r\n"
     with acting_as_mail_user():
         for i in range(n):
             name = f"1700000000.M{i}P1Q{i}.old,S={len(text)},W={len(text)}"
-            with open(f"{new_of(root, number)}/{name}", "wb") as file:
+            with open(f"{new_of(root, number)}/../{part}/{name}", "wb") as file:
                 file.write(text)
 
 
@@ -121,3 +123,27 @@ def remove_files(root, numbers):
         with contextlib.suppress(FileNotFoundError), os.scandir(new_of(root, number)) as entries:
             for entry in entries:
                 os.unlink(entry)
+
+
+@contextlib.contextmanager
+def marking(root, number):
+    """A client that marks messages as read and takes that back, a hundred times a second."""
+    cur = f"{new_of(root, number)}/../cur"
+    is_over = threading.Event()
+
+    def mark():
+        names = itertools.cycle([name.split(":")[0] for name in os.listdir(cur)][:1000])
+        while not is_over.wait(0.01):
+            name = f"{cur}/{next(names)}"
+            for flags, others in (("", ":2,S"), (":2,S", "")):
+                with contextlib.suppress(FileNotFoundError):
+                    os.rename(name + flags, name + others)
+                    break
+
+    thread = threading.Thread(target=mark)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

@@ -4,7 +4,7 @@ import statistics
 
 from relay import SERVERS as RELAYS
 from results import NAMES, goals
-from workloads import BESIDE, MB, WITH_LIMITS
+from workloads import BESIDE, MB, WITH_LIMITS, WITH_QUOTA
 
 PLOTS = (
     ("sessions", "Messages a second by sessions"),
@@ -77,7 +77,7 @@ def speed_table(results):
         (workload.title,
          *[with_spread(results.values(workload.name, name, "messages")) for name in WITH_LIMITS],
          times(results.ratio(workload.name, "dovecot")))
-        for workload in results.measured()]
+        for workload in results.measured() if workload.servers != WITH_QUOTA]
     return table(("messages a second", *[NAMES[name] for name in WITH_LIMITS],
                   "lmtpd : Dovecot"), rows)
 
@@ -120,6 +120,15 @@ def relay_table(results):
                    *[with_spread(results.relay[name]) for name in RELAYS])])
 
 
+def quota_table(results):
+    rows = [
+        (workload.title,
+         *[with_spread(results.values(workload.name, name, "messages")) for name in WITH_QUOTA],
+         f"{100 * results.ratio(workload.name, 'lmtpd', of='limited'):.1f} %")
+        for workload in results.measured() if workload.servers == WITH_QUOTA]
+    return table(("messages a second", "without", "with a quota", ""), rows) if rows else ""
+
+
 def beside_table(results):
     rows = [
         (workload.title,
@@ -144,6 +153,10 @@ def sections(results):
             "the load generator, which never took more than "
             f"{100 * results.generator():.0f} % of one processor.\n\n"
             + processor_table(results))
+    if not results.is_beside and (quotas := quota_table(results)):
+        yield "Quota", (
+            "A mailbox with 100,000 messages in new/ and 50,000 in cur/, far below its limit.\n\n" +
+            quotas)
     if results.memory:
         yield "Memory", (
             "Of all processes of the server together. Resident memory counts what processes share "

@@ -81,9 +81,10 @@ SPEED = (
 # Of what goes through Postfix.
 RELAY = (("dovecot", 2), ("virtual", 1.0))
 NAMES = {"lmtpd": "lmtpd", "dovecot": "Dovecot LMTP", "sink": "sink", "once": "one-commit sink",
-         "asking": "asking sink", "disk": "the disk alone", "virtual": "Postfix virtual(8)"}
+         "limited": "lmtpd with a quota", "asking": "asking sink", "disk": "the disk alone", "virtual": "Postfix virtual(8)"}
 MEMORY = ((idle_title(IDLE[-1]), 64 * MB), (FLIGHT_TITLE, 48 * MB))
 PROCESSOR = ("twenty", 0.25)
+QUOTA = (("quota", 0.95), ("marks", 0.95))
 
 
 def as_times(value):
@@ -113,6 +114,10 @@ def goals(results):
         if (rss := results.held_memory(title)) is not None:
             found.append(Goal(f"{title}: memory", f"below {wanted // MB} MB",
                               f"{rss / MB:.1f} MB", "", rss < wanted))
+    for workload, wanted in QUOTA:
+        if (ratio := results.ratio(workload, "lmtpd", of="limited")) is not None:
+            found.append(Goal(f"{BY_NAME[workload].title}: speed, to that without",
+                              f"at least {as_share(wanted)}", as_share(ratio), "", ratio >= wanted))
     workload, wanted = PROCESSOR
     if (ratio := results.ratio(workload, "dovecot", "processor")) is not None:
         found.append(Goal(

@@ -62,7 +62,7 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, beside, sink, once, asking, dovecot or auth, with its mail below root and its users from
+        """A fresh lmtpd, limited, beside, sink, once, asking, dovecot or auth, with its mail below root and its users from
         rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
@@ -84,6 +84,12 @@ class Place:
             maildir={"home": f"{root}/%d/%n"},
             mysql={"hosts": [f"127.0.0.1:{self.database.port}"]},
         )
+
+    def _make_limited(self, directory, root):
+        daemon = self._make_lmtpd(directory, root)
+        daemon.configure(mysql={"user_query": f"SELECT email, {1 << 40} AS quota_bytes "
+                                              "FROM virtual_users WHERE email = '%u'"})
+        return daemon
 
     def _make_beside(self, directory, root):
         return self._make_lmtpd(directory, root, self.beside)

@@ -7,10 +7,10 @@ import os
 from typing import NamedTuple
 
 import processes
-from filesystem import count_files, remove_files
+from filesystem import count_files, marking, remove_files
 from harness.process import run_checked
 from memory import holding
-from workloads import EXISTING, MAILBOXES, MB, USED_ONCE
+from workloads import EXISTING, FULL, MAILBOXES, MB, USED_ONCE
 
 WARM_SECONDS = 0.5
 TOUCHED = 4 << 30
@@ -104,7 +104,7 @@ class Turns:
                    "--seconds", WARM_SECONDS)
         n_before = 0 if is_used_once else count_files(root, numbers)
         pids = (server.pid, self.place.database.pid)
-        with idle_connections(self.place, server, workload.idle):
+        with idle_connections(self.place, server, workload.idle), self._client(root, workload):
             before = processes.processor_seconds(processes.tree(*pids))
             got = self._load(server, workload, numbers, "--seconds", self.seconds)
             used = processes.processor_seconds(processes.tree(*pids)) - before
@@ -122,6 +122,9 @@ class Turns:
             got["p99"], got["max"], 1000 * used / got["messages"],
             got["own_processor_seconds"] / got["seconds"],
         )
+
+    def _client(self, root, workload):
+        return marking(root, FULL[0]) if workload.marks else contextlib.nullcontext()
 
     def _clear(self, workload, name, numbers):
         """Every turn begins alike. Dovecot's indexes know of its messages, so these stay."""

@@ -14,6 +14,7 @@ SINGLE = range(1000, 1050)
 # One that has FULL_FILES messages in new/.
 FULL = range(1050, 1051)
 FULL_FILES = 100_000
+READ_FILES = 50_000  # and in cur/, where a client changes flags
 MAILBOXES = {
     "existing": EXISTING,
     "single": SINGLE,
@@ -27,6 +28,8 @@ USED_ONCE = ("missing", "crowd")
 SERVERS = ("lmtpd", "sink", "dovecot")
 # Two builds of lmtpd.
 BESIDE = ("lmtpd", "beside")
+# "limited": lmtpd, and every mailbox has a quota.
+WITH_QUOTA = ("lmtpd", "limited")
 WITH_DISK = (*SERVERS, "disk")
 # "once": the sink with one commit of the journal; "asking": and one question to the database for each
 # recipient.
@@ -43,6 +46,7 @@ class Workload(NamedTuple):
     database: str = "mailserver"
     reconnects: bool = False
     idle: int = 0                # connections that are open beside the sessions
+    marks: bool = False          # a client changes flags of messages meanwhile
     servers: tuple = SERVERS
     is_quick: bool = False       # part of --quick
 
@@ -70,6 +74,9 @@ WORKLOADS = [
     Workload("crowd", "20 sessions, 100,000 mailboxes, each message to another", mailboxes="crowd",
              servers=("lmtpd", "dovecot")),
     Workload("full", "20 sessions, one mailbox with 100,000 files in new/", mailboxes="full"),
+    Workload("quota", "20 sessions, that mailbox, with a quota", mailboxes="full", servers=WITH_QUOTA),
+    Workload("marks", "20 sessions, that mailbox, while a client changes flags", mailboxes="full",
+             marks=True, servers=WITH_QUOTA),
     Workload("few", "20 sessions, 1,000 rows in the database", database="few",
              servers=("lmtpd", "dovecot")),
     Workload("idle", "20 sessions, beside 10,000 idle connections", idle=10_000, servers=("lmtpd",)),
