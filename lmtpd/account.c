@@ -29,6 +29,8 @@ struct account {
 	struct quota charged; /* messages that are charged and not settled */
 	bool is_counting;
 	TAILQ_HEAD(, charge) charges;
+	/* On that list. A name is there only after its charge is, so who has met the name sees it without the lock. */
+	_Atomic unsigned n_charges;
 
 	pthread_mutex_t counting; /* of the memory */
 	struct usage_memory memory;
@@ -227,6 +229,9 @@ static bool on_skip(void *data, const char *name, size_t n)
 	const struct allowance *allowance = data;
 	const struct charge *charge;
 
+	if (allowance->account->n_charges == 0) {
+		return false;
+	}
 	pthread_mutex_lock(&allowance->accounts->mutex);
 	TAILQ_FOREACH (charge, &allowance->account->charges, next) {
 		if (strncmp(charge->name, name, n) == 0 && charge->name[n] == '\0') {
@@ -241,6 +246,13 @@ static void add(struct quota *sum, uint64_t size)
 {
 	sum->bytes += size;
 	sum->messages++;
+}
+
+static void drop(struct account *account, struct charge *charge)
+{
+	TAILQ_REMOVE(&account->charges, charge, next);
+	account->n_charges--;
+	free(charge);
 }
 
 /* What was delivered meanwhile was left out of the count, and joins it. The lock is held. */
@@ -263,8 +275,7 @@ static void end_count(const struct allowance *allowance, uint64_t began, const s
 		if (usage != NULL) {
 			add(&account->used, charge->size);
 		}
-		TAILQ_REMOVE(&account->charges, charge, next);
-		free(charge);
+		drop(account, charge);
 	}
 }
 
@@ -344,6 +355,7 @@ enum allowance_answer allowance_charge(const struct allowance *allowance, const 
 	if (is_fresh(allowance) && fits(allowance, used_r, size)) {
 		add(&account->charged, size);
 		TAILQ_INSERT_TAIL(&account->charges, charge, next);
+		account->n_charges++;
 		*charge_r = charge;
 		answer = ALLOWANCE_ROOM;
 	} else if (is_counted(allowance, since)) {
@@ -377,8 +389,7 @@ void allowance_settle(const struct allowance *allowance, struct charge *charge, 
 	if (is_delivered && account->is_counting) {
 		charge->is_settled = true;
 	} else {
-		TAILQ_REMOVE(&account->charges, charge, next);
-		free(charge);
+		drop(account, charge);
 	}
 	pthread_mutex_unlock(&allowance->accounts->mutex);
 }
