@@ -60,11 +60,25 @@ void accounts_init(struct accounts *accounts)
 	TAILQ_INIT(&accounts->unused);
 }
 
-/* The lock is held. */
-static void forget(struct accounts *accounts, struct account *account)
+/* Nobody counts with the memory of one that is not used. The lock is held. */
+static void end_use(struct accounts *accounts, struct account *account)
+{
+	TAILQ_INSERT_TAIL(&accounts->unused, account, unused);
+	accounts->n_unused++;
+	accounts->n_slots += account->memory.n_max;
+}
+
+static void take_up(struct accounts *accounts, struct account *account)
 {
 	TAILQ_REMOVE(&accounts->unused, account, unused);
 	accounts->n_unused--;
+	accounts->n_slots -= account->memory.n_max;
+}
+
+/* The lock is held. */
+static void forget(struct accounts *accounts, struct account *account)
+{
+	take_up(accounts, account);
 	LIST_REMOVE(account, chain);
 	usage_forget(&account->memory);
 	pthread_mutex_destroy(&account->counting);
@@ -120,8 +134,7 @@ static struct account *find(struct accounts *accounts, const char *base, const c
 	if (account == NULL) {
 		account = account_new(chain, base, n_base, path);
 	} else if (account->n_refs == 0) {
-		TAILQ_REMOVE(&accounts->unused, account, unused);
-		accounts->n_unused--;
+		take_up(accounts, account);
 	}
 	if (account != NULL) {
 		account->n_refs++;
@@ -154,8 +167,8 @@ void allowance_drop(struct allowance *allowance)
 	}
 	pthread_mutex_lock(&accounts->mutex);
 	if (--account->n_refs == 0) {
-		TAILQ_INSERT_TAIL(&accounts->unused, account, unused);
-		if (++accounts->n_unused > ACCOUNTS_MAX) {
+		end_use(accounts, account);
+		while (accounts->n_unused > ACCOUNTS_MAX || accounts->n_slots > ACCOUNT_SLOTS_MAX) {
 			forget(accounts, TAILQ_FIRST(&accounts->unused));
 		}
 	}

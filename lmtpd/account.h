@@ -25,7 +25,8 @@
 #include "status/histogram.h"
 
 enum {
-	ACCOUNTS_MAX = 10000, /* mailboxes that are remembered, besides those in use */
+	ACCOUNTS_MAX = 10000,       /* mailboxes that are remembered, besides those in use, */
+	ACCOUNT_SLOTS_MAX = 200000, /* and room for their directories, of 64 bytes or so each */
 	ACCOUNT_SECONDS = 60,
 	ACCOUNT_CALM_PERCENT = 80,
 	ACCOUNT_CHAINS = 4096,
@@ -49,7 +50,7 @@ struct accounts {
 	pthread_mutex_t mutex; /* of the table, and of all that accounts hold */
 	struct account_chain chains[ACCOUNT_CHAINS];
 	struct account_queue unused; /* nobody has a reference to them; the first is the oldest */
-	size_t n_unused;
+	size_t n_unused, n_slots;
 	struct histogram counts; /* how long they took */
 };
 

@@ -30,6 +30,7 @@ static const char *names[8];
 static size_t n_names;
 static uint64_t size_of_one = 100;
 static unsigned n_counts, n_skipped;
+static size_t n_slots;
 static int failure;
 static void (*meanwhile)(void);
 
@@ -45,6 +46,7 @@ int usage_count(const struct maildir_root *mail_root, const char *mailbox,
 	if (meanwhile != NULL) {
 		meanwhile();
 	}
+	memory->n_max = n_slots;
 	*usage_r = (struct usage){ .bytes = 0 };
 	for (size_t i = 0; i < n_names; i++) {
 		if (skips(data, names[i], strlen(names[i]))) {
@@ -65,6 +67,7 @@ static int begin(void **state)
 {
 	now = 1000 * SECOND;
 	n_names = n_counts = n_skipped = 0;
+	n_slots = 0;
 	size_of_one = 100;
 	failure = 0;
 	meanwhile = NULL;
@@ -353,6 +356,33 @@ static void test_table(void **state)
 	assert_int_equal(n_counts, 1);
 }
 
+/* Nor do folders take more memory than there is for all. */
+static void test_table_of_folders(void **state)
+{
+	struct allowance allowance;
+
+	n_slots = ACCOUNT_SLOTS_MAX / 4;
+	for (unsigned i = 0; i < 6; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "user%u", i);
+		allowance = take(path, 1000, 0);
+		ask(&allowance, 0);
+		allowance_drop(&allowance);
+	}
+	assert_int_equal(accounts.n_unused, 4);
+	assert_int_equal(accounts.n_slots, ACCOUNT_SLOTS_MAX);
+	allowance = take("user5", 1000, 0);
+	assert_int_equal(accounts.n_slots, ACCOUNT_SLOTS_MAX / 4 * 3);
+	allowance_drop(&allowance);
+	n_slots = ACCOUNT_SLOTS_MAX + 1;
+	allowance = take("user6", 1000, 0);
+	ask(&allowance, 0);
+	allowance_drop(&allowance);
+	assert_int_equal(accounts.n_unused, 0);
+	assert_int_equal(accounts.n_slots, 0);
+}
+
 enum {
 	THREADS = 8,
 	TURNS = 2000,
@@ -415,6 +445,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_count_fails, begin, end),
 		cmocka_unit_test_setup_teardown(test_one_count_for_many, begin, end),
 		cmocka_unit_test_setup_teardown(test_table, begin, end),
+		cmocka_unit_test_setup_teardown(test_table_of_folders, begin, end),
 		cmocka_unit_test_setup_teardown(test_storm, begin, end),
 	};
 
