@@ -52,6 +52,8 @@ static void test_promised_codes(void **state)
 		{ REPLY_ALIAS_ELSEWHERE, 451, "4.3.5" },
 		{ REPLY_BAD_PATH, 451, "4.3.5" },
 		{ REPLY_NOT_WRITTEN, 451, "4.2.0" },
+		{ REPLY_DISABLED_NOW, 450, "4.2.1" },
+		{ REPLY_FULL_NOW, 452, "4.2.2" },
 		{ REPLY_DISK_FULL, 452, "4.3.1" },
 		{ REPLY_DISK_STALLED, 451, "4.3.0" },
 		{ REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3" },
@@ -60,6 +62,8 @@ static void test_promised_codes(void **state)
 		{ REPLY_NO_MAILBOX, 550, "5.1.1" },
 		{ REPLY_NO_DOMAIN, 550, "5.1.2" },
 		{ REPLY_BAD_MAILBOX, 550, "5.1.3" },
+		{ REPLY_DISABLED, 550, "5.2.1" },
+		{ REPLY_FULL, 552, "5.2.2" },
 		{ REPLY_TOO_BIG, 552, "5.3.4" },
 		{ REPLY_UNKNOWN_PARAMETER, 555, "5.5.4" },
 	};
