@@ -261,6 +261,18 @@ static void on_closed(struct peer *peer)
 	free(client);
 }
 
+/* Ends the connection, once what is being verified has been answered. */
+static void on_stop(struct peer *peer)
+{
+	peer_end(peer);
+	peer_proceed(peer);
+}
+
+static void on_drop(struct peer *peer)
+{
+	peer_close(peer, NULL);
+}
+
 struct peer *client_open(struct daemon *daemon)
 {
 	static const struct peer_callbacks callbacks = {
@@ -268,6 +280,11 @@ struct peer *client_open(struct daemon *daemon)
 		.turn = on_turn,
 		.closing = on_closing,
 		.closed = on_closed,
+		/* Without .renew: the next login is verified by the new configuration, also on the
+		 * connections that stand: Postfix keeps them for long. What they were offered at their
+		 * beginning they keep. */
+		.stop = on_stop,
+		.drop = on_drop,
 	};
 	struct client *client = calloc(1, sizeof(*client));
 	unsigned char random[16];
@@ -291,15 +308,4 @@ struct peer *client_open(struct daemon *daemon)
 	}
 	dovecot_init(&client->dovecot, &client->settings);
 	return &client->peer;
-}
-
-void client_stop(struct peer *peer)
-{
-	peer_end(peer);
-	peer_proceed(peer);
-}
-
-void client_drop(struct peer *peer)
-{
-	peer_close(peer, NULL);
 }

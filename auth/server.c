@@ -119,6 +119,8 @@ static const struct program_command commands[] = {
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
+static const struct program_door door = { "auth", client_open };
+
 static const struct program auth_program = {
 	.name = "lmtpd-auth",
 	.usage = usage,
@@ -135,11 +137,8 @@ static const struct program auth_program = {
 	.prepare = control_prepare,
 	.begin = auth_begin,
 	.end = auth_end,
-	.open = client_open,
-	/* Without .renew: the next login is verified by the new configuration, also on the connections that
-	 * stand: Postfix keeps them for long. What they were offered at their beginning they keep. */
-	.stop = client_stop,
-	.drop = client_drop,
+	.doors = &door,
+	.n_doors = 1,
 };
 
 int main(int argc, char **argv)

@@ -154,6 +154,10 @@ static const struct program_command commands[] = {
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
 };
 
+static const struct program_door doors[] = {
+	{ "lmtp", session_open },
+};
+
 static const struct program lmtpd_program = {
 	.name = "lmtpd",
 	.usage = usage,
@@ -171,10 +175,8 @@ static const struct program lmtpd_program = {
 	.prepare = lmtpd_prepare,
 	.begin = lmtpd_begin,
 	.end = lmtpd_end,
-	.open = session_open,
-	.renew = session_renew,
-	.stop = session_stop,
-	.drop = session_drop,
+	.doors = doors,
+	.n_doors = sizeof(doors) / sizeof(doors[0]),
 };
 
 int main(int argc, char **argv)

@@ -302,7 +302,7 @@ static void session_set_patience(struct session *session)
 
 /* Between transactions a session moves to the configuration that is in force, so that the old one, its
  * threads and its connections to the database do not live as long as a client that stays. */
-void session_renew(struct peer *peer)
+static void on_renew(struct peer *peer)
 {
 	struct session *session = (struct session *)peer;
 	struct service *service = session->server->daemon.service;
@@ -324,7 +324,7 @@ static void on_turn(struct peer *peer)
 	if (peer->n_out == 0 || session->delivery != NULL) {
 		session_flush(session);
 	}
-	session_renew(peer);
+	on_renew(peer);
 	session_set_patience(session);
 }
 
@@ -366,15 +366,41 @@ static void on_closed(struct peer *peer)
 	free(session);
 }
 
+/* No more transactions; the one that is under way is finished. */
+static void on_stop(struct peer *peer)
+{
+	struct session *session = (struct session *)peer;
+
+	session->lmtp.is_shutting_down = true;
+	session_set_patience(session);
+}
+
+/* A message past the last dot is finished and answered. */
+static void on_drop(struct peer *peer)
+{
+	if (!session_is_delivering((struct session *)peer)) {
+		peer_close(peer, "lmtpd has to end");
+	}
+}
+
+static const struct peer_callbacks callbacks = {
+	.input = on_input,
+	.turn = on_turn,
+	.silent = on_silent,
+	.closing = on_closing,
+	.closed = on_closed,
+	.renew = on_renew,
+	.stop = on_stop,
+	.drop = on_drop,
+};
+
+const struct session *session_of(const struct peer *peer)
+{
+	return peer->callbacks == &callbacks ? (const struct session *)peer : NULL;
+}
+
 struct peer *session_open(struct daemon *daemon)
 {
-	static const struct peer_callbacks callbacks = {
-		.input = on_input,
-		.turn = on_turn,
-		.silent = on_silent,
-		.closing = on_closing,
-		.closed = on_closed,
-	};
 	struct lmtpd_server *server = (struct lmtpd_server *)daemon;
 	struct session *session = calloc(1, sizeof(*session));
 
@@ -389,19 +415,4 @@ struct peer *session_open(struct daemon *daemon)
 	    daemon->n_accepted + 1);
 	lmtp_init(&session->lmtp, &lmtpd_config_of(session->service)->lmtp, session->id);
 	return &session->peer;
-}
-
-void session_stop(struct peer *peer)
-{
-	struct session *session = (struct session *)peer;
-
-	session->lmtp.is_shutting_down = true;
-	session_set_patience(session);
-}
-
-void session_drop(struct peer *peer)
-{
-	if (!session_is_delivering((struct session *)peer)) {
-		peer_close(peer, "lmtpd has to end");
-	}
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One session: its machine's wishes, and who fulfils them. Its functions are those of a connection in
- * runtime/program.h. */
+ * One session: its machine's wishes, and who fulfils them. */
 #pragma once
 
 #include "lmtpd/delivery.h"
@@ -22,11 +21,5 @@ struct session {
 
 struct peer *session_open(struct daemon *daemon);
 
-/* The session follows a new configuration between two transactions. */
-void session_renew(struct peer *peer);
-
-/* No more transactions; the one that is under way is finished. */
-void session_stop(struct peer *peer);
-
-/* Ends the session now, unless its message is past the last dot: that is finished and answered. */
-void session_drop(struct peer *peer);
+/* NULL: the peer is of another kind. */
+const struct session *session_of(const struct peer *peer);

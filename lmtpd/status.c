@@ -44,10 +44,12 @@ static void write_sessions(const struct lmtpd_server *server, struct document *d
 	const struct peer *peer;
 
 	LIST_FOREACH (peer, &server->daemon.peers, entry) {
-		const struct lmtp *lmtp = &((const struct session *)peer)->lmtp;
+		const struct session *session = session_of(peer);
 
-		n_total += lmtp->envelope.client != NULL; /* it said LHLO */
-		n_busy += lmtp_is_in_transaction(lmtp);
+		if (session != NULL) {
+			n_total += session->lmtp.envelope.client != NULL; /* it said LHLO */
+			n_busy += lmtp_is_in_transaction(&session->lmtp);
+		}
 	}
 	document_group(document, "sessions");
 	document_counter(

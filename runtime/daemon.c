@@ -14,7 +14,6 @@
 #include "runtime/listener.h"
 #include "runtime/log.h"
 #include "runtime/log_output.h"
-#include "runtime/privilege.h"
 #include "runtime/reload.h"
 #include "runtime/systemd.h"
 
@@ -28,50 +27,6 @@ enum {
 	LAST_MS = 500,
 	RESERVED = 64, /* descriptors that are neither connections nor the lanes' */
 };
-
-static void forget_sockets(struct daemon *daemon)
-{
-	for (size_t i = 0; i < daemon->n_listeners; i++) {
-		unlink(daemon->paths[i]); /* "" is the path of nothing */
-	}
-}
-
-int daemon_listen(struct daemon *daemon, const struct daemon_settings *from, struct error *error)
-{
-	struct listener_settings settings = { .mode = (mode_t)from->socket_mode };
-	int n_passed = systemd_listen_fds();
-	size_t n = n_passed > 0 ? (size_t)n_passed : from->listen.n;
-
-	if (n == 0 || n > DAEMON_LISTENERS_MAX) {
-		return error_set(
-		    error, "listen: from 1 to %d sockets, not %zu", DAEMON_LISTENERS_MAX, n);
-	}
-	if (n_passed > 0) {
-		for (size_t i = 0; i < n; i++) {
-			daemon->listeners[i].fd = SYSTEMD_FIRST_FD + (int)i;
-		}
-		daemon->n_listeners = n;
-		return 0;
-	}
-	if (privilege_find(
-		from->socket_user, from->socket_group, &settings.uid, &settings.gid, error) != 0) {
-		return error_prefix(error, "socket_user and socket_group: ");
-	}
-	for (size_t i = 0; i < n; i++) {
-		int *fd = &daemon->listeners[i].fd;
-		struct endpoint endpoint;
-
-		if (endpoint_parse(&endpoint, from->listen.texts[i], error) != 0 ||
-		    (*fd = listener_open(&endpoint, &settings, error)) < 0) {
-			forget_sockets(daemon);
-			return -1;
-		}
-		snprintf(daemon->paths[i], sizeof(daemon->paths[i]), "%s",
-		    endpoint.path == NULL ? "" : endpoint.path);
-		daemon->n_listeners++;
-	}
-	return 0;
-}
 
 int daemon_settings_check(const struct daemon_settings *settings, const char *sockets,
     const char *owner, const char *purpose, struct error *error)
@@ -88,11 +43,13 @@ int daemon_settings_check(const struct daemon_settings *settings, const char *so
 
 bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon_settings *b)
 {
-	bool is_same = a->listen.n == b->listen.n && a->socket_mode == b->socket_mode &&
-		       strcmp(a->socket_user, b->socket_user) == 0 &&
-		       strcmp(a->socket_group, b->socket_group) == 0 &&
-		       strcmp(a->control, b->control) == 0 && strcmp(a->user, b->user) == 0 &&
-		       strcmp(a->group, b->group) == 0;
+	const char *second_a = a->second == NULL ? "" : a->second;
+	const char *second_b = b->second == NULL ? "" : b->second;
+	bool is_same =
+	    a->listen.n == b->listen.n && a->socket_mode == b->socket_mode &&
+	    strcmp(second_a, second_b) == 0 && strcmp(a->socket_user, b->socket_user) == 0 &&
+	    strcmp(a->socket_group, b->socket_group) == 0 && strcmp(a->control, b->control) == 0 &&
+	    strcmp(a->user, b->user) == 0 && strcmp(a->group, b->group) == 0;
 
 	for (size_t i = 0; i < a->listen.n && is_same; i++) {
 		is_same = strcmp(a->listen.texts[i], b->listen.texts[i]) == 0;
@@ -101,9 +58,9 @@ bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon
 }
 
 /* Makes a connection, which is still to be accepted; NULL when out of memory. */
-static struct peer *open_peer(struct daemon *daemon)
+static struct peer *open_peer(struct daemon *daemon, const struct program_door *door)
 {
-	struct peer *peer = daemon->program->open(daemon);
+	struct peer *peer = door->open(daemon);
 
 	if (peer != NULL) {
 		LIST_INSERT_HEAD(&daemon->peers, peer, entry);
@@ -121,7 +78,7 @@ static enum listener_outcome on_client(struct listener *listener, uv_stream_t *s
 	if (daemon->n_connections >= daemon->connections_max) {
 		return LISTENER_LATER;
 	}
-	peer = open_peer(daemon);
+	peer = open_peer(daemon, listener->door);
 	if (peer == NULL) {
 		return daemon->n_connections > 0 ? LISTENER_LATER : LISTENER_NO_MEMORY;
 	}
@@ -206,7 +163,7 @@ static void on_drained(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
 
-	daemon_for_each(daemon, daemon->program->drop);
+	daemon_for_each(daemon, peer_drop);
 }
 
 static void stop(struct daemon *daemon)
@@ -219,7 +176,7 @@ static void stop(struct daemon *daemon)
 	daemon->is_stopping = true;
 	systemd_notify_status("STOPPING=1", "finishes %zu connections", daemon->n_connections);
 	log_event(LOG_LEVEL_INFO, "stop", "%zu connections to finish", daemon->n_connections);
-	forget_sockets(daemon);
+	daemon_forget_sockets(daemon);
 	for (size_t i = 0; i < daemon->n_listeners; i++) {
 		listener_stop(&daemon->listeners[i]);
 	}
@@ -232,7 +189,7 @@ static void stop(struct daemon *daemon)
 	LIST_FOREACH (service, &daemon->services, entry) {
 		lane_hurry(&service->lanes[SERVICE_LOOKUPS], LAST_PATIENCE_MS);
 	}
-	daemon_for_each(daemon, daemon->program->stop);
+	daemon_for_each(daemon, peer_stop);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)
@@ -346,7 +303,7 @@ static int start_listening(struct daemon *daemon)
 /* The one connection of a daemon without listeners. */
 static int open_stdio(struct daemon *daemon)
 {
-	struct peer *peer = open_peer(daemon);
+	struct peer *peer = open_peer(daemon, &daemon->program->doors[0]);
 
 	if (peer == NULL || peer_open_stdio(peer, &daemon->loop) != 0) {
 		log_event(

@@ -17,7 +17,8 @@
 #include "runtime/settings.h"
 
 enum {
-	DAEMON_LISTENERS_MAX = 16,
+	DAEMON_DOOR_LISTENERS_MAX = 16, /* sockets of one door; systemd hands over no more */
+	DAEMON_LISTENERS_MAX = 2 * DAEMON_DOOR_LISTENERS_MAX,
 };
 
 struct daemon {
@@ -44,7 +45,9 @@ struct daemon {
 /* The keys that every daemon has; they are settled before root is given up. Each daemon's table fills
  * them from the sections that they stand in there. */
 struct daemon_settings {
-	struct settings_list listen; /* see endpoint.h */
+	struct settings_list listen; /* sockets of the program's first door, see endpoint.h */
+	const char
+	    *second; /* that of its second one; "" for none, NULL where there is no such door */
 	long socket_mode;
 	const char *socket_user, *socket_group; /* "" leaves them */
 	const char *control;                    /* path of the control socket, "" for none */
@@ -59,10 +62,13 @@ int daemon_settings_check(const struct daemon_settings *settings, const char *so
 /* Do they say something else? Then a reload is not enough. */
 bool daemon_settings_differ(const struct daemon_settings *a, const struct daemon_settings *b);
 
-/* Binds the sockets, or takes what systemd hands over. As root, before giving it up.
- * Returns 0, or -1 with a message in error. */
+/* Takes the sockets that systemd hands over, and binds those of the doors for which there is none among them.
+ * As root, before giving it up. Returns 0, or -1 with a message in error. */
 int daemon_listen(
     struct daemon *daemon, const struct daemon_settings *settings, struct error *error);
+
+/* Takes the names of those that were bound away again. */
+void daemon_forget_sockets(struct daemon *daemon);
 
 /* First of all. From now on a SIGHUP waits until the loop takes it, and reloads then; by default it would
  * kill. */

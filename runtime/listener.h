@@ -13,6 +13,8 @@
 #include "runtime/endpoint.h"
 #include "runtime/peer.h"
 
+struct program_door;
+
 struct listener_settings {
 	mode_t mode; /* of unix sockets, as are the next two; -1 leaves owner or group */
 	uid_t uid;
@@ -32,6 +34,7 @@ enum listener_outcome {
 
 struct listener {
 	int fd; /* of the socket; the handle works on a copy of it and can be closed */
+	const struct program_door *door; /* the owner's: whose clients come through it */
 
 	/* A client waits: peer_accept() it. */
 	enum listener_outcome (*accept)(struct listener *listener, uv_stream_t *stream);

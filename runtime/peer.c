@@ -76,6 +76,27 @@ void peer_end(struct peer *peer)
 	peer->is_ending = true;
 }
 
+void peer_renew(struct peer *peer)
+{
+	if (peer->callbacks->renew != NULL) {
+		peer->callbacks->renew(peer);
+	}
+}
+
+void peer_stop(struct peer *peer)
+{
+	if (peer->callbacks->stop != NULL) {
+		peer->callbacks->stop(peer);
+	}
+}
+
+void peer_drop(struct peer *peer)
+{
+	if (peer->callbacks->drop != NULL) {
+		peer->callbacks->drop(peer);
+	}
+}
+
 /* Puts bytes behind those that are kept. What was taken of them goes. */
 static void peer_keep(struct peer *peer, const char *data, size_t n)
 {

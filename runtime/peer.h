@@ -32,6 +32,12 @@ struct peer_callbacks {
 
 	/* It is closed and no work is out for it: its memory may be reused. */
 	void (*closed)(struct peer *peer);
+
+	/* The daemon's life: a new configuration is in force; end what can be ended now; the time for an
+	 * orderly end is over. */
+	void (*renew)(struct peer *peer);
+	void (*stop)(struct peer *peer);
+	void (*drop)(struct peer *peer);
 };
 
 union peer_handle {
@@ -97,3 +103,8 @@ void peer_end(struct peer *peer);
 
 /* Closes at once; see closing() for why. */
 void peer_close(struct peer *peer, const char *why);
+
+/* Tell its owner. */
+void peer_renew(struct peer *peer);
+void peer_stop(struct peer *peer);
+void peer_drop(struct peer *peer);

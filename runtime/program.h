@@ -50,6 +50,16 @@ struct program_command {
 	unsigned forms;   /* options --json, --prometheus and --watch that it knows */
 };
 
+/* One kind of connections, and of the sockets that they come through. */
+struct program_door {
+	/* FileDescriptorName= of its sockets in units of systemd. Those of any other name are the first
+	 * door's, and so are stdin and stdout. */
+	const char *name;
+	/* The peer of a new connection, which the daemon goes on to accept, and whose closed() calls
+	 * daemon_closed(); NULL when out of memory. */
+	struct peer *(*open)(struct daemon *daemon);
+};
+
 struct program {
 	const char *name;
 	const char *usage;
@@ -82,14 +92,9 @@ struct program {
 	int (*begin)(struct daemon *daemon);
 	void (*end)(struct daemon *daemon);
 
-	/* Its connections. open(): the peer of a new one, which the daemon goes on to accept, and whose
-	 * closed() calls daemon_closed(); NULL when out of memory. renew(): a new configuration is in force;
-	 * NULL when that is nothing to those that are there. stop(): end what can be ended now. drop(): the
-	 * time for an orderly end is over. */
-	struct peer *(*open)(struct daemon *daemon);
-	void (*renew)(struct peer *peer);
-	void (*stop)(struct peer *peer);
-	void (*drop)(struct peer *peer);
+	/* Its kinds of connections; two at most. */
+	const struct program_door *doors;
+	size_t n_doors;
 };
 
 /* The whole of main(). Returns an exit code of sysexits. */

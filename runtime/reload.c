@@ -42,9 +42,7 @@ static void conclude_reload(struct service *service)
 	}
 	service_unref(daemon->service);
 	daemon->service = service_ref(service);
-	if (daemon->program->renew != NULL) {
-		daemon_for_each(daemon, daemon->program->renew);
-	}
+	daemon_for_each(daemon, peer_renew);
 	log_event(LOG_LEVEL_INFO, "reload", "the new configuration is in force");
 	if (!daemon->is_refused) { /* else a newer file was, meanwhile, and systemd knows */
 		daemon_notify_ready(daemon);

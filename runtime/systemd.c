@@ -27,20 +27,36 @@ static long get_number(const char *name)
 	return errno != 0 || *end != '\0' ? -1 : number;
 }
 
-int systemd_listen_fds(void)
+int systemd_listen_fds(char **names_r)
 {
 	long pid = get_number("LISTEN_PID"), n = get_number("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+	bool is_ours = pid == (long)getpid() && n >= 1 && n <= 1024;
+
+	/* Without memory for them they are as good as sockets without names. */
+	*names_r = is_ours && names != NULL ? strdup(names) : NULL;
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	if (pid != (long)getpid() || n < 1 || n > 1024) {
+	if (!is_ours) {
 		return 0;
 	}
 	for (int fd = SYSTEMD_FIRST_FD; fd < SYSTEMD_FIRST_FD + (int)n; fd++) {
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	}
 	return (int)n;
+}
+
+bool systemd_name_is(const char *names, size_t i, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; names != NULL && i > 0; i--) {
+		names = strchr(names, ':');
+		names += names != NULL;
+	}
+	return names != NULL && strcspn(names, ":") == n && memcmp(names, name, n) == 0;
 }
 
 void systemd_notify(const char *state)

@@ -2,6 +2,8 @@
  * The protocols of systemd that a daemon needs: sockets handed over, its state, and the watchdog. */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -9,8 +11,12 @@ enum {
 };
 
 /* The number of listening sockets that were handed over, from SYSTEMD_FIRST_FD on
- * (sd_listen_fds(3)); they are marked close-on-exec and the environment is cleared. */
-int systemd_listen_fds(void);
+ * (sd_listen_fds_with_names(3)); they are marked close-on-exec and the environment is cleared.
+ * names_r: what they are called, divided by colons, to be freed; NULL if that is not known. */
+int systemd_listen_fds(char **names_r);
+
+/* Is that what the i-th of these names says, counted from 0? */
+bool systemd_name_is(const char *names, size_t i, const char *name);
 
 /* Sends state ("READY=1", ...) to the service manager, if there is one; see sd_notify(3). */
 void systemd_notify(const char *state);

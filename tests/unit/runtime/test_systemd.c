@@ -66,11 +66,63 @@ static void test_manager_that_hangs(void **state)
 	close_manager(fd);
 }
 
+/* As sd_listen_fds(3) is called; who asks must be the one that is meant. */
+static int listen_fds(long pid, const char *n, const char *names, char **names_r)
+{
+	char text[24];
+	int n_passed;
+
+	snprintf(text, sizeof(text), "%ld", pid);
+	setenv("LISTEN_PID", text, 1);
+	setenv("LISTEN_FDS", n, 1);
+	if (names != NULL) {
+		setenv("LISTEN_FDNAMES", names, 1);
+	}
+	n_passed = systemd_listen_fds(names_r);
+	assert_null(getenv("LISTEN_PID"));
+	assert_null(getenv("LISTEN_FDS"));
+	assert_null(getenv("LISTEN_FDNAMES"));
+	return n_passed;
+}
+
+static void test_sockets(void **state)
+{
+	char *names;
+
+	assert_int_equal(listen_fds(getpid(), "2", "lmtpd.socket:policy", &names), 2);
+	expect_text("names", names, "lmtpd.socket:policy");
+	free(names);
+	assert_int_equal(listen_fds(getpid(), "2", NULL, &names), 2);
+	assert_null(names);
+	assert_int_equal(listen_fds(getpid() + 1, "2", "a:b", &names), 0);
+	assert_null(names);
+	assert_int_equal(listen_fds(getpid(), "0", "a:b", &names), 0);
+	assert_null(names);
+	assert_int_equal(systemd_listen_fds(&names), 0);
+	assert_null(names);
+}
+
+static void test_names(void **state)
+{
+	static const char names[] = "lmtpd.socket:policy::policyx:policy";
+	static const bool are_policy[] = { false, true, false, false, true, false, false };
+
+	for (size_t i = 0; i < LENGTH(are_policy); i++) {
+		assert_int_equal(systemd_name_is(names, i, "policy"), are_policy[i]);
+	}
+	assert_false(systemd_name_is(NULL, 0, "policy"));
+	assert_false(systemd_name_is("", 0, "policy"));
+	assert_true(systemd_name_is("policy", 0, "policy"));
+	assert_false(systemd_name_is("polic", 0, "policy"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_manager_that_hangs),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests_name("systemd", tests, NULL, NULL);
