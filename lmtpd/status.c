@@ -108,6 +108,28 @@ static bool is_same_code(enum reply a, enum reply b)
 	return reply_code(a) == reply_code(b) && strcmp(reply_enhanced(a), reply_enhanced(b)) == 0;
 }
 
+/* One may be the soft form of another. */
+static bool is_same_line(enum reply a, enum reply b)
+{
+	return is_same_code(a, b) && strcmp(reply_text(a), reply_text(b)) == 0;
+}
+
+/* Counts a reply and all that are the same; false if they were counted with an earlier one. */
+static bool count_same(const struct lmtpd_status *status, enum reply reply,
+    bool (*is_same)(enum reply a, enum reply b), uint64_t *n_r)
+{
+	*n_r = 0;
+	for (enum reply other = REPLY_NONE + 1; other < REPLIES; other++) {
+		if (is_outcome(other) && is_same(other, reply)) {
+			if (other < reply) {
+				return false;
+			}
+			*n_r += status->recipients[other];
+		}
+	}
+	return true;
+}
+
 /* For people and scripts: by code, which several replies may share. */
 static void write_codes(
     const struct lmtpd_status *status, enum reply reply, struct document *document)
@@ -118,18 +140,12 @@ static void write_codes(
 		.is_counter = true,
 		.is_left_out_at_0 = true,
 	};
-	uint64_t n = 0;
+	uint64_t n;
 
-	for (enum reply other = REPLY_NONE + 1; other < REPLIES; other++) {
-		if (is_outcome(other) && is_same_code(other, reply)) {
-			if (other < reply) {
-				return; /* it was written with that one */
-			}
-			n += status->recipients[other];
-		}
+	if (count_same(status, reply, is_same_code, &n)) {
+		snprintf(name, sizeof(name), "%d %s", reply_code(reply), reply_enhanced(reply));
+		document_number(document, &value, n);
 	}
-	snprintf(name, sizeof(name), "%d %s", reply_code(reply), reply_enhanced(reply));
-	document_number(document, &value, n);
 }
 
 /* All of them, also those that nobody got yet: a rate begins at 0. */
@@ -143,15 +159,20 @@ static void write_replies(const struct lmtpd_status *status, struct document *do
 		.is_counter = true,
 	};
 
+	uint64_t n;
+
 	document_group(document, "replies");
 	for (enum reply reply = REPLY_NONE + 1; reply < REPLIES; reply++) {
-		if (is_outcome(reply)) {
-			write_codes(status, reply, document);
+		if (!is_outcome(reply)) {
+			continue;
+		}
+		write_codes(status, reply, document);
+		if (count_same(status, reply, is_same_line, &n)) {
 			snprintf(labels, sizeof(labels),
 			    "status=\"%s\",code=\"%d\",dsn=\"%s\",reason=\"%s\"",
 			    delivery_status(reply), reply_code(reply), reply_enhanced(reply),
 			    reply_text(reply));
-			document_number(document, &value, status->recipients[reply]);
+			document_number(document, &value, n);
 		}
 	}
 }
