@@ -93,6 +93,11 @@ static int check_marker(const char *value, struct error *error)
 	return 0;
 }
 
+static int check_policy(const char *value, struct error *error)
+{
+	return value[0] == '\0' ? 0 : endpoint_check(value, error);
+}
+
 static int check_node(const char *value, struct error *error)
 {
 	if (strcasecmp(value, "moving") == 0 || text_has_control(value, strlen(value))) {
@@ -181,6 +186,7 @@ static const struct settings_key keys[] = {
 	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", AT(daemon.socket_mode), 0, 0777, NULL },
 	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", AT(daemon.socket_user), 0, 0, NULL },
 	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", AT(daemon.socket_group), 0, 0, NULL },
+	{ "lmtp", "policy", SETTINGS_TEXT, "", AT(daemon.second), 0, 0, check_policy },
 	{ "lmtp", "control", SETTINGS_TEXT, "/run/lmtpd/control", AT(daemon.control), 0, 0,
 	    control_check },
 	{ "lmtp", "recipient_delimiter", SETTINGS_TEXT, "+", AT(lmtp.recipient_delimiter), 0, 0,

@@ -214,7 +214,7 @@ static void late_lookup(struct work *work)
 	}
 }
 
-struct lookup *lookup_start(struct service *service, struct recipient *recipient,
+struct lookup *lookup_start(struct service *service, struct recipient *recipient, uint64_t size,
     void (*done)(struct lookup *lookup), void (*late)(struct lookup *lookup), void *owner)
 {
 	struct lookup *lookup = malloc(sizeof(*lookup));
@@ -227,6 +227,7 @@ struct lookup *lookup_start(struct service *service, struct recipient *recipient
 		.service = service_ref(service),
 		.address = recipient->address,
 		.key = recipient->address,
+		.size = size,
 		.submitted = uv_hrtime(),
 		.done = done,
 		.late = late,

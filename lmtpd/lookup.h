@@ -18,6 +18,7 @@ struct lookup {
 	struct service *service;  /* a reference */
 	struct address address;   /* as the client wrote it */
 	struct address key;       /* the same in lower case, as it is looked up */
+	uint64_t size;            /* of the message, as far as the client says; 0: not known */
 	uint64_t submitted;       /* uv_hrtime() */
 	bool is_asked;            /* the database was, which took so many nanoseconds */
 	uint64_t took;
@@ -37,7 +38,7 @@ LIST_HEAD(lookups, lookup);
 
 /* Submits the look-up. done() gets it back, takes what it wants of the resolution, and frees it with
  * lookup_free(); late() abandons it. NULL when out of memory. */
-struct lookup *lookup_start(struct service *service, struct recipient *recipient,
+struct lookup *lookup_start(struct service *service, struct recipient *recipient, uint64_t size,
     void (*done)(struct lookup *lookup), void (*late)(struct lookup *lookup), void *owner);
 void lookup_free(struct lookup *lookup);
 

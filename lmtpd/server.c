@@ -13,6 +13,7 @@
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
 #include "lmtpd/maildirs.h"
+#include "lmtpd/policy.h"
 #include "lmtpd/session.h"
 #include "lmtpd/homes.h"
 #include "runtime/log.h"
@@ -156,6 +157,7 @@ static const struct program_command commands[] = {
 
 static const struct program_door doors[] = {
 	{ "lmtp", session_open },
+	{ "policy", policy_open },
 };
 
 static const struct program lmtpd_program = {
@@ -167,7 +169,7 @@ static const struct program lmtpd_program = {
 	.init = directory_library_init,
 	.form = &lmtpd_config_form,
 	.check = lmtpd_config_check_root,
-	.fixed_keys = "lmtp.listen, socket_*, control, maildir.user and group",
+	.fixed_keys = "lmtp.listen, policy, socket_*, control, maildir.user and group",
 	.root_warning = "maildir.user says so; mail should belong to a user of its own",
 	.lanes = lmtpd_lanes,
 	.try = directory_try,

@@ -103,7 +103,7 @@ static void on_late(struct lookup *lookup)
 static void session_look_up(struct session *session, struct recipient *recipient)
 {
 	struct lookup *lookup =
-	    lookup_start(session->service, recipient, on_looked_up, on_late, session);
+	    lookup_start(session->service, recipient, 0, on_looked_up, on_late, session);
 
 	if (lookup == NULL) {
 		lmtp_recipient_done(&session->lmtp, recipient, REPLY_NO_MEMORY);

@@ -177,6 +177,18 @@ static void write_replies(const struct lmtpd_status *status, struct document *do
 	}
 }
 
+static void write_policy(const struct lmtpd_status *status, struct document *document)
+{
+	document_group(document, "policy");
+	document_counter(document, "questions", "policy_questions_total",
+	    "Questions of Postfix that the policy socket has answered.",
+	    status->policy.n_questions);
+	document_counter(document, "full", "policy_full_total",
+	    "Answers of the policy socket that a mailbox is full.", status->policy.n_full);
+	document_counter(document, "disabled", "policy_disabled_total",
+	    "Answers of the policy socket that a mailbox is disabled.", status->policy.n_disabled);
+}
+
 /* How mail becomes durable on the filesystem of the mail root, and why so. */
 static void write_way(const struct storage *storage, struct document *document)
 {
@@ -212,6 +224,7 @@ void status_write(struct daemon *daemon, struct document *document)
 	write_recipients(
 	    status, lmtpd_config_of(server->daemon.service)->lmtp.soft_bounce, document);
 	write_replies(status, document);
+	write_policy(status, document);
 	document_group(document, "lookups");
 	document_histogram(document, "lookup_duration_seconds",
 	    "How long the database took for one recipient.", &status->lookups);

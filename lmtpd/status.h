@@ -22,6 +22,10 @@ struct lmtpd_status {
 	uint64_t n_untold;   /* mailboxes whose use of their quota could not be told */
 	uint64_t n_bytes;    /* of those that were saved, on disk, once for each */
 	uint64_t recipients[REPLIES];
+	struct {
+		uint64_t n_questions; /* that were answered */
+		uint64_t n_full, n_disabled;
+	} policy;
 	struct histogram lookups, commits;
 };
 

@@ -72,6 +72,7 @@ static void check_maildirs(const struct lmtpd_config *config)
 static void check_config(const struct lmtpd_config *config)
 {
 	fuzz_require(config->hostname[0] != '\0', "there is a name");
+	fuzz_require(config->daemon.second != NULL, "a second door has a socket or none");
 	fuzz_require(config->daemon.listen.n > 0 && config->directory.hosts.n > 0,
 	    "there is somebody to talk to");
 	fuzz_require(
