@@ -16,7 +16,8 @@ BUILD = Path(os.environ.get("LMTPD", TREE / "build/release/lmtpd/lmtpd")).parent
 PREFIX = "/usr/local"
 # Both directories of the tree and configurations.
 DAEMONS = {"lmtpd": "lmtpd", "lmtpd-auth": "auth"}
-UNITS = [f"{name}.{kind}" for name in DAEMONS for kind in ("socket", "service")]
+UNITS = ["lmtpd-policy.socket",
+         *(f"{name}.{kind}" for name in DAEMONS for kind in ("socket", "service"))]
 CONFIGURATION_ERROR = 78
 
 
@@ -105,6 +106,22 @@ def test_socket_of_the_unit_is_the_daemon_s(installed, name, tmp_path):
         "group": f'"{settings(installed, f"{name}.service")["Group"][0]}"',
     }.items():
         assert re.search(rf"^  #{key} += {value}$", example(name).read_text(), re.M), (key, value)
+
+
+def test_policy_socket(installed):
+    """It is another of lmtpd's, beside that of LMTP, and only for who enables it."""
+    lmtp, policy = (settings(installed, name) for name in ("lmtpd.socket", "lmtpd-policy.socket"))
+    assert policy["FileDescriptorName"] == ["policy"] and "FileDescriptorName" not in lmtp
+    assert policy["Service"] == ["lmtpd.service"]
+    assert "lmtpd.service" in policy["WantedBy"][0].split(), "a restart of lmtpd starts it"
+    for key in ("SocketMode", "SocketUser", "SocketGroup", "Backlog"):
+        assert policy[key] == lmtp[key]
+    service = unit(installed, "lmtpd.service").read_text()
+    assert "lmtpd-policy" not in service
+    path = policy["ListenStream"][0]
+    assert f'policy = "unix:{path}"' in example("lmtpd").read_text()
+    assert path.endswith("/private/lmtpd-policy")
+    assert "unix:private/lmtpd-policy" in (TREE / "examples/postfix/main.cf").read_text()
 
 
 @pytest.mark.parametrize("name", DAEMONS)
