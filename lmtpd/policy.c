@@ -182,6 +182,10 @@ static void on_closed(struct peer *peer)
 /* At once but for the question that is out: smtpd asks anew on another connection, or does without. */
 static void on_stop(struct peer *peer)
 {
+	if (peer->is_writing) {
+		peer_close(peer, NULL); /* who does not read his answers is not waited for */
+		return;
+	}
 	peer_end(peer);
 	peer_proceed(peer);
 }

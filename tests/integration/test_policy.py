@@ -157,7 +157,10 @@ def test_client_that_does_not_read(policy):
             while True:
                 deaf.send(b"\n" * 100000)
         assert ask(daemon, EMAIL1) == DISABLED1
-    assert daemon.memory() < 200 << 20
+        assert daemon.memory() < 200 << 20
+        began = time.monotonic()
+        assert daemon.stop() == 0
+        assert time.monotonic() - began < 5
 
 
 def test_many_connections(policy):
