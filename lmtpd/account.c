@@ -205,7 +205,8 @@ static bool is_fresh(const struct allowance *allowance)
 /* The same, and is there still so much room that it need not be known better? */
 static bool is_calm(const struct allowance *allowance, struct quota total, uint64_t size)
 {
-	total.bytes += size;
+	/* A client may say any size. */
+	total.bytes = size < UINT64_MAX - total.bytes ? total.bytes + size : UINT64_MAX;
 	total.messages++;
 	return is_fresh(allowance) &&
 	       quota_percent(&allowance->limit, &total) < ACCOUNT_CALM_PERCENT;

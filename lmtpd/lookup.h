@@ -23,7 +23,6 @@ struct lookup {
 	bool is_asked;            /* the database was, which took so many nanoseconds */
 	uint64_t took;
 	enum reply reply;  /* the outcome */
-	uint64_t size;     /* of the message, 0: not known */
 	struct room *room; /* that is to be counted; NULL: nothing is */
 	bool is_counting;  /* it is out */
 	unsigned n_doubts; /* mailboxes that could not be */

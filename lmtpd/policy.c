@@ -57,6 +57,7 @@ static void on_looked_up(struct lookup *lookup)
 	struct asker *asker = lookup->owner;
 
 	status_looked_up(&asker->server->status, lookup);
+	asker->server->status.n_untold += lookup->n_doubts;
 	LIST_REMOVE(lookup, entry);
 	lookup->recipient->resolution = lookup->resolution; /* for its note */
 	lookup->resolution = (struct resolution){ .mailboxes = NULL };

@@ -175,6 +175,7 @@ static void test_when_it_is_counted(void **state)
 	assert_int_equal(n_counts, 5);
 	assert_int_equal(ask(&allowance, 1001), ALLOWANCE_FULL);
 	assert_int_equal(n_counts, 6);
+	assert_int_equal(ask(&allowance, UINT64_MAX), ALLOWANCE_FULL);
 	allowance_drop(&allowance);
 }
 
