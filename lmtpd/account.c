@@ -11,6 +11,8 @@
 #include "base/text.h"
 
 #define NANOSECONDS UINT64_C(1000000000)
+/* A count that takes longer and fails is not tried again for ACCOUNT_SECONDS. */
+#define LONG_COUNT (NANOSECONDS / 10)
 
 struct charge {
 	TAILQ_ENTRY(charge) next;
@@ -28,6 +30,7 @@ struct account {
 	uint64_t digest;      /* of the rules that it was counted by */
 	struct quota charged; /* messages that are charged and not settled */
 	bool is_counting;
+	uint64_t failed; /* uv_hrtime() of a long count that failed; 0: none */
 	TAILQ_HEAD(, charge) charges;
 	/* On that list. A name is there only after its charge is, so who has met the name sees it without the lock. */
 	_Atomic unsigned n_charges;
@@ -212,6 +215,13 @@ static bool is_calm(const struct allowance *allowance, struct quota total, uint6
 	       quota_percent(&allowance->limit, &total) < ACCOUNT_CALM_PERCENT;
 }
 
+/* Did counting take long, and fail, a while ago? */
+static bool has_failed(const struct account *account)
+{
+	return account->failed != 0 &&
+	       uv_hrtime() - account->failed < ACCOUNT_SECONDS * NANOSECONDS;
+}
+
 static bool fits(const struct allowance *allowance, const struct quota *total, uint64_t size)
 {
 	return quota_fits(&allowance->limit, &allowance->rules->grace, total, size);
@@ -298,7 +308,7 @@ static int count(const struct allowance *allowance, struct error *error)
 {
 	struct accounts *accounts = allowance->accounts;
 	struct account *account = allowance->account;
-	uint64_t began = uv_hrtime(), digest = allowance->rules->digest;
+	uint64_t began = uv_hrtime(), now, digest = allowance->rules->digest;
 	struct usage usage;
 	int result;
 
@@ -313,7 +323,9 @@ static int count(const struct allowance *allowance, struct error *error)
 	    &account->memory, on_skip, (void *)allowance, &usage, error);
 	pthread_mutex_lock(&accounts->mutex);
 	end_count(allowance, began, result == 0 ? &usage : NULL);
-	histogram_add(&accounts->counts, uv_hrtime() - began);
+	now = uv_hrtime();
+	account->failed = result != 0 && now - began > LONG_COUNT ? now : 0;
+	histogram_add(&accounts->counts, now - began);
 	pthread_mutex_unlock(&accounts->mutex);
 	return result == 0 ? 0 : -1;
 }
@@ -321,7 +333,7 @@ static int count(const struct allowance *allowance, struct error *error)
 int allowance_count(const struct allowance *allowance, uint64_t since, struct error *error)
 {
 	struct account *account = allowance->account;
-	bool is_there;
+	bool is_there, is_hopeless;
 	int result = 0;
 
 	if (account == NULL) {
@@ -330,8 +342,12 @@ int allowance_count(const struct allowance *allowance, uint64_t since, struct er
 	pthread_mutex_lock(&account->counting);
 	pthread_mutex_lock(&allowance->accounts->mutex);
 	is_there = is_counted(allowance, since);
+	is_hopeless = has_failed(account);
 	pthread_mutex_unlock(&allowance->accounts->mutex);
-	if (!is_there) {
+	if (!is_there && is_hopeless) {
+		result = error_set(error, "counting %s/%s took long, and failed, in the last %d s",
+		    allowance->root->base, allowance_path(allowance), ACCOUNT_SECONDS);
+	} else if (!is_there) {
 		result = count(allowance, error);
 	}
 	pthread_mutex_unlock(&account->counting);

@@ -13,6 +13,7 @@ import pytest
 from harness.lmtp import message
 from harness.policy import DUNNO, PolicyClient, request
 from harness.process import run_checked, wait_until
+from test_quota import KIB, fill
 
 EMAIL1 = "email1@example.com"
 EMAIL2 = "email2@example.com"
@@ -378,10 +379,10 @@ def set_restrictions(postfix, line):
     postfix.reload()
 
 
-def rcpt(postfix, address):
+def rcpt(postfix, address, size=1234):
     with smtplib.SMTP("127.0.0.1", postfix.port, timeout=60) as client:
         client.ehlo("client.example.net")
-        client.mail("sender@example.net", ["SIZE=1234"])
+        client.mail("sender@example.net", [f"SIZE={size}"])
         code, text = client.rcpt(address)
         return code, text.decode()
 
@@ -400,6 +401,41 @@ def test_postfix_refuses(asking_machine, database):
     assert sent["to"] == EMAIL2 and daemon.reached() == {"example.com/email2": 1}
     assert counted(daemon)["disabled"] == 3
     assert {line["client"] for line in daemon.log(event="policy")} == {"127.0.0.1"}
+
+
+LIMITED = ("SELECT email, IF(email LIKE 'email1@%%', 102400, NULL) AS quota_bytes "
+           "FROM virtual_users WHERE email = '%u'")
+
+
+@pytest.mark.needs_root
+def test_postfix_refuses_what_is_full(asking_machine, database):
+    """Behind an alias and a detail too, by the size that the client says; nothing is taken, so nothing bounces."""
+    postfix, daemon = asking_machine
+    daemon.configure(mysql={"user_query": LIMITED})
+    daemon.reload()
+    database.add_alias("only@example.com", EMAIL1)
+    database.add_alias("both@example.com", f"{EMAIL1},{EMAIL2}")
+    box = daemon.mailbox("example.com/email1")
+    [most] = fill(box, 85 * KIB)
+    assert rcpt(postfix, "only@example.com")[0] == 250
+    assert rcpt(postfix, "only@example.com", 25 * KIB)[0] == 250, "within the grace"
+    code, text = rcpt(postfix, "only@example.com", 26 * KIB)
+    assert code == 452 and text.startswith("4.2.2 ") and "Mailbox is full" in text, text
+    with PolicyClient(daemon.policy) as client:
+        assert client.ask(EMAIL1, size=(1 << 64) - 1) == f"452 4.2.2 <{EMAIL1}> Mailbox is full"
+    [rest] = fill(box, 15 * KIB)
+    for address in (EMAIL1, "email1+x@example.com", "only@example.com"):
+        assert rcpt(postfix, address)[0] == 452
+    assert rcpt(postfix, "both@example.com", 26 * KIB)[0] == 250
+    lines = daemon.log(event="policy", to="<only@example.com>")
+    assert lines[-1]["action"] == "452 4.2.2 Mailbox is full"
+    assert lines[-1]["reason"].startswith(f"{EMAIL1} is full: 102400 of 102400 bytes")
+    assert counted(daemon)["full"] >= 4
+    rest.unlink()
+    qid = postfix.send(["only@example.com"], message())
+    postfix.wait_until_sent(qid)
+    assert daemon.reached()["example.com/email1"] == 2 and most.exists()
+    assert "bounce" not in postfix.log()
 
 
 @pytest.mark.needs_root

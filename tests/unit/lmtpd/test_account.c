@@ -32,13 +32,16 @@ static uint64_t size_of_one = 100;
 static unsigned n_counts, n_skipped;
 static size_t n_slots;
 static int failure;
-static void (*meanwhile)(void);
+static void (*meanwhile)(void), (*delay)(void);
 
 int usage_count(const struct maildir_root *mail_root, const char *mailbox,
     const struct usage_style *style, struct usage_memory *memory, usage_skip *skips, void *data,
     struct usage *usage_r, struct error *error)
 {
 	n_counts++;
+	if (delay != NULL) {
+		delay();
+	}
 	if (failure != 0) {
 		error_set(error, "cannot read %s/%s", mail_root->base, mailbox);
 		return failure;
@@ -70,7 +73,7 @@ static int begin(void **state)
 	n_slots = 0;
 	size_of_one = 100;
 	failure = 0;
-	meanwhile = NULL;
+	meanwhile = delay = NULL;
 	rules.style = (struct usage_style){ .is_virtual = true };
 	account_rules_init(&rules);
 	accounts_init(&accounts);
@@ -318,6 +321,31 @@ static void test_count_fails(void **state)
 	allowance_drop(&allowance);
 }
 
+static void take_long(void)
+{
+	now += SECOND;
+}
+
+/* What takes long and fails is not done for each message. */
+static void test_long_count_fails(void **state)
+{
+	struct allowance allowance = take("a", 1000, 0);
+	struct error error;
+
+	failure = -7;
+	delay = take_long;
+	assert_int_equal(allowance_count(&allowance, uv_hrtime(), &error), -1);
+	assert_int_equal(allowance_count(&allowance, uv_hrtime(), &error), -1);
+	assert_int_equal(n_counts, 1);
+	assert_string_equal(error.text, "counting /mail/a took long, and failed, in the last 60 s");
+	now += 61 * SECOND;
+	failure = 0;
+	delay = NULL;
+	assert_int_equal(allowance_count(&allowance, uv_hrtime(), &error), 0);
+	assert_int_equal(n_counts, 2);
+	allowance_drop(&allowance);
+}
+
 /* Who was counted after the question need not be counted again. */
 static void test_one_count_for_many(void **state)
 {
@@ -444,6 +472,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_counted_twice, begin, end),
 		cmocka_unit_test_setup_teardown(test_names_are_whole, begin, end),
 		cmocka_unit_test_setup_teardown(test_count_fails, begin, end),
+		cmocka_unit_test_setup_teardown(test_long_count_fails, begin, end),
 		cmocka_unit_test_setup_teardown(test_one_count_for_many, begin, end),
 		cmocka_unit_test_setup_teardown(test_table, begin, end),
 		cmocka_unit_test_setup_teardown(test_table_of_folders, begin, end),
