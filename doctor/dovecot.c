@@ -48,34 +48,32 @@ static char *unquote(char *text)
 	return text;
 }
 
-/* "mailbox Junk {" */
+char *dovecot_block_name(char *line, const char *kind)
+{
+	size_t n = strlen(kind);
+
+	if (strncmp(line, kind, n) != 0 || (line[n] != ' ' && line[n] != '\0')) {
+		return NULL;
+	}
+	line += n;
+	return unquote(line + strspn(line, " "));
+}
+
 static void begin_mailbox(struct reading *reading, char *line)
 {
-	static const char word[] = "mailbox ";
 	struct dovecot_namespace *namespace = &reading->namespace;
-	size_t n = strlen(line);
+	const char *name = dovecot_block_name(line, "mailbox");
 
-	if (strncmp(line, word, strlen(word)) != 0 ||
-	    namespace->n_mailboxes == DOVECOT_MAILBOXES_MAX) {
-		return;
-	}
-	while (n > 0 && (line[n - 1] == '{' || line[n - 1] == ' ')) {
-		line[--n] = '\0';
-	}
-	if (n > strlen(word)) {
+	if (name != NULL && name[0] != '\0' && namespace->n_mailboxes < DOVECOT_MAILBOXES_MAX) {
 		reading->mailbox = &namespace->mailboxes[namespace->n_mailboxes++];
-		*reading->mailbox =
-		    (struct dovecot_mailbox){ .name = unquote(line + strlen(word)) };
+		*reading->mailbox = (struct dovecot_mailbox){ .name = name };
 	}
 }
 
-static void begin_block(struct reading *reading, char *line)
+static void on_begin(void *data, char *line)
 {
-	static const char *const blocks[] = {
-		[BLOCK_USERDB] = "userdb ",
-		[BLOCK_NAMESPACE] = "namespace ",
-		[BLOCK_PROTOCOL] = "protocol ",
-	};
+	struct reading *reading = data;
+	const char *driver;
 
 	if (++reading->depth > 1) {
 		if (reading->block == BLOCK_NAMESPACE && reading->depth == 2) {
@@ -83,26 +81,25 @@ static void begin_block(struct reading *reading, char *line)
 		}
 		return;
 	}
-	reading->block = BLOCK_OTHER;
-	for (int i = BLOCK_USERDB; i <= BLOCK_PROTOCOL; i++) {
-		if (strncmp(line, blocks[i], strlen(blocks[i])) == 0) {
-			reading->block = i;
-		}
-	}
+	driver = dovecot_block_name(line, "userdb");
+	reading->block = driver != NULL                          ? BLOCK_USERDB
+			 : dovecot_block_name(line, "namespace") ? BLOCK_NAMESPACE
+			 : dovecot_block_name(line, "protocol")  ? BLOCK_PROTOCOL
+								 : BLOCK_OTHER;
 	reading->has_inbox = false;
 	reading->has_place = false;
 	reading->namespace = (struct dovecot_namespace){ .n_mailboxes = 0 };
-	if (reading->block == BLOCK_USERDB) {
+	if (driver != NULL) {
 		reading->found->n_userdbs++;
-		line += strlen(blocks[BLOCK_USERDB]);
-		line[strcspn(line, " {")] = '\0';
-		reading->found->driver =
-		    line[0] != '\0' ? line : reading->found->driver; /* 2.4 names it */
+		/* 2.4 names it */
+		reading->found->driver = driver[0] != '\0' ? driver : reading->found->driver;
 	}
 }
 
-static void end_block(struct reading *reading)
+static void on_end(void *data)
 {
+	struct reading *reading = data;
+
 	reading->depth -= reading->depth > 0;
 	if (reading->depth == 1) {
 		reading->mailbox = NULL;
@@ -175,8 +172,9 @@ static void read_mailbox(struct dovecot_mailbox *mailbox, const char *key, const
 	}
 }
 
-static void read_value(struct reading *reading, const char *key, char *value)
+static void on_value(void *data, const char *key, char *value)
 {
+	struct reading *reading = data;
 	enum dovecot_setting setting = find(key);
 
 	if (reading->depth == 0) {
@@ -195,35 +193,55 @@ static void read_value(struct reading *reading, const char *key, char *value)
 	}
 }
 
+static void walk_line(const struct dovecot_reader *reader, char *line)
+{
+	size_t n = strlen(line);
+	char *value = strchr(line, '=');
+
+	while (n > 0 && line[n - 1] == ' ') {
+		line[--n] = '\0';
+	}
+	if (line[0] == '#') {
+		/* The first says who it is. */
+		if (reader->on_comment != NULL) {
+			reader->on_comment(reader->data, line);
+		}
+	} else if (n > 0 && line[n - 1] == '{') {
+		while (n > 0 && (line[n - 1] == '{' || line[n - 1] == ' ')) {
+			line[--n] = '\0';
+		}
+		reader->on_begin(reader->data, line);
+	} else if (strcmp(line, "}") == 0) {
+		reader->on_end(reader->data);
+	} else if (value != NULL) {
+		line[strcspn(line, " =")] = '\0';
+		value++;
+		reader->on_value(reader->data, line, unquote(value + strspn(value, " ")));
+	}
+}
+
+void dovecot_walk(const struct dovecot_reader *reader, char *text)
+{
+	char *rest = NULL;
+
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		walk_line(reader, line + strspn(line, " \t"));
+	}
+}
+
 void dovecot_read(struct dovecot *dovecot_r, char *text)
 {
 	struct reading reading = { .found = dovecot_r };
-	char *rest = NULL;
+	const struct dovecot_reader reader = {
+		.on_begin = on_begin,
+		.on_end = on_end,
+		.on_value = on_value,
+		.data = &reading,
+	};
 
 	*dovecot_r = (struct dovecot){ .is_24 = false };
-	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest)) {
-		char *value;
-		size_t n;
-
-		line += strspn(line, " \t");
-		n = strlen(line);
-		while (n > 0 && line[n - 1] == ' ') {
-			line[--n] = '\0';
-		}
-		value = strchr(line, '=');
-		if (line[0] == '#') {
-			/* It says who it is. */
-		} else if (n > 0 && line[n - 1] == '{') {
-			begin_block(&reading, line);
-		} else if (strcmp(line, "}") == 0) {
-			end_block(&reading);
-		} else if (value != NULL) {
-			line[strcspn(line, " =")] = '\0';
-			value++;
-			read_value(&reading, line, unquote(value + strspn(value, " ")));
-		}
-	}
+	dovecot_walk(&reader, text);
 }
 
 const char *dovecot_setting_name(enum dovecot_setting setting)

@@ -47,6 +47,22 @@ struct dovecot {
 	    inbox; /* the one that the INBOX is in; empty if it is Dovecot's own */
 };
 
+/* Told of each line of doveconf's text, which is cut for it. A block's line is without its brace ("mailbox Junk"), and
+ * a value without quotes. */
+struct dovecot_reader {
+	void (*on_comment)(void *data, const char *line); /* NULL: nobody reads them */
+	void (*on_begin)(void *data, char *line);
+	void (*on_end)(void *data);
+	void (*on_value)(void *data, const char *key, char *value);
+	void *data;
+};
+
+void dovecot_walk(const struct dovecot_reader *reader, char *text);
+
+/* Is it a block of that kind ("mailbox" of "mailbox Junk")? Its name, without quotes, "" if it has none; NULL: it is
+ * another one. */
+char *dovecot_block_name(char *line, const char *kind);
+
 /* Cuts text into lines. */
 void dovecot_read(struct dovecot *dovecot_r, char *text);
 
