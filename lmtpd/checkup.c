@@ -13,6 +13,7 @@
 #include "doctor/location.h"
 #include "doctor/owner.h"
 #include "doctor/postconf.h"
+#include "doctor/quotas.h"
 #include "doctor/route.h"
 #include "doctor/sandbox.h"
 #include "doctor/sockets.h"
@@ -113,6 +114,21 @@ static void check_folders(const struct lmtpd_config *config, struct report *repo
 	layout_check(&facts, report);
 }
 
+static void check_quotas(const struct lmtpd_config *config, struct report *report)
+{
+	const char *query = config->directory.queries[DIRECTORY_MAILBOX];
+	const struct quotas_facts facts = {
+		.is_used = strcasestr(query, "quota_bytes") != NULL ||
+			   strcasestr(query, "quota_messages") != NULL,
+		.style = config->rules.style,
+		.grace = config->rules.grace,
+		.grace_text = config->grace,
+		.folders = config->folder_style,
+	};
+
+	quotas_check(&facts, report);
+}
+
 static void examine(const void *data, const char *file, struct report *report)
 {
 	const struct lmtpd_config *config = data;
@@ -163,6 +179,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	if (doveconf_check(&sockets, report)) {
 		location_check(config->home, config->path, report);
 		check_folders(config, report);
+		check_quotas(config, report);
 	}
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
