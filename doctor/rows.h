@@ -28,6 +28,7 @@ enum finding {
 	USER_EATEN,  /* the mail: a catch-all gets it */
 	USER_SHARED, /* a mailbox: no mail should be delivered like that */
 	USER_ASTRAY, /* a home below no root, or a column that cannot be used */
+	USER_LIMIT,  /* of a mailbox, that is none */
 	ALIAS_BAD,
 	ALIAS_UNSEEN,
 	ALIAS_TWICE,

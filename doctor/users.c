@@ -106,6 +106,19 @@ static void check_path(struct users *users, struct rows *rows, const struct mail
 	}
 }
 
+/* The daemon takes what is no number for no limit, rather than keep mail out. */
+static void check_limit(struct rows *rows, const struct mailbox *mailbox)
+{
+	char shown[ROW_TEXT_MAX];
+
+	if (mailbox->doubt != NULL) {
+		show(mailbox->address.text, shown);
+		rows_say(rows, USER_LIMIT,
+		    "let mysql.user_query do the arithmetic: CAST(... AS UNSIGNED) AS quota_bytes",
+		    "%s: %s", shown, mailbox->doubt);
+	}
+}
+
 /* Does the daemon find this very row, and where is its mail? */
 static void check_found(struct users *users, struct rows *rows, const struct address *row,
     const struct address *lowered)
@@ -118,6 +131,7 @@ static void check_found(struct users *users, struct rows *rows, const struct add
 		rows->accident = result;
 	} else if (found != NULL && strcmp(found->address.text, row->text) == 0) {
 		check_path(users, rows, found);
+		check_limit(rows, found);
 	} else if (result == RESOLVER_BAD_MAILBOX) {
 		rows_say(
 		    rows, USER_ASTRAY, "correct that row", "mail is put off: %s", resolution.note);
