@@ -303,3 +303,45 @@ void database_check_passwords(struct directory *directory,
 	    "needs none",
 	    account);
 }
+
+static int read_users(
+    struct directory *directory, row_handler *on_row, void *data, struct error *error)
+{
+	int result = directory_connect(directory);
+
+	if (result == 0) {
+		result = directory_ask(directory, DIRECTORY_MAILBOXES, "", on_row, data);
+	}
+	error_set(error, "%s", result == -ENOMEM ? "out of memory" : directory_error(directory));
+	return result == 0                     ? EX_OK
+	       : result == -ENOMEM             ? EX_OSERR
+	       : result == DIRECTORY_BAD_QUERY ? EX_CONFIG
+					       : EX_UNAVAILABLE;
+}
+
+int database_read_users(const struct directory_settings *settings, const char *users_query,
+    row_handler *on_row, void *data, struct error *error)
+{
+	struct directory_settings alone;
+	struct directory *directory;
+	int exit_code = EX_OSERR;
+
+	if (users_query[0] == '\0') {
+		error_set(error,
+		    "mysql.users_query is \"\": without it nobody knows which mailboxes there are");
+		return EX_CONFIG;
+	}
+	directory = database_open_alone(settings, DIRECTORY_MAILBOXES, users_query, &alone);
+	if (directory_check_settings(&alone, error) != 0) {
+		exit_code = EX_CONFIG;
+	} else if (directory == NULL) {
+		error_set(error, "out of memory");
+	} else {
+		exit_code = read_users(directory, on_row, data, error);
+		if (exit_code == EX_OK) {
+			error->text[0] = '\0';
+		}
+	}
+	directory_free(directory);
+	return exit_code;
+}

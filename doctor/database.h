@@ -32,3 +32,8 @@ void database_check_passwords(struct directory *directory,
  * live as long. NULL when out of memory, or if the query is none. */
 struct directory *database_open_alone(const struct directory_settings *settings,
     enum directory_query query, const char *text, struct directory_settings *settings_r);
+
+/* For commands that list: calls on_row, which returns 0 or -ENOMEM, for each row of users_query, by a connection of
+ * its own. Returns an exit code of sysexits; what any but 0 means is said in error. */
+int database_read_users(const struct directory_settings *settings, const char *users_query,
+    row_handler *on_row, void *data, struct error *error);

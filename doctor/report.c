@@ -9,15 +9,15 @@
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "doctor/report_private.h"
 
 static void put_json(void *data, const char *text, size_t n)
 {
 	fwrite(text, 1, n, data);
 }
 
-/* A terminal would obey control characters, those of ISO 8859 among them. Only the text comes from outside;
- * what stands before and behind it is ours. */
-static void print_text(const char *before, const char *text, const char *behind)
+/* A terminal would obey control characters, those of ISO 8859 among them. */
+void report_print(const char *before, const char *text, const char *behind)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
@@ -56,12 +56,12 @@ void report_begin(struct report *report, const char *name)
 	}
 }
 
-static const char *plural(size_t n)
+const char *report_plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
 }
 
-static void end_json(struct report *report, int exit_code)
+void report_end_json(struct report *report, int exit_code)
 {
 	json_number(&report->json, "exit", (unsigned)exit_code);
 	json_close(&report->json);
@@ -74,10 +74,10 @@ void report_end(struct report *report, int exit_code)
 
 	if (report->is_json) {
 		json_close(&report->json);
-		end_json(report, exit_code);
+		report_end_json(report, exit_code);
 	} else if (report->is_terminal && n[REPORT_OK] + n[REPORT_WARN] + n[REPORT_FAIL] > 0) {
 		printf("%u ok, %u warning%s, %u failure%s\n", n[REPORT_OK], n[REPORT_WARN],
-		    plural(n[REPORT_WARN]), n[REPORT_FAIL], plural(n[REPORT_FAIL]));
+		    report_plural(n[REPORT_WARN]), n[REPORT_FAIL], report_plural(n[REPORT_FAIL]));
 	}
 }
 
@@ -108,9 +108,9 @@ void report_check(struct report *report, enum report_status status, int exit_cod
 	} else {
 		printf("%-4s  %s", words[status], what);
 	}
-	print_text(": ", detail, "");
+	report_print(": ", detail, "");
 	if (remedy != NULL) {
-		print_text("; remedy: ", remedy, "");
+		report_print("; remedy: ", remedy, "");
 	}
 	putchar('\n');
 	/* The next one may take a while. */
@@ -163,7 +163,7 @@ void report_address(struct report *report, const char *address)
 		json_text(&report->json, "address", address);
 		return;
 	}
-	print_text("", address, "\n");
+	report_print("", address, "\n");
 }
 
 /* People see by the lines themselves what they are a list of. */
@@ -192,36 +192,46 @@ void report_lookup(struct report *report, const char *table, const char *key, co
 		return;
 	}
 	printf("  %-8s ", table);
-	print_text("", key, ": ");
-	print_text("", found == NULL ? "no row" : found, "\n");
+	report_print("", key, ": ");
+	report_print("", found == NULL ? "no row" : found, "\n");
 }
 
-void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state)
+void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state,
+    const struct report_quota *quota)
 {
 	if (report->is_json) {
 		json_open(&report->json, NULL, JSON_OBJECT);
 		json_text(&report->json, "mailbox", mailbox);
 		json_text(&report->json, "path", path);
 		json_text(&report->json, "state", state);
+		report_put_quota(&report->json, quota);
 		json_close(&report->json);
 		return;
 	}
-	print_text("  delivers to ", path, "");
-	print_text(" (", state, ")\n");
+	report_print("  delivers to ", path, "");
+	report_print(" (", state, ")\n");
+	if (quota != NULL) {
+		report_print_quota(quota);
+	}
 }
 
-void report_address_end(struct report *report, const char *reply, const char *note)
+void report_address_end(
+    struct report *report, const char *reply, const char *megabyte, const char *note)
 {
 	if (report->is_json) {
 		json_text(&report->json, "reply", reply);
+		json_text(&report->json, "reply_to_1_mb", megabyte);
 		json_text(&report->json, "note", note);
 		json_close(&report->json);
 		return;
 	}
 	if (note != NULL) {
-		print_text("  note     ", note, "\n");
+		report_print("  note     ", note, "\n");
 	}
-	print_text("  reply    ", reply, "\n");
+	report_print("  reply    ", reply, "\n");
+	if (megabyte != NULL) {
+		report_print("  a message of 1 MB: ", megabyte, "\n");
+	}
 }
 
 void report_absent(struct report *report, const char *mailbox, const char *path)
@@ -233,8 +243,8 @@ void report_absent(struct report *report, const char *mailbox, const char *path)
 		json_close(&report->json);
 		return;
 	}
-	print_text("no Maildir  ", mailbox, ": ");
-	print_text("", path, " (made at the first delivery)\n");
+	report_print("no Maildir  ", mailbox, ": ");
+	report_print("", path, " (made at the first delivery)\n");
 }
 
 void report_stray(struct report *report, const char *path, uint64_t n_messages, time_t changed)
@@ -252,8 +262,8 @@ void report_stray(struct report *report, const char *path, uint64_t n_messages, 
 		json_close(&report->json);
 		return;
 	}
-	print_text("no row      ", path, "");
-	printf(" (%" PRIu64 " message%s%s%s)\n", n_messages, plural(n_messages),
+	report_print("no row      ", path, "");
+	printf(" (%" PRIu64 " message%s%s%s)\n", n_messages, report_plural(n_messages),
 	    is_known ? ", last change " : "", date);
 }
 
@@ -266,8 +276,8 @@ void report_unread(struct report *report, const char *path, const char *why)
 		json_close(&report->json);
 		return;
 	}
-	print_text("unread      ", path, "");
-	print_text(": ", why, "\n");
+	report_print("unread      ", path, "");
+	report_print(": ", why, "\n");
 }
 
 void report_maildirs_end(struct report *report, const struct report_maildirs *totals, int exit_code)
@@ -276,18 +286,19 @@ void report_maildirs_end(struct report *report, const struct report_maildirs *to
 		json_close(&report->json);
 		json_number(&report->json, "rows", totals->n_rows);
 		json_number(&report->json, "bad_rows", totals->n_bad);
-		end_json(report, exit_code);
+		report_end_json(report, exit_code);
 		return;
 	}
 	printf("%zu mailbox%s, %zu without a Maildir; %zu Maildir%s without a row", totals->n_rows,
 	    totals->n_rows == 1 ? "" : "es", totals->n_absent, totals->n_strays,
-	    plural(totals->n_strays));
+	    report_plural(totals->n_strays));
 	if (totals->n_bad > 0) {
-		printf("; %zu row%s can be no mailbox", totals->n_bad, plural(totals->n_bad));
+		printf(
+		    "; %zu row%s can be no mailbox", totals->n_bad, report_plural(totals->n_bad));
 	}
 	if (totals->n_unread > 0) {
 		printf("; %zu path%s could not be looked at", totals->n_unread,
-		    plural(totals->n_unread));
+		    report_plural(totals->n_unread));
 	}
 	putchar('\n');
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What --check and --maildirs print: for people, or as JSON. */
+ * What --check, --maildirs and --quota print: for people, or as JSON. */
 #pragma once
 
 #include <stdarg.h>
@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "base/json.h"
+#include "mail/quota.h"
 
 enum report_status {
 	REPORT_OK,
@@ -27,7 +29,7 @@ struct report {
 	/* private */
 	struct json json;
 	char remedy[REPORT_TEXT_MAX];
-	bool is_terminal, has_colour;
+	bool is_terminal, has_colour, has_titles;
 	unsigned n_checks[REPORT_FAIL + 1];
 };
 
@@ -52,15 +54,31 @@ void report_warn(struct report *report, const char *what, const char *remedy, co
 void report_fail(struct report *report, int exit_code, const char *what, const char *remedy,
     const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* What a mailbox holds and may hold. */
+struct report_quota {
+	struct quota limit;
+	struct quota used;   /* if there is nothing in why */
+	const char *count;   /* how it was counted: "virtual" or "disk" */
+	uint64_t n_unsized;  /* messages whose name has no size */
+	const char *doubt;   /* what is wrong with the limit in its row; NULL for nothing */
+	struct error why;    /* it could not be counted; "" */
+	bool has_file;       /* Dovecot's maildirsize is there, */
+	bool is_file_usable; /* and says something: */
+	struct quota file;
+	bool
+	    is_file_right; /* the mailbox, counted as Dovecot does for that file, holds just that */
+};
+
 /* The dry run of one address: what is looked up, a list of "lookups" or "mailboxes" after the other, and what
- * RCPT would get. found and note may be NULL. */
+ * RCPT would get, and after the data a message of a megabyte. found, quota, megabyte and note may be NULL. */
 void report_address(struct report *report, const char *address);
 void report_list(struct report *report, const char *name);
 void report_lookup(struct report *report, const char *table, const char *key, const char *found);
-void report_mailbox(
-    struct report *report, const char *mailbox, const char *path, const char *state);
+void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state,
+    const struct report_quota *quota);
 void report_list_end(struct report *report);
-void report_address_end(struct report *report, const char *reply, const char *note);
+void report_address_end(
+    struct report *report, const char *reply, const char *megabyte, const char *note);
 
 /* Rows and Maildirs, in lists as above: a row whose Maildir is not there yet; a Maildir without a row, with
  * the time of its last change, 0 if that is not known; and what cannot be looked at. */
@@ -76,3 +94,14 @@ struct report_maildirs {
 /* Ends the last list and, in the place of report_end(), the whole output. */
 void report_maildirs_end(
     struct report *report, const struct report_maildirs *totals, int exit_code);
+
+/* A row of a table; the first has the titles of the columns in front. */
+void report_quota(struct report *report, const char *mailbox, const struct report_quota *quota);
+
+struct report_quotas {
+	size_t n_rows, n_bad; /* that are a mailbox, and that can be none */
+	size_t n_unlimited, n_unread;
+};
+
+/* As report_maildirs_end(). totals: NULL where single addresses were asked for. */
+void report_quotas_end(struct report *report, const struct report_quotas *totals, int exit_code);

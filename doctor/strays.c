@@ -117,49 +117,21 @@ static int fail(struct error *error, int exit_code, const char *why)
 	return exit_code;
 }
 
-/* Asks a directory that has this query alone. Returns an exit code. */
-static int ask(struct directory *directory, struct search *search, struct error *error)
-{
-	int result = directory_connect(directory);
-
-	if (result == 0) {
-		result = directory_ask(directory, DIRECTORY_MAILBOXES, "", on_row, search);
-		if (result == 0) {
-			result = roster_settle(search->rows);
-		}
-	}
-	if (result == -ENOMEM) {
-		return fail(error, EX_OSERR, "out of memory");
-	}
-	return result == 0 ? EX_OK
-			   : fail(error, result == DIRECTORY_BAD_QUERY ? EX_CONFIG : EX_UNAVAILABLE,
-				 directory_error(directory));
-}
-
 /* Returns an exit code. */
 static int read_rows(struct search *search, struct roster *rows, struct error *error)
 {
 	const struct strays *facts = search->facts;
-	struct directory_settings alone;
-	struct directory *directory;
-	int exit_code = EX_OSERR;
+	int exit_code;
 
 	search->rows = rows;
 	search->n_bad = 0;
-	if (facts->users_query[0] == '\0') {
-		return fail(error, EX_CONFIG,
-		    "mysql.users_query is \"\": without it nobody knows which mailboxes there are");
+	if (roster_begin(rows) != 0) {
+		return fail(error, EX_OSERR, "out of memory");
 	}
-	directory =
-	    database_open_alone(facts->settings, DIRECTORY_MAILBOXES, facts->users_query, &alone);
-	if (directory_check_settings(&alone, error) != 0) {
-		exit_code = EX_CONFIG;
-	} else if (directory == NULL || roster_begin(search->rows) != 0) {
-		error_set(error, "out of memory");
-	} else {
-		exit_code = ask(directory, search, error);
+	exit_code = database_read_users(facts->settings, facts->users_query, on_row, search, error);
+	if (exit_code == EX_OK && roster_settle(rows) != 0) {
+		return fail(error, EX_OSERR, "out of memory");
 	}
-	directory_free(directory);
 	return exit_code;
 }
 

@@ -12,6 +12,8 @@
 #include "lmtpd/config.h"
 #include "lmtpd/homes.h"
 #include "lmtpd/lookup.h"
+#include "lmtpd/quota_list.h"
+#include "lmtpd/room.h"
 #include "maildir/maildir.h"
 #include "runtime/privilege.h"
 #include "doctor/report.h"
@@ -19,11 +21,13 @@
 
 enum {
 	TRANSPORT_MAX = 256,
+	MEGABYTE = 1048576,
 };
 
 struct dry_run {
 	struct report report;
 	struct lmtpd_config *config;
+	struct accounts accounts;          /* of mailboxes that were counted here */
 	char (*transports)[TRANSPORT_MAX]; /* of each address: what Postfix says; NULL: not asked */
 };
 
@@ -38,8 +42,20 @@ static void on_trace(void *data, enum resolver_table table, const char *key, con
 	report_lookup(data, names[table], key, found);
 }
 
+/* Where there is a limit, or should be one. */
+static const struct report_quota *measure(
+    const struct dry_run *run, const struct mailbox *mailbox, struct report_quota *quota_r)
+{
+	if (!quota_is_limited(&mailbox->limit) && mailbox->doubt == NULL) {
+		return NULL;
+	}
+	quota_list_measure(run->config, mailbox, quota_r);
+	return quota_r;
+}
+
 static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int *exit_r)
 {
+	struct report_quota quota;
 	char whole[MAILDIR_PATH_MAX + 4096], state[ERROR_MAX + FOLDER_DIRECTORY_MAX + 64];
 	struct home home;
 	const char *part = "";
@@ -61,7 +77,8 @@ static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int
 		    : home.makes_folder    ? ", made if it is not there"
 					   : ", INBOX if it is not there");
 	}
-	report_mailbox(&run->report, mailbox->address.text, whole, state);
+	report_mailbox(
+	    &run->report, mailbox->address.text, whole, state, measure(run, mailbox, &quota));
 }
 
 /* Says where Postfix sends this mail, behind what was found here. */
@@ -92,7 +109,23 @@ static int exit_code_of(enum reply reply)
 	if (reply == REPLY_NO_DATABASE) {
 		return EX_UNAVAILABLE;
 	}
+	if (reply == REPLY_FULL) {
+		return EX_TEMPFAIL; /* the address is known, and there may be room tomorrow */
+	}
 	return reply_is_permanent(reply) ? EX_NOUSER : EX_TEMPFAIL;
+}
+
+/* Of several addresses the exit code tells the gravest: no database, try later, unknown. */
+static int graver(int a, int b)
+{
+	static const int order[] = { EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOUSER };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (a == order[i] || b == order[i]) {
+			return order[i];
+		}
+	}
+	return EX_OK;
 }
 
 /* Resolves the address as it would stand between the angle brackets of RCPT. */
@@ -126,43 +159,80 @@ static int show_mailboxes(
 	return exit_code;
 }
 
+/* What the daemon says to a message of that size, 0 for any, as far as room is concerned. Its own code. */
+static enum reply ask_room(
+    struct dry_run *run, struct resolution *resolution, uint64_t size, enum reply otherwise)
+{
+	struct room *room = room_ask(&run->accounts, run->config, resolution, size);
+	enum reply reply = otherwise;
+
+	if (room == NULL) {
+		return reply;
+	}
+	room_count(room);
+	if (room->is_full) {
+		reply = room_refusal(run->config);
+	}
+	if (size == 0 && room->note[0] != '\0') {
+		snprintf(resolution->note, sizeof(resolution->note), "%s", room->note);
+	}
+	room_free(room);
+	return reply;
+}
+
+/* Does it matter to one of them how large a message is? */
+static bool has_limits(const struct resolution *resolution)
+{
+	for (size_t i = 0; i < resolution->n_mailboxes; i++) {
+		if (quota_is_limited(&resolution->mailboxes[i].limit)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum reply reply_to_megabyte(struct dry_run *run, struct resolution *resolution)
+{
+	long limit = run->config->message_size_limit;
+
+	return limit > 0 && limit < MEGABYTE ? REPLY_TOO_BIG
+					     : ask_room(run, resolution, MEGABYTE, REPLY_SAVED);
+}
+
+/* Without its CR LF. */
+static void write_reply(char line_r[REPLY_LINE_MAX + 1], enum reply reply, const char *address)
+{
+	line_r[reply_format(line_r, reply, address, NULL) - 2] = '\0';
+}
+
 static int show_address(
     struct dry_run *run, struct directory *directory, const char *text, const char *transport)
 {
 	struct resolution resolution = { .mailboxes = NULL };
-	struct path path = { .text = text, .n = strlen(text) };
-	char plain[512], line[REPLY_LINE_MAX + 1];
+	struct path path = lookup_path(text);
+	char plain[512], line[REPLY_LINE_MAX + 1], megabyte[REPLY_LINE_MAX + 1];
+	bool is_limited = false;
 	enum reply reply;
 	int exit_code;
 
-	if (path.n >= 2 && text[0] == '<' && text[path.n - 1] == '>') {
-		path.text++;
-		path.n -= 2;
-	}
 	report_address(&run->report, text);
 	reply = show_lookups(run, directory, &path, &resolution);
 	exit_code = show_mailboxes(run, &resolution, reply);
+	snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
+	if (reply == REPLY_RECIPIENT_OK && has_limits(&resolution)) {
+		is_limited = true;
+		write_reply(megabyte, reply_to_megabyte(run, &resolution), plain);
+		reply = ask_room(run, &resolution, 0, reply);
+		exit_code = graver(exit_code, exit_code_of(reply));
+	}
 	if (transport != NULL) {
 		note_transport(run, transport, reply, &resolution);
 	}
-	snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
-	line[reply_format(line, reply, plain, NULL) - 2] = '\0'; /* without its CR LF */
-	report_address_end(&run->report, line, resolution.note[0] != '\0' ? resolution.note : NULL);
+	write_reply(line, reply, plain);
+	report_address_end(&run->report, line, is_limited ? megabyte : NULL,
+	    resolution.note[0] != '\0' ? resolution.note : NULL);
 	resolution_deinit(&resolution);
 	return exit_code;
-}
-
-/* Of several addresses the exit code tells the gravest: no database, try later, unknown. */
-static int graver(int a, int b)
-{
-	static const int order[] = { EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOUSER };
-
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (a == order[i] || b == order[i]) {
-			return order[i];
-		}
-	}
-	return EX_OK;
 }
 
 /* A site whose rows name nodes has Postfix send each mailbox its mail. Its maps may be root's alone to read, so
@@ -199,6 +269,7 @@ static int show_addresses(struct dry_run *run, char *const *addresses, size_t n)
 	if (directory == NULL) {
 		return EX_OSERR;
 	}
+	accounts_init(&run->accounts);
 	report_begin(&run->report, "addresses");
 	for (size_t i = 0; i < n; i++) {
 		exit_code =
@@ -206,6 +277,7 @@ static int show_addresses(struct dry_run *run, char *const *addresses, size_t n)
 					  run->transports == NULL ? NULL : run->transports[i]));
 	}
 	report_end(&run->report, exit_code);
+	accounts_deinit(&run->accounts);
 	directory_free(directory);
 	return exit_code;
 }

@@ -95,6 +95,17 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 	return reply_to_outcome(result, strcmp(config->disabled, "refuse") == 0);
 }
 
+struct path lookup_path(const char *text)
+{
+	struct path path = { .text = text, .n = strlen(text) };
+
+	if (path.n >= 2 && text[0] == '<' && text[path.n - 1] == '>') {
+		path.text++;
+		path.n -= 2;
+	}
+	return path;
+}
+
 /* Waited in the queue behind look-ups that the database lets hang: answer now, so that the wait
  * stays bounded however many sessions there are. */
 static bool lookup_is_late(const struct lookup *lookup)
@@ -181,9 +192,7 @@ static void on_room(struct room *room)
 	lookup->is_counting = false;
 	lookup->n_doubts = room->n_doubts;
 	if (room->is_full) {
-		lookup->reply = strcmp(lmtpd_config_of(lookup->service)->full, "refuse") == 0
-				    ? REPLY_FULL
-				    : REPLY_FULL_NOW;
+		lookup->reply = room_refusal(lmtpd_config_of(lookup->service));
 	}
 	if (room->note[0] != '\0') {
 		snprintf(resolution->note, sizeof(resolution->note), "%s", room->note);

@@ -56,3 +56,6 @@ int lookup_ask(
 enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,
     const struct address *address, resolver_trace *trace, void *trace_data,
     struct resolution *resolution_r);
+
+/* What somebody types for the path of RCPT, with or without angle brackets. */
+struct path lookup_path(const char *text);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lmtpd/homes.h"
 #include "lmtpd/server.h"
@@ -56,6 +57,11 @@ struct room *room_ask(struct accounts *accounts, const struct lmtpd_config *conf
 		room->asked = uv_hrtime();
 	}
 	return room;
+}
+
+enum reply room_refusal(const struct lmtpd_config *config)
+{
+	return strcmp(config->full, "refuse") == 0 ? REPLY_FULL : REPLY_FULL_NOW;
 }
 
 static void note_full(

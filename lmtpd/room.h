@@ -11,6 +11,7 @@
 #include "lmtpd/account.h"
 #include "lmtpd/config.h"
 #include "mail/resolver.h"
+#include "protocol/reply.h"
 #include "runtime/lane.h"
 #include "runtime/service.h"
 
@@ -41,6 +42,9 @@ struct room {
 /* Any thread. NULL: there is room, as far as is known, or there is no memory. Else counting must tell. */
 struct room *room_ask(struct accounts *accounts, const struct lmtpd_config *config,
     const struct resolution *resolution, uint64_t size);
+
+/* What is said where all are full. */
+enum reply room_refusal(const struct lmtpd_config *config);
 
 /* Counts, until one has room. Blocking. */
 void room_count(struct room *room);

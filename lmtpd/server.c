@@ -14,6 +14,7 @@
 #include "lmtpd/lookup.h"
 #include "lmtpd/maildirs.h"
 #include "lmtpd/policy.h"
+#include "lmtpd/quota_list.h"
 #include "lmtpd/session.h"
 #include "lmtpd/homes.h"
 #include "runtime/log.h"
@@ -32,6 +33,8 @@ static const char usage[] =
     "                                            show what becomes of mail for each address\n"
     "       lmtpd [-c FILE] --maildirs [--json]  list Maildirs without a row, and rows without "
     "one\n"
+    "       lmtpd [-c FILE] --quota [--json] [ADDRESS...]\n"
+    "                                            list what mailboxes hold, and their limits\n"
     "       lmtpd [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
     "                                            ask the running lmtpd how it does\n"
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
@@ -120,6 +123,12 @@ static int run_maildirs(const struct program_call *call)
 	return maildirs_list(call->config_file, (call->forms & PROGRAM_JSON) != 0);
 }
 
+static int run_quota(const struct program_call *call)
+{
+	return quota_list(call->config_file, (call->forms & PROGRAM_JSON) != 0, call->arguments,
+	    call->n_arguments);
+}
+
 static int run_stdio(const struct program_call *call)
 {
 	return program_serve(call, false);
@@ -149,6 +158,7 @@ static int run_storage(const struct program_call *call)
 static const struct program_command commands[] = {
 	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
 	{ "maildirs", run_maildirs, 0, no_argument, PROGRAM_JSON },
+	{ "quota", run_quota, SIZE_MAX, no_argument, PROGRAM_JSON },
 	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
 	{ "stdio", run_stdio, 0, no_argument, PROGRAM_TEXT },
 	{ "storage", run_storage, 0, no_argument, PROGRAM_TEXT },

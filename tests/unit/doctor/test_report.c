@@ -61,15 +61,15 @@ static void say_addresses(struct report *report)
 	report_lookup(report, "alias", "a@x", "b@x");
 	report_list_end(report);
 	report_list(report, "mailboxes");
-	report_mailbox(report, "b@x", "/m/b", "exists");
+	report_mailbox(report, "b@x", "/m/b", "exists", NULL);
 	report_list_end(report);
-	report_address_end(report, "250 ok", "a note");
+	report_address_end(report, "250 ok", NULL, "a note");
 	report_address(report, "none");
 	report_list(report, "lookups");
 	report_list_end(report);
 	report_list(report, "mailboxes");
 	report_list_end(report);
-	report_address_end(report, "550 no", NULL);
+	report_address_end(report, "550 no", NULL, NULL);
 	report_end(report, 67);
 }
 
@@ -89,10 +89,139 @@ static void test_addresses(void **state)
 	    "{\"address\":\"a@x\",\"lookups\":["
 	    "{\"table\":\"mailbox\",\"key\":\"a@x\",\"found\":null},"
 	    "{\"table\":\"alias\",\"key\":\"a@x\",\"found\":\"b@x\"}],"
-	    "\"mailboxes\":[{\"mailbox\":\"b@x\",\"path\":\"/m/b\",\"state\":\"exists\"}],"
-	    "\"reply\":\"250 ok\",\"note\":\"a note\"},"
+	    "\"mailboxes\":[{\"mailbox\":\"b@x\",\"path\":\"/m/b\",\"state\":\"exists\","
+	    "\"quota\":null}],"
+	    "\"reply\":\"250 ok\",\"reply_to_1_mb\":null,\"note\":\"a note\"},"
 	    "{\"address\":\"none\",\"lookups\":[],\"mailboxes\":[],\"reply\":\"550 no\","
-	    "\"note\":null}],\"exit\":67}\n");
+	    "\"reply_to_1_mb\":null,\"note\":null}],\"exit\":67}\n");
+}
+
+static const struct report_quota full = {
+	.limit = { 1000, 0 },
+	.used = { 1001, 1 },
+	.count = "virtual",
+	.n_unsized = 1,
+	.has_file = true,
+	.is_file_usable = true,
+	.file = { 900, 1 },
+};
+static const struct report_quota known = {
+	.limit = { 1000, 20 },
+	.used = { 500, 5 },
+	.count = "disk",
+	.has_file = true,
+	.is_file_usable = true,
+	.file = { 500, 5 },
+	.is_file_right = true,
+};
+static const struct report_quota odd = {
+	.used = { 7, 2 },
+	.count = "virtual",
+	.doubt = "its column quota_bytes is \"\033\", and no whole number: no limit",
+	.has_file = true,
+	.n_unsized = 2,
+};
+static const struct report_quota unread = {
+	.limit = { 0, 3 },
+	.count = "virtual",
+	.why = { "cannot read .x/cur: No" },
+};
+
+static void say_address_with_quota(struct report *report)
+{
+	report_begin(report, "addresses");
+	report_address(report, "a@x");
+	report_list(report, "mailboxes");
+	report_mailbox(report, "a@x", "/m/a", "exists", &full);
+	report_mailbox(report, "b@x", "/m/b", "exists", &unread);
+	report_mailbox(report, "c@x", "/m/c", "exists", &known);
+	report_list_end(report);
+	report_address_end(report, "552 full", "552 too", NULL);
+	report_end(report, 75);
+}
+
+static void test_address_with_quota(void **state)
+{
+	expect_said(say_address_with_quota, false,
+	    "a@x\n"
+	    "  delivers to /m/a (exists)\n"
+	    "  quota    1001 of 1000 bytes, 1 messages, 100%; virtual, 1 message without a size in "
+	    "the name, maildirsize says 900 bytes, 1 messages (differs)\n"
+	    "  delivers to /m/b (exists)\n"
+	    "  quota    not counted: cannot read .x/cur: No\n"
+	    "  delivers to /m/c (exists)\n"
+	    "  quota    500 of 1000 bytes, 5 of 20 messages, 50%; disk, maildirsize says 500 "
+	    "bytes, "
+	    "5 messages (right)\n"
+	    "  reply    552 full\n"
+	    "  a message of 1 MB: 552 too\n");
+	expect_said(say_address_with_quota, true,
+	    "{\"addresses\":[{\"address\":\"a@x\",\"mailboxes\":["
+	    "{\"mailbox\":\"a@x\",\"path\":\"/m/a\",\"state\":\"exists\",\"quota\":{"
+	    "\"bytes\":1001,\"messages\":1,\"bytes_limit\":1000,\"messages_limit\":null,"
+	    "\"percent\":100,\"count\":\"virtual\",\"unsized\":1,\"maildirsize\":{\"bytes\":900,"
+	    "\"messages\":1,\"differs\":1},\"note\":null,\"why\":null}},"
+	    "{\"mailbox\":\"b@x\",\"path\":\"/m/b\",\"state\":\"exists\",\"quota\":{"
+	    "\"bytes\":null,\"messages\":null,\"bytes_limit\":null,\"messages_limit\":3,"
+	    "\"percent\":null,\"count\":\"virtual\",\"unsized\":0,\"maildirsize\":null,"
+	    "\"note\":null,\"why\":\"cannot read .x/cur: No\"}},"
+	    "{\"mailbox\":\"c@x\",\"path\":\"/m/c\",\"state\":\"exists\",\"quota\":{"
+	    "\"bytes\":500,\"messages\":5,\"bytes_limit\":1000,\"messages_limit\":20,"
+	    "\"percent\":50,\"count\":\"disk\",\"unsized\":0,\"maildirsize\":{\"bytes\":500,"
+	    "\"messages\":5,\"differs\":0},\"note\":null,\"why\":null}}"
+	    "],\"reply\":\"552 full\",\"reply_to_1_mb\":\"552 "
+	    "too\",\"note\":null}],\"exit\":75}\n");
+}
+
+static void say_quotas(struct report *report)
+{
+	const struct report_quotas totals = { 4, 1, 1, 1 };
+
+	report_begin(report, "mailboxes");
+	report_quota(report, "a@x", &full);
+	report_quota(report, "\303\274@x", &unread);
+	report_quota(report, "a-name-that-is-rather-long@example.com", &odd);
+	report_quota(report, "c@x", &known);
+	report_quotas_end(report, &totals, 75);
+}
+
+static void say_one_quota(struct report *report)
+{
+	report_begin(report, "mailboxes");
+	report_quotas_end(report, NULL, 67);
+}
+
+static void say_fine_quotas(struct report *report)
+{
+	const struct report_quotas totals = { 1, 0, 0, 0 };
+
+	report_begin(report, "mailboxes");
+	report_quotas_end(report, &totals, 0);
+}
+
+static void test_quotas(void **state)
+{
+	expect_said(say_quotas, false,
+	    "mailbox                                    bytes           limit  messages     limit  "
+	    "full  counted\n"
+	    "a@x                                         1001            1000         1         -  "
+	    "100%  virtual, 1 message without a size in the name, maildirsize says 900 bytes, 1 "
+	    "messages (differs)\n"
+	    "\303\274@x                                            -               -         -     "
+	    " "
+	    "   3     -  not counted: cannot read .x/cur: No\n"
+	    "a-name-that-is-rather-long@example.com               7               -         2      "
+	    "   -     -  virtual, 2 messages without a size in the name, maildirsize says nothing; "
+	    "its column quota_bytes is \"?\", and no whole number: no limit\n"
+	    "c@x                                          500            1000         5        20  "
+	    " "
+	    "50%  disk, maildirsize says 500 bytes, 5 messages (right)\n"
+	    "4 mailboxes, 1 without a limit, 1 not counted; 1 row can be no mailbox\n");
+	expect_said(say_one_quota, false, "");
+	expect_said(say_one_quota, true, "{\"mailboxes\":[],\"exit\":67}\n");
+	expect_said(say_fine_quotas, false, "1 mailbox, 0 without a limit\n");
+	expect_said(
+	    say_fine_quotas, true, "{\"mailboxes\":[],\"rows\":1,\"bad_rows\":0,\"exit\":0}\n");
 }
 
 static void say_maildirs(struct report *report)
@@ -160,6 +289,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_address_with_quota),
+		cmocka_unit_test(test_quotas),
 		cmocka_unit_test(test_maildirs),
 		cmocka_unit_test(test_nothing),
 	};
