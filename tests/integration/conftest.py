@@ -18,7 +18,7 @@ from harness.dovecot import Dovecot
 from harness.lmtpd import Lmtpd
 from harness.mariadb import running_mariadb
 from harness.postfix import Postfix
-from harness.process import IS_ROOT
+from harness.process import IS_ROOT, run_checked
 
 TREE = Path(__file__).resolve().parents[2]
 counter = itertools.count(1)
@@ -108,6 +108,22 @@ def mount():
     yield do_mount
     for mounts in reversed(mounted):
         mounts.close()
+
+
+@pytest.fixture
+def lay_over():
+    """lay_over(source, target): source is seen in the place of the system's target."""
+    if os.readlink("/proc/self/ns/mnt") == os.readlink(f"/proc/{os.getppid()}/ns/mnt"):
+        pytest.skip("THE MOUNTS OF THE TESTS WOULD BE THE MACHINE'S")
+    laid = []
+
+    def do_lay(source, target):
+        run_checked("mount", "--bind", source, target)
+        laid.append(target)
+
+    yield do_lay
+    for target in laid:
+        run_checked("umount", target)
 
 
 @pytest.fixture(scope="session")

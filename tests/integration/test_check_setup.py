@@ -73,22 +73,6 @@ def served(path, said):
 
 
 @pytest.fixture
-def lay_over():
-    """lay_over(source, target): source is seen in the place of the system's target."""
-    if os.readlink("/proc/self/ns/mnt") == os.readlink(f"/proc/{os.getppid()}/ns/mnt"):
-        pytest.skip("THE MOUNTS OF THE TESTS WOULD BE THE MACHINE'S")
-    laid = []
-
-    def do_lay(source, target):
-        run_checked("mount", "--bind", source, target)
-        laid.append(target)
-
-    yield do_lay
-    for target in laid:
-        run_checked("umount", target)
-
-
-@pytest.fixture
 def programs(directory, lay_over):
     """programs("postconf", script): in the place of the system's own."""
     def do_lay(name, text):
