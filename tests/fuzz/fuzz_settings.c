@@ -69,6 +69,22 @@ static void check_maildirs(const struct lmtpd_config *config)
 	}
 }
 
+static void check_quota(const struct lmtpd_config *config)
+{
+	const struct account_rules *rules = &config->rules;
+	size_t n = 0;
+
+	while (rules->style.ignored != NULL && rules->style.ignored[n] != NULL) {
+		fuzz_require(!usage_counts_folder(&rules->style, rules->style.ignored[n]),
+		    "a folder that is ignored does not count");
+		n++;
+	}
+	fuzz_require(n == config->ignored_folders.n, "all that are named are ignored");
+	fuzz_require(!rules->grace.is_percent || rules->grace.n <= 999, "a grace is one");
+	fuzz_require(rules->style.is_virtual == (strcmp(config->count, "virtual") == 0),
+	    "sizes are those that are named");
+}
+
 static void check_config(const struct lmtpd_config *config)
 {
 	fuzz_require(config->hostname[0] != '\0', "there is a name");
@@ -95,6 +111,7 @@ static void check_config(const struct lmtpd_config *config)
 	    "paths hold names alone");
 	fuzz_require(strchr(config->marker, '/') == NULL && strcmp(config->marker, "..") != 0,
 	    "a marker is a name");
+	check_quota(config);
 	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0',
 	    "somebody owns the mail");
 	check_maildirs(config);
