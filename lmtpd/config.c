@@ -229,7 +229,7 @@ static const struct settings_key keys[] = {
 	{ "mysql", "domain_query", SETTINGS_TEXT,
 	    "SELECT name FROM virtual_domains WHERE name = '%d'",
 	    AT(directory.queries[DIRECTORY_DOMAIN]), 0, 0, NULL },
-	/* These three are for --check and --maildirs alone. In this order equal aliases stand side by side. */
+	/* These three are for --check, --maildirs and --quota alone. In this order equal aliases stand side by side. */
 	{ "mysql", "users_query", SETTINGS_TEXT, "SELECT email FROM virtual_users", AT(users_query),
 	    0, 0, NULL },
 	{ "mysql", "aliases_query", SETTINGS_TEXT,

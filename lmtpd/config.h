@@ -23,7 +23,7 @@ enum {
 struct lmtpd_config {
 	struct daemon_settings daemon; /* first, as a program's table wants it */
 	struct directory_settings directory;
-	/* For --check and --maildirs alone; "" leaves one out. */
+	/* For --check, --maildirs and --quota alone; "" leaves one out. */
 	const char *users_query, *aliases_query, *domains_query;
 
 	const char *hostname;
