@@ -21,17 +21,21 @@ struct charge {
 	char name[];     /* without flags */
 };
 
+TAILQ_HEAD(charges, charge);
+
 struct account {
 	LIST_ENTRY(account) chain;
-	TAILQ_ENTRY(account) unused;
+	STAILQ_ENTRY(account) next;
 	unsigned n_refs;
+	bool is_touched;      /* since it was its turn to be forgotten */
+	size_t n_slots;       /* of the memory, when that was last let go of */
 	struct quota used;    /* what was counted, and delivered since */
 	uint64_t counted;     /* uv_hrtime() of the beginning of that count; 0: there is none */
 	uint64_t digest;      /* of the rules that it was counted by */
 	struct quota charged; /* messages that are charged and not settled */
 	bool is_counting;
 	uint64_t failed; /* uv_hrtime() of a long count that failed; 0: none */
-	TAILQ_HEAD(, charge) charges;
+	struct charges charges;
 	/* On that list. A name is there only after its charge is, so who has met the name sees it without the lock. */
 	_Atomic unsigned n_charges;
 
@@ -60,40 +64,55 @@ void accounts_init(struct accounts *accounts)
 	for (size_t i = 0; i < ACCOUNT_CHAINS; i++) {
 		LIST_INIT(&accounts->chains[i]);
 	}
-	TAILQ_INIT(&accounts->unused);
+	STAILQ_INIT(&accounts->all);
 }
 
-/* Nobody counts with the memory of one that is not used. The lock is held. */
-static void end_use(struct accounts *accounts, struct account *account)
+/* Nobody uses it, and it is off the queue. The lock is held. */
+static void account_free(struct accounts *accounts, struct account *account)
 {
-	TAILQ_INSERT_TAIL(&accounts->unused, account, unused);
-	accounts->n_unused++;
-	accounts->n_slots += account->memory.n_max;
-}
-
-static void take_up(struct accounts *accounts, struct account *account)
-{
-	TAILQ_REMOVE(&accounts->unused, account, unused);
-	accounts->n_unused--;
-	accounts->n_slots -= account->memory.n_max;
-}
-
-/* The lock is held. */
-static void forget(struct accounts *accounts, struct account *account)
-{
-	take_up(accounts, account);
+	accounts->n--;
+	accounts->n_slots -= account->n_slots;
 	LIST_REMOVE(account, chain);
 	usage_forget(&account->memory);
 	pthread_mutex_destroy(&account->counting);
 	free(account);
 }
 
+static struct account *take_first(struct accounts *accounts)
+{
+	struct account *account = STAILQ_FIRST(&accounts->all);
+
+	STAILQ_REMOVE_HEAD(&accounts->all, next);
+	return account;
+}
+
 void accounts_deinit(struct accounts *accounts)
 {
-	while (!TAILQ_EMPTY(&accounts->unused)) {
-		forget(accounts, TAILQ_FIRST(&accounts->unused));
+	while (accounts->n > 0) {
+		account_free(accounts, take_first(accounts));
 	}
 	pthread_mutex_destroy(&accounts->mutex);
+}
+
+/* Forgets those that nobody has asked for since it was last their turn. The lock is held. */
+static void forget_some(struct accounts *accounts)
+{
+	enum {
+		TURNS = 64 /* others wait for the lock */
+	};
+
+	for (int i = 0;
+	     i < TURNS && (accounts->n > ACCOUNTS_MAX || accounts->n_slots > ACCOUNT_SLOTS_MAX);
+	     i++) {
+		struct account *account = take_first(accounts);
+
+		if (account->n_refs == 0 && !account->is_touched) {
+			account_free(accounts, account);
+		} else {
+			account->is_touched = false;
+			STAILQ_INSERT_TAIL(&accounts->all, account, next);
+		}
+	}
 }
 
 void accounts_read_counts(struct accounts *accounts, struct histogram *counts_r)
@@ -103,8 +122,7 @@ void accounts_read_counts(struct accounts *accounts, struct histogram *counts_r)
 	pthread_mutex_unlock(&accounts->mutex);
 }
 
-static struct account *account_new(
-    struct account_chain *chain, const char *base, size_t n_base, const char *path)
+static struct account *account_new(const char *base, size_t n_base, const char *path)
 {
 	size_t n_path = strlen(path) + 1;
 	struct account *account = calloc(1, sizeof(*account) + n_base + n_path);
@@ -115,7 +133,6 @@ static struct account *account_new(
 		account->n_base = n_base;
 		TAILQ_INIT(&account->charges);
 		pthread_mutex_init(&account->counting, NULL);
-		LIST_INSERT_HEAD(chain, account, chain);
 	}
 	return account;
 }
@@ -135,13 +152,18 @@ static struct account *find(struct accounts *accounts, const char *base, const c
 		}
 	}
 	if (account == NULL) {
-		account = account_new(chain, base, n_base, path);
-	} else if (account->n_refs == 0) {
-		take_up(accounts, account);
+		account = account_new(base, n_base, path);
+		if (account == NULL) {
+			return NULL;
+		}
+		LIST_INSERT_HEAD(chain, account, chain);
+		STAILQ_INSERT_TAIL(&accounts->all, account, next);
+		accounts->n++;
+	} else {
+		account->is_touched = true;
 	}
-	if (account != NULL) {
-		account->n_refs++;
-	}
+	account->n_refs++;
+	forget_some(accounts);
 	return account;
 }
 
@@ -169,12 +191,7 @@ void allowance_drop(struct allowance *allowance)
 		return;
 	}
 	pthread_mutex_lock(&accounts->mutex);
-	if (--account->n_refs == 0) {
-		end_use(accounts, account);
-		while (accounts->n_unused > ACCOUNTS_MAX || accounts->n_slots > ACCOUNT_SLOTS_MAX) {
-			forget(accounts, TAILQ_FIRST(&accounts->unused));
-		}
-	}
+	account->n_refs--;
 	pthread_mutex_unlock(&accounts->mutex);
 }
 
@@ -323,6 +340,8 @@ static int count(const struct allowance *allowance, struct error *error)
 	    &account->memory, on_skip, (void *)allowance, &usage, error);
 	pthread_mutex_lock(&accounts->mutex);
 	end_count(allowance, began, result == 0 ? &usage : NULL);
+	accounts->n_slots += account->memory.n_max - account->n_slots;
+	account->n_slots = account->memory.n_max;
 	now = uv_hrtime();
 	account->failed = result != 0 && now - began > LONG_COUNT ? now : 0;
 	histogram_add(&accounts->counts, now - began);

@@ -44,14 +44,14 @@ void account_rules_init(struct account_rules *rules);
 
 struct account;
 LIST_HEAD(account_chain, account);
-TAILQ_HEAD(account_queue, account);
+STAILQ_HEAD(account_queue, account);
 
 struct accounts {
 	pthread_mutex_t mutex; /* of the table, and of all that accounts hold */
 	struct account_chain chains[ACCOUNT_CHAINS];
-	struct account_queue unused; /* nobody has a reference to them; the first is the oldest */
-	size_t n_unused, n_slots;
-	struct histogram counts; /* how long they took */
+	struct account_queue all; /* whose turn it is to be forgotten; the first is next */
+	size_t n, n_slots;        /* of them, and of the directories that they remember */
+	struct histogram counts;  /* how long they took */
 };
 
 void accounts_read_counts(struct accounts *accounts, struct histogram *counts_r);

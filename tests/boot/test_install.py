@@ -3,13 +3,14 @@
 The tests build on one another, in their order.
 """
 
+import json
 import re
 import shutil
 import time
 
 import pytest
 
-from guide import follow
+from guide import follow, fragments
 from harness.process import wait_until
 from users import (
     PASSWORD, USER, assert_nothing_lost, deliver, send, subjects, under_load, wait_for,
@@ -78,6 +79,50 @@ def test_day_to_day(container):
     rows = container.run("mariadb mailserver -N -e 'SELECT name FROM virtual_domains;"
                          " SELECT email FROM virtual_users'").split()
     assert rows == ["example.com", "mail.example.com", USER]
+
+
+def paste(container, path, text, mode="a"):
+    with open(container.path(path), mode, encoding="utf-8") as file:
+        file.write(text)
+
+
+def usage(container):
+    [found] = json.loads(container.run(f"lmtpd --quota --json {USER}"))["mailboxes"]
+    return found
+
+
+def test_quota(container):
+    """The section of docs/administer.md, on the tables and files of docs/install.md: users see in their mail program
+    what lmtpd counts, and Postfix refuses what does not fit."""
+    tables, query, _, dovecot_query, *_ = fragments("administer.md", "Quota")
+    paste(container, "/root/quota.sql", tables, "w")
+    container.run("mariadb mailserver </root/quota.sql")
+    paste(container, "/etc/lmtpd/lmtpd.conf", "\n" + query)
+    container.run("lmtpd --check >/dev/null; systemctl reload lmtpd")
+    container.run("cp /usr/share/doc/lmtpd/examples/dovecot/99-quota.conf /etc/dovecot/conf.d/"
+                  " && sed -i '/^userdb {/,/^}/d' /etc/dovecot/conf.d/99-mail.conf")
+    paste(container, "/etc/dovecot/dovecot-sql.conf.ext", dovecot_query)
+    container.run("doveadm reload")
+    container.run(f"mariadb mailserver -e \"UPDATE virtual_users SET quota_bytes = 1000000 "
+                  f"WHERE email = '{USER}'\"")
+    deliver(container, "with-a-quota", f"--server {OUTSIDE} --to {USER}")
+    wait_for(container, "with-a-quota")
+    bytes_used, messages = usage(container)["bytes"], usage(container)["messages"]
+    said = container.run("curl --silent --show-error --insecure --verbose "
+                         f"--user {USER}:{PASSWORD} --request 'GETQUOTAROOT INBOX' imaps://127.0.0.1/ 2>&1")
+    assert f"STORAGE {-(-bytes_used // 1024)} {1000000 // 1024}" in said, said
+    said = container.run(f"doveadm -f tab quota get -u {USER}")
+    assert f"MESSAGE\t{messages}\t" in said, said
+    said = container.try_run("lmtpd --check").stdout
+    assert "FAIL" not in said and "ok    quota" in said, said
+    container.run(f"mariadb mailserver -e \"UPDATE virtual_users SET quota_bytes = {bytes_used}\"")
+    code, said = send(container, "to-a-full-one", f"--server {OUTSIDE} --to info@example.com")
+    assert code != 0 and "452 4.2.2" in said and "Mailbox is full" in said, said
+    assert "event=policy to=<info@example.com>" in container.journal("-u", "lmtpd")
+    container.run("mariadb mailserver -e 'UPDATE virtual_users SET quota_bytes = NULL'")
+    deliver(container, "without-a-quota", f"--server {OUTSIDE} --to info@example.com")
+    wait_for(container, "without-a-quota")
+    assert container.failed_units() == []
 
 
 # --- restarts ---------------------------------------------------------------

@@ -360,56 +360,53 @@ static void test_one_count_for_many(void **state)
 	allowance_drop(&allowance);
 }
 
-/* Accounts that nobody has are kept, the latest of them. */
+static unsigned counts_of(const char *path)
+{
+	struct allowance allowance = take(path, 1000, 0);
+	unsigned n = n_counts;
+
+	ask(&allowance, 0);
+	allowance_drop(&allowance);
+	return n_counts - n;
+}
+
+/* The latest accounts are kept, and those that were asked for again. */
 static void test_table(void **state)
 {
-	struct allowance allowance;
+	struct allowance used = take("used", 1000, 0);
+	char path[32];
 
-	for (unsigned i = 0; i < ACCOUNTS_MAX + 10; i++) {
-		char path[32];
-
+	counts_of("again");
+	counts_of("again");
+	for (unsigned i = 0; i < ACCOUNTS_MAX; i++) {
 		snprintf(path, sizeof(path), "user%u", i);
-		allowance = take(path, 1000, 0);
-		ask(&allowance, 0);
-		allowance_drop(&allowance);
+		assert_int_equal(counts_of(path), 1);
 	}
-	assert_int_equal(accounts.n_unused, ACCOUNTS_MAX);
-	n_counts = 0;
-	allowance = take("user10", 1000, 0);
-	ask(&allowance, 0);
-	allowance_drop(&allowance);
-	assert_int_equal(n_counts, 0);
-	allowance = take("user9", 1000, 0);
-	ask(&allowance, 0);
-	allowance_drop(&allowance);
-	assert_int_equal(n_counts, 1);
+	assert_int_equal(accounts.n, ACCOUNTS_MAX);
+	assert_int_equal(counts_of("again"), 0);
+	assert_int_equal(counts_of("user2"), 0);
+	assert_int_equal(counts_of("user0"), 1);
+	assert_int_equal(accounts.n, ACCOUNTS_MAX);
+	assert_int_equal(ask(&used, 0), ALLOWANCE_ROOM);
+	allowance_drop(&used);
 }
 
 /* Nor do folders take more memory than there is for all. */
 static void test_table_of_folders(void **state)
 {
-	struct allowance allowance;
-
 	n_slots = ACCOUNT_SLOTS_MAX / 4;
-	for (unsigned i = 0; i < 6; i++) {
-		char path[32];
-
-		snprintf(path, sizeof(path), "user%u", i);
-		allowance = take(path, 1000, 0);
-		ask(&allowance, 0);
-		allowance_drop(&allowance);
-	}
-	assert_int_equal(accounts.n_unused, 4);
+	counts_of("user0");
+	counts_of("user1");
+	counts_of("user2");
+	counts_of("user3");
 	assert_int_equal(accounts.n_slots, ACCOUNT_SLOTS_MAX);
-	allowance = take("user5", 1000, 0);
-	assert_int_equal(accounts.n_slots, ACCOUNT_SLOTS_MAX / 4 * 3);
-	allowance_drop(&allowance);
-	n_slots = ACCOUNT_SLOTS_MAX + 1;
-	allowance = take("user6", 1000, 0);
-	ask(&allowance, 0);
-	allowance_drop(&allowance);
-	assert_int_equal(accounts.n_unused, 0);
-	assert_int_equal(accounts.n_slots, 0);
+	assert_int_equal(counts_of("user0"), 0);
+	counts_of("user4");
+	assert_int_equal(accounts.n_slots, ACCOUNT_SLOTS_MAX / 4 * 5);
+	counts_of("user5");
+	assert_int_equal(accounts.n_slots, ACCOUNT_SLOTS_MAX / 4 * 5);
+	assert_int_equal(counts_of("user1"), 1);
+	assert_int_equal(counts_of("user0"), 0);
 }
 
 enum {
@@ -421,7 +418,7 @@ static _Atomic unsigned n_let_in;
 
 static void *storm(void *nothing)
 {
-	struct allowance allowance = take("storm", 100 * 300, 0);
+	struct allowance allowance = take("storm", 30000, 0);
 
 	for (unsigned i = 0; i < TURNS; i++) {
 		struct charge *charged;
@@ -442,7 +439,7 @@ static void *storm(void *nothing)
 /* However many come at once, what is let in is no more than what fits. */
 static void test_storm(void **state)
 {
-	struct allowance allowance = take("storm", 100 * 300, 0);
+	struct allowance allowance = take("storm", 30000, 0);
 	pthread_t threads[THREADS];
 	struct error error;
 	struct quota used;
