@@ -42,8 +42,7 @@ struct account {
 	pthread_mutex_t counting; /* of the memory */
 	struct usage_memory memory;
 	uint64_t memory_digest;
-	size_t n_base; /* of the key: the root's directory, behind which the path follows */
-	char key[];
+	char key[]; /* the root's directory, NUL, and the path below it */
 };
 
 void account_rules_init(struct account_rules *rules)
@@ -130,7 +129,6 @@ static struct account *account_new(const char *base, size_t n_base, const char *
 	if (account != NULL) {
 		memcpy(account->key, base, n_base);
 		memcpy(account->key + n_base, path, n_path);
-		account->n_base = n_base;
 		TAILQ_INIT(&account->charges);
 		pthread_mutex_init(&account->counting, NULL);
 	}
@@ -146,8 +144,7 @@ static struct account *find(struct accounts *accounts, const char *base, const c
 	struct account *account;
 
 	LIST_FOREACH (account, chain, chain) {
-		if (strcmp(account->key, base) == 0 &&
-		    strcmp(account->key + account->n_base, path) == 0) {
+		if (strcmp(account->key, base) == 0 && strcmp(account->key + n_base, path) == 0) {
 			break;
 		}
 	}
@@ -197,7 +194,9 @@ void allowance_drop(struct allowance *allowance)
 
 const char *allowance_path(const struct allowance *allowance)
 {
-	return allowance->account->key + allowance->account->n_base;
+	const char *key = allowance->account->key;
+
+	return key + strlen(key) + 1;
 }
 
 static struct quota total_of(const struct account *account)

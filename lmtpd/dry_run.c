@@ -200,8 +200,12 @@ static enum reply reply_to_megabyte(struct dry_run *run, struct resolution *reso
 }
 
 /* Without its CR LF. */
-static void write_reply(char line_r[REPLY_LINE_MAX + 1], enum reply reply, const char *address)
+static void write_reply(const struct dry_run *run, char line_r[REPLY_LINE_MAX + 1],
+    enum reply reply, const char *address)
 {
+	if (run->config->lmtp.soft_bounce) {
+		reply = reply_soften(reply);
+	}
 	line_r[reply_format(line_r, reply, address, NULL) - 2] = '\0';
 }
 
@@ -221,14 +225,14 @@ static int show_address(
 	snprintf(plain, sizeof(plain), "%.*s", (int)path.n, path.text);
 	if (reply == REPLY_RECIPIENT_OK && has_limits(&resolution)) {
 		is_limited = true;
-		write_reply(megabyte, reply_to_megabyte(run, &resolution), plain);
+		write_reply(run, megabyte, reply_to_megabyte(run, &resolution), plain);
 		reply = ask_room(run, &resolution, 0, reply);
 		exit_code = graver(exit_code, exit_code_of(reply));
 	}
 	if (transport != NULL) {
 		note_transport(run, transport, reply, &resolution);
 	}
-	write_reply(line, reply, plain);
+	write_reply(run, line, reply, plain);
 	report_address_end(&run->report, line, is_limited ? megabyte : NULL,
 	    resolution.note[0] != '\0' ? resolution.note : NULL);
 	resolution_deinit(&resolution);

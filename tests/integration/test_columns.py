@@ -280,6 +280,8 @@ def test_soft_bounce(make_lmtpd, database):
         assert session.reply().status == "452 4.3.4"
     for line in daemon.log(event="delivery"):
         assert line["status"] == "deferred"
+    done = daemon.run("--check", "nobody@example.com")
+    assert done.returncode == 67 and "450 4.1.1 <nobody@example.com>" in done.stdout
     done = daemon.run("--check")
     assert "soft_bounce" in done.stdout
     assert "soft_bounce" in daemon.run("--status").stdout
