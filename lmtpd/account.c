@@ -135,19 +135,27 @@ static struct account *account_new(const char *base, size_t n_base, const char *
 	return account;
 }
 
+static struct account *look_for(
+    struct account_chain *chain, const char *base, size_t n_base, const char *path)
+{
+	struct account *account;
+
+	LIST_FOREACH (account, chain, chain) {
+		if (strcmp(account->key, base) == 0 && strcmp(account->key + n_base, path) == 0) {
+			return account;
+		}
+	}
+	return NULL;
+}
+
 /* A reference to the account of a mailbox; NULL when out of memory. The lock is held. */
 static struct account *find(struct accounts *accounts, const char *base, const char *path)
 {
 	size_t n_base = strlen(base) + 1;
 	uint64_t hash = text_hash(text_hash(TEXT_HASH_START, base, n_base), path, strlen(path));
 	struct account_chain *chain = &accounts->chains[hash % ACCOUNT_CHAINS];
-	struct account *account;
+	struct account *account = look_for(chain, base, n_base, path);
 
-	LIST_FOREACH (account, chain, chain) {
-		if (strcmp(account->key, base) == 0 && strcmp(account->key + n_base, path) == 0) {
-			break;
-		}
-	}
 	if (account == NULL) {
 		account = account_new(base, n_base, path);
 		if (account == NULL) {
