@@ -1,48 +1,57 @@
 /* SPDX-License-Identifier: MIT
- * What mailboxes with a quota hold, as far as this process knows: what was counted, what was delivered since, and
- * what is being delivered right now.
- *
- * A count is good for ACCOUNT_SECONDS, or, where it matters, above ACCOUNT_CALM_PERCENT of the limit, for questions
- * that were asked before it began. In between the account adds what this process delivers; what others add or
- * remove the next count sees.
- *
- * A message is charged to its mailbox before it has a name there, and in the same step as it is found to fit: however
- * many come at once, they go over by no more than the grace of one. A count leaves out those that are charged, by
- * their names, since they are added already.
- *
- * Any thread; none waits here for a disk but in allowance_count(). */
+ * The accounts of mailboxes with a quota: what each holds, as far as this process knows. A table of them, the latest
+ * that somebody has asked for. What is done with one says allowance.h. */
 #pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "base/error.h"
 #include "mail/quota.h"
-#include "maildir/maildir.h"
 #include "maildir/usage.h"
 #include "status/histogram.h"
 
 enum {
-	ACCOUNTS_MAX = 10000,       /* mailboxes that are remembered, besides those in use, */
+	ACCOUNTS_MAX = 10000,       /* mailboxes that are remembered, unless more are in use, */
 	ACCOUNT_SLOTS_MAX = 200000, /* and room for their directories, of 64 bytes or so each */
-	ACCOUNT_SECONDS = 60,
-	ACCOUNT_CALM_PERCENT = 80,
 	ACCOUNT_CHAINS = 4096,
 };
 
-/* How mailboxes are counted, and what the last message may take. Of a configuration. */
-struct account_rules {
-	struct usage_style style;
-	struct quota_grace grace;
-	uint64_t digest; /* of the style: numbers of another one are worth nothing */
+/* A message that is charged. */
+struct charge {
+	TAILQ_ENTRY(charge) next;
+	uint64_t size;
+	bool is_settled; /* delivered while a count is under way, which leaves it out */
+	char name[];     /* without flags */
 };
 
-/* Its style is set. */
-void account_rules_init(struct account_rules *rules);
+TAILQ_HEAD(charges, charge);
 
-struct account;
+/* The lock of the table guards all of it, but for what is said to have another. */
+struct account {
+	LIST_ENTRY(account) chain;
+	STAILQ_ENTRY(account) next;
+	unsigned n_refs;
+	bool is_touched;      /* since it was its turn to be forgotten */
+	size_t n_slots;       /* of the memory, after its last count */
+	struct quota used;    /* what was counted, and delivered since */
+	uint64_t counted;     /* uv_hrtime() of the beginning of that count; 0: there is none */
+	uint64_t digest;      /* of the rules that it was counted by */
+	struct quota charged; /* messages that are charged and not settled */
+	bool is_counting;
+	uint64_t failed; /* uv_hrtime() of a long count that failed; 0: none */
+	struct charges charges;
+	/* On that list. A name is there only after its charge is, so who has met the name sees it without the lock. */
+	_Atomic unsigned n_charges;
+
+	pthread_mutex_t counting; /* of the next two */
+	struct usage_memory memory;
+	uint64_t memory_digest;
+	char key[]; /* the root's directory, NUL, and the path below it */
+};
+
 LIST_HEAD(account_chain, account);
 STAILQ_HEAD(account_queue, account);
 
@@ -61,53 +70,12 @@ void accounts_init(struct accounts *accounts);
 /* Nobody may have a reference any more. */
 void accounts_deinit(struct accounts *accounts);
 
-/* A mailbox, its limit and its account. Who has one may ask and charge; it must be let go of. */
-struct allowance {
-	struct accounts *accounts;
-	struct account *account;         /* NULL: there is no limit, or no memory; all fits */
-	const struct maildir_root *root; /* of its configuration, as are the rules */
-	const struct account_rules *rules;
-	struct quota limit;
-};
+/* A reference to the account of the mailbox at a path below a root's directory; NULL when out of memory. Any
+ * thread. */
+struct account *accounts_take(struct accounts *accounts, const char *base, const char *path);
 
-/* Of the mailbox at a path below the root. */
-void allowance_take(struct allowance *allowance_r, struct accounts *accounts,
-    const struct account_rules *rules, const struct maildir_root *root, const char *path,
-    const struct quota *limit);
-void allowance_drop(struct allowance *allowance);
+/* Lets go of it. */
+void accounts_put(struct accounts *accounts, struct account *account);
 
-/* The path below the root. There is an account. */
-const char *allowance_path(const struct allowance *allowance);
-
-enum allowance_answer {
-	ALLOWANCE_ROOM,
-	ALLOWANCE_FULL,
-	ALLOWANCE_UNKNOWN, /* it must be counted first */
-};
-
-/* Has the mailbox room for one message more, of a size that may not be known yet (0)? since: uv_hrtime() of the
- * question; a count that began later answers it for sure. UINT64_MAX: one that is so will do. used_r: what is
- * known, not with ALLOWANCE_UNKNOWN. */
-enum allowance_answer allowance_ask(
-    const struct allowance *allowance, uint64_t size, uint64_t since, struct quota *used_r);
-
-/* Counts it, unless another one has done so since. Blocking. Returns 0, or -1 with the reason in error. */
-int allowance_count(const struct allowance *allowance, uint64_t since, struct error *error);
-
-/* A message that is charged. */
-struct charge;
-
-struct allowance_move {
-	struct quota before, after; /* what the mailbox held without and with the message */
-};
-
-/* Charges a message, whose name is known, if it fits. size: with every line ended by CRLF, since Dovecot tests that one
- * whatever it counts. Answers as allowance_ask(), for which any count of the last
- * ACCOUNT_SECONDS is good enough to let the message in; with ALLOWANCE_ROOM it is charged, and charge_r must be
- * settled. It is NULL where there is nothing to settle. */
-enum allowance_answer allowance_charge(const struct allowance *allowance, const char *name,
-    uint64_t size, uint64_t since, struct charge **charge_r, struct quota *used_r);
-
-/* The message lies there, and takes up so many bytes as they are counted, or does not. NULL: nothing to do. */
-void allowance_settle(const struct allowance *allowance, struct charge *charge, bool is_delivered,
-    uint64_t size, struct allowance_move *move_r);
+/* The path below the root. */
+const char *account_path(const struct account *account);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
-#include "lmtpd/account.h"
+#include "lmtpd/allowance.h"
 #include "mail/mailbox.h"
 #include "maildir/folder.h"
 #include "maildir/maildir.h"

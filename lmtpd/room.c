@@ -156,9 +156,9 @@ void room_submit(
 	room->work.done = done_room;
 	room->work.late = late_room;
 	room->work.waited = lane->settings.patience - ROOM_PATIENCE * 1000;
-	room->work.share =
-	    devices_share(&server->devices, &(struct maildir_place){ .root = first->allowance.root,
-						.mailbox = allowance_path(&first->allowance) });
+	room->work.share = devices_share(
+	    &server->devices, &(struct maildir_place){ .root = first->allowance.root,
+				  .mailbox = account_path(first->allowance.account) });
 	lane_submit(lane, &room->work);
 }
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lmtpd/account.h"
+#include "lmtpd/allowance.h"
 #include "lmtpd/config.h"
 #include "mail/resolver.h"
 #include "protocol/reply.h"

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "lmtpd/account.h"
+#include "lmtpd/allowance.h"
 #include "lmtpd/places.h"
 
 struct tally_row {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Accounts of mailboxes: when they are counted, what is charged, and that nothing is counted twice. The clock and the
  * mailboxes are the test's own. */
-#include "lmtpd/account.h"
+#include "lmtpd/allowance.h"
 
 #include <pthread.h>
 #include <stdio.h>
