@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * One lock for all accounts: what is done under it takes a moment. Counting has one of its own in each account. */
+ * One lock for all accounts: what is done under it takes a moment. */
 #include "lmtpd/account.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 
 void accounts_init(struct accounts *accounts)
 {
+	pthread_condattr_t monotonic;
+
 	memset(accounts, 0, sizeof(*accounts));
 	pthread_mutex_init(&accounts->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&accounts->counted, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	for (size_t i = 0; i < ACCOUNT_CHAINS; i++) {
 		LIST_INIT(&accounts->chains[i]);
 	}
@@ -24,7 +31,6 @@ static void account_free(struct accounts *accounts, struct account *account)
 	accounts->n_slots -= account->n_slots;
 	LIST_REMOVE(account, chain);
 	usage_forget(&account->memory);
-	pthread_mutex_destroy(&account->counting);
 	free(account);
 }
 
@@ -41,6 +47,7 @@ void accounts_deinit(struct accounts *accounts)
 	while (accounts->n > 0) {
 		account_free(accounts, take_first(accounts));
 	}
+	pthread_cond_destroy(&accounts->counted);
 	pthread_mutex_destroy(&accounts->mutex);
 }
 
@@ -81,7 +88,6 @@ static struct account *account_new(const char *base, size_t n_base, const char *
 		memcpy(account->key, base, n_base);
 		memcpy(account->key + n_base, path, n_path);
 		TAILQ_INIT(&account->charges);
-		pthread_mutex_init(&account->counting, NULL);
 	}
 	return account;
 }

@@ -22,6 +22,7 @@ enum {
 /* A message that is charged. */
 struct charge {
 	TAILQ_ENTRY(charge) next;
+	uint64_t hash; /* of the name */
 	uint64_t size;
 	bool is_settled; /* delivered while a count is under way, which leaves it out */
 	char name[];     /* without flags */
@@ -41,12 +42,13 @@ struct account {
 	uint64_t digest;      /* of the rules that it was counted by */
 	struct quota charged; /* messages that are charged and not settled */
 	bool is_counting;
+	uint64_t began;  /* uv_hrtime() of the count that is under way */
 	uint64_t failed; /* uv_hrtime() of a long count that failed; 0: none */
 	struct charges charges;
 	/* On that list. A name is there only after its charge is, so who has met the name sees it without the lock. */
 	_Atomic unsigned n_charges;
 
-	pthread_mutex_t counting; /* of the next two */
+	/* The next two are whose count is under way. */
 	struct usage_memory memory;
 	uint64_t memory_digest;
 	char key[]; /* the root's directory, NUL, and the path below it */
@@ -56,7 +58,8 @@ LIST_HEAD(account_chain, account);
 STAILQ_HEAD(account_queue, account);
 
 struct accounts {
-	pthread_mutex_t mutex; /* of the table, and of all that accounts hold */
+	pthread_mutex_t mutex;  /* of the table, and of all that accounts hold */
+	pthread_cond_t counted; /* a count has ended; of CLOCK_MONOTONIC */
 	struct account_chain chains[ACCOUNT_CHAINS];
 	struct account_queue all; /* whose turn it is to be forgotten; the first is next */
 	size_t n, n_slots;        /* of them, and of the directories that they remember */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uv.h>
 
 #include "base/text.h"
@@ -11,6 +12,8 @@
 #define NANOSECONDS UINT64_C(1000000000)
 /* A count that takes longer and fails is not tried again for ACCOUNT_SECONDS. */
 #define LONG_COUNT (NANOSECONDS / 10)
+/* While one takes longer, others do not wait for it. */
+#define SLOW_COUNT NANOSECONDS
 
 void account_rules_init(struct account_rules *rules)
 {
@@ -43,9 +46,21 @@ void allowance_drop(struct allowance *allowance)
 	allowance->account = NULL;
 }
 
+/* A user may have names that say any size. */
+static uint64_t sum_of(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static void add(struct quota *sum, uint64_t size)
+{
+	sum->bytes = sum_of(sum->bytes, size);
+	sum->messages++;
+}
+
 static struct quota total_of(const struct account *account)
 {
-	return (struct quota){ account->used.bytes + account->charged.bytes,
+	return (struct quota){ sum_of(account->used.bytes, account->charged.bytes),
 		account->used.messages + account->charged.messages };
 }
 
@@ -68,9 +83,7 @@ static bool is_fresh(const struct allowance *allowance)
 /* The same, and is there still so much room that it need not be known better? */
 static bool is_calm(const struct allowance *allowance, struct quota total, uint64_t size)
 {
-	/* A client may say any size. */
-	total.bytes = size < UINT64_MAX - total.bytes ? total.bytes + size : UINT64_MAX;
-	total.messages++;
+	add(&total, size);
 	return is_fresh(allowance) &&
 	       quota_percent(&allowance->limit, &total) < ACCOUNT_CALM_PERCENT;
 }
@@ -87,6 +100,17 @@ static bool fits(const struct allowance *allowance, const struct quota *total, u
 	return quota_fits(&allowance->limit, &allowance->rules->grace, total, size);
 }
 
+/* What is charged may never arrive: for want of room that it may leave nothing is refused for good. */
+static enum allowance_answer judge(
+    const struct allowance *allowance, const struct quota *total, uint64_t size)
+{
+	if (fits(allowance, total, size)) {
+		return ALLOWANCE_ROOM;
+	}
+	return fits(allowance, &allowance->account->used, size) ? ALLOWANCE_FULL_NOW
+								: ALLOWANCE_FULL;
+}
+
 enum allowance_answer allowance_ask(
     const struct allowance *allowance, uint64_t size, uint64_t since, struct quota *used_r)
 {
@@ -101,7 +125,7 @@ enum allowance_answer allowance_ask(
 	if (is_calm(allowance, *used_r, size)) {
 		answer = ALLOWANCE_ROOM;
 	} else if (is_counted(allowance, since)) {
-		answer = fits(allowance, used_r, size) ? ALLOWANCE_ROOM : ALLOWANCE_FULL;
+		answer = judge(allowance, used_r, size);
 	}
 	pthread_mutex_unlock(&allowance->accounts->mutex);
 	return answer;
@@ -112,24 +136,21 @@ static bool on_skip(void *data, const char *name, size_t n)
 {
 	const struct allowance *allowance = data;
 	const struct charge *charge;
+	uint64_t hash;
 
 	if (allowance->account->n_charges == 0) {
 		return false;
 	}
+	hash = text_hash(TEXT_HASH_START, name, n);
 	pthread_mutex_lock(&allowance->accounts->mutex);
 	TAILQ_FOREACH (charge, &allowance->account->charges, next) {
-		if (strncmp(charge->name, name, n) == 0 && charge->name[n] == '\0') {
+		if (charge->hash == hash && strncmp(charge->name, name, n) == 0 &&
+		    charge->name[n] == '\0') {
 			break;
 		}
 	}
 	pthread_mutex_unlock(&allowance->accounts->mutex);
 	return charge != NULL;
-}
-
-static void add(struct quota *sum, uint64_t size)
-{
-	sum->bytes += size;
-	sum->messages++;
 }
 
 static void drop(struct account *account, struct charge *charge)
@@ -163,24 +184,21 @@ static void end_count(const struct allowance *allowance, uint64_t began, const s
 	}
 }
 
-/* The account's own lock is held. */
-static int count(const struct allowance *allowance, struct error *error)
+/* Its beginning is marked in the account: the memory is this thread's until its end. */
+static int count(const struct allowance *allowance, uint64_t began, struct error *error)
 {
 	struct accounts *accounts = allowance->accounts;
 	struct account *account = allowance->account;
-	uint64_t began = uv_hrtime(), now, digest = allowance->rules->digest;
+	uint64_t now, digest = allowance->rules->digest;
 	struct usage usage;
 	int result;
 
-	pthread_mutex_lock(&accounts->mutex);
-	account->is_counting = true;
-	pthread_mutex_unlock(&accounts->mutex);
 	if (account->memory_digest != digest) {
 		usage_forget(&account->memory);
 		account->memory_digest = digest;
 	}
-	result = usage_count(allowance->root, account_path(allowance->account),
-	    &allowance->rules->style, &account->memory, on_skip, (void *)allowance, &usage, error);
+	result = usage_count(allowance->root, account_path(account), &allowance->rules->style,
+	    &account->memory, on_skip, (void *)allowance, &usage, error);
 	pthread_mutex_lock(&accounts->mutex);
 	end_count(allowance, began, result == 0 ? &usage : NULL);
 	accounts->n_slots += account->memory.n_max - account->n_slots;
@@ -188,32 +206,51 @@ static int count(const struct allowance *allowance, struct error *error)
 	now = uv_hrtime();
 	account->failed = result != 0 && now - began > LONG_COUNT ? now : 0;
 	histogram_add(&accounts->counts, now - began);
+	pthread_cond_broadcast(&accounts->counted);
 	pthread_mutex_unlock(&accounts->mutex);
 	return result == 0 ? 0 : -1;
+}
+
+/* Waits for the count of another thread, for as long as one takes as a rule. False: it is not at its end yet. The lock
+ * is held. */
+static bool wait_for_count(const struct allowance *allowance)
+{
+	const struct account *account = allowance->account;
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += 1;
+	while (account->is_counting && uv_hrtime() - account->began < SLOW_COUNT) {
+		pthread_cond_timedwait(
+		    &allowance->accounts->counted, &allowance->accounts->mutex, &end);
+	}
+	return !account->is_counting;
 }
 
 int allowance_count(const struct allowance *allowance, uint64_t since, struct error *error)
 {
 	struct account *account = allowance->account;
-	bool is_there, is_hopeless;
-	int result = 0;
+	bool is_idle, is_there, is_hopeless;
+	uint64_t began = 0;
 
 	if (account == NULL) {
 		return 0;
 	}
-	pthread_mutex_lock(&account->counting);
 	pthread_mutex_lock(&allowance->accounts->mutex);
+	is_idle = wait_for_count(allowance);
 	is_there = is_counted(allowance, since);
-	is_hopeless = has_failed(account);
-	pthread_mutex_unlock(&allowance->accounts->mutex);
-	if (!is_there && is_hopeless) {
-		result = error_set(error, "counting %s/%s took long, and failed, in the last %d s",
-		    allowance->root->base, account_path(allowance->account), ACCOUNT_SECONDS);
-	} else if (!is_there) {
-		result = count(allowance, error);
+	is_hopeless = !is_idle || has_failed(account);
+	if (!is_there && !is_hopeless) {
+		account->is_counting = true;
+		began = account->began = uv_hrtime();
 	}
-	pthread_mutex_unlock(&account->counting);
-	return result;
+	pthread_mutex_unlock(&allowance->accounts->mutex);
+	if (is_there) {
+		return 0;
+	}
+	return is_hopeless ? error_set(error, "to count %s/%s takes long%s", allowance->root->base,
+				 account_path(account), is_idle ? ", and failed a moment ago" : "")
+			   : count(allowance, began, error);
 }
 
 /* NULL when out of memory. */
@@ -224,6 +261,7 @@ static struct charge *charge_new(const char *name, uint64_t size)
 
 	if (charge != NULL) {
 		charge->size = size;
+		charge->hash = text_hash(TEXT_HASH_START, name, n);
 		memcpy(charge->name, name, n);
 	}
 	return charge;
@@ -244,14 +282,16 @@ enum allowance_answer allowance_charge(const struct allowance *allowance, const 
 	}
 	pthread_mutex_lock(&allowance->accounts->mutex);
 	*used_r = total_of(account);
-	if (is_fresh(allowance) && fits(allowance, used_r, size)) {
+	if (is_counted(allowance, since)) {
+		answer = judge(allowance, used_r, size);
+	} else if (is_fresh(allowance) && fits(allowance, used_r, size)) {
+		answer = ALLOWANCE_ROOM;
+	}
+	if (answer == ALLOWANCE_ROOM) {
 		add(&account->charged, size);
 		TAILQ_INSERT_TAIL(&account->charges, charge, next);
 		account->n_charges++;
 		*charge_r = charge;
-		answer = ALLOWANCE_ROOM;
-	} else if (is_counted(allowance, since)) {
-		answer = ALLOWANCE_FULL;
 	}
 	pthread_mutex_unlock(&allowance->accounts->mutex);
 	if (*charge_r == NULL) {

@@ -55,7 +55,8 @@ void allowance_drop(struct allowance *allowance);
 enum allowance_answer {
 	ALLOWANCE_ROOM,
 	ALLOWANCE_FULL,
-	ALLOWANCE_UNKNOWN, /* it must be counted first */
+	ALLOWANCE_FULL_NOW, /* with what is being delivered, which may fail yet */
+	ALLOWANCE_UNKNOWN,  /* it must be counted first */
 };
 
 /* Has the mailbox room for one message more, of a size that may not be known yet (0)? since: uv_hrtime() of the
@@ -64,7 +65,8 @@ enum allowance_answer {
 enum allowance_answer allowance_ask(
     const struct allowance *allowance, uint64_t size, uint64_t since, struct quota *used_r);
 
-/* Counts it, unless another one has done so since. Blocking. Returns 0, or -1 with the reason in error. */
+/* Counts it, unless another one has done so since. Blocking, but for no longer than the style's patience where the disk
+ * answers; a count of another thread that takes long is not waited for. Returns 0, or -1 with the reason in error. */
 int allowance_count(const struct allowance *allowance, uint64_t since, struct error *error);
 
 struct allowance_move {

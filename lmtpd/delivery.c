@@ -135,14 +135,20 @@ static void commit(struct delivery *delivery)
 		return;
 	}
 	tally_charge(&delivery->tally, &delivery->places, &delivery->message);
+	/* Counting may have taken long. */
+	if (is_given_up(delivery)) {
+		tally_settle(&delivery->tally, &delivery->places, false);
+		maildir_abort(&delivery->message, places, n_places);
+		return;
+	}
 	places_choose(&delivery->places);
 	maildir_commit(&delivery->message, places, n_places);
 	delivery->finished = uv_hrtime();
+	/* A disk that stands still here is the client's to wait for, too. */
+	add_sizes(delivery);
 	is_durable = atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE);
 	tally_settle(&delivery->tally, &delivery->places, is_durable);
-	if (is_durable) {
-		add_sizes(delivery);
-	} else {
+	if (!is_durable) {
 		maildir_take_back(places, n_places);
 	}
 }

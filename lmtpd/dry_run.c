@@ -170,8 +170,8 @@ static enum reply ask_room(
 		return reply;
 	}
 	room_count(room);
-	if (room->is_full) {
-		reply = room_refusal(run->config);
+	if (room->reply != REPLY_RECIPIENT_OK) {
+		reply = room->reply;
 	}
 	if (size == 0 && room->note[0] != '\0') {
 		snprintf(resolution->note, sizeof(resolution->note), "%s", room->note);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Paths are compared as they are written, and made plain before: what a symbolic link does is maildir's to see. */
 #include "lmtpd/homes.h"
+#include "lmtpd/room.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -164,7 +165,8 @@ static int init_rules(struct lmtpd_config *config, struct error *error)
 	}
 	quota_grace_read(config->grace, &rules->grace);
 	rules->style = (struct usage_style){ .is_virtual = strcmp(config->count, "virtual") == 0,
-		.ignored = config->ignored };
+		.ignored = config->ignored,
+		.patience = ROOM_PATIENCE };
 	account_rules_init(rules);
 	return 0;
 }

@@ -191,9 +191,7 @@ static void on_room(struct room *room)
 	lookup->room = NULL; /* it goes away by itself */
 	lookup->is_counting = false;
 	lookup->n_doubts = room->n_doubts;
-	if (room->is_full) {
-		lookup->reply = room_refusal(lmtpd_config_of(lookup->service));
-	}
+	lookup->reply = room->reply;
 	if (room->note[0] != '\0') {
 		snprintf(resolution->note, sizeof(resolution->note), "%s", room->note);
 	}
@@ -208,6 +206,9 @@ static void done_lookup(struct work *work)
 		lookup_free(lookup);
 	} else if (lookup->room != NULL) {
 		lookup->is_counting = true;
+		if (lookup->room_patience > 0) {
+			lookup->room->patience = lookup->room_patience;
+		}
 		room_submit(lookup->room, lookup->service, on_room, lookup);
 	} else {
 		lookup->done(lookup);

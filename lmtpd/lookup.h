@@ -25,6 +25,8 @@ struct lookup {
 	enum reply reply;  /* the outcome */
 	struct room *room; /* that is to be counted; NULL: nothing is */
 	bool is_counting;  /* it is out */
+	/* The owner's to set on the loop: ms that counting may take; 0: as a rule. */
+	unsigned room_patience;
 	unsigned n_doubts; /* mailboxes that could not be */
 	struct resolution resolution;
 	/* On the loop, one or the other: it is back, or the database has not answered in time. */

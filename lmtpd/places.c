@@ -65,7 +65,7 @@ int places_make(struct places *places, struct envelope *envelope, places_find *f
 	assert(n_max > 0); /* accepted recipients have a mailbox */
 	/* One block holds all, since every message comes through here. */
 	places->list =
-	    calloc(1, n_max * (sizeof(*places->list) + 2 * sizeof(void *) + sizeof(bool)) +
+	    calloc(1, n_max * (sizeof(*places->list) + 2 * sizeof(void *) + sizeof(enum reply)) +
 			  (envelope->n_recipients + 1) * sizeof(*places->first));
 	if (places->list == NULL) {
 		return -ENOMEM;
@@ -73,7 +73,7 @@ int places_make(struct places *places, struct envelope *envelope, places_find *f
 	places->of = (struct maildir_place **)&places->list[n_max];
 	places->mailboxes = (const struct mailbox **)&places->of[n_max];
 	places->first = (size_t *)&places->mailboxes[n_max];
-	places->are_full = (bool *)&places->first[envelope->n_recipients + 1];
+	places->refusals = (enum reply *)&places->first[envelope->n_recipients + 1];
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		const struct resolution *resolution = &recipient->resolution;
 
@@ -108,7 +108,8 @@ void places_free(struct places *places)
 
 static bool is_full(const struct places *places, const struct maildir_place *place)
 {
-	return place != NULL && place->result == 0 && places->are_full[place - places->list];
+	return place != NULL && place->result == 0 &&
+	       places->refusals[place - places->list] != REPLY_NONE;
 }
 
 static bool is_reached(const struct places *places, size_t recipient)
@@ -153,6 +154,7 @@ enum reply places_outcome(
 {
 	const struct resolution *resolution = &recipient->resolution;
 	const struct maildir_place *full = NULL;
+	enum reply refusal = REPLY_NONE;
 	bool is_saved = false;
 
 	reason_r[0] = '\0';
@@ -168,10 +170,12 @@ enum reply places_outcome(
 			maildir_describe(place, reason_r, n);
 			return reply_to(place->result);
 		}
-		if (is_full(places, place)) {
-			full = place;
-		} else {
+		if (!is_full(places, place)) {
 			is_saved = true;
+		} else if (full == NULL || reply_is_permanent(refusal)) {
+			/* Of several one that may have room soon decides. */
+			full = place;
+			refusal = places->refusals[place - places->list];
 		}
 	}
 	if (is_saved || full == NULL) {
@@ -179,5 +183,5 @@ enum reply places_outcome(
 	}
 	snprintf(reason_r, n, "%s has no room for it",
 	    places->mailboxes[full - places->list]->address.text);
-	return REPLY_FULL;
+	return refusal;
 }

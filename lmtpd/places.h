@@ -14,10 +14,10 @@ struct lmtpd_config;
 struct places {
 	struct maildir_place *list; /* in the order of the envelope */
 	size_t n;
-	/* Of each of them: the mailbox that led there first, of the envelope's; and has it no room for the message, which
-	 * is known between prepare and commit? */
+	/* Of each of them: the mailbox that led there first, of the envelope's; and the reply that it has no room for the
+	 * message, as is known between prepare and commit, REPLY_NONE as a rule. */
 	const struct mailbox **mailboxes;
-	bool *are_full;
+	enum reply *refusals;
 	size_t n_recipients;
 	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is refused. And
 	 * where the mailboxes of each recipient begin there; one more stands for the end. */

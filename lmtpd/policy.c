@@ -86,6 +86,7 @@ static void look_up(struct asker *asker)
 		answer(asker, REPLY_NO_MEMORY);
 		return;
 	}
+	lookup->room_patience = ROOM_HASTE;
 	asker->peer.n_out++;
 	LIST_INSERT_HEAD(&asker->lookups, lookup, entry);
 }

@@ -38,11 +38,20 @@ static void grave(struct listing *listing, int exit_code)
 	}
 }
 
+/* Nobody waits but who asks, and he may take his time. */
+static struct usage_style patient_style(const struct lmtpd_config *config)
+{
+	struct usage_style style = config->rules.style;
+
+	style.patience = 0;
+	return style;
+}
+
 /* The file has sizes on disk, whatever quota.count says. */
 static void compare_file(const struct lmtpd_config *config, const struct home *home,
     const struct usage *usage, struct report_quota *quota)
 {
-	struct usage_style style = config->rules.style;
+	struct usage_style style = patient_style(config);
 	struct usage_memory memory = { .n = 0 };
 	struct usage on_disk = *usage;
 	struct maildirsize file;
@@ -71,6 +80,7 @@ static void compare_file(const struct lmtpd_config *config, const struct home *h
 void quota_list_measure(
     const struct lmtpd_config *config, const struct mailbox *mailbox, struct report_quota *quota_r)
 {
+	const struct usage_style style = patient_style(config);
 	struct usage_memory memory = { .n = 0 };
 	struct usage usage;
 	struct home home;
@@ -84,8 +94,8 @@ void quota_list_measure(
 		error_prefix(&quota_r->why, "its path is refused: ");
 		return;
 	}
-	if (usage_count(home.root, home.path, &config->rules.style, &memory, NULL, NULL, &usage,
-		&quota_r->why) == 0) {
+	if (usage_count(home.root, home.path, &style, &memory, NULL, NULL, &usage, &quota_r->why) ==
+	    0) {
 		quota_r->why.text[0] = '\0';
 		quota_r->used = (struct quota){ usage.bytes, usage.messages };
 		quota_r->n_unsized = usage.unsized;

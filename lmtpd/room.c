@@ -55,13 +55,11 @@ struct room *room_ask(struct accounts *accounts, const struct lmtpd_config *conf
 	if (room != NULL) {
 		room->size = size;
 		room->asked = uv_hrtime();
+		room->patience = ROOM_PATIENCE;
+		room->reply = REPLY_RECIPIENT_OK;
+		room->refusal = strcmp(config->full, "refuse") == 0 ? REPLY_FULL : REPLY_FULL_NOW;
 	}
 	return room;
-}
-
-enum reply room_refusal(const struct lmtpd_config *config)
-{
-	return strcmp(config->full, "refuse") == 0 ? REPLY_FULL : REPLY_FULL_NOW;
 }
 
 static void note_full(
@@ -77,8 +75,11 @@ static void note_full(
 
 void room_count(struct room *room)
 {
-	for (size_t i = 0; i < room->n; i++) {
+	enum reply refusal = room->refusal;
+
+	for (size_t i = 0; i < room->n && !room->is_idle; i++) {
 		const struct room_mailbox *mailbox = &room->mailboxes[i];
+		enum allowance_answer answer;
 		struct error error;
 		struct quota used;
 
@@ -89,16 +90,19 @@ void room_count(struct room *room)
 			room->n_doubts++;
 			return;
 		}
-		if (allowance_ask(&mailbox->allowance, room->size, room->asked, &used) !=
-		    ALLOWANCE_FULL) {
+		answer = allowance_ask(&mailbox->allowance, room->size, room->asked, &used);
+		if (answer == ALLOWANCE_ROOM) {
 			room->note[0] = '\0';
 			return;
+		}
+		if (answer == ALLOWANCE_FULL_NOW) {
+			refusal = REPLY_FULL_NOW;
 		}
 		if (i == 0) {
 			note_full(room, mailbox, &used);
 		}
 	}
-	room->is_full = true;
+	room->reply = refusal;
 }
 
 static void run_room(struct work *work, void *context)
@@ -124,11 +128,20 @@ static void done_room(struct work *work)
 	room_end(room);
 }
 
+void room_abandon(struct room *room)
+{
+	room->owner = NULL;
+	room->is_idle = true;
+	if (lane_withdraw(&room->service->lanes[SERVICE_WORKERS], &room->work)) {
+		room_end(room);
+	}
+}
+
 /* The disk may stand still; the delivery will see. */
 static void late_room(struct work *work)
 {
 	struct room *room = (struct room *)work;
-	struct room late = { .n_doubts = 1 };
+	struct room late = { .n_doubts = 1, .reply = REPLY_RECIPIENT_OK };
 
 	if (room->owner == NULL) {
 		return;
@@ -136,10 +149,29 @@ static void late_room(struct work *work)
 	/* What the thread may still be at is not looked at. */
 	late.owner = room->owner;
 	snprintf(late.note, sizeof(late.note),
-	    "%.200s is not counted within %d s, and gets its mail", room->mailboxes[0].address.text,
-	    ROOM_PATIENCE);
-	room->owner = NULL;
+	    "%.200s is not counted within %u ms, and gets its mail",
+	    room->mailboxes[0].address.text, room->patience);
 	room->done(&late);
+	room_abandon(room);
+}
+
+/* One that stands still must not take the writers of another. */
+static unsigned share_of(const struct room *room, const struct devices *devices)
+{
+	unsigned share = DEVICES_UNKNOWN;
+
+	for (size_t i = 0; i < room->n; i++) {
+		const struct allowance *allowance = &room->mailboxes[i].allowance;
+		const struct maildir_place place = { .root = allowance->root,
+			.mailbox = account_path(allowance->account) };
+		unsigned one = devices_share(devices, &place);
+
+		if (i > 0 && one != share) {
+			return DEVICES_UNKNOWN;
+		}
+		share = one;
+	}
+	return share;
 }
 
 void room_submit(
@@ -147,7 +179,6 @@ void room_submit(
 {
 	struct lmtpd_server *server = (struct lmtpd_server *)service->daemon;
 	struct lane *lane = &service->lanes[SERVICE_WORKERS];
-	const struct room_mailbox *first = &room->mailboxes[0];
 
 	room->service = service_ref(service);
 	room->done = done;
@@ -155,19 +186,9 @@ void room_submit(
 	room->work.run = run_room;
 	room->work.done = done_room;
 	room->work.late = late_room;
-	room->work.waited = lane->settings.patience - ROOM_PATIENCE * 1000;
-	room->work.share = devices_share(
-	    &server->devices, &(struct maildir_place){ .root = first->allowance.root,
-				  .mailbox = account_path(first->allowance.account) });
+	room->work.waited = lane->settings.patience - room->patience;
+	room->work.share = share_of(room, &server->devices);
 	lane_submit(lane, &room->work);
-}
-
-void room_abandon(struct room *room)
-{
-	room->owner = NULL;
-	if (lane_withdraw(&room->service->lanes[SERVICE_WORKERS], &room->work)) {
-		room_end(room);
-	}
 }
 
 void room_free(struct room *room)

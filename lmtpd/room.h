@@ -16,19 +16,24 @@
 #include "runtime/service.h"
 
 enum {
-	ROOM_PATIENCE = 5, /* seconds that counting may take */
+	ROOM_PATIENCE = 5000, /* ms that counting may take */
+	ROOM_HASTE = 2000,    /* the same for who waits for 5 s in all: Postfix's policy client */
 };
 
 struct room {
 	struct work work;
 	struct service *service; /* a reference, while it is out */
-	/* On the loop: whether all of them are full, or that it cannot be told in time. The room is gone behind it. */
+	/* On the loop: it is counted, or that cannot be told in time. The room is gone behind it. */
 	void (*done)(struct room *room);
 	void *owner; /* NULL: nobody waits for it any more */
 
 	uint64_t size; /* of the message, 0: not known */
 	uint64_t asked;
-	bool is_full;
+	/* REPLY_RECIPIENT_OK, or what it is that all are full; and what that is by the configuration. */
+	enum reply reply, refusal;
+	_Atomic bool is_idle; /* nobody waits for what is not counted yet */
+	unsigned
+	    patience; /* ms that counting may take; the submitter's to set, ROOM_PATIENCE by default */
 	char note
 	    [400]; /* for people: what is full, or why it cannot be told; "" for nothing to say */
 	unsigned n_doubts;
@@ -42,9 +47,6 @@ struct room {
 /* Any thread. NULL: there is room, as far as is known, or there is no memory. Else counting must tell. */
 struct room *room_ask(struct accounts *accounts, const struct lmtpd_config *config,
     const struct resolution *resolution, uint64_t size);
-
-/* What is said where all are full. */
-enum reply room_refusal(const struct lmtpd_config *config);
 
 /* Counts, until one has room. Blocking. */
 void room_count(struct room *room);

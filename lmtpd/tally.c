@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "lmtpd/config.h"
+#include "lmtpd/room.h"
 #include "runtime/log.h"
 
 static bool has_limits(const struct places *places)
@@ -48,8 +49,9 @@ void tally_drop(struct tally *tally)
 	*tally = (struct tally){ .rows = NULL };
 }
 
-/* Counts the mailbox, if it must be, and charges the message. False: it does not fit. */
-static bool charge(struct tally_row *row, const struct maildir_place *place, uint64_t size)
+/* Counts the mailbox, if it must be and it is not too late for that, and charges the message. */
+static enum allowance_answer charge(
+    struct tally_row *row, const struct maildir_place *place, uint64_t size, uint64_t end)
 {
 	const struct allowance *allowance = &row->allowance;
 	uint64_t since = uv_hrtime();
@@ -58,32 +60,51 @@ static bool charge(struct tally_row *row, const struct maildir_place *place, uin
 	struct error error;
 
 	if (answer == ALLOWANCE_UNKNOWN) {
-		if (allowance_count(allowance, since, &error) != 0) {
+		error_set(&error, "counting others of a list has taken long");
+		if (since > end || allowance_count(allowance, since, &error) != 0) {
 			snprintf(row->doubt, sizeof(row->doubt), "%.255s", error.text);
-			return true;
+			return ALLOWANCE_ROOM;
 		}
 		answer =
 		    allowance_charge(allowance, place->name, size, since, &row->charge, &row->used);
 	}
-	return answer != ALLOWANCE_FULL;
+	return answer;
+}
+
+/* Says whether a place takes the message, and charges it there. */
+static enum reply judge(struct tally *tally, const struct places *places, size_t i,
+    const struct maildir_message *message, uint64_t end)
+{
+	struct tally_row *row = &tally->rows[i];
+	const struct maildir_place *place = &places->list[i];
+	const struct account_rules *rules = row->allowance.rules;
+
+	if (row->allowance.account == NULL || place->result != 0 ||
+	    !usage_counts_folder(&rules->style, place->where)) {
+		return REPLY_NONE;
+	}
+	/* It lies there once, as its twin has it, which stands before it. */
+	if (place->same != NULL) {
+		return places->refusals[place->same - places->list];
+	}
+	row->size = rules->style.is_virtual ? message->wire_size : message->size;
+	switch (charge(row, place, message->wire_size, end)) {
+	case ALLOWANCE_FULL:
+		return REPLY_FULL;
+	case ALLOWANCE_FULL_NOW:
+		return REPLY_FULL_NOW;
+	default:
+		return REPLY_NONE;
+	}
 }
 
 void tally_charge(struct tally *tally, struct places *places, const struct maildir_message *message)
 {
-	for (size_t i = 0; i < tally->n; i++) {
-		struct tally_row *row = &tally->rows[i];
-		const struct maildir_place *place = &places->list[i];
-		const struct usage_style *style;
+	/* The client waits, and so does the rest of a list. */
+	uint64_t end = uv_hrtime() + ROOM_PATIENCE * UINT64_C(1000000);
 
-		if (row->allowance.account == NULL || place->result != 0) {
-			continue;
-		}
-		style = &row->allowance.rules->style;
-		if (!usage_counts_folder(style, place->where)) {
-			continue;
-		}
-		row->size = style->is_virtual ? message->wire_size : message->size;
-		places->are_full[i] = !charge(row, place, message->wire_size);
+	for (size_t i = 0; i < tally->n; i++) {
+		places->refusals[i] = judge(tally, places, i, message, end);
 	}
 }
 
@@ -120,7 +141,7 @@ int tally_percent(
 	if (row->has_moved) {
 		return (int)percent_of(row, &row->move.after);
 	}
-	return places->are_full[i] ? (int)percent_of(row, &row->used) : -1;
+	return places->refusals[i] != REPLY_NONE ? (int)percent_of(row, &row->used) : -1;
 }
 
 /* The highest line that was crossed; 0: none. */
@@ -180,7 +201,7 @@ unsigned tally_log(const struct tally *tally, const struct places *places)
 			log_row(row, mailbox, &row->move.after,
 			    line > 80 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, reason);
 		}
-		if (places->are_full[i] && places->list[i].result == 0) {
+		if (places->refusals[i] != REPLY_NONE && places->list[i].result == 0) {
 			log_row(row, mailbox, &row->used, LOG_LEVEL_WARNING,
 			    "a message has no room in it");
 		}

@@ -16,7 +16,8 @@
 #include "maildir/mailbox.h"
 
 enum {
-	SLOTS_MIN = 8, /* most mailboxes have INBOX and a few folders */
+	SLOTS_MIN = 8,   /* most mailboxes have INBOX and a few folders */
+	LOOK_EVERY = 64, /* names, at the clock */
 };
 
 /* A slot of a table that is found by hashing device and inode, the next one where it is taken. */
@@ -36,6 +37,7 @@ struct count {
 	usage_skip *skip;
 	void *data;
 	struct error *error;
+	uint64_t deadline; /* ms of now_ms(); 0: none */
 	int base_fd;
 	const struct usage_memory *before; /* of former counts */
 	struct usage_memory seen;          /* by this one, which will be remembered */
@@ -137,6 +139,20 @@ static bool find_size(const char *name, size_t n, char which, uint64_t *size_r)
 	return false;
 }
 
+/* Milliseconds of a clock that nobody sets. */
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool is_late(const struct count *count)
+{
+	return count->deadline != 0 && now_ms() >= count->deadline;
+}
+
 /* Adds one message to the sums, if it is still there. */
 static int add_message(
     const struct count *count, int fd, const char *name, size_t n, struct usage *sums)
@@ -146,6 +162,9 @@ static int add_message(
 
 	if (!(count->style->is_virtual && find_size(name, n, 'W', &size)) &&
 	    !find_size(name, n, 'S', &size)) {
+		if (is_late(count)) {
+			return -ETIMEDOUT;
+		}
 		if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
 			return errno == ENOENT ? 0 : -errno;
 		}
@@ -169,6 +188,8 @@ static const struct dirent *next_entry(struct count *count, DIR *stream, int *re
 	/* At the end as well: there may be more of what is remembered. */
 	if (count->n_names > USAGE_NAMES_MAX) {
 		*result_r = -E2BIG;
+	} else if (count->n_names % LOOK_EVERY == 0 && is_late(count)) {
+		*result_r = -ETIMEDOUT;
 	}
 	return *result_r == 0 ? entry : NULL;
 }
@@ -283,7 +304,10 @@ static int count_directory(struct count *count, int fd)
 /* What failed, for people. */
 static int fail(const struct count *count, int result, const char *folder, const char *part)
 {
-	if (result == -E2BIG) {
+	if (result == -ETIMEDOUT) {
+		error_set(count->error, "cannot count %s/%s: it takes longer than %u ms",
+		    count->root->base, count->mailbox, count->style->patience);
+	} else if (result == -E2BIG) {
 		error_set(count->error, "cannot count %s/%s: more than %d folders or %d names",
 		    count->root->base, count->mailbox, USAGE_FOLDERS_MAX, USAGE_NAMES_MAX);
 	} else {
@@ -306,6 +330,9 @@ static int count_folder(struct count *count, const char *folder)
 {
 	static const char *const parts[] = { "/cur", "/new" };
 
+	if (is_late(count)) {
+		return fail(count, -ETIMEDOUT, folder, "");
+	}
 	for (size_t i = 0; i < 2; i++) {
 		int fd = mailbox_open_below(count->base_fd, count->mailbox, folder, parts[i]);
 		int result = fd < 0 ? fd : count_directory(count, fd);
@@ -383,6 +410,7 @@ int usage_count(const struct maildir_root *root, const char *mailbox,
 		.data = data,
 		.error = error,
 		.before = memory,
+		.deadline = style->patience == 0 ? 0 : now_ms() + style->patience,
 	};
 	int result;
 

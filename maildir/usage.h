@@ -31,6 +31,7 @@ struct usage_style {
 	bool is_virtual;
 	/* The directories of folders that do not count (".Trash"), "" is INBOX; NULL ends them. NULL: there are none. */
 	const char *const *ignored;
+	unsigned patience; /* ms that it may take, as far as the disk answers at all; 0: any time */
 };
 
 struct usage {
@@ -52,8 +53,8 @@ struct usage_memory {
 typedef bool usage_skip(void *data, const char *name, size_t n);
 
 /* Counts a mailbox below a root. One that is not there yet holds nothing. skip: NULL for none.
- * Returns 0, or a negative errno with words in error: a directory cannot be read, or there are too many to count
- * (-E2BIG); then usage_r is all zero. The memory is good in both cases: it has what was seen. */
+ * Returns 0, or a negative errno with words in error: a directory cannot be read, there are too many to count
+ * (-E2BIG), or it takes too long (-ETIMEDOUT); then usage_r is all zero. The memory is good in both cases: it has what was seen. */
 int usage_count(const struct maildir_root *root, const char *mailbox,
     const struct usage_style *style, struct usage_memory *memory, usage_skip *skip, void *data,
     struct usage *usage_r, struct error *error);

@@ -194,6 +194,18 @@ def test_two_recipients_of_one_mailbox(limited, database):
     assert daemon.reached() == {"example.com/email1": 1}
 
 
+def test_two_folders_that_are_one(limited):
+    """A message that lies in INBOX once, for a folder that is not there, takes up its room once."""
+    daemon = limited(100 * KIB, quota={"grace": "0"}, maildir={"detail": "existing"})
+    fill(daemon.mailbox("example.com/email1"), 70 * KIB)
+    daemon.start()
+    statuses = deliver(daemon, EMAIL1, "email1+none@example.com", body=body(20 * KIB))
+    assert statuses == ["250 2.0.0"] * 2
+    statuses = deliver(daemon, EMAIL1, "email1+none@example.com", body=body(20 * KIB))
+    assert statuses == ["552 5.2.2"] * 2
+    assert len(daemon.mailbox("example.com/email1").files()) == 2
+
+
 # --- the limit ---------------------------------------------------------------
 
 @pytest.mark.parametrize("value", ["NULL", "0", "CAST(0 AS UNSIGNED)"])
@@ -361,7 +373,9 @@ def test_storm(limited, database):
         thread.join(120)
     is_over.set()
     reader.join()
-    assert len(statuses) == 500 and set(statuses) == {"250 2.0.0", "552 5.2.2"}
+    assert len(statuses) == 500 and {"250 2.0.0", "552 5.2.2"} <= set(statuses)
+    # What is under way may still fail: for want of its room nothing is refused for good.
+    assert set(statuses) <= {"250 2.0.0", "552 5.2.2", "452 4.2.2"}
     sizes = [int(path.name.split("W=")[1].split(":")[0])
              for path in (*box.files("new"), *box.files("cur"))]
     assert statuses.count("250 2.0.0") == len(sizes) - 2

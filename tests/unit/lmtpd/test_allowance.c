@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "tests/unit/unit.h"
@@ -29,7 +30,8 @@ uint64_t uv_hrtime(void)
 static const char *names[8];
 static size_t n_names;
 static uint64_t size_of_one = 100;
-static unsigned n_counts, n_skipped;
+static _Atomic unsigned n_counts;
+static unsigned n_skipped;
 static size_t n_slots;
 static int failure;
 static void (*meanwhile)(void), (*delay)(void);
@@ -69,7 +71,8 @@ void usage_forget(struct usage_memory *memory)
 static int begin(void **state)
 {
 	now = 1000 * SECOND;
-	n_names = n_counts = n_skipped = 0;
+	n_names = n_skipped = 0;
+	n_counts = 0;
 	n_slots = 0;
 	size_of_one = 100;
 	failure = 0;
@@ -224,10 +227,10 @@ static void test_charges(void **state)
 	assert_int_equal(charge(&allowance, "1.x:2,S", 300, &first), ALLOWANCE_ROOM);
 	assert_int_equal(charge(&allowance, "2.x", 300, &second), ALLOWANCE_ROOM);
 	/* The grace is 100 bytes. */
-	assert_int_equal(charge(&allowance, "3.x", 501, &third), ALLOWANCE_FULL);
+	assert_int_equal(charge(&allowance, "3.x", 501, &third), ALLOWANCE_FULL_NOW);
 	assert_null(third);
 	assert_int_equal(charge(&allowance, "3.x", 500, &third), ALLOWANCE_ROOM);
-	assert_int_equal(charge(&allowance, "4.x", 0, &fourth), ALLOWANCE_FULL);
+	assert_int_equal(charge(&allowance, "4.x", 0, &fourth), ALLOWANCE_FULL_NOW);
 	settle(&allowance, third, false);
 	assert_int_equal(charge(&allowance, "4.x", 100, &fourth), ALLOWANCE_ROOM);
 	allowance_settle(&allowance, first, true, 300, &move);
@@ -337,12 +340,87 @@ static void test_long_count_fails(void **state)
 	assert_int_equal(allowance_count(&allowance, uv_hrtime(), &error), -1);
 	assert_int_equal(allowance_count(&allowance, uv_hrtime(), &error), -1);
 	assert_int_equal(n_counts, 1);
-	assert_string_equal(error.text, "counting /mail/a took long, and failed, in the last 60 s");
+	assert_string_equal(error.text, "to count /mail/a takes long, and failed a moment ago");
 	now += 61 * SECOND;
 	failure = 0;
 	delay = NULL;
 	assert_int_equal(allowance_count(&allowance, uv_hrtime(), &error), 0);
 	assert_int_equal(n_counts, 2);
+	allowance_drop(&allowance);
+}
+
+static _Atomic bool is_let_go;
+
+static void hang(void)
+{
+	while (!is_let_go) {
+		usleep(1000);
+	}
+}
+
+static void *count_slowly(void *allowance)
+{
+	struct error error;
+
+	allowance_count(allowance, now + 1, &error);
+	return NULL;
+}
+
+/* What another thread takes long to count is not waited for. */
+static void test_slow_count_of_another(void **state)
+{
+	struct allowance allowance = take("a", 1000, 0);
+	struct error error;
+	pthread_t thread;
+
+	is_let_go = false;
+	delay = hang;
+	assert_int_equal(pthread_create(&thread, NULL, count_slowly, &allowance), 0);
+	while (n_counts == 0) {
+		usleep(1000);
+	}
+	now += 2 * SECOND;
+	assert_int_equal(allowance_count(&allowance, now, &error), -1);
+	assert_string_equal(error.text, "to count /mail/a takes long");
+	is_let_go = true;
+	pthread_join(thread, NULL);
+	delay = NULL;
+	assert_int_equal(allowance_count(&allowance, now, &error), 0);
+	assert_int_equal(n_counts, 2);
+	allowance_drop(&allowance);
+}
+
+/* What is full is refused for good only by what lies there. */
+static void test_full_for_now(void **state)
+{
+	struct allowance allowance = take("a", 1000, 0);
+	struct allowance_move move;
+	struct charge *first, *second;
+	struct quota used;
+
+	assert_int_equal(charge(&allowance, "1.x", 1000, &first), ALLOWANCE_ROOM);
+	assert_int_equal(ask(&allowance, 0), ALLOWANCE_FULL_NOW);
+	assert_int_equal(charge(&allowance, "2.x", 1, &second), ALLOWANCE_FULL_NOW);
+	assert_null(second);
+	allowance_settle(&allowance, first, true, 1000, &move);
+	assert_int_equal(allowance_ask(&allowance, 0, 1, &used), ALLOWANCE_FULL);
+	allowance_drop(&allowance);
+}
+
+/* A count that takes longer than it is good for is an answer all the same. */
+static void test_count_is_old_at_its_end(void **state)
+{
+	struct allowance allowance = take("a", 1000, 0);
+	uint64_t since = uv_hrtime();
+	struct charge *charged;
+	struct quota used;
+	struct error error;
+
+	assert_int_equal(allowance_count(&allowance, since, &error), 0);
+	now += 100 * SECOND;
+	assert_int_equal(
+	    allowance_charge(&allowance, "1.x", 500, since, &charged, &used), ALLOWANCE_ROOM);
+	settle(&allowance, charged, false);
 	allowance_drop(&allowance);
 }
 
@@ -470,6 +548,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_names_are_whole, begin, end),
 		cmocka_unit_test_setup_teardown(test_count_fails, begin, end),
 		cmocka_unit_test_setup_teardown(test_long_count_fails, begin, end),
+		cmocka_unit_test_setup_teardown(test_slow_count_of_another, begin, end),
+		cmocka_unit_test_setup_teardown(test_full_for_now, begin, end),
+		cmocka_unit_test_setup_teardown(test_count_is_old_at_its_end, begin, end),
 		cmocka_unit_test_setup_teardown(test_one_count_for_many, begin, end),
 		cmocka_unit_test_setup_teardown(test_table, begin, end),
 		cmocka_unit_test_setup_teardown(test_table_of_folders, begin, end),

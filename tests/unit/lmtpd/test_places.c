@@ -169,15 +169,15 @@ static void test_full(void **state)
 	place_at("bad@d")->result = -EIO;
 	place_at("bad@d")->step = "sync";
 	place_at("bad@d")->part = "/new";
-	places.are_full[place_at("full@d") - places.list] = true;
-	places.are_full[place_at("fuller@d") - places.list] = true;
+	places.refusals[place_at("full@d") - places.list] = REPLY_FULL;
+	places.refusals[place_at("fuller@d") - places.list] = REPLY_FULL_NOW;
 	places_choose(&places);
 	assert_false(place_at("a@d")->is_unwanted);
 	assert_true(place_at("full@d")->is_unwanted);
 	assert_true(place_at("fuller@d")->is_unwanted);
 	expect_outcome(0, REPLY_SAVED, "");
 	expect_outcome(1, REPLY_FULL, "full@d has no room for it");
-	expect_outcome(2, REPLY_FULL, "fuller@d has no room for it");
+	expect_outcome(2, REPLY_FULL_NOW, "fuller@d has no room for it");
 	expect_outcome(3, REPLY_NOT_WRITTEN, "cannot sync /mail/bad@d/new: Input/output error");
 }
 

@@ -571,6 +571,39 @@ static void test_changed_while_it_is_read(void **state)
 	assert_int_equal(n_read, 0);
 }
 
+static bool take_long(void *data, const char *name, size_t n)
+{
+	usleep(20000);
+	return false;
+}
+
+/* A disk that is slow is not waited for, neither over many names nor over files that must be looked at; what is
+ * remembered of it is good. */
+static void test_patience(void **state)
+{
+	const struct mailroot *mailroot = *state;
+	const struct usage_style style = { .patience = 1 };
+	char name[32];
+	struct usage usage;
+
+	make_message(mailroot, "cur", "1.h");
+	make_box(mailroot);
+	assert_int_equal(
+	    usage_count(&mailroot->root, BOX, &style, &memory, take_long, NULL, &usage, &error),
+	    -ETIMEDOUT);
+	assert_non_null(strstr(error.text, "it takes longer than 1 ms"));
+	assert_int_equal(usage.messages, 0);
+	remove_message(mailroot, "cur", "1.h");
+	for (int i = 0; i < 70; i++) {
+		snprintf(name, sizeof(name), "%d.h,S=1", i);
+		make_message(mailroot, "cur", name);
+	}
+	assert_int_equal(
+	    usage_count(&mailroot->root, BOX, &style, &memory, take_long, NULL, &usage, &error),
+	    -ETIMEDOUT);
+	expect_usage("in time", count(mailroot), 70, 70, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -590,6 +623,7 @@ int main(void)
 		TEST(test_replaced),
 		TEST(test_gone),
 		TEST(test_many),
+		TEST(test_patience),
 		TEST(test_skip),
 		TEST(test_changed_while_it_is_read),
 	};
