@@ -10,6 +10,7 @@
 
 #include "schema/directory_private.h"
 #include "schema/host.h"
+#include "schema/tls.h"
 
 static const struct {
 	const char *name;
@@ -204,6 +205,20 @@ static int directory_prepare(struct directory *directory, enum directory_query q
 	return check_names(directory, query);
 }
 
+/* TLS counts where it was asked for by its key: an option file's was never a reason to refuse a reload. */
+static bool is_refusal(const struct directory *directory)
+{
+	switch (directory->failure.fault) {
+	case DIRECTORY_BAD_ACCOUNT:
+	case DIRECTORY_NO_GRANT:
+		return true;
+	case DIRECTORY_NO_TLS:
+		return directory->settings->tls[0] != '\0';
+	default:
+		return false;
+	}
+}
+
 /* All or none: a connection is only kept when it can answer every question. */
 static int directory_connect_host(struct directory *directory, size_t host, unsigned patience)
 {
@@ -213,11 +228,9 @@ static int directory_connect_host(struct directory *directory, size_t host, unsi
 	directory->driver = driver_connect(directory->settings,
 	    directory->settings->hosts.texts[host], patience, &directory->failure);
 	if (directory->driver == NULL) {
-		return directory->failure.fault == DIRECTORY_BAD_ACCOUNT ||
-			       directory->failure.fault == DIRECTORY_NO_GRANT
-			   ? DIRECTORY_REFUSED
-			   : -EIO;
+		return is_refusal(directory) ? DIRECTORY_REFUSED : -EIO;
 	}
+	directory->is_mysql = driver_is_mysql(directory->driver);
 	for (int i = 0; i < DIRECTORY_QUERIES && result == 0; i++) {
 		if (directory->settings->queries[i] != NULL) {
 			result = directory_prepare(directory, i);
@@ -264,6 +277,32 @@ static unsigned share_of(const struct directory_settings *settings, time_t start
 	return left > (long)n_left ? (unsigned)(left / (long)n_left) : 1;
 }
 
+/* The files that the client library reads as it connects. */
+static int check_files(const struct directory_settings *settings, struct error *error)
+{
+	const char *option_file = settings->option_file;
+	enum tls tls = TLS_BY_LIBRARY;
+	char line[TLS_LINE_MAX];
+
+	/* It would go on without it, and without the TLS that it asks for. */
+	if (option_file[0] != '\0' && access(option_file, R_OK) != 0) {
+		return error_set(error, "mysql.option_file: %s: %s", option_file, strerror(errno));
+	}
+	if (settings->tls_ca[0] != '\0' && access(settings->tls_ca, R_OK) != 0) {
+		return error_set(error, "mysql.tls_ca: %s: %s", settings->tls_ca, strerror(errno));
+	}
+	tls_parse(settings->tls, &tls);
+	if (tls != TLS_BY_LIBRARY && option_file[0] != '\0' &&
+	    tls_find_line(option_file, tls, line)) {
+		return error_set(error,
+		    "mysql.option_file: %s: %s: mysql.tls = %s says what TLS there is, and "
+		    "this line "
+		    "may undo it: take one of the two out",
+		    option_file, line, settings->tls);
+	}
+	return 0;
+}
+
 /* A host that is away, or a replica that refuses a query, must not hide one that is well. When all fail,
  * the gravest is told: a refusal is for an admin to mend, an absence may pass. */
 int directory_connect(struct directory *directory)
@@ -277,11 +316,8 @@ int directory_connect(struct directory *directory)
 	if (directory->driver != NULL) {
 		return 0;
 	}
-	/* The client library would go on without it, and without the TLS that it asks for. */
-	if (settings->option_file[0] != '\0' && access(settings->option_file, R_OK) != 0) {
+	if (check_files(settings, &directory->failure.error) != 0) {
 		directory->failure.fault = DIRECTORY_OTHER_FAULT;
-		error_set(&directory->failure.error, "mysql.option_file: %s: %s",
-		    settings->option_file, strerror(errno));
 		return DIRECTORY_REFUSED;
 	}
 	for (size_t i = 0; i < settings->hosts.n + n_bad; i++) {

@@ -9,6 +9,7 @@
  * says what, where and why. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -28,7 +29,7 @@ enum directory_query {
 };
 
 enum {
-	DIRECTORY_SETTINGS_KEYS = 8,
+	DIRECTORY_SETTINGS_KEYS = 10,
 	DIRECTORY_VALUE_MAX = 65535, /* bytes of one value; a longer one is an accident */
 	DIRECTORY_COLUMNS_MAX = 16,  /* of a row; EXPLAIN of MySQL has 12 */
 	DIRECTORY_HOSTS_MAX = 16,
@@ -44,6 +45,8 @@ struct directory_settings {
 	const char *password_file; /* "" for none; its first line is the password */
 	const char *dbname;
 	const char *option_file; /* "" for none; group [lmtpd] */
+	const char *tls;         /* "", off, try, required; over TCP */
+	const char *tls_ca;      /* "" for none; who may have signed the server's certificate */
 	long connections;        /* directories at a time, each with a thread of its own */
 	long timeout;            /* seconds to connect, read, write */
 	const char *queries[DIRECTORY_QUERIES]; /* templates; NULL for one that is not used */
@@ -85,7 +88,7 @@ void directory_free(struct directory *directory);
 
 enum directory_outcome {
 	DIRECTORY_OK = 0,
-	DIRECTORY_REFUSED,   /* user, password, database or option file are not what they must be */
+	DIRECTORY_REFUSED,   /* user, password, database, TLS or a file are not what they must be */
 	DIRECTORY_BAD_QUERY, /* the database refuses a query, or it has the wrong columns */
 };
 
@@ -116,6 +119,7 @@ enum directory_fault {
 	DIRECTORY_OTHER_FAULT = 0, /* of the network, of the library, or of no interest */
 	DIRECTORY_BAD_ACCOUNT, /* the server is there and knows no such user, password or database */
 	DIRECTORY_STALE,       /* the connection or its statement is gone: a new one may help */
+	DIRECTORY_NO_TLS,      /* or not such as was asked for: certificate, name */
 	DIRECTORY_NOT_READY,   /* this server answers no question now; another one may */
 	DIRECTORY_BEYOND_CHARSET, /* a column cannot hold the value that it is compared with */
 	/* and what is wrong with a query */
@@ -130,6 +134,12 @@ enum directory_fault directory_fault(const struct directory *directory);
 
 /* "mysql 127.0.0.1: connect: Connection refused (2003)"; of the last call that failed. */
 const char *directory_error(const struct directory *directory);
+
+/* What a connection goes over. */
+struct directory_transport {
+	bool is_socket; /* of this machine */
+	char tls[96];   /* "TLS 1.3, TLS_AES_256_GCM_SHA384"; "": none */
+};
 
 /* The host that the directory is connected to, "" if it is not. */
 const char *directory_host(const struct directory *directory);

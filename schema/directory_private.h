@@ -39,6 +39,7 @@ struct directory {
 	const struct directory_settings *settings;
 	struct driver *driver;              /* NULL: not connected */
 	size_t host;                        /* the last that was tried */
+	bool is_mysql;                      /* the last that let us in; or it is MariaDB */
 	time_t failed[DIRECTORY_HOSTS_MAX]; /* when each last did, CLOCK_MONOTONIC; 0: not so far */
 	struct driver_failure failure;
 	struct statement statements[DIRECTORY_QUERIES];

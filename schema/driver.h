@@ -7,6 +7,8 @@
  * settings' time-out. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "schema/directory.h"
 #include "schema/query.h"
@@ -27,6 +29,12 @@ struct driver_statement;
  * and must outlive the connection, as host must. */
 struct driver *driver_connect(const struct directory_settings *settings, const char *host,
     unsigned patience, struct driver_failure *failure);
+
+/* A server of MySQL, and not of MariaDB. */
+bool driver_is_mysql(struct driver *driver);
+
+/* What it goes over: a socket of this machine, or TCP with this TLS, "" for none. */
+void driver_transport(struct driver *driver, struct directory_transport *transport_r);
 
 /* Its statements can do nothing then, and are still to be closed. NULL is fine. */
 void driver_disconnect(struct driver *driver);

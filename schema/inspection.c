@@ -20,6 +20,20 @@ static int ignore_row(void *data, const struct row *row)
 	return 0;
 }
 
+void inspection_transport(
+    const struct directory *directory, struct directory_transport *transport_r)
+{
+	*transport_r = (struct directory_transport){ .tls = "" };
+	if (directory->driver != NULL) {
+		driver_transport(directory->driver, transport_r);
+	}
+}
+
+const char *inspection_client(const struct directory *directory)
+{
+	return directory->is_mysql ? "mysql" : "mariadb";
+}
+
 int inspection_try(struct directory *directory, enum directory_query query)
 {
 	return directory_ask(directory, query, nobody, ignore_row, NULL);
@@ -175,9 +189,11 @@ static int on_plan_row(void *data, const struct row *row)
 {
 	struct inspection_scan *scan = data;
 	const struct column *keys = row_find(row, "possible_keys");
+	const struct column *kind = row_find(row, "type");
 	char type[16], table[sizeof(scan->table)];
 
-	column_print(row_find(row, "type"), type, sizeof(type));
+	scan->is_unknown = scan->is_unknown || kind == NULL;
+	column_print(kind, type, sizeof(type));
 	column_print(row_find(row, "table"), table, sizeof(table));
 	if (!scan->is_full && table[0] != '<' &&
 	    (strcmp(type, "ALL") == 0 || strcmp(type, "index") == 0) &&

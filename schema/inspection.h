@@ -13,6 +13,13 @@ enum {
 	INSPECTION_ACCOUNT_MAX = 384, /* a user of 80 characters, a host of 255 */
 };
 
+/* What its connection goes over, if there is one. */
+void inspection_transport(
+    const struct directory *directory, struct directory_transport *transport_r);
+
+/* The client that an admin of this server types: mariadb, mysql. Of the last server that let us in. */
+const char *inspection_client(const struct directory *directory);
+
 /* Asks the query for whom nobody can be. */
 int inspection_try(struct directory *directory, enum directory_query query);
 
@@ -32,6 +39,7 @@ int inspection_grants(struct directory *directory, inspection_grant *on_grant, v
 int inspection_read_only(struct directory *directory, bool *is_read_only_r);
 
 struct inspection_scan {
+	bool is_unknown; /* the server explains in a form that is not read here */
 	bool is_full;    /* every row of a table is read, since no index helps */
 	char table[128]; /* of that table, or the query's name for it */
 	char rows[32];   /* about how many it has */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "schema/host.h"
+#include "schema/tls.h"
 
 enum {
 	VALUE_ROOM = 512, /* longer values are fetched again with more room */
@@ -57,6 +58,7 @@ static const struct {
 	{ ER_UNKNOWN_COM_ERROR, DIRECTORY_NOT_READY },
 	{ ER_MUST_CHANGE_PASSWORD, DIRECTORY_NOT_READY },
 	{ CODE_OFFLINE_MODE, DIRECTORY_NOT_READY },
+	{ CR_SSL_CONNECTION_ERROR, DIRECTORY_NO_TLS },
 	{ ER_DBACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
 	{ ER_TABLEACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
 	{ ER_COLUMNACCESS_DENIED_ERROR, DIRECTORY_NO_GRANT },
@@ -127,6 +129,92 @@ static const char *or_null(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
+/* What mysql.tls asks for. MariaDB's library falls back to plain text where it is told to use TLS and nobody is
+ * verified; that of Debian 13 would verify by itself. The name of a socket is nobody's, and its bytes
+ * leave no machine: it has no TLS. */
+static void set_tls(MYSQL *mysql, const struct directory_settings *settings, enum tls tls)
+{
+	bool is_verified = settings->tls_ca[0] != '\0' && tls == TLS_REQUIRED;
+#ifdef MARIADB_BASE_VERSION
+	mysql_flag enforce = tls != TLS_OFF, verify = is_verified;
+
+	mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
+	mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+#else
+	unsigned mode = tls == TLS_OFF   ? SSL_MODE_DISABLED
+			: tls == TLS_TRY ? SSL_MODE_PREFERRED
+			: is_verified    ? SSL_MODE_VERIFY_IDENTITY
+					 : SSL_MODE_REQUIRED;
+
+	mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode);
+#endif
+	if (is_verified) {
+		mysql_options(mysql, MYSQL_OPT_SSL_CA, settings->tls_ca);
+	}
+}
+
+void driver_transport(struct driver *driver, struct directory_transport *transport_r)
+{
+	const char *cipher = mysql_get_ssl_cipher(&driver->mysql);
+	const char *version = NULL;
+
+	transport_r->is_socket = strstr(mysql_get_host_info(&driver->mysql), "UNIX socket") != NULL;
+#ifdef MARIADB_BASE_VERSION
+	mariadb_get_infov(&driver->mysql, MARIADB_CONNECTION_TLS_VERSION, &version);
+#endif
+	tls_describe(version, cipher, transport_r->tls, sizeof(transport_r->tls));
+}
+
+/* MariaDB numbers its versions from 10. */
+bool driver_is_mysql(struct driver *driver)
+{
+	return mysql_get_server_version(&driver->mysql) < 100000 &&
+	       strcasestr(mysql_get_server_info(&driver->mysql), "mariadb") == NULL;
+}
+
+/* Says what the library says, or why otherwise, and what a server must have for TLS. */
+static bool fail_connect(
+    struct driver *driver, const struct directory_settings *settings, const char *why)
+{
+	MYSQL *mysql = &driver->mysql;
+
+	driver_fail(driver, "connect", "", why != NULL ? why : mysql_error(mysql),
+	    why != NULL ? CR_SSL_CONNECTION_ERROR : mysql_errno(mysql));
+	if (driver->failure->fault == DIRECTORY_NO_TLS && settings->tls[0] != '\0') {
+		error_append(&driver->failure->error, "%s", tls_advice(settings->tls_ca));
+	}
+	return false;
+}
+
+static bool open_connection(
+    struct driver *driver, const struct directory_settings *settings, const struct host *address)
+{
+	enum tls tls = tls_over(settings->tls, address->name, address->socket_path);
+	struct directory_transport transport;
+	MYSQL *mysql = &driver->mysql;
+
+	if (tls != TLS_BY_LIBRARY) {
+		set_tls(mysql, settings, tls);
+	}
+	if (mysql_real_connect(mysql, address->name, or_null(settings->user),
+		or_null(settings->password), settings->dbname, address->port, address->socket_path,
+		0) == NULL) {
+		return fail_connect(driver, settings, NULL);
+	}
+	driver_transport(driver, &transport);
+	if (strcmp(settings->tls, "required") == 0 && !transport.is_socket &&
+	    transport.tls[0] == '\0') {
+		return fail_connect(driver, settings, "the server offers no TLS");
+	}
+	if (mysql_set_character_set(mysql, charset) != 0 ||
+	    strcmp(mysql_character_set_name(mysql), charset) != 0) {
+		driver_fail(driver, "set the character set utf8mb4", "", mysql_error(mysql),
+		    mysql_errno(mysql));
+		return false;
+	}
+	return true;
+}
+
 struct driver *driver_connect(const struct directory_settings *settings, const char *host,
     unsigned patience, struct driver_failure *failure)
 {
@@ -156,15 +244,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 	if (host_parse(&address, host) != 0) {
 		driver_fail(
 		    driver, "connect", "", "neither name, name:port, [v6]:port nor unix:/path", 0);
-	} else if (mysql_real_connect(mysql, address.name, or_null(settings->user),
-		       or_null(settings->password), settings->dbname, address.port,
-		       address.socket_path, 0) == NULL) {
-		driver_fail(driver, "connect", "", mysql_error(mysql), mysql_errno(mysql));
-	} else if (mysql_set_character_set(mysql, charset) != 0 ||
-		   strcmp(mysql_character_set_name(mysql), charset) != 0) {
-		driver_fail(driver, "set the character set utf8mb4", "", mysql_error(mysql),
-		    mysql_errno(mysql));
-	} else {
+	} else if (open_connection(driver, settings, &address)) {
 		return driver;
 	}
 	driver_disconnect(driver);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "schema/directory.h"
+#include "schema/tls.h"
 
 #define AT(member) offsetof(struct directory_settings, member)
 
@@ -18,6 +19,8 @@ const struct settings_key directory_settings_keys[DIRECTORY_SETTINGS_KEYS] = {
 	{ "mysql", "password_file", SETTINGS_TEXT, "", AT(password_file), 0, 0, NULL },
 	{ "mysql", "dbname", SETTINGS_TEXT, "mailserver", AT(dbname), 0, 0, NULL },
 	{ "mysql", "option_file", SETTINGS_TEXT, "", AT(option_file), 0, 0, NULL },
+	{ "mysql", "tls", SETTINGS_TEXT, "", AT(tls), 0, 0, tls_check },
+	{ "mysql", "tls_ca", SETTINGS_TEXT, "", AT(tls_ca), 0, 0, NULL },
 	{ "mysql", "connections", SETTINGS_NUMBER, "4", AT(connections), 1, 256, NULL },
 	{ "mysql", "timeout", SETTINGS_NUMBER, "5", AT(timeout), 1, 60, NULL },
 };
@@ -50,6 +53,11 @@ int directory_settings_open(struct directory_settings *settings, struct error *e
 {
 	if (settings->hosts.n == 0) {
 		return error_set(error, "mysql.hosts is empty: no database to ask");
+	}
+	/* Elsewhere it would verify nobody, and look as if it did. */
+	if (settings->tls_ca[0] != '\0' && strcmp(settings->tls, "required") != 0) {
+		return error_set(
+		    error, "mysql.tls_ca verifies with mysql.tls = required alone; set that too");
 	}
 	if (settings->password_file[0] != '\0') {
 		if (settings->password[0] != '\0') {

@@ -85,6 +85,16 @@ static void check_quota(const struct lmtpd_config *config)
 	    "sizes are those that are named");
 }
 
+static void check_tls(const struct directory_settings *settings)
+{
+	bool is_required = strcmp(settings->tls, "required") == 0;
+
+	fuzz_require(is_required || settings->tls[0] == '\0' || strcmp(settings->tls, "off") == 0 ||
+			 strcmp(settings->tls, "try") == 0,
+	    "TLS is a word that is known");
+	fuzz_require(is_required || settings->tls_ca[0] == '\0', "a CA verifies somebody");
+}
+
 static void check_config(const struct lmtpd_config *config)
 {
 	fuzz_require(config->hostname[0] != '\0', "there is a name");
@@ -112,6 +122,7 @@ static void check_config(const struct lmtpd_config *config)
 	fuzz_require(strchr(config->marker, '/') == NULL && strcmp(config->marker, "..") != 0,
 	    "a marker is a name");
 	check_quota(config);
+	check_tls(&config->directory);
 	fuzz_require(config->daemon.user[0] != '\0' && config->daemon.group[0] != '\0',
 	    "somebody owns the mail");
 	check_maildirs(config);

@@ -73,6 +73,16 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 	return NULL;
 }
 
+bool driver_is_mysql(struct driver *driver)
+{
+	return server.is_mysql;
+}
+
+void driver_transport(struct driver *driver, struct directory_transport *transport_r)
+{
+	*transport_r = (struct directory_transport){ .is_socket = true };
+}
+
 void driver_disconnect(struct driver *driver)
 {
 	server.n_open -= driver != NULL;

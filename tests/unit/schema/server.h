@@ -29,6 +29,8 @@ struct server {
 	unsigned n_columns; /* of user_query; 0 for 1 */
 	const char *column; /* the name of those behind the first; NULL: the server tells none */
 
+	bool is_mysql;
+
 	/* What fails: so many executions, one fetch behind so many rows, or every statement for several
 	 * keys when it is prepared. */
 	unsigned n_executions_fail;

@@ -21,6 +21,8 @@ static struct directory_settings settings_of(const char *query)
 		.password = "",
 		.dbname = "",
 		.option_file = "",
+		.tls = "",
+		.tls_ca = "",
 		.timeout = 5,
 		.queries = { [DIRECTORY_MAILBOX] = query },
 	};
@@ -306,6 +308,22 @@ static void test_stopped(void **state)
 	directory_free(directory);
 }
 
+/* Somebody has to mend it, if it was asked for by the key; an option file's was an accident always. */
+static void test_no_tls(void **state)
+{
+	struct directory_settings settings = settings_of("%u");
+	struct directory *directory = directory_new(&settings);
+
+	for (size_t i = 0; i < LENGTH(hosts); i++) {
+		server.hosts[i].is_away = true;
+		server.hosts[i].why = DIRECTORY_NO_TLS;
+	}
+	assert_int_equal(directory_connect(directory), -EIO);
+	settings.tls = "required";
+	assert_int_equal(directory_connect(directory), DIRECTORY_REFUSED);
+	directory_free(directory);
+}
+
 /* A refusal is an accident for whoever asks. */
 static void test_option_file(void **state)
 {
@@ -320,6 +338,12 @@ static void test_option_file(void **state)
 	expect_text("why", directory_error(directory),
 	    "mysql.option_file: /nowhere/at/all: No such file or directory");
 	settings.option_file = "";
+	settings.tls = "required";
+	settings.tls_ca = "/nowhere/at/all";
+	assert_int_equal(directory_connect(directory), DIRECTORY_REFUSED);
+	expect_text("why", directory_error(directory),
+	    "mysql.tls_ca: /nowhere/at/all: No such file or directory");
+	settings.tls_ca = "";
 	settings.hosts.n = 0;
 	assert_int_equal(directory_connect(directory), -EIO);
 	expect_text("why", directory_error(directory), "mysql: no hosts");
@@ -338,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_host_that_hangs, server_setup, server_teardown),
 		cmocka_unit_test_setup_teardown(test_stopped, server_setup, server_teardown),
+		cmocka_unit_test_setup_teardown(test_no_tls, server_setup, server_teardown),
 		cmocka_unit_test_setup_teardown(test_option_file, server_setup, server_teardown),
 	};
 

@@ -17,6 +17,8 @@ static const struct directory_settings settings = {
 	.password = "",
 	.dbname = "",
 	.option_file = "",
+	.tls = "",
+	.tls_ca = "",
 	.timeout = 5,
 	.queries = { [DIRECTORY_MAILBOX] = "%u", [DIRECTORY_ALIAS] = "alias %u" },
 };

@@ -24,24 +24,28 @@ static void write_file(const char *path, const char *content)
 
 struct expectation {
 	const char *content;
-	const char *values; /* hosts|user|password|dbname|option file|connections|timeout */
+	const char *values; /* hosts|user|password|dbname|option file|TLS|CA|connections|timeout */
 	const char *error;  /* a part of it; NULL: none */
 };
 
 /* $FILE stands for the name of a file whose first line is a password; $FILE-blank's is none. */
 static const struct expectation rows[] = {
-	{ "", "127.0.0.1|mailuser||mailserver||4|5", NULL },
+	{ "", "127.0.0.1|mailuser||mailserver||||4|5", NULL },
 	{ "mysql { hosts = {\"a\", \"b:3307\"}\n user = u\n password = \"p#w d\"\n dbname = d\n"
-	  " option_file = /o\n connections = 256\n timeout = 60 }",
-	    "a,b:3307|u|p#w d|d|/o|256|60", NULL },
-	{ "mysql { password_file = \"$FILE\" }", "127.0.0.1|mailuser|from the file|mailserver||4|5",
-	    NULL },
+	  " option_file = /o\n tls = required\n tls_ca = /c\n connections = 256\n timeout = 60 }",
+	    "a,b:3307|u|p#w d|d|/o|required|/c|256|60", NULL },
+	{ "mysql { password_file = \"$FILE\" }",
+	    "127.0.0.1|mailuser|from the file|mailserver||||4|5", NULL },
 	{ "mysql { password = x\n password_file = \"$FILE\" }", NULL,
 	    "mysql: both password and password_file are set" },
 	{ "mysql { password_file = \"/nonexistent\" }", NULL,
 	    "mysql.password_file: /nonexistent: No such file" },
 	{ "mysql { password_file = \"/dev/null\" }", NULL, "empty" },
 	{ "mysql { password_file = \"$FILE-blank\" }", NULL, "empty" },
+	{ "mysql { tls = on }", NULL,
+	    "in section mysql: tls: \"on\" is not \"\", off, try or required" },
+	{ "mysql { tls = try\n tls_ca = /c }", NULL, "mysql.tls_ca verifies with mysql.tls" },
+	{ "mysql { tls_ca = /c }", NULL, "mysql.tls_ca verifies with mysql.tls" },
 	{ "mysql { hosts = {} }", NULL, "mysql.hosts is empty" },
 	{ "mysql { hosts = {\"a:b\"} }", NULL, "mysql.hosts: \"a:b\" is neither" },
 	{ "mysql { user_query = \"SELECT 1\" }", NULL, "mysql.user_query: " },
@@ -100,9 +104,9 @@ static void check_row(const struct place *place, const struct expectation *row)
 			add_text(values, sizeof(values), "%s%s", i > 0 ? "," : "",
 			    directory->hosts.texts[i]);
 		}
-		add_text(values, sizeof(values), "|%s|%s|%s|%s|%ld|%ld", directory->user,
-		    directory->password, directory->dbname, directory->option_file,
-		    directory->connections, directory->timeout);
+		add_text(values, sizeof(values), "|%s|%s|%s|%s|%s|%s|%ld|%ld", directory->user,
+		    directory->password, directory->dbname, directory->option_file, directory->tls,
+		    directory->tls_ca, directory->connections, directory->timeout);
 		expect_text(content, values, row->values);
 		assert_non_null(directory->queries[DIRECTORY_MAILBOX]);
 		assert_null(directory->queries[DIRECTORY_ALIAS]);
