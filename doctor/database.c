@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "doctor/connection.h"
 #include "doctor/denied.h"
 #include "doctor/hosts.h"
 #include "schema/inspection.h"
@@ -218,7 +219,7 @@ struct directory *database_check(const struct directory_settings *settings,
 
 	if (result == 0) {
 		if (settings->hosts.n == 1) {
-			report_ok(report, "database", "%s", directory_host(directory));
+			connection_report(directory, settings, report);
 		} else {
 			hosts_check(settings, needs[0].query, report);
 		}
@@ -232,7 +233,10 @@ struct directory *database_check(const struct directory_settings *settings,
 		check_each_alone(&examination, needs, n_needs);
 	} else {
 		report_fail(report, EX_UNAVAILABLE, "database",
-		    "see that it runs, and that hosts, user, password and dbname are right", "%s",
+		    directory != NULL && directory_fault(directory) == DIRECTORY_NO_TLS
+			? connection_tls_remedy
+			: "see that it runs, and that hosts, user, password and dbname are right",
+		    "%s",
 		    directory == NULL ? "out of memory" : directory_error(directory));
 		if (settings->hosts.n > 1) {
 			hosts_check(settings, needs[0].query, report);

@@ -3,6 +3,7 @@
  * what it knows so far: both show only when a query is asked, and the server is asked what it is. */
 #include "doctor/hosts.h"
 
+#include "doctor/connection.h"
 #include "schema/inspection.h"
 
 static const char *remedy_of(enum directory_fault fault)
@@ -11,6 +12,8 @@ static const char *remedy_of(enum directory_fault fault)
 	case DIRECTORY_NOT_READY:
 		return "of Galera: SHOW STATUS LIKE 'wsrep_cluster_status' there must say "
 		       "Primary; the other hosts are asked meanwhile";
+	case DIRECTORY_NO_TLS:
+		return connection_tls_remedy;
 	case DIRECTORY_BAD_ACCOUNT:
 	case DIRECTORY_NO_GRANT:
 		return "make the account on this host too, with the same grants";
@@ -19,8 +22,8 @@ static const char *remedy_of(enum directory_fault fault)
 	}
 }
 
-static void check_host(
-    struct directory *directory, enum directory_query asked, struct report *report)
+static void check_host(struct directory *directory, const struct directory_settings *settings,
+    enum directory_query asked, struct report *report)
 {
 	bool is_read_only = false;
 
@@ -38,7 +41,7 @@ static void check_host(
 		    directory_host(directory));
 		return;
 	}
-	report_ok(report, "database", "%s", directory_host(directory));
+	connection_report(directory, settings, report);
 }
 
 void hosts_check(
@@ -51,7 +54,7 @@ void hosts_check(
 		alone.hosts = (struct settings_list){ .texts = settings->hosts.texts + i, .n = 1 };
 		directory = directory_new(&alone);
 		if (directory != NULL) {
-			check_host(directory, asked, report);
+			check_host(directory, &alone, asked, report);
 		}
 		directory_free(directory);
 	}

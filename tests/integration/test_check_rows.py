@@ -363,11 +363,12 @@ def test_each_host_is_tried(make_lmtpd, database):
     """One that answers does not hide what is wrong with the others."""
     dead = f"127.0.0.1:{free_port()}"
     live, again = f"127.0.0.1:{database.port}", f"unix:{database.socket}"
+    lines = [f"{live}, plain text", again]
     for hosts in ([dead, live, again], [live, dead, again]):
         report = Report(make_lmtpd(mysql={"hosts": hosts}))
         assert report.code == 0
         assert f"mysql {dead}: connect" in report.only("warn", "database")["detail"]
-        assert details(report, "database", "ok") == [live, again]
+        assert details(report, "database", "ok") == lines
     report = Report(make_lmtpd(mysql={"hosts": [dead, f"unix:{database.socket}.none"]}))
     assert report.code == 69
     assert [dead in detail for detail in details(report, "database")] == [True, False]
