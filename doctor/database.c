@@ -66,9 +66,9 @@ static const char *make_grant(
 		    denied.table, account, name);
 	}
 	return report_remedy(report,
-	    "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"; if there is no such column, correct "
+	    "%s -e \"GRANT SELECT (%s) ON %s.%s TO %s\"; if there is no such column, correct "
 	    "mysql.%s",
-	    denied.column, dbname, denied.table, account, name);
+	    inspection_client(asked), denied.column, dbname, denied.table, account, name);
 }
 
 /* Of tables that are not known here. */
@@ -105,18 +105,18 @@ static const char *make_remedy(const struct examination *examination,
 	switch (directory_fault(asked)) {
 	case DIRECTORY_NO_TABLE:
 		return report_remedy(report,
-		    "make the tables: mariadb %s </usr/share/doc/lmtpd/examples/schema.sql; or let "
+		    "make the tables: %s %s </usr/share/doc/lmtpd/examples/schema.sql; or let "
 		    "mysql.%s ask yours",
-		    dbname, name);
+		    inspection_client(asked), dbname, name);
 	case DIRECTORY_NO_COLUMN:
 		return report_remedy(report,
-		    "see what it has: mariadb %s -e \"DESCRIBE %s\"; then let mysql.%s ask "
+		    "see what it has: %s %s -e \"DESCRIBE %s\"; then let mysql.%s ask "
 		    "for that",
-		    dbname, need->table, name);
+		    inspection_client(asked), dbname, need->table, name);
 	case DIRECTORY_NO_GRANT:
 		get_account(examination->settings, account, sizeof(account));
-		return report_remedy(report, "mariadb -e \"GRANT SELECT (%s) ON %s.%s TO %s\"",
-		    need->columns, dbname, need->table, account);
+		return report_remedy(report, "%s -e \"GRANT SELECT (%s) ON %s.%s TO %s\"",
+		    inspection_client(asked), need->columns, dbname, need->table, account);
 	default:
 		return report_remedy(
 		    report, "correct mysql.%s, or grant the account what it reads", name);
@@ -166,13 +166,23 @@ static void check_plan(const struct examination *examination, const struct datab
 	struct inspection_scan scan;
 	const char *remedy;
 
-	if (inspection_plan(examination->directory, need->query, &scan) != 0 || !scan.is_full) {
+	if (inspection_plan(examination->directory, need->query, &scan) != 0) {
+		return;
+	}
+	if (scan.is_unknown) {
+		report_warn(report, "index", "see by EXPLAIN whether it reads every row of a table",
+		    "%s: not looked at: the server explains queries in a form that is not known "
+		    "here",
+		    name);
+		return;
+	}
+	if (!scan.is_full) {
 		return;
 	}
 	if (need->is_guide && strcmp(scan.table, need->table) == 0) {
-		remedy = report_remedy(report, "mariadb %s -e \"%s %s ON %s (%s)\"",
-		    examination->settings->dbname, need->index, need->compared, need->table,
-		    need->compared);
+		remedy = report_remedy(report, "%s %s -e \"%s %s ON %s (%s)\"",
+		    inspection_client(examination->directory), examination->settings->dbname,
+		    need->index, need->compared, need->table, need->compared);
 	} else {
 		remedy = report_remedy(report, "make an index of what mysql.%s compares", name);
 	}
@@ -193,6 +203,7 @@ static void check_query(const struct examination *examination, const struct data
 
 /* What the account may do beyond reading; the first few are shown. */
 struct surplus {
+	const struct directory *directory;
 	struct report *report;
 	unsigned n;
 };
@@ -204,7 +215,8 @@ static void on_grant(void *data, const char *privileges, const char *object, con
 	if (++surplus->n <= GRANTS_SHOWN) {
 		report_warn(surplus->report, "account",
 		    revoke == NULL ? "grant it what grants.sql does, and revoke this"
-				   : report_remedy(surplus->report, "mariadb -e \"%s\"", revoke),
+				   : report_remedy(surplus->report, "%s -e \"%s\"",
+					 inspection_client(surplus->directory), revoke),
 		    "it may do more than it needs: %s on %s", privileges, object);
 	}
 }
@@ -214,7 +226,7 @@ struct directory *database_check(const struct directory_settings *settings,
 {
 	const struct examination examination = { settings, directory_new(settings), report };
 	struct directory *directory = examination.directory;
-	struct surplus surplus = { .report = report };
+	struct surplus surplus = { .directory = directory, .report = report };
 	int result = directory == NULL ? -ENOMEM : directory_connect(directory);
 
 	if (result == 0) {
@@ -236,8 +248,7 @@ struct directory *database_check(const struct directory_settings *settings,
 		    directory != NULL && directory_fault(directory) == DIRECTORY_NO_TLS
 			? connection_tls_remedy
 			: "see that it runs, and that hosts, user, password and dbname are right",
-		    "%s",
-		    directory == NULL ? "out of memory" : directory_error(directory));
+		    "%s", directory == NULL ? "out of memory" : directory_error(directory));
 		if (settings->hosts.n > 1) {
 			hosts_check(settings, needs[0].query, report);
 		}
@@ -298,11 +309,12 @@ void database_check_passwords(struct directory *directory,
 		: report_remedy(report,
 		      "give lmtpd-auth and Dovecot an account of their own, as in grants.sql and "
 		      "move.md; "
-		      "then mariadb -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
+		      "then %s -e \"REVOKE ALL PRIVILEGES, GRANT OPTION FROM %s; "
 		      "GRANT SELECT (name) ON %s.virtual_domains TO %s; "
 		      "GRANT SELECT (email) ON %s.virtual_users TO %s; "
 		      "GRANT SELECT (source, destination) ON %s.virtual_aliases TO %s\"",
-		      account, dbname, account, dbname, account, dbname, account),
+		      inspection_client(directory), account, dbname, account, dbname, account,
+		      dbname, account),
 	    "%s can read password hashes; with one account for all that is so, but lmtpd "
 	    "needs none",
 	    account);

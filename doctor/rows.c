@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "doctor/database.h"
+#include "schema/inspection.h"
 
 /* What a finding is about, and how many more of it are summed up. */
 static const struct {
@@ -89,9 +90,10 @@ const char *rows_remedy(
 	va_start(arguments, format);
 	vsnprintf(statement, sizeof(statement), format, arguments);
 	va_end(arguments);
-	return is_plain && rows->is_guide ? report_remedy(rows->report, "mariadb %s -e \"%s\"",
-						rows->settings->dbname, statement)
-					  : words;
+	return is_plain && rows->is_guide
+		   ? report_remedy(rows->report, "%s %s -e \"%s\"",
+			 inspection_client(rows->directory), rows->settings->dbname, statement)
+		   : words;
 }
 
 static int on_any_row(void *data, const struct row *row)
