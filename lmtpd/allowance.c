@@ -211,17 +211,19 @@ static int count(const struct allowance *allowance, uint64_t began, struct error
 	return result == 0 ? 0 : -1;
 }
 
-/* Waits for the count of another thread, for as long as one takes as a rule. False: it is not at its end yet. The lock
- * is held. */
-static bool wait_for_count(const struct allowance *allowance)
+/* Waits for the count of another thread, for as long as one takes as a rule, unless what is known will do. False: it is
+ * not at its end yet. The lock is held. */
+static bool wait_for_count(const struct allowance *allowance, uint64_t since)
 {
 	const struct account *account = allowance->account;
 	struct timespec end;
+	int result = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += 1;
-	while (account->is_counting && uv_hrtime() - account->began < SLOW_COUNT) {
-		pthread_cond_timedwait(
+	while (account->is_counting && result == 0 && !is_counted(allowance, since) &&
+	       uv_hrtime() - account->began < SLOW_COUNT) {
+		result = pthread_cond_timedwait(
 		    &allowance->accounts->counted, &allowance->accounts->mutex, &end);
 	}
 	return !account->is_counting;
@@ -237,7 +239,7 @@ int allowance_count(const struct allowance *allowance, uint64_t since, struct er
 		return 0;
 	}
 	pthread_mutex_lock(&allowance->accounts->mutex);
-	is_idle = wait_for_count(allowance);
+	is_idle = wait_for_count(allowance, since);
 	is_there = is_counted(allowance, since);
 	is_hopeless = !is_idle || has_failed(account);
 	if (!is_there && !is_hopeless) {
