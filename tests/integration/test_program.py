@@ -1,6 +1,7 @@
 """What both daemons have in common: they come to life without the database, a reload that is late does no
 harm, and nothing that hangs keeps them from ending."""
 
+import itertools
 import os
 import signal
 import socket
@@ -333,7 +334,14 @@ def test_signals_that_come_again_do_not_kill(kind):
     """Between two system calls of the end each of them had its default action."""
     for _ in range(10):
         daemon = kind.make().start()
-        while daemon.is_running():
+        client = kind.client(daemon)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_log(event="stop")  # no reload begins any more
+        for turn in itertools.count():
+            if not daemon.is_running():
+                break
+            if turn == 100:
+                client.close()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 daemon.process.send_signal(number)
         assert daemon.process.returncode == 0
