@@ -13,7 +13,7 @@
 #include "doctor/database.h"
 #include "lmtpd/homes.h"
 #include "lmtpd/lookup.h"
-#include "maildir/maildirsize_read.h"
+#include "maildir/maildirsize.h"
 #include "maildir/usage.h"
 
 struct listing {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What maildirsize adds up to, and what says nothing. */
-#include "maildir/maildirsize_read.h"
+#include "maildir/maildirsize.h"
 
 #include <errno.h>
 #include <string.h>
