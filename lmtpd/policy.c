@@ -57,7 +57,6 @@ static void on_looked_up(struct lookup *lookup)
 	struct asker *asker = lookup->owner;
 
 	status_looked_up(&asker->server->status, lookup);
-	asker->server->status.n_untold += lookup->n_doubts;
 	LIST_REMOVE(lookup, entry);
 	lookup->recipient->resolution = lookup->resolution; /* for its note */
 	lookup->resolution = (struct resolution){ .mailboxes = NULL };
@@ -136,14 +135,10 @@ static size_t on_input(struct peer *peer, const char *data, size_t n)
 static void on_renew(struct peer *peer)
 {
 	struct asker *asker = (struct asker *)peer;
-	struct service *service = asker->server->daemon.service;
 
-	if (service == NULL || service == asker->service || peer->n_out > 0) {
-		return;
+	if (peer->n_out == 0 && service_renew(&asker->service)) {
+		asker->policy.settings = &lmtpd_config_of(asker->service)->lmtp;
 	}
-	service_unref(asker->service);
-	asker->service = service_ref(service);
-	asker->policy.settings = &lmtpd_config_of(service)->lmtp;
 }
 
 static void on_turn(struct peer *peer)

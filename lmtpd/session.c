@@ -69,7 +69,6 @@ static void on_looked_up(struct lookup *lookup)
 	struct resolution *resolution = &recipient->resolution;
 
 	status_looked_up(&session->server->status, lookup);
-	session->server->status.n_untold += lookup->n_doubts;
 	LIST_REMOVE(lookup, entry);
 	*resolution = lookup->resolution; /* its mailboxes are the recipient's now */
 	lookup->resolution = (struct resolution){ .mailboxes = NULL };
@@ -305,15 +304,11 @@ static void session_set_patience(struct session *session)
 static void on_renew(struct peer *peer)
 {
 	struct session *session = (struct session *)peer;
-	struct service *service = session->server->daemon.service;
 
-	if (service == NULL || service == session->service || peer->n_out > 0 ||
-	    session->delivery != NULL || lmtp_is_in_transaction(&session->lmtp)) {
-		return;
+	if (peer->n_out == 0 && session->delivery == NULL &&
+	    !lmtp_is_in_transaction(&session->lmtp) && service_renew(&session->service)) {
+		session->lmtp.settings = &lmtpd_config_of(session->service)->lmtp;
 	}
-	service_unref(session->service);
-	session->service = service_ref(service);
-	session->lmtp.settings = &lmtpd_config_of(service)->lmtp;
 }
 
 static void on_turn(struct peer *peer)

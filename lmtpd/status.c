@@ -13,6 +13,7 @@ void status_looked_up(struct lmtpd_status *status, const struct lookup *lookup)
 	if (lookup->is_asked) {
 		histogram_add(&status->lookups, lookup->took);
 	}
+	status->n_untold += lookup->n_doubts;
 	if (lookup->reply != REPLY_NO_MEMORY) {
 		vitals_asked(&status->vitals,
 		    lookup->reply == REPLY_NO_DATABASE ? lookup->resolution.note : NULL);

@@ -80,6 +80,18 @@ void service_unref(struct service *service)
 	}
 }
 
+bool service_renew(struct service **service)
+{
+	struct service *old = *service, *now = old->daemon->service;
+
+	if (now == NULL || now == old) {
+		return false;
+	}
+	*service = service_ref(now);
+	service_unref(old);
+	return true;
+}
+
 bool service_is_needed(const struct service *service, bool is_patient)
 {
 	for (size_t i = 0; i < SERVICE_LANES; i++) {

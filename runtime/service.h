@@ -36,6 +36,10 @@ struct service *service_new(struct daemon *daemon, void *config, struct error *e
 
 struct service *service_ref(struct service *service);
 
+/* Between two pieces of work: goes over to the service that is in force, whose reference takes the place of the one in
+ * *service. False: it is that already, or the daemon is at its end. */
+bool service_renew(struct service **service);
+
 /* The last reference must be dropped when none of the lanes' work is out. */
 void service_unref(struct service *service);
 
