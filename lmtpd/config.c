@@ -76,12 +76,16 @@ static int check_path(const char *value, struct error *error)
 	return 0;
 }
 
+static int check_either(const char *value, const char *a, const char *b, struct error *error)
+{
+	return strcmp(value, a) == 0 || strcmp(value, b) == 0
+		   ? 0
+		   : error_set(error, "\"%s\": allowed are %s and %s", value, a, b);
+}
+
 static int check_commit(const char *value, struct error *error)
 {
-	if (strcmp(value, "auto") != 0 && strcmp(value, "strict") != 0) {
-		return error_set(error, "\"%s\": allowed are auto and strict", value);
-	}
-	return 0;
+	return check_either(value, "auto", "strict", error);
 }
 
 static int check_marker(const char *value, struct error *error)
@@ -109,10 +113,7 @@ static int check_node(const char *value, struct error *error)
 /* What becomes of a message whose mailbox is known and does not take it. */
 static int check_refusal(const char *value, struct error *error)
 {
-	if (strcmp(value, "refuse") != 0 && strcmp(value, "defer") != 0) {
-		return error_set(error, "\"%s\": allowed are refuse and defer", value);
-	}
-	return 0;
+	return check_either(value, "refuse", "defer", error);
 }
 
 static int check_grace(const char *value, struct error *error)
@@ -128,10 +129,7 @@ static int check_grace(const char *value, struct error *error)
 
 static int check_count(const char *value, struct error *error)
 {
-	if (strcmp(value, "virtual") != 0 && strcmp(value, "disk") != 0) {
-		return error_set(error, "\"%s\": allowed are virtual and disk", value);
-	}
-	return 0;
+	return check_either(value, "virtual", "disk", error);
 }
 
 static int check_detail(const char *value, struct error *error)
@@ -145,10 +143,7 @@ static int check_detail(const char *value, struct error *error)
 
 static int check_separator(const char *value, struct error *error)
 {
-	if (strcmp(value, ".") != 0 && strcmp(value, "/") != 0) {
-		return error_set(error, "\"%s\": allowed are . and /", value);
-	}
-	return 0;
+	return check_either(value, ".", "/", error);
 }
 
 /* RFC 6154 has the uses. */

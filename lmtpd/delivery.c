@@ -37,14 +37,9 @@ static void put_header(struct delivery *delivery, const struct envelope *envelop
 	delivery->n = delivery->n_header = header_compose(delivery->buffer, &header);
 }
 
-static struct lmtpd_server *server_of(const struct delivery *delivery)
-{
-	return (struct lmtpd_server *)delivery->service->daemon;
-}
-
 static struct devices *devices_of(const struct delivery *delivery)
 {
-	return &server_of(delivery)->devices;
+	return &lmtpd_server_of(delivery->service)->devices;
 }
 
 /* A message for several devices may stand still with each of them: those that can be told apart must not lose
@@ -81,8 +76,8 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 		delivery_free(delivery);
 		return NULL;
 	}
-	tally_make(&delivery->tally, &server_of(delivery)->accounts, lmtpd_config_of(service),
-	    &delivery->places);
+	tally_make(&delivery->tally, &lmtpd_server_of(delivery->service)->accounts,
+	    lmtpd_config_of(service), &delivery->places);
 	delivery->work.share = share_of(delivery);
 	put_header(delivery, envelope);
 	return delivery;

@@ -115,19 +115,6 @@ static int exit_code_of(enum reply reply)
 	return reply_is_permanent(reply) ? EX_NOUSER : EX_TEMPFAIL;
 }
 
-/* Of several addresses the exit code tells the gravest: no database, try later, unknown. */
-static int graver(int a, int b)
-{
-	static const int order[] = { EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOUSER };
-
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (a == order[i] || b == order[i]) {
-			return order[i];
-		}
-	}
-	return EX_OK;
-}
-
 /* Resolves the address as it would stand between the angle brackets of RCPT. */
 static enum reply show_lookups(struct dry_run *run, struct directory *directory,
     const struct path *path, struct resolution *resolution_r)
@@ -227,7 +214,7 @@ static int show_address(
 		is_limited = true;
 		write_reply(run, megabyte, reply_to_megabyte(run, &resolution), plain);
 		reply = ask_room(run, &resolution, 0, reply);
-		exit_code = graver(exit_code, exit_code_of(reply));
+		exit_code = lookup_graver(exit_code, exit_code_of(reply));
 	}
 	if (transport != NULL) {
 		note_transport(run, transport, reply, &resolution);
@@ -276,9 +263,9 @@ static int show_addresses(struct dry_run *run, char *const *addresses, size_t n)
 	accounts_init(&run->accounts);
 	report_begin(&run->report, "addresses");
 	for (size_t i = 0; i < n; i++) {
-		exit_code =
-		    graver(exit_code, show_address(run, directory, addresses[i],
-					  run->transports == NULL ? NULL : run->transports[i]));
+		exit_code = lookup_graver(
+		    exit_code, show_address(run, directory, addresses[i],
+				   run->transports == NULL ? NULL : run->transports[i]));
 	}
 	report_end(&run->report, exit_code);
 	accounts_deinit(&run->accounts);

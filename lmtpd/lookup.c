@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 int lookup_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data)
@@ -95,6 +96,18 @@ enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config
 	return reply_to_outcome(result, strcmp(config->disabled, "refuse") == 0);
 }
 
+int lookup_graver(int a, int b)
+{
+	static const int order[] = { EX_OSERR, EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOUSER };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (a == order[i] || b == order[i]) {
+			return order[i];
+		}
+	}
+	return EX_OK;
+}
+
 struct path lookup_path(const char *text)
 {
 	struct path path = { .text = text, .n = strlen(text) };
@@ -119,7 +132,7 @@ static bool lookup_is_late(const struct lookup *lookup)
 /* Whether there is room for more mail is known from memory, or has to be counted. */
 static void ask_for_room(struct lookup *lookup)
 {
-	struct lmtpd_server *server = (struct lmtpd_server *)lookup->service->daemon;
+	struct lmtpd_server *server = lmtpd_server_of(lookup->service);
 
 	if (lookup->reply == REPLY_RECIPIENT_OK) {
 		lookup->room = room_ask(&server->accounts, lmtpd_config_of(lookup->service),

@@ -53,6 +53,10 @@ void lookup_run_together(struct work_queue *queue, void *context);
 int lookup_ask(
     void *source, enum resolver_table table, const char *key, row_handler *on_row, void *data);
 
+/* Of several addresses or mailboxes a command's exit code tells the gravest: out of memory, no database, try later,
+ * unknown; EX_OK for none of them. */
+int lookup_graver(int a, int b);
+
 /* The look-up itself, for the lane and for --check. Blocking. When the database gave no
  * answer, or a row is refused, the resolution's note says why. */
 enum reply lookup_resolve(struct directory *directory, const struct lmtpd_config *config,

@@ -25,17 +25,9 @@ struct listing {
 	int exit_code;
 };
 
-/* Of several mailboxes the exit code tells the gravest: no database, try later, unknown. */
 static void grave(struct listing *listing, int exit_code)
 {
-	static const int order[] = { EX_OSERR, EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOUSER };
-
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (exit_code == order[i] || listing->exit_code == order[i]) {
-			listing->exit_code = order[i];
-			return;
-		}
-	}
+	listing->exit_code = lookup_graver(listing->exit_code, exit_code);
 }
 
 /* Nobody waits but who asks, and he may take his time. */

@@ -10,14 +10,13 @@
 #include "lmtpd/homes.h"
 #include "lmtpd/server.h"
 
-/* Has the mailbox no limit that matters? */
+/* Does the limit of the mailbox not matter? */
 static bool is_free(
     const struct lmtpd_config *config, const struct mailbox *mailbox, struct home *home_r)
 {
 	struct error error;
 
-	return !quota_is_limited(&mailbox->limit) ||
-	       homes_find(config, mailbox, home_r, &error) != 0 ||
+	return homes_find(config, mailbox, home_r, &error) != 0 ||
 	       !usage_counts_folder(&config->rules.style, home_r->folder);
 }
 
@@ -177,7 +176,7 @@ static unsigned share_of(const struct room *room, const struct devices *devices)
 void room_submit(
     struct room *room, struct service *service, void (*done)(struct room *room), void *owner)
 {
-	struct lmtpd_server *server = (struct lmtpd_server *)service->daemon;
+	struct lmtpd_server *server = lmtpd_server_of(service);
 	struct lane *lane = &service->lanes[SERVICE_WORKERS];
 
 	room->service = service_ref(service);

@@ -15,3 +15,8 @@ struct lmtpd_server {
 	struct accounts accounts; /* of mailboxes with a quota */
 	char id_prefix[40];       /* of its sessions */
 };
+
+static inline struct lmtpd_server *lmtpd_server_of(const struct service *service)
+{
+	return (struct lmtpd_server *)service->daemon;
+}
