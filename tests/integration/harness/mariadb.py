@@ -73,18 +73,21 @@ class MariaDB(Daemon):
         for host in ("localhost", "127.0.0.1"):
             self.sql(f"GRANT SELECT ON guide.* TO 'mailuser'@'{host}'")
 
-    def start(self):
+    def command(self):
         # Names are not resolved, so that 127.0.0.1 and the socket are two accounts.
         network = (["--bind-address=127.0.0.1", f"--port={self.port}"] if self.port
                    else ["--skip-networking"])
-        self.spawn([
+        return [
             "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}", self.temporary,
             f"--socket={self.socket}", f"--pid-file={self.data}/pid",
             *network, "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",
             f"--innodb-buffer-pool-size={self.buffer_pool}",
             "--max-connections=400", *self.more_options,
-        ])
+        ]
+
+    def start(self):
+        self.spawn(self.command())
         self.wait_until_answers(lambda: self.client("SELECT 1").returncode == 0)
 
     def client(self, text, database="", user="root", password=None):
