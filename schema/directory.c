@@ -359,10 +359,10 @@ static bool is_beyond_charset(const struct directory *directory, const char *key
 	return directory->failure.fault == DIRECTORY_BEYOND_CHARSET && !key_is_ascii(key);
 }
 
-/* A question failed on this connection, which has been cut: is it worth another one? waited is for how
- * long it was asked, in seconds. */
+/* A question failed on this connection, which has been cut: is it worth another one? n_not_ready hosts
+ * have said that they answer none; waited is for how long it was asked, in seconds. */
 static bool is_worth_retrying(
-    const struct directory *directory, bool was_connected, size_t n_attempts, time_t waited)
+    const struct directory *directory, bool was_connected, size_t n_not_ready, time_t waited)
 {
 	/* Not if this one let us wait, so that nobody waits for two time-outs. */
 	if (waited >= directory->settings->timeout) {
@@ -370,10 +370,10 @@ static bool is_worth_retrying(
 	}
 	/* One that lay idle may have been cut long ago. */
 	if (directory->failure.fault == DIRECTORY_STALE) {
-		return was_connected && n_attempts == 1;
+		return was_connected;
 	}
 	return directory->failure.fault == DIRECTORY_NOT_READY &&
-	       n_attempts < directory->settings->hosts.n;
+	       n_not_ready < directory->settings->hosts.n;
 }
 
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
@@ -382,13 +382,14 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 	struct statement *statement = &directory->statements[query];
 	const struct expected *expected =
 	    query == DIRECTORY_MAILBOX ? expectation_find(&directory->expectation, key) : NULL;
+	size_t n_not_ready = 0;
 	time_t start = now();
 	int result;
 
 	if (expected != NULL) {
 		return expected->row.n_columns == 0 ? 0 : on_row(data, &expected->row);
 	}
-	for (size_t n_attempts = 1;; n_attempts++) {
+	for (;;) {
 		bool was_connected = directory->driver != NULL;
 
 		result = directory_connect(directory);
@@ -402,12 +403,13 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 		if (is_beyond_charset(directory, key)) {
 			return 0;
 		}
+		n_not_ready += directory->failure.fault == DIRECTORY_NOT_READY;
 		if (directory->failure.fault == DIRECTORY_NOT_READY ||
 		    now() - start >= directory->settings->timeout) {
 			host_fail(directory);
 		}
 		directory_disconnect(directory);
-		if (!is_worth_retrying(directory, was_connected, n_attempts, now() - start)) {
+		if (!is_worth_retrying(directory, was_connected, n_not_ready, now() - start)) {
 			return result;
 		}
 	}

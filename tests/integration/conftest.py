@@ -30,6 +30,14 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 def pytest_addoption(parser):
     parser.addoption("--cuts", type=int, default=4, help="power cuts on each disk")
     parser.addoption("--soak", type=int, default=20, help="seconds of the soak test")
+    parser.addoption("--cluster", action="store_true", help="the drills with a cluster, too")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """The drills take packages of their own, and minutes."""
+    if collection_path.name == "test_cluster.py" and not config.getoption("--cluster"):
+        return True
+    return None
 
 
 def pytest_configure(config):

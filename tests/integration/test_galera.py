@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.auth import PASSWORD1
 from harness.check import Report
 from harness.lmtp import message
 from harness.mariadb import galera_options, running_mariadb
@@ -18,15 +19,19 @@ def node(base):
         yield server
 
 
+def reject(node, what):
+    """ALL: it behaves as one outside of the primary component; ALL_KILL: it cuts its clients off, too."""
+    node.sql(f"SET GLOBAL wsrep_reject_queries = {what}", database="")
+
+
 @pytest.fixture
 def lost_node(node):
-    """It behaves as one outside of the primary component."""
-    node.sql("SET GLOBAL wsrep_reject_queries = NONE", database="")
+    reject(node, "NONE")
     node.reset()
-    node.sql("SET GLOBAL wsrep_reject_queries = ALL", database="")
+    reject(node, "ALL")
     assert "WSREP" in node.client("SELECT * FROM virtual_users", "mailserver").stderr
     yield node
-    node.sql("SET GLOBAL wsrep_reject_queries = NONE", database="")
+    reject(node, "NONE")
 
 
 def hosts(*servers):
@@ -73,25 +78,60 @@ def test_no_other_host(lmtpd, lost_node, database):
     daemon = lmtpd(mysql={"hosts": hosts(lost_node)})
     with daemon.session() as session:
         assert rcpt(session) == "451 4.4.3"
-        lost_node.sql("SET GLOBAL wsrep_reject_queries = NONE", database="")
+        reject(lost_node, "NONE")
         assert rcpt(session) == "250 2.1.5"
     assert "(1047)" in daemon.output()
 
 
-def test_node_gets_lost(lmtpd, lost_node, database):
+@pytest.mark.parametrize("what", ["ALL", "ALL_KILL"])
+def test_node_gets_lost(lmtpd, lost_node, database, what):
     """On connections that stand and have answered before."""
-    lost_node.sql("SET GLOBAL wsrep_reject_queries = NONE", database="")
+    reject(lost_node, "NONE")
     daemon = lmtpd(mysql={"hosts": hosts(lost_node, database)})
     with daemon.session() as session:
         for _ in range(20):
             assert rcpt(session) == "250 2.1.5"
-        lost_node.sql("SET GLOBAL wsrep_reject_queries = ALL", database="")
+        reject(lost_node, what)
         for _ in range(20):
             assert rcpt(session) == "250 2.1.5"
+
+
+def login(client):
+    return client.login(EMAIL1, PASSWORD1).verb
 
 
 def test_logins(auth, lost_node, database):
     daemon = auth(mysql={"hosts": hosts(lost_node, database)})
     with daemon.client() as client:
-        assert client.login(EMAIL1, "firstpassword").verb == "OK"
+        assert login(client) == "OK"
     wait_until(lambda: "result=ok" in daemon.output(), 10, "the line")
+
+
+@pytest.mark.parametrize("what", ["ALL", "ALL_KILL"])
+def test_node_gets_lost_between_logins(auth, lost_node, database, what):
+    reject(lost_node, "NONE")
+    daemon = auth(mysql={"hosts": hosts(lost_node, database)})
+    with daemon.client() as client:
+        for n in range(10):
+            if n == 5:
+                reject(lost_node, what)
+            assert login(client) == "OK"
+
+
+def test_lost_node_stands_last(lmtpd, auth, lost_node, database):
+    """Nobody asks it."""
+    mysql = {"hosts": hosts(database, lost_node)}
+    with lmtpd(mysql=mysql).session() as session, auth(mysql=mysql).client() as client:
+        assert rcpt(session) == "250 2.1.5"
+        assert login(client) == "OK"
+
+
+def test_logins_without_another_host(auth, lost_node):
+    """The connection closes, which Postfix turns into 454; never "wrong password"."""
+    daemon = auth(mysql={"hosts": hosts(lost_node)})
+    with daemon.client() as client:
+        client.send_plain(EMAIL1, PASSWORD1)
+        assert client.is_closed()
+    reject(lost_node, "NONE")
+    with daemon.client() as client:
+        assert login(client) == "OK"

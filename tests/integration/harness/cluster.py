@@ -2,14 +2,15 @@
 
 import contextlib
 import shutil
-import threading
 
 from harness.mariadb import MariaDB
-from harness.process import free_port, wait_until
+from harness.process import as_user, free_port, run_checked, wait_until
 
 SIZE = 3
 # A node that comes gets all tables over the network first; on a busy machine that takes its time.
 SECONDS = 240
+# rsync, which copies them, would become nobody if it were started as root.
+USER = "mysql"
 
 
 class Node(MariaDB):
@@ -17,7 +18,8 @@ class Node(MariaDB):
 
     def __init__(self, directory, groups, number):
         super().__init__(directory)
-        self.number = number
+        self.as_root = []
+        self.directory, self.number = directory, number
         self.groups = groups
         self.transfer, self.incremental = free_port(), free_port()
 
@@ -39,7 +41,9 @@ class Node(MariaDB):
             f"gmcast.listen_addr=tcp://127.0.0.1:{self.groups[self.number - 1]};"
             f"ist.recv_addr=127.0.0.1:{self.incremental};gcache.size=16M",
         ]
-        self.spawn(self.command())
+        self.data.mkdir(exist_ok=True)
+        run_checked("chown", "-R", f"{USER}:", self.directory)
+        self.spawn(self.command(), **as_user(USER, USER))
 
     def wsrep(self, name):
         """What the node says of itself, even if it answers nothing else; "" if it says nothing."""
@@ -75,7 +79,6 @@ def running_cluster(directory):
             seed.stop()
         nodes[0].start(is_first=True)
         for node in nodes[1:]:
-            node.data.mkdir()
             node.start()
         yield nodes
     finally:
