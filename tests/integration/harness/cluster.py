@@ -1,10 +1,10 @@
 """A cluster of Galera: three MariaDBs on the loopback that hold the same rows."""
 
 import contextlib
-import shutil
+import random
 
 from harness.mariadb import MariaDB
-from harness.process import as_user, free_port, run_checked, wait_until
+from harness.process import answers, as_user, run_checked, wait_until
 
 SIZE = 3
 # A node that comes gets all tables over the network first; on a busy machine that takes its time.
@@ -12,16 +12,25 @@ SECONDS = 240
 # rsync, which copies them, would become nobody if it were started as root.
 USER = "mysql"
 
+# Below those that the system gives to clients: a node comes back to its ports, and some of the many
+# connections of a drill would have got them meanwhile.
+PORTS = range(20000, 32768)
+
+
+def free_ports(n):
+    return random.sample([port for port in random.sample(PORTS, 10 * n) if not answers(port)], n)
+
 
 class Node(MariaDB):
-    """groups: the ports on which all nodes, this one among them, talk to each other."""
+    """groups: the ports on which all nodes, this one among them, talk to each other; ports: three more of
+    its own."""
 
-    def __init__(self, directory, groups, number):
-        super().__init__(directory)
+    def __init__(self, directory, groups, number, ports):
+        super().__init__(directory, has_network=False)
         self.as_root = []
         self.directory, self.number = directory, number
         self.groups = groups
-        self.transfer, self.incremental = free_port(), free_port()
+        self.port, self.transfer, self.incremental = ports
 
     def start(self, is_first=False):
         """is_first: it makes a cluster of its own instead of coming to the others."""
@@ -65,12 +74,14 @@ class Node(MariaDB):
 @contextlib.contextmanager
 def running_cluster(directory):
     """Its nodes, with the tables and accounts of schema/; all is gone when it is left."""
-    groups = [free_port() for _ in range(SIZE)]
+    ports = free_ports(4 * SIZE)
+    groups = ports[:SIZE]
     nodes = []
     directory.mkdir()
     for number in range(1, SIZE + 1):
         (directory / f"n{number}").mkdir()
-        nodes.append(Node(directory / f"n{number}", groups, number))
+        nodes.append(Node(directory / f"n{number}", groups, number,
+                          ports[3 * number:3 * number + 3]))
     try:
         seed = MariaDB(directory / "n1", has_network=False)
         try:
