@@ -135,3 +135,17 @@ def test_logins_without_another_host(auth, lost_node):
     reject(lost_node, "NONE")
     with daemon.client() as client:
         assert login(client) == "OK"
+
+
+def test_reads_that_wait(lmtpd, node, directory):
+    """An option file may ask for them, of our connections alone: no user is too new then."""
+    options = directory / "options.cnf"
+    options.write_text('[lmtpd]\ninit-command = "SET SESSION wsrep_sync_wait = 1"\n')
+    reject(node, "NONE")
+    node.reset()
+    query = "SELECT email FROM virtual_users WHERE email = '%u' AND @@wsrep_sync_wait = {}"
+    for wait, status in ((1, "250 2.1.5"), (0, "550 5.1.1")):
+        daemon = lmtpd(mysql={"hosts": hosts(node), "option_file": str(options),
+                              "user_query": query.format(wait)})
+        with daemon.session() as session:
+            assert rcpt(session) == status
