@@ -34,6 +34,7 @@ static const struct settings_key keys[] = {
 	    check_mechanism },
 	/* With everything on top it stays below 5 s; Postfix gives up at 10. */
 	{ "auth", "failure_delay", SETTINGS_NUMBER, "2", AT(failure_delay), 0, 4, NULL },
+	{ "auth", "allow", SETTINGS_LIST, "{}", AT(daemon.allow), 0, 0, prefix_check },
 	{ "auth", "trusted", SETTINGS_LIST, "{}", AT(trusted), 0, 0, prefix_check },
 	{ "mysql", "password_query", SETTINGS_TEXT,
 	    "SELECT email, password FROM virtual_users WHERE email = '%u'",
@@ -44,12 +45,11 @@ static const struct settings_key keys[] = {
 
 bool auth_config_trusts(const struct auth_config *config, const char *rip)
 {
-	static const char *const loopback[] = { "127.0.0.0/8", "::1" };
 	const struct settings_list *trusted = &config->trusted;
 	struct prefix_address address;
 
 	return prefix_parse_address(&address, rip) &&
-	       (prefix_any_has(loopback, sizeof(loopback) / sizeof(loopback[0]), &address) ||
+	       (prefix_is_loopback(&address) ||
 		   prefix_any_has(trusted->texts, trusted->n, &address));
 }
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/admission.h"
 #include "runtime/endpoint.h"
 #include "runtime/privilege.h"
 
@@ -258,6 +259,24 @@ static void check_absence(const struct sockets *sockets, const struct endpoint *
 }
 
 /* One of another kind than a path is open to whoever reaches the address. */
+static void check_address(
+    const struct sockets *sockets, const struct endpoint *ours, struct report *report)
+{
+	const struct settings_list *allow = &sockets->settings->allow;
+
+	if (allow->n == 0 && admission_is_reached(ours)) {
+		report_fail(report, EX_CONFIG, "socket",
+		    report_remedy(report,
+			"set %s.allow = {\"192.0.2.1\"}, with the addresses of the machines where "
+			"Postfix runs",
+			sockets->section),
+		    "%s: whoever reaches it is served", ours->text);
+		return;
+	}
+	report_ok(report, "socket", "%s%s", ours->text,
+	    allow->n == 0 ? "" : ", for those whom the key allow names");
+}
+
 static void check_socket(const struct sockets *sockets, const struct visitor *visitor,
     const struct endpoint *ours, struct report *report)
 {
@@ -267,7 +286,7 @@ static void check_socket(const struct sockets *sockets, const struct visitor *vi
 	char *slash;
 
 	if (ours->path == NULL) {
-		report_ok(report, "socket", "%s", ours->text);
+		check_address(sockets, ours, report);
 		return;
 	}
 	snprintf(directory, sizeof(directory), "%s", ours->path);
@@ -319,16 +338,19 @@ static void check_owner(const struct sockets *sockets, struct report *report)
 void sockets_check(
     const struct sockets *sockets, const struct postconf *postfix, struct report *report)
 {
+	const char *second = sockets->settings->second;
+	struct endpoint ours;
+	struct error ignored;
 	struct visitor visitor;
 
 	find_visitor(sockets, postfix, &visitor);
 	for (size_t i = 0; i < sockets->settings->listen.n; i++) {
-		struct endpoint ours;
-		struct error ignored;
-
 		if (endpoint_parse(&ours, sockets->settings->listen.texts[i], &ignored) == 0) {
 			check_socket(sockets, &visitor, &ours, report);
 		}
+	}
+	if (second != NULL && endpoint_parse(&ours, second, &ignored) == 0 && ours.path == NULL) {
+		check_address(sockets, &ours, report);
 	}
 	check_owner(sockets, report);
 }

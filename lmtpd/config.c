@@ -14,6 +14,7 @@
 #include "lmtpd/homes.h"
 #include "status/control.h"
 #include "runtime/endpoint.h"
+#include "runtime/prefix.h"
 #include "runtime/privilege.h"
 
 static int check_host_name(const char *value, struct error *error)
@@ -181,6 +182,7 @@ static const struct settings_key keys[] = {
 	{ "lmtp", "socket_mode", SETTINGS_MODE, "0600", AT(daemon.socket_mode), 0, 0777, NULL },
 	{ "lmtp", "socket_user", SETTINGS_TEXT, "postfix", AT(daemon.socket_user), 0, 0, NULL },
 	{ "lmtp", "socket_group", SETTINGS_TEXT, "postfix", AT(daemon.socket_group), 0, 0, NULL },
+	{ "lmtp", "allow", SETTINGS_LIST, "{}", AT(daemon.allow), 0, 0, prefix_check },
 	{ "lmtp", "policy", SETTINGS_TEXT, "", AT(daemon.second), 0, 0, check_policy },
 	{ "lmtp", "control", SETTINGS_TEXT, "/run/lmtpd/control", AT(daemon.control), 0, 0,
 	    control_check },

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "runtime/admission.h"
 #include "runtime/listener.h"
 #include "runtime/log.h"
 #include "runtime/log_output.h"
@@ -82,7 +83,14 @@ static enum listener_outcome on_client(struct listener *listener, uv_stream_t *s
 	if (peer == NULL) {
 		return daemon->n_connections > 0 ? LISTENER_LATER : LISTENER_NO_MEMORY;
 	}
-	peer_accept(peer, stream); /* on failure it ends by itself */
+	/* On failure it ends by itself. */
+	if (peer_accept(peer, stream) == 0) {
+		if (admission_grant(daemon, peer)) {
+			peer_proceed(peer);
+		} else {
+			peer_close(peer, NULL);
+		}
+	}
 	return LISTENER_ACCEPTED;
 }
 
@@ -310,6 +318,7 @@ static int open_stdio(struct daemon *daemon)
 		    LOG_LEVEL_ERROR, "start", "--stdio: stdin and stdout must be pipes or sockets");
 		return -1;
 	}
+	peer_proceed(peer);
 	return 0;
 }
 

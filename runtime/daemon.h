@@ -38,6 +38,9 @@ struct daemon {
 	uv_timer_t drain, watchdog;
 	size_t n_connections, connections_max;
 	uint64_t n_accepted; /* so far */
+	uint64_t n_refused;  /* so far, see the key allow */
+	uint64_t refusal_told,
+	    n_refused_told; /* uv_now() of the log's last line on it, and how many there had been */
 	bool is_stopping, has_ended;
 	uint64_t ended; /* uv_now() */
 };
@@ -48,6 +51,7 @@ struct daemon_settings {
 	struct settings_list listen; /* sockets of the program's first door, see endpoint.h */
 	const char
 	    *second; /* that of its second one; "" for none, NULL where there is no such door */
+	struct settings_list allow; /* who may connect over TCP, see prefix.h; empty: everybody */
 	long socket_mode;
 	const char *socket_user, *socket_group; /* "" leaves them */
 	const char *control;                    /* path of the control socket, "" for none */

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/admission.h"
 #include "runtime/daemon.h"
+#include "runtime/log.h"
 #include "runtime/privilege.h"
 #include "runtime/systemd.h"
 
@@ -80,6 +82,13 @@ static int open_socket(struct daemon *daemon, const struct program_door *door, c
 	snprintf(daemon->paths[i], sizeof(daemon->paths[i]), "%s",
 	    endpoint.path == NULL ? "" : endpoint.path);
 	daemon->n_listeners++;
+	if (from->allow.n == 0 && admission_is_reached(&endpoint)) {
+		log_event(LOG_LEVEL_WARNING, "start",
+		    "%s: whoever reaches it is served: name those who may connect with the key "
+		    "allow of %s; "
+		    "without it, the next release does not listen there",
+		    text, daemon->config_file);
+	}
 	return 0;
 }
 

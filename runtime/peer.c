@@ -331,13 +331,11 @@ int peer_handle_open(union peer_handle *handle, uv_loop_t *loop, int fd)
 	return type == UV_NAMED_PIPE ? uv_pipe_open(&handle->pipe, fd) : -EINVAL;
 }
 
-/* Begins, or closes for a reason that is not the peer's. */
-static int peer_begin(struct peer *peer, int result)
+/* Closes for a reason that is not the peer's. */
+static int peer_is_open(struct peer *peer, int result)
 {
 	if (result != 0) {
 		peer_close(peer, NULL);
-	} else {
-		peer_proceed(peer);
 	}
 	return result;
 }
@@ -353,7 +351,7 @@ int peer_accept(struct peer *peer, uv_stream_t *listener)
 	if (result == 0 && is_tcp) {
 		uv_tcp_nodelay(&peer->in.tcp, 1);
 	}
-	return peer_begin(peer, result);
+	return peer_is_open(peer, result);
 }
 
 int peer_open_stdio(struct peer *peer, uv_loop_t *loop)
@@ -366,5 +364,20 @@ int peer_open_stdio(struct peer *peer, uv_loop_t *loop)
 	if (peer_handle_open(&peer->out, loop, STDOUT_FILENO) != 0) {
 		result = -EINVAL;
 	}
-	return peer_begin(peer, result);
+	return peer_is_open(peer, result);
+}
+
+int peer_get_address(const struct peer *peer, struct prefix_address *address_r)
+{
+	struct sockaddr_storage address;
+	int n = sizeof(address), result;
+
+	if (peer->in.handle.type != UV_TCP) {
+		return -ENOTSOCK;
+	}
+	result = uv_tcp_getpeername(&peer->in.tcp, (struct sockaddr *)&address, &n);
+	if (result != 0) {
+		return result;
+	}
+	return prefix_from_socket(address_r, (const struct sockaddr *)&address) ? 0 : -EAFNOSUPPORT;
 }

@@ -13,6 +13,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "runtime/prefix.h"
+
 struct peer;
 
 /* What the owner does. NULL where it does nothing, but for input, turn and closed. */
@@ -79,11 +81,14 @@ LIST_HEAD(peers, peer);
  * when all is well. Returns 0 or a negative errno. */
 int peer_handle_open(union peer_handle *handle, uv_loop_t *loop, int fd);
 
-/* Takes a client that waits on a listener, or stdin and stdout; what was put out is sent, and reading
- * begins. Members but those that are the owner's to set must be 0. Returns 0 or a negative errno: the
+/* Takes a client that waits on a listener, or stdin and stdout. With peer_proceed() what was put out is sent, and
+ * reading begins. Members but those that are the owner's to set must be 0. Returns 0 or a negative errno: the
  * peer closes then. */
 int peer_accept(struct peer *peer, uv_stream_t *listener);
 int peer_open_stdio(struct peer *peer, uv_loop_t *loop);
+
+/* Where it has come from over TCP. Returns 0, -ENOTSOCK when it is no client of TCP, or another negative errno. */
+int peer_get_address(const struct peer *peer, struct prefix_address *address_r);
 
 /* Sends n bytes: at once as far as the socket takes them, the rest in the background. False when it
  * cannot be now: they come again in a later turn. */

@@ -17,6 +17,16 @@ static unsigned bits_of(const struct prefix_address *address)
 	return address->is_v6 ? V6_BITS : V4_BITS;
 }
 
+static void take_v6(struct prefix_address *address_r, const struct in6_addr *v6)
+{
+	address_r->is_v6 = !IN6_IS_ADDR_V4MAPPED(v6);
+	if (address_r->is_v6) {
+		memcpy(address_r->bytes, v6, sizeof(*v6));
+	} else {
+		memcpy(address_r->bytes, v6->s6_addr + MAPPED_BYTES, 4);
+	}
+}
+
 bool prefix_parse_address(struct prefix_address *address_r, const char *text)
 {
 	struct in6_addr v6;
@@ -28,13 +38,34 @@ bool prefix_parse_address(struct prefix_address *address_r, const char *text)
 	if (inet_pton(AF_INET6, text, &v6) != 1) {
 		return false;
 	}
-	address_r->is_v6 = !IN6_IS_ADDR_V4MAPPED(&v6);
-	if (address_r->is_v6) {
-		memcpy(address_r->bytes, &v6, sizeof(v6));
-	} else {
-		memcpy(address_r->bytes, v6.s6_addr + MAPPED_BYTES, 4);
-	}
+	take_v6(address_r, &v6);
 	return true;
+}
+
+bool prefix_from_socket(struct prefix_address *address_r, const struct sockaddr *socket)
+{
+	*address_r = (struct prefix_address){ .is_v6 = false };
+	if (socket->sa_family == AF_INET) {
+		memcpy(address_r->bytes, &((const struct sockaddr_in *)socket)->sin_addr, 4);
+		return true;
+	}
+	if (socket->sa_family != AF_INET6) {
+		return false;
+	}
+	take_v6(address_r, &((const struct sockaddr_in6 *)socket)->sin6_addr);
+	return true;
+}
+
+bool prefix_is_loopback(const struct prefix_address *address)
+{
+	static const char *const loopback[] = { "127.0.0.0/8", "::1" };
+
+	return prefix_any_has(loopback, sizeof(loopback) / sizeof(loopback[0]), address);
+}
+
+void prefix_print_address(const struct prefix_address *address, char *text)
+{
+	inet_ntop(address->is_v6 ? AF_INET6 : AF_INET, address->bytes, text, PREFIX_TEXT_SIZE);
 }
 
 /* Sets all bits behind the first n to 0. */

@@ -9,6 +9,10 @@
 
 #include "base/error.h"
 
+enum {
+	PREFIX_TEXT_SIZE = INET6_ADDRSTRLEN, /* of an address, with its NUL */
+};
+
 /* One of IPv4 that is written as IPv6 (::ffff:192.0.2.7) is one of IPv4. */
 struct prefix_address {
 	bool is_v6;
@@ -22,6 +26,15 @@ struct prefix {
 
 /* False: text is no address. */
 bool prefix_parse_address(struct prefix_address *address_r, const char *text);
+
+/* False: it is none of IP. */
+bool prefix_from_socket(struct prefix_address *address_r, const struct sockaddr *socket);
+
+/* One that leads to this machine itself: 127.0.0.0/8 or ::1. */
+bool prefix_is_loopback(const struct prefix_address *address);
+
+/* Into text[PREFIX_TEXT_SIZE]. */
+void prefix_print_address(const struct prefix_address *address, char *text);
 
 /* An address, or one with / and how many bits of it count. Returns 0, or -1 with what is wrong with text in
  * error. */

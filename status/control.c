@@ -246,7 +246,10 @@ static enum listener_outcome on_client(struct listener *listener, uv_stream_t *s
 				.control = control,
 				.is_there = true,
 			};
-			peer_accept(&client->peer, stream); /* on failure it ends by itself */
+			/* On failure it ends by itself. */
+			if (peer_accept(&client->peer, stream) == 0) {
+				peer_proceed(&client->peer);
+			}
 			peer_set_patience(&client->peer, CONTROL_TIMEOUT_MS);
 			return LISTENER_ACCEPTED;
 		}

@@ -53,6 +53,11 @@ static void write_process(const struct vitals *vitals, struct document *document
 
 static void write_connections(const struct vitals *vitals, struct document *document)
 {
+	static const struct document_value refused = { .name = "refused",
+		.metric = "connections_refused_total",
+		.help = "Of these, connections from addresses that the key allow does not name.",
+		.is_counter = true,
+		.is_left_out_at_0 = true };
 	const struct daemon *daemon = vitals->daemon;
 
 	document_group(document, "connections");
@@ -63,6 +68,7 @@ static void write_connections(const struct vitals *vitals, struct document *docu
 	    daemon->connections_max);
 	document_counter(document, "total", "connections_total", "Connections that were accepted.",
 	    daemon->n_accepted);
+	document_number(document, &refused, daemon->n_refused);
 }
 
 void vitals_write_lane(const struct vitals *vitals, struct document *document,

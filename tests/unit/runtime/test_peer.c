@@ -93,6 +93,7 @@ static void on_connection(uv_stream_t *listener, int status)
 
 	assert_int_equal(status, 0);
 	assert_int_equal(peer_accept(&owner->peer, listener), 0);
+	peer_proceed(&owner->peer);
 }
 
 /* So that a turn of the loop comes to an end. */

@@ -2,6 +2,7 @@
  * Prefixes: what is one, and whom it has. */
 #include "runtime/prefix.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,45 @@ static void test_rows(void **state)
 		    (rows[i].said != NULL && strstr(error.text, rows[i].said) == NULL)) {
 			fail_msg("\"%s\": %d (%s)", rows[i].text, result, error.text);
 		}
+	}
+}
+
+static void test_sockets(void **state)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	struct sockaddr path = { .sa_family = AF_UNIX };
+	struct prefix_address address;
+	char text[PREFIX_TEXT_SIZE];
+
+	inet_pton(AF_INET, "192.0.2.7", &v4.sin_addr);
+	assert_true(prefix_from_socket(&address, (struct sockaddr *)&v4));
+	prefix_print_address(&address, text);
+	assert_string_equal(text, "192.0.2.7");
+	inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr);
+	assert_true(prefix_from_socket(&address, (struct sockaddr *)&v6));
+	prefix_print_address(&address, text);
+	assert_string_equal(text, "2001:db8::1");
+	inet_pton(AF_INET6, "::ffff:192.0.2.7", &v6.sin6_addr);
+	assert_true(prefix_from_socket(&address, (struct sockaddr *)&v6));
+	prefix_print_address(&address, text);
+	assert_string_equal(text, "192.0.2.7");
+	assert_false(prefix_from_socket(&address, &path));
+}
+
+static void test_loopback(void **state)
+{
+	static const char *const in[] = { "127.0.0.1", "127.255.0.1", "::1", "::ffff:127.0.0.1" };
+	static const char *const out[] = { "0.0.0.0", "::", "128.0.0.1", "::2", "10.0.0.1" };
+	struct prefix_address address;
+
+	for (size_t i = 0; i < LENGTH(in); i++) {
+		assert_true(prefix_parse_address(&address, in[i]));
+		assert_true(prefix_is_loopback(&address));
+	}
+	for (size_t i = 0; i < LENGTH(out); i++) {
+		assert_true(prefix_parse_address(&address, out[i]));
+		assert_false(prefix_is_loopback(&address));
 	}
 }
 
@@ -152,6 +192,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_each_bit),
 		cmocka_unit_test(test_lists),
