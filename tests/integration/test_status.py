@@ -15,6 +15,7 @@ import pytest
 from harness.auth import EMAIL1, PASSWORD1
 from harness.lmtp import message
 from harness.process import IS_ROOT, run, wait_until
+from harness.status import PROMETHEUS_SAMPLE
 
 pytest_plugins = ["harness.auth_fixtures"]
 
@@ -54,10 +55,6 @@ def table_away(database):
 
 # --- Prometheus's format ----------------------------------------------------
 
-SAMPLE = re.compile(
-    r'([a-z][a-z0-9_]*)(?:\{((?:[a-z_]+="[^"\\\n]*",?)+)\})? ([0-9]+(?:\.[0-9]+)?)')
-
-
 def parse_prometheus(text, prefix):
     """The samples as {(name, labels): value}; fails on what the format, version 0.0.4, forbids."""
     samples, kinds, helped, current = {}, {}, set(), None
@@ -76,7 +73,7 @@ def parse_prometheus(text, prefix):
             assert (kind == "counter") == name.endswith("_total"), name
             kinds[name] = kind
             continue
-        match = SAMPLE.fullmatch(line)
+        match = PROMETHEUS_SAMPLE.fullmatch(line)
         assert match, line
         name, labels = match[1], tuple(re.findall(r'([a-z_]+)="([^"]*)"', match[2] or ""))
         family = name
