@@ -120,8 +120,7 @@ static int statement_fail(const struct driver_statement *statement, const char *
 	    code != 0 ? code : mysql_errno(mysql));
 }
 
-/* Of addresses. An option file is read as the connection is made, and may say otherwise: so it is set
- * again behind that. */
+/* Of addresses. It is set twice: an option file, which is read as the connection is made, may say otherwise. */
 static const char charset[] = "utf8mb4";
 
 static const char *or_null(const char *text)
@@ -130,8 +129,7 @@ static const char *or_null(const char *text)
 }
 
 /* What mysql.tls asks for. MariaDB's library falls back to plain text where it is told to use TLS and nobody is
- * verified; that of Debian 13 would verify by itself. The name of a socket is nobody's, and its bytes
- * leave no machine: it has no TLS. */
+ * verified; that of Debian 13 would verify by itself. */
 static void set_tls(MYSQL *mysql, const struct directory_settings *settings, enum tls tls)
 {
 	bool is_verified = settings->tls_ca[0] != '\0' && tls == TLS_REQUIRED;
@@ -241,6 +239,11 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 		mysql_options(mysql, MYSQL_READ_DEFAULT_GROUP, "lmtpd");
 	}
 	mysql_options(mysql, MYSQL_SET_CHARSET_NAME, charset);
+#ifndef MARIADB_BASE_VERSION
+	/* A password that MySQL has not seen since its start goes over plain TCP under this key alone. MariaDB's
+	 * library takes it by itself. Who could forge it could also be a server of TLS that nobody verifies. */
+	mysql_options(mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &(mysql_flag){ true });
+#endif
 	if (host_parse(&address, host) != 0) {
 		driver_fail(
 		    driver, "connect", "", "neither name, name:port, [v6]:port nor unix:/path", 0);
@@ -287,7 +290,6 @@ void driver_close(struct driver_statement *statement)
 	}
 }
 
-/* Its columns, asked for once. */
 static MYSQL_RES *describe(struct driver_statement *statement)
 {
 	if (statement->columns == NULL) {
@@ -348,7 +350,6 @@ struct value {
 	mysql_flag is_null;
 };
 
-/* Gets a value that room was too small for. */
 static int value_refetch(struct driver_statement *statement, struct value *value, unsigned column)
 {
 	MYSQL_BIND bind = { .buffer_type = MYSQL_TYPE_STRING, .buffer_length = value->n };
