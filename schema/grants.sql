@@ -1,4 +1,4 @@
--- The database accounts of the mail server, for MariaDB 10.11 and MySQL 8.
+-- The database accounts of the mail server, for MariaDB and MySQL.
 -- Run it as an administrator, once, after schema.sql:  mariadb < grants.sql
 --
 -- CHANGE THE TWO PASSWORDS BELOW. Each stands in the file twice, because

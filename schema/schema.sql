@@ -1,4 +1,4 @@
--- The tables of the mail server, for MariaDB 10.11 and MySQL 8.
+-- The tables of the mail server, for MariaDB and MySQL.
 -- Load it into the selected database:  mariadb mailserver < schema.sql
 -- Tables that exist are left as they are, so a site keeps its data.
 

@@ -4,6 +4,7 @@
                                     release build and on those with sanitizers; --quick: those
                                     marked quick, on the release build alone
     suite.py long FILE [ARGS]       one file of the integration tests in a longer form
+    suite.py mysql [ARGS]           what the database does, on MySQL and with either client library
     suite.py coverage [ARGS]        all on the build that counts what is reached
 
 ARGS go to pytest. What is shown later and all results lie in build/log.
@@ -209,6 +210,18 @@ def long(suite, arguments):
     return suite.end(suite.counts.skipped == 0)
 
 
+# Where the server makes a difference.
+OF_DATABASE = ["mysql", "schema", "tls", "database", "database_faults", "columns", "recipients",
+               "check_rows", "maildirs", "quota_command", "auth"]
+
+
+def mysql(suite, arguments):
+    files = [f"{INTEGRATION}/test_{name}.py" for name in OF_DATABASE]
+    for library in ("libmariadb", "libmysqlclient"):
+        suite.run(library, *files, "-m", "not heavy", *arguments, DATABASE="mysql")
+    return suite.end()
+
+
 @contextlib.contextmanager
 def counting():
     """Yields the environment for daemons and brings their counts into the build. They run as users
@@ -245,7 +258,7 @@ def main():
     signal.signal(signal.SIGINT, on_interrupt)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    verbs = {"test": test, "long": long, "coverage": coverage}
+    verbs = {"test": test, "long": long, "mysql": mysql, "coverage": coverage}
     suite = Suite()
     try:
         sys.exit(verbs[sys.argv[1]](suite, sys.argv[2:]))

@@ -1,6 +1,7 @@
 """The servers that the tests share, and a fresh lmtpd for each test.
 
-The environment variable LMTPD names the binary to test.
+The environment variable LMTPD names the binary to test, and DATABASE=mysql its server, which is MariaDB
+otherwise.
 """
 
 import itertools
@@ -16,12 +17,13 @@ from harness.base import make_base
 from harness.disk import CuttableDisk, Mount, unshare_mounts
 from harness.dovecot import Dovecot
 from harness.lmtpd import Lmtpd
-from harness.mariadb import running_mariadb
+from harness.mysql import IS_MYSQL, running_database
 from harness.postfix import Postfix
 from harness.process import IS_ROOT, run_checked
 
 TREE = Path(__file__).resolve().parents[2]
 counter = itertools.count(1)
+collect_ignore = [] if IS_MYSQL else ["test_mysql.py"]
 
 # Debian keeps servers where plain users do not look.
 os.environ["PATH"] += ":/usr/sbin:/sbin"
@@ -48,6 +50,7 @@ def pytest_configure(config):
         unshare_mounts()
     config.addinivalue_line("markers", "heavy: much load; left out with sanitizers")
     config.addinivalue_line("markers", "quick: what a change needs before its commit")
+    config.addinivalue_line("markers", "mariadb(why): left out on MySQL")
     config.addinivalue_line("markers", "needs_root: Postfix, Dovecot and mounts change users")
 
 
@@ -55,6 +58,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("needs_root") and not IS_ROOT:
             item.add_marker(pytest.mark.skip(reason="NOT ROOT: run it with sudo to test this too"))
+        of_mariadb = item.get_closest_marker("mariadb")
+        if of_mariadb and IS_MYSQL:
+            item.add_marker(pytest.mark.skip(reason=f"MYSQL: {of_mariadb.args[0]}"))
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +80,7 @@ def binary(base):
 
 @pytest.fixture(scope="session")
 def mariadb(base):
-    with running_mariadb(base / "db") as server:
+    with running_database(base / "db") as server:
         yield server
 
 

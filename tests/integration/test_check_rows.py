@@ -17,8 +17,9 @@ def details(report, what, status="warn"):
 
 def typed(database, remedy):
     """Does what a remedy says, in a shell, as root of the database."""
-    assert remedy.startswith("mariadb "), remedy
-    client = f"mariadb() {{ command mariadb --no-defaults -u root -S {database.socket} \"$@\"; }}"
+    name = database.client_program
+    assert remedy.startswith(f"{name} "), remedy
+    client = f"{name}() {{ command {name} --no-defaults -u root -S {database.socket} \"$@\"; }}"
     run_checked("bash", "-uc", f"{client}; {remedy}")
 
 
@@ -225,9 +226,10 @@ def test_tables_of_the_guide(make_lmtpd, guide_database):
     report = Report(configured)
     assert report.code == 0
     remedies = [row["remedy"] for row in report.find("warn", "index")]
+    client = guide_database.client_program
     assert remedies == [
-        'mariadb guide -e "CREATE INDEX source ON virtual_aliases (source)"',
-        'mariadb guide -e "CREATE INDEX name ON virtual_domains (name)"',
+        f'{client} guide -e "CREATE INDEX source ON virtual_aliases (source)"',
+        f'{client} guide -e "CREATE INDEX name ON virtual_domains (name)"',
     ]
     assert "can read password hashes" in report.only("warn", "account")["detail"]
     try:
@@ -262,7 +264,9 @@ def test_an_account_that_may_write(configured, database):
         typed(database, found["remedy"])
         assert Report(configured).troubles() == []
     finally:
-        database.sql(f"REVOKE INSERT, DELETE ON mailserver.virtual_users FROM {account}", "")
+        # What is not granted MySQL does not revoke.
+        database.sql(f"GRANT INSERT, DELETE ON mailserver.virtual_users TO {account};"
+                     f"REVOKE INSERT, DELETE ON mailserver.virtual_users FROM {account}", "")
 
 
 def test_an_account_that_may_read_everything(configured, database):
@@ -320,7 +324,7 @@ def test_missing_grants(configured, database):
     assert Report(configured).troubles() == []
 
 
-def test_other_queries_that_are_refused(configured):
+def test_other_queries_that_are_refused(configured, database):
     """Of other tables than the guide's only that is known which the server says. To an account that
     may read single columns it says the same of those that are not there."""
     queries = {
@@ -331,13 +335,13 @@ def test_other_queries_that_are_refused(configured):
     configured.configure(mysql=queries)
     report = Report(configured)
     assert report.code == 78
-    account = "'mailuser'@'localhost'"
+    client, account = database.client_program, "'mailuser'@'localhost'"
     remedies = {
-        "user_query": f'mariadb -e "GRANT SELECT (mail) ON mailserver.virtual_users TO {account}"; '
+        "user_query": f'{client} -e "GRANT SELECT (mail) ON mailserver.virtual_users TO {account}"; '
                       "if there is no such column, correct mysql.user_query",
         "alias_query": f"if there is a table mailserver.virtual_aliasez, grant {account} the "
                        "columns that mysql.alias_query reads",
-        "domain_query": f'mariadb -e "GRANT SELECT (id) ON mailserver.virtual_domains TO {account}";'
+        "domain_query": f'{client} -e "GRANT SELECT (id) ON mailserver.virtual_domains TO {account}";'
                         " if there is no such column, correct mysql.domain_query",
     }
     assert {key: report.only("FAIL", key)["remedy"] for key in queries} == remedies

@@ -105,7 +105,7 @@ def test_locked_tables(lmtpd, database):
     """As a dump or an ALTER TABLE locks them."""
     daemon = lmtpd(mysql={"timeout": 1})
     with daemon.session() as client, subprocess.Popen(
-            ["mariadb", "--no-defaults", "--user=root", f"--socket={database.socket}",
+            [database.client_program, "--no-defaults", "--user=root", f"--socket={database.socket}",
              database.database, "--unbuffered", "--skip-column-names"], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE) as locker:
         client.mail()
@@ -178,6 +178,7 @@ def test_another_type(lmtpd, database, change, back):
 ], ids=["others", "the same", "numbers", "a long value", "destinations", "domain"])
 def test_too_many_rows(lmtpd, guide_database, key, query, status):
     """A million rows are read or left, but not kept."""
+    guide_database.sql("SELECT seq FROM seq_1_to_1000000 LIMIT 1")
     daemon = lmtpd(mysql={key: query})
     with daemon.session(timeout=60) as client:
         client.mail()

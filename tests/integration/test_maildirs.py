@@ -191,6 +191,7 @@ def test_a_disk_that_is_not_mounted(configured):
     assert set(found.unread.values()) == {"the marker: No such file or directory"}
 
 
+@pytest.mark.mariadb("it has no sequences")
 def test_a_row_that_is_made_meanwhile(configured, database):
     """People delete by this list, so the rows are asked again before a Maildir is called nobody's."""
     database.sql("CREATE SEQUENCE times; GRANT SELECT, INSERT ON times TO 'mailuser'@'localhost'")

@@ -441,6 +441,7 @@ def ask_quota(dovecot):
             re.findall(r"(STORAGE|MESSAGE) (\d+) (\d+)", answer.decode())}
 
 
+@pytest.mark.mariadb("Dovecot is not installed beside it")
 @pytest.mark.needs_root
 def test_dovecot_shows_the_same(make, limited, dovecot):
     """And again when a client has moved and removed mail, and more has come."""
@@ -479,6 +480,7 @@ def doveconf(directory, lay_over):
     return (etc / "dovecot.conf").write_text
 
 
+@pytest.mark.mariadb("Dovecot is not installed beside it")
 @pytest.mark.needs_root
 def test_check_of_the_example(make, limited, doveconf):
     """As it is installed, and read by the real doveconf."""
@@ -493,6 +495,7 @@ def test_check_of_the_example(make, limited, doveconf):
     assert "99-quota.conf" in Report(daemon).only("warn", "quota")["remedy"]
 
 
+@pytest.mark.mariadb("Dovecot is not installed beside it")
 @pytest.mark.needs_root
 def test_check_of_other_drivers(make, limited, doveconf):
     """The real doveconf, and what it makes of quotes and variables."""

@@ -58,7 +58,7 @@ def test_look_ups_use_an_index(database, query):
     database.sql("INSERT INTO virtual_domains (name) SELECT CONCAT('d', seq) FROM seq_1_to_500")
     database.sql("INSERT INTO virtual_aliases (domain_id, source, destination) "
                  "SELECT 1, CONCAT('s', seq), 'd' FROM seq_1_to_500")
-    [[_, _, _, kind, *_]] = database.sql(f"EXPLAIN {query}")
+    [[_, _, _, kind, *_]] = database.sql(f"EXPLAIN FORMAT=TRADITIONAL {query}")
     assert kind in ("ref", "const", "NULL"), kind
 
 

@@ -44,6 +44,8 @@ def galera_options():
 
 
 class MariaDB(Daemon):
+    client_program = "mariadb"
+
     def __init__(self, directory, buffer_pool="16M", has_network=True, options=()):
         super().__init__(directory / "mariadb.log")
         self.buffer_pool = buffer_pool
@@ -56,12 +58,18 @@ class MariaDB(Daemon):
         # One that starts takes away what it takes for another's leavings in a directory that they share.
         self.temporary = f"--tmpdir={directory}"
 
-    def install(self):
+    def make_data(self):
         # --force: it would refuse on a machine that cannot resolve its own name.
         run_checked(
             "mariadb-install-db", "--no-defaults", *self.as_root, f"--datadir={self.data}", self.temporary,
             "--auth-root-authentication-method=normal", "--skip-test-db", "--force",
         )
+
+    def program(self):
+        return ["mariadbd", "--no-defaults"]
+
+    def install(self):
+        self.make_data()
         self.start()
         grants = (SCHEMA / "grants.sql").read_text()
         grants = grants.replace("CHANGE-ME-mailuser", PASSWORD)
@@ -78,7 +86,7 @@ class MariaDB(Daemon):
         network = (["--bind-address=127.0.0.1", f"--port={self.port}"] if self.port
                    else ["--skip-networking"])
         return [
-            "mariadbd", "--no-defaults", *self.as_root, f"--datadir={self.data}", self.temporary,
+            *self.program(), *self.as_root, f"--datadir={self.data}", self.temporary,
             f"--socket={self.socket}", f"--pid-file={self.data}/pid",
             *network, "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=2",
@@ -88,12 +96,12 @@ class MariaDB(Daemon):
 
     def start(self):
         self.spawn(self.command())
-        self.wait_until_answers(lambda: self.client("SELECT 1").returncode == 0)
+        self.wait_until_answers(lambda: self.client("SELECT 1").returncode == 0, 120)
 
     def client(self, text, database="", user="root", password=None):
         secret = [f"--password={password}"] if password else []
         return run(
-            "mariadb", "--no-defaults", f"--user={user}", *secret, f"--socket={self.socket}",
+            self.client_program, "--no-defaults", f"--user={user}", *secret, f"--socket={self.socket}",
             "--default-character-set=utf8mb4", "--batch", "--skip-column-names",
             *([database] if database else []), input=text,
         )
@@ -129,10 +137,10 @@ class MariaDB(Daemon):
 
 
 @contextlib.contextmanager
-def running_mariadb(directory, **how):
+def running_mariadb(directory, kind=MariaDB, **how):
     """One that is installed in a new directory, and runs until it is left."""
     directory.mkdir()
-    server = MariaDB(directory, **how)
+    server = kind(directory, **how)
     try:
         server.install()
         yield server
