@@ -119,14 +119,18 @@ static void check_limit(struct rows *rows, const struct mailbox *mailbox)
 	}
 }
 
-/* Does the daemon find this very row, and where is its mail? */
+/* Does the daemon find this very row, and where is its mail? Who is refused on purpose, with a whole domain maybe,
+ * misses nothing; what domains of others have here need not be found. */
 static void check_found(struct users *users, struct rows *rows, const struct address *row,
-    const struct address *lowered)
+    const struct address *lowered, const struct row_domain *domain)
 {
 	struct resolution resolution;
 	int result = resolver_resolve(&rows->resolver, lowered, &resolution);
 	const struct mailbox *found = resolution.n_mailboxes > 0 ? &resolution.mailboxes[0] : NULL;
 
+	if (result != RESOLVER_DISABLED) {
+		check_domain(rows, domain, row->text);
+	}
 	if (result < 0 || result == RESOLVER_BAD_ROW) {
 		rows->accident = result;
 	} else if (found != NULL && strcmp(found->address.text, row->text) == 0) {
@@ -136,7 +140,7 @@ static void check_found(struct users *users, struct rows *rows, const struct add
 		rows_say(
 		    rows, USER_ASTRAY, "correct that row", "mail is put off: %s", resolution.note);
 	} else if (result != RESOLVER_DISABLED && result != RESOLVER_MOVING &&
-		   result != RESOLVER_OTHER_NODE) {
+		   result != RESOLVER_OTHER_NODE && domain->is_ours) {
 		say_hidden(rows, row, found == NULL ? NULL : &found->address);
 	}
 	resolution_deinit(&resolution);
@@ -161,8 +165,7 @@ static void judge_user(struct rows *rows, void *data, const struct row *row)
 	if (domain == NULL) {
 		return;
 	}
-	check_domain(rows, domain, text);
-	check_found(data, rows, &address, &lowered);
+	check_found(data, rows, &address, &lowered, domain);
 	if (domain->has_catch_all && rows->accident == 0) {
 		check_catch_all(rows, &lowered);
 	}
