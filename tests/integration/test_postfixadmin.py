@@ -1,6 +1,6 @@
-"""More than one column of a mailbox's row: the tables of PostfixAdmin, served by queries alone, and
-accounts that may read single columns. Queries and statements are those of docs/administer.md, word
-for word."""
+"""More than one column of a mailbox's row: the tables of PostfixAdmin, served by the queries of its preset, beyond
+what test_schemas asks of all presets; and accounts that may read single columns, by the statements of
+docs/administer.md, word for word."""
 
 import contextlib
 
@@ -11,6 +11,7 @@ from harness.mail import Message
 from harness.manual import Manual
 from harness.mariadb import quote
 from harness.postfixadmin import PostfixAdmin
+from harness.presets import PRESETS
 from harness.process import run_checked
 
 ADMINISTER = "administer.md"
@@ -60,8 +61,8 @@ def panel(mariadb):
 
 @pytest.fixture
 def configured(make_lmtpd, panel):
-    """lmtpd with the configuration of the page, on another mail root."""
-    page = Manual(ADMINISTER, "The tables of PostfixAdmin")
+    """lmtpd with the preset, on another mail root."""
+    page = Manual(PRESETS / "postfixadmin/lmtpd.conf")
     made = make_lmtpd(maildir={"path": page.value("path")})
     made.configure(mysql={"dbname": page.value("dbname"), **{
         name: page.value(name).replace("/var/vmail", str(made.vhosts)) for name in QUERIES}})
@@ -187,16 +188,34 @@ def test_nothing_is_wrong(configured, panel):
     panel.add_mailbox("carl@example.com", "c/carl/")
     panel.add_alias("info@example.com", "ann@example.com,carl@example.com")
     report = Report(configured)
-    assert report.troubles() == []
-    assert report.only("ok", "users_query")["detail"] == "2 rows looked at"
+    assert report.own_troubles() == []
+    assert report.only("ok", "users_query")["detail"] == "3 rows looked at"
 
 
 def test_two_with_one_maildir(configured, panel):
     """The paths of rows are compared, not addresses."""
     panel.add_mailbox("bert@example.com", "example.com/ann/")
-    [found] = Report(configured).troubles()
+    [found] = Report(configured).own_troubles()
     assert "ann@example.com" in found["detail"] and "bert@example.com" in found["detail"]
     assert "one mailbox" in found["detail"]
+
+
+def test_accounts_of_the_page(panel, directory):
+    """Its commands make two accounts, and put their passwords where the daemons look."""
+    block = Manual(ADMINISTER, "The tables of a panel").block("grants.sql | mariadb")
+    commands, checks = block.split("lmtpd --check", 1)
+    assert checks == "; lmtpd-auth --check\n"
+    commands = commands.replace("/usr/share/doc/lmtpd/examples/schemas", str(PRESETS))
+    typed(panel.database, commands.replace("/etc/lmtpd", str(directory)))
+    try:
+        for user, file, columns in (("lmtpd", "lmtpd.password", "username, maildir"),
+                                    ("lmtpd-auth", "auth.password", "username, password")):
+            word = (directory / file).read_text().strip()
+            panel.database.sql(f"SELECT {columns} FROM mailbox", user=user, password=word)
+        assert (directory / "lmtpd.conf").read_text() == (PRESETS / "postfixadmin/lmtpd.conf").read_text()
+    finally:
+        for user in ("lmtpd", "lmtpd-auth"):
+            panel.database.sql(f"DROP USER '{user}'@'localhost', '{user}'@'127.0.0.1'")
 
 
 # --- accounts that may read single columns ----------------------------------
@@ -256,11 +275,10 @@ def test_reload_with_a_column_without_a_grant(make_lmtpd, new_columns):
     assert rcpt(daemon, "email1@example.com") == DISABLED
 
 
-def typed(database, remedy):
-    """Does what a remedy says, in a shell, as root of the database."""
-    assert remedy.startswith("mariadb "), remedy
+def typed(database, commands):
+    """Does what somebody is told to type, in a shell, as root of the database."""
     client = f"mariadb() {{ command mariadb --no-defaults -u root -S {database.socket} \"$@\"; }}"
-    run_checked("bash", "-uc", f"{client}; {remedy}")
+    run_checked("bash", "-euc", f"{client}; {commands}")
 
 
 def test_new_file_is_tried_before_it_counts(make_lmtpd, new_columns, directory):

@@ -9,7 +9,8 @@ VALUE = r'^\s*{name} *= *("(?:[^"\\]|\\.)*"|[^"\n][^\n]*)$'
 
 
 class Manual:
-    """A page, or what stands between the title of one section and the next title."""
+    """A page of docs/, or what stands between the title of one section and the next title; or another file that admins
+    copy, by its whole path."""
 
     def __init__(self, page, title=None):
         self.text = (TREE / "docs" / page).read_text()

@@ -1,50 +1,9 @@
-"""The tables of PostfixAdmin, as far as mail is concerned, in its character sets."""
+"""The tables of PostfixAdmin, and what its pages do with them."""
+
+import re
 
 from harness.mariadb import quote
-
-TABLES = """
-CREATE TABLE domain (
-  domain VARCHAR(255) NOT NULL PRIMARY KEY,
-  transport VARCHAR(255) NOT NULL DEFAULT 'virtual',
-  quota BIGINT NOT NULL DEFAULT 0,
-  backupmx TINYINT(1) NOT NULL DEFAULT 0,
-  active TINYINT(1) NOT NULL DEFAULT 1
-) ENGINE=InnoDB CHARACTER SET latin1 COLLATE latin1_general_ci;
-CREATE TABLE mailbox (
-  username VARCHAR(255) NOT NULL PRIMARY KEY,
-  password VARCHAR(255) NOT NULL DEFAULT '*',
-  name VARCHAR(255) CHARACTER SET utf8mb4 NOT NULL DEFAULT '',
-  maildir VARCHAR(255) NOT NULL,
-  quota BIGINT NOT NULL DEFAULT 0,
-  local_part VARCHAR(255) NOT NULL,
-  domain VARCHAR(255) NOT NULL,
-  active TINYINT(1) NOT NULL DEFAULT 1,
-  KEY domain (domain)
-) ENGINE=InnoDB CHARACTER SET latin1 COLLATE latin1_general_ci;
-CREATE TABLE alias (
-  address VARCHAR(255) NOT NULL PRIMARY KEY,
-  goto TEXT NOT NULL,
-  domain VARCHAR(255) NOT NULL,
-  active TINYINT(1) NOT NULL DEFAULT 1,
-  KEY domain (domain)
-) ENGINE=InnoDB CHARACTER SET latin1 COLLATE latin1_general_ci;
-CREATE TABLE alias_domain (
-  alias_domain VARCHAR(255) NOT NULL PRIMARY KEY,
-  target_domain VARCHAR(255) NOT NULL,
-  active TINYINT(1) NOT NULL DEFAULT 1,
-  KEY active (active), KEY target_domain (target_domain)
-) ENGINE=InnoDB CHARACTER SET latin1 COLLATE latin1_general_ci;
--- What all domains have in common belongs to a domain of this name.
-INSERT INTO domain (domain) VALUES ('ALL');
-"""
-
-# What lmtpd's queries read, and no more.
-GRANTS = """
-GRANT SELECT (domain, backupmx, active) ON domain TO {account};
-GRANT SELECT (username, maildir, domain, active) ON mailbox TO {account};
-GRANT SELECT (address, goto, domain, active) ON alias TO {account};
-GRANT SELECT (alias_domain, target_domain, active) ON alias_domain TO {account};
-"""
+from harness.presets import read_grants, read_tables
 
 
 class PostfixAdmin:
@@ -52,8 +11,10 @@ class PostfixAdmin:
 
     def __init__(self, database, account):
         self.database = database
-        self.grants = GRANTS.format(account=account)
-        database.sql(TABLES)
+        preset = read_grants("postfixadmin", database.database)
+        granted = re.findall(r"GRANT[^;]*?(?=\s+TO 'lmtpd'@)", preset)
+        self.grants = "".join(f"{grant} TO {account};\n" for grant in granted)
+        database.sql(read_tables("postfixadmin")[0])
         database.sql(self.grants)
 
     def revoke(self):
