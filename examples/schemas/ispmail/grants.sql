@@ -1,5 +1,5 @@
--- The accounts of lmtpd and lmtpd-auth on the tables of the ISPmail guide: what their queries read, and no
--- more. CHANGE THE PASSWORDS. Run it once, as an administrator:  mariadb < grants.sql
+-- The accounts of lmtpd and lmtpd-auth on the tables of the ISPmail guide: what their queries read, and
+-- no more. CHANGE THE PASSWORDS. Run it once, as an administrator:  mariadb < grants.sql
 
 CREATE USER 'lmtpd'@'localhost' IDENTIFIED BY 'CHANGE-ME-lmtpd',
             'lmtpd'@'127.0.0.1' IDENTIFIED BY 'CHANGE-ME-lmtpd';

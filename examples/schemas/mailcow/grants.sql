@@ -1,5 +1,5 @@
--- The accounts of lmtpd and lmtpd-auth on the tables of mailcow: what their queries read, and no more. '%' is
--- a client in any container: narrow it down to that of lmtpd.
+-- The accounts of lmtpd and lmtpd-auth on the tables of mailcow: what their queries read, and no more.
+-- '%' is a client in any container: narrow it down to that of lmtpd.
 -- CHANGE THE PASSWORDS. Run it once, as an administrator:  mariadb < grants.sql
 
 CREATE USER 'lmtpd'@'%' IDENTIFIED BY 'CHANGE-ME-lmtpd';

@@ -1,4 +1,5 @@
--- The accounts of lmtpd and lmtpd-auth on the tables of PostfixAdmin: what their queries read, and no more.
+-- The accounts of lmtpd and lmtpd-auth on the tables of PostfixAdmin: what their queries read, and no
+-- more.
 -- CHANGE THE PASSWORDS. Run it once, as an administrator:  mariadb < grants.sql
 
 CREATE USER 'lmtpd'@'localhost' IDENTIFIED BY 'CHANGE-ME-lmtpd',
