@@ -222,6 +222,14 @@ static bool parse_parameter(struct span word, const char *name, struct span *val
 	return true;
 }
 
+/* Into text_r[n]. What is too long for it is left out. */
+static void copy(char *text_r, size_t n, struct span value)
+{
+	if (value.n < n) {
+		snprintf(text_r, n, "%.*s", (int)value.n, value.p);
+	}
+}
+
 /* An empty response is spelled "resp==" by clients before version 1.2, to whom "resp=" is none. */
 static struct span read_response(const struct dovecot *dovecot, struct span value)
 {
@@ -263,8 +271,10 @@ static void on_auth(struct dovecot *dovecot, const struct span *words, size_t n_
 	STAILQ_INSERT_TAIL(&dovecot->requests, request, next);
 	dovecot->n_requests++;
 	for (size_t i = 3; i < n_words; i++) {
-		if (parse_parameter(words[i], "rip=", &value) && value.n <= DOVECOT_RIP_MAX) {
-			snprintf(request->rip, sizeof(request->rip), "%.*s", (int)value.n, value.p);
+		if (parse_parameter(words[i], "rip=", &value)) {
+			copy(request->rip, sizeof(request->rip), value);
+		} else if (parse_parameter(words[i], "service=", &value)) {
+			copy(request->service, sizeof(request->service), value);
 		} else if (parse_parameter(words[i], "resp=", &value)) {
 			response = read_response(dovecot, value);
 		}

@@ -21,6 +21,7 @@ enum {
 	DOVECOT_REQUESTS_MAX = 64,
 	DOVECOT_ABANDONED_SECONDS = 150, /* a challenge without response is forgotten after that */
 	DOVECOT_RIP_MAX = 45,
+	DOVECOT_SERVICE_MAX = 31,
 };
 
 struct dovecot_settings {
@@ -37,7 +38,8 @@ struct dovecot_request {
 	bool is_out;   /* its credentials are being verified */
 	bool is_cancelled;
 	struct sasl sasl;
-	char rip[DOVECOT_RIP_MAX + 1]; /* of the client's client; "" if unknown */
+	/* Of the client's client; each is "" if it is unknown, or too long to be one. */
+	char rip[DOVECOT_RIP_MAX + 1], service[DOVECOT_SERVICE_MAX + 1];
 };
 STAILQ_HEAD(dovecot_requests, dovecot_request);
 

@@ -85,6 +85,8 @@ static void check_credentials(const struct dovecot_request *request)
 	fuzz_require(n_user > 0 && n_user <= SASL_USER_MAX, "the user has a fit length");
 	fuzz_require(strlen(sasl->password) <= SASL_PASSWORD_MAX, "the password has a fit length");
 	fuzz_require(strlen(request->rip) <= DOVECOT_RIP_MAX, "the address has a fit length");
+	fuzz_require(
+	    strlen(request->service) <= DOVECOT_SERVICE_MAX, "the service has a fit length");
 	for (size_t i = 0; i < n_user; i++) {
 		unsigned char c = (unsigned char)sasl->user[i];
 

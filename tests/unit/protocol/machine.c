@@ -115,6 +115,8 @@ static void keep_out(struct machine *machine, struct dovecot_request *request)
 	note(machine, sasl->password);
 	note(machine, " ");
 	note(machine, request->rip);
+	note(machine, request->service[0] == '\0' ? "" : " ");
+	note(machine, request->service);
 	note(machine, "\n");
 }
 

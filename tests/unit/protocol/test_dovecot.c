@@ -79,7 +79,7 @@ static const struct exchange plain[] = {
 		TEXT(HELLO "AUTH\t1\tPLAIN\tservice=smtp\tnologin\tlip=192.0.2.1\trip=198.51.100.7"
 			   "\tsecured\tresp={^u@d^right}\n"),
 	    .output = RIGHT_OK("1"),
-	    .events = "verify 1 PLAIN u@d right 198.51.100.7\n" },
+	    .events = "verify 1 PLAIN u@d right 198.51.100.7 smtp\n" },
 	{ .name = "the name of the row",
 	    .input = TEXT("AUTH\t1\tPLAIN\tresp={^U@D^right}\n"),
 	    .output = RIGHT_OK("1"),
@@ -95,7 +95,7 @@ static const struct exchange plain[] = {
 	{ .name = "no initial response",
 	    .input = TEXT(HELLO "AUTH\t1\tPLAIN\tservice=smtp\nCONT\t1\t" RIGHT "\n"),
 	    .output = ASKS("1") RIGHT_OK("1"),
-	    .events = "verify 1 PLAIN u@d right \n" },
+	    .events = "verify 1 PLAIN u@d right  smtp\n" },
 	{ .name = "nothing behind the mechanism",
 	    .input = TEXT("AUTH\t1\tPLAIN\n"),
 	    .output = ASKS("1") },
@@ -138,6 +138,13 @@ static const struct exchange plain[] = {
 			  "\tresp=" RIGHT "\n"),
 	    .output = RIGHT_OK("1"),
 	    .events = "verify 1 PLAIN u@d right \n" },
+	{ .name = "the longest service, and one that is too long",
+	    .input = TEXT(
+		"AUTH\t1\tPLAIN\tservice=0123456789012345678901234567890\tresp=" RIGHT
+		"\nAUTH\t2\tPLAIN\tservice=01234567890123456789012345678901\tresp=" RIGHT "\n"),
+	    .output = RIGHT_OK("1") RIGHT_OK("2"),
+	    .events = "verify 1 PLAIN u@d right  0123456789012345678901234567890\n"
+		      "verify 2 PLAIN u@d right \n" },
 	{ .name = "the longest address",
 	    .input = TEXT("AUTH\t1\tPLAIN\trip=012345678901234567890123456789012345678901234"
 			  "\tresp=" RIGHT "\n"),
@@ -155,7 +162,7 @@ static const struct exchange login[] = {
 	    .input = TEXT(HELLO "AUTH\t1\tLOGIN\tservice=smtp\tnologin\trip=198.51.100.7\n"
 				"CONT\t1\t{u@d}\nCONT\t1\t{right}\n"),
 	    .output = ASKS_USER("1") ASKS_PASSWORD("1") RIGHT_OK("1"),
-	    .events = "verify 1 LOGIN u@d right 198.51.100.7\n" },
+	    .events = "verify 1 LOGIN u@d right 198.51.100.7 smtp\n" },
 	{ .name = "LOGIN, wrong",
 	    .input = TEXT("AUTH\t1\tLOGIN\nCONT\t1\t{u@d}\nCONT\t1\t{wrong}\n"),
 	    .output = ASKS_USER("1") ASKS_PASSWORD("1") FAIL_USER("1") },
