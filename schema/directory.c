@@ -15,18 +15,29 @@
 static const struct {
 	const char *name;
 	unsigned columns_min, columns_max;
-	bool needs_key;
-	bool has_names; /* columns behind the first count by their names */
+	enum query_use use;
+	const char
+	    *last; /* what its last column is that has no name; those behind it count by theirs */
 } query_facts[DIRECTORY_QUERIES] = {
-	[DIRECTORY_MAILBOX] = { "user_query", 1, DIRECTORY_COLUMNS_MAX, true, true },
-	[DIRECTORY_ALIAS] = { "alias_query", 1, 2, true },
-	[DIRECTORY_DOMAIN] = { "domain_query", 1, 1, true },
-	[DIRECTORY_PASSWORD] = { "password_query", 2, 2, true },
-	[DIRECTORY_USERS] = { "users_query", 2, 2, false },
-	[DIRECTORY_MAILBOXES] = { "users_query", 1, DIRECTORY_COLUMNS_MAX, false, true },
-	[DIRECTORY_ALIASES] = { "aliases_query", 2, 2, false },
-	[DIRECTORY_DOMAINS] = { "domains_query", 1, 1, false },
+	[DIRECTORY_MAILBOX] = { "user_query", 1, 1, QUERY_OF_KEY, "address" },
+	[DIRECTORY_ALIAS] = { "alias_query", 1, 2, QUERY_OF_KEY, NULL },
+	[DIRECTORY_DOMAIN] = { "domain_query", 1, 1, QUERY_OF_KEY, NULL },
+	[DIRECTORY_PASSWORD] = { "password_query", 2, 2, QUERY_OF_LOGIN, "password" },
+	[DIRECTORY_USERS] = { "users_query", 2, 2, QUERY_OF_ALL, NULL },
+	[DIRECTORY_MAILBOXES] = { "users_query", 1, 1, QUERY_OF_ALL, "address" },
+	[DIRECTORY_ALIASES] = { "aliases_query", 2, 2, QUERY_OF_ALL, NULL },
+	[DIRECTORY_DOMAINS] = { "domains_query", 1, 1, QUERY_OF_ALL, NULL },
 };
+
+/* What columns may be called that count by their names, NULL for a query that has none such. */
+static const char *const *names_of(const struct directory *directory, enum directory_query query)
+{
+	if (query_facts[query].last == NULL) {
+		return NULL;
+	}
+	return query == DIRECTORY_PASSWORD ? directory->settings->password_columns
+					   : directory->settings->mailbox_columns;
+}
 
 int directory_library_init(struct error *error)
 {
@@ -86,8 +97,7 @@ int directory_check_settings(const struct directory_settings *settings, struct e
 		if (settings->queries[i] == NULL) {
 			continue;
 		}
-		if (query_init(&query, settings->queries[i], query_facts[i].needs_key, error) !=
-		    0) {
+		if (query_init(&query, settings->queries[i], query_facts[i].use, error) != 0) {
 			return error_prefix(error, "%s: ", query_facts[i].name);
 		}
 		query_deinit(&query);
@@ -107,7 +117,7 @@ struct directory *directory_new(const struct directory_settings *settings)
 	for (int i = 0; i < DIRECTORY_QUERIES; i++) {
 		if (settings->queries[i] != NULL &&
 		    query_init(&directory->statements[i].query, settings->queries[i],
-			query_facts[i].needs_key, &ignored) != 0) {
+			query_facts[i].use, &ignored) != 0) {
 			directory_free(directory);
 			return NULL;
 		}
@@ -154,22 +164,21 @@ static bool is_known(const char *const *names, const char *name)
  * served who is disabled. Returns 0 or DIRECTORY_BAD_QUERY. */
 static int check_names(struct directory *directory, enum directory_query query)
 {
-	const char *const *names = directory->settings->mailbox_columns;
+	const char *const *names = names_of(directory, query);
 	struct driver_statement *prepared = directory->statements[query].prepared;
 	struct error *error = &directory->failure.error;
-	/* Without names there is one column. */
-	bool has_names = query_facts[query].has_names && names != NULL;
-	unsigned n = has_names ? driver_count_columns(prepared) : 0;
+	unsigned n = names == NULL ? 0 : driver_count_columns(prepared);
 
-	for (unsigned i = 1; i < n; i++) {
+	for (unsigned i = query_facts[query].columns_min; i < n; i++) {
 		const char *name = driver_column_name(prepared, i);
 
 		if (name == NULL || is_known(names, name)) {
 			continue;
 		}
 		directory->failure.fault = DIRECTORY_OTHER_FAULT;
-		error_set(error, "mysql %s: %s: its column %.64s is not known; behind the address",
-		    directory_host(directory), query_facts[query].name, name);
+		error_set(error, "mysql %s: %s: its column %.64s is not known; behind the %s",
+		    directory_host(directory), query_facts[query].name, name,
+		    query_facts[query].last);
 		for (size_t k = 0; names[k] != NULL; k++) {
 			error_append(error, k == 0 ? " there may be %s" : ", %s", names[k]);
 		}
@@ -182,11 +191,10 @@ static int check_names(struct directory *directory, enum directory_query query)
 static int directory_prepare(struct directory *directory, enum directory_query query)
 {
 	struct statement *statement = &directory->statements[query];
-	unsigned n_columns, max = query_facts[query].columns_max;
+	unsigned n_columns, max = names_of(directory, query) == NULL
+				      ? query_facts[query].columns_max
+				      : DIRECTORY_COLUMNS_MAX;
 
-	if (query_facts[query].has_names && directory->settings->mailbox_columns == NULL) {
-		max = 1;
-	}
 	statement->prepared =
 	    driver_prepare(directory->driver, query_facts[query].name, statement->query.sql);
 	if (statement->prepared == NULL) {
@@ -418,5 +426,18 @@ int directory_ask(struct directory *directory, enum directory_query query, const
 		/* Closing is cheaper than reading what nobody wants. */
 		directory_disconnect(directory);
 	}
+	return result;
+}
+
+int directory_ask_login(struct directory *directory, const struct directory_login *login,
+    row_handler *on_row, void *data)
+{
+	struct query *query = &directory->statements[DIRECTORY_PASSWORD].query;
+	int result;
+
+	query->service = login->service;
+	query->client = login->client;
+	result = directory_ask(directory, DIRECTORY_PASSWORD, login->user, on_row, data);
+	query->service = query->client = "";
 	return result;
 }

@@ -20,7 +20,7 @@ enum directory_query {
 	DIRECTORY_MAILBOX,
 	DIRECTORY_ALIAS,
 	DIRECTORY_DOMAIN,
-	DIRECTORY_PASSWORD,  /* of one user: address and hash */
+	DIRECTORY_PASSWORD,  /* of one user: address and hash, in one row or several */
 	DIRECTORY_USERS,     /* of all users, the same; these have no key */
 	DIRECTORY_MAILBOXES, /* all addresses of users */
 	DIRECTORY_ALIASES,   /* all aliases: source and destination */
@@ -50,9 +50,9 @@ struct directory_settings {
 	long connections;        /* directories at a time, each with a thread of its own */
 	long timeout;            /* seconds to connect, read, write */
 	const char *queries[DIRECTORY_QUERIES]; /* templates; NULL for one that is not used */
-	/* What the columns of user_query behind its first may be called, and those of DIRECTORY_MAILBOXES;
-	 * NULL ends them. NULL: there are none. */
-	const char *const *mailbox_columns;
+	/* What the columns of user_query behind its first may be called, those of DIRECTORY_MAILBOXES, and
+	 * those of password_query behind its second; NULL ends them. NULL: there are none. */
+	const char *const *mailbox_columns, *const *password_columns;
 
 	char *file_password; /* the first line of password_file, when password leads to it */
 };
@@ -103,6 +103,14 @@ int directory_try(void *directory, struct error *error);
  * calls on_row for each row. Returns 0, what on_row returned when that was not 0, or an accident;
  * here a query that is refused is one of them. */
 int directory_ask(struct directory *directory, enum directory_query query, const char *key,
+    row_handler *on_row, void *data);
+
+/* Runs password_query for a login: at a service, by a client's address, each "" if it is not known. The rest
+ * is as with directory_ask(). */
+struct directory_login {
+	const char *user, *service, *client;
+};
+int directory_ask_login(struct directory *directory, const struct directory_login *login,
     row_handler *on_row, void *data);
 
 /* These keys are about to be asked of user_query: asks for up to DIRECTORY_TOGETHER_MAX of them at

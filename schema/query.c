@@ -6,27 +6,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int is_placeholder(const char *p)
+static const char of_key[] = "und";
+
+static int is_placeholder(const char *p, enum query_use use)
 {
-	return p[0] == '%' && p[1] != '\0' && strchr("und", p[1]) != NULL;
+	return p[0] == '%' && p[1] != '\0' &&
+	       strchr(use == QUERY_OF_LOGIN ? "undsr" : of_key, p[1]) != NULL;
 }
 
-int query_init(struct query *query, const char *text, bool needs_key, struct error *error)
+static bool has_key(const struct query *query)
+{
+	for (size_t i = 0; i < query->n_parameters; i++) {
+		if (strchr(of_key, query->parameters[i]) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int refuse_percent(const char *p, enum query_use use, struct error *error)
+{
+	if (is_placeholder(p, use)) {
+		return error_set(error,
+		    "%%%c stands within a longer string; use CONCAT('...', '%%%c') instead", p[1],
+		    p[1]);
+	}
+	error_set(error, "\"%.2s\": placeholders are %%u, %%n and %%d", p);
+	if (use == QUERY_OF_LOGIN) {
+		error_append(error, ", %%s and %%r");
+	} else if (is_placeholder(p, QUERY_OF_LOGIN)) {
+		error_append(error, "; %%s and %%r are known in password_query alone");
+	}
+	return error_append(error, "; a percent sign is written %%%%");
+}
+
+int query_init(struct query *query, const char *text, enum query_use use, struct error *error)
 {
 	const char *p = text;
 	char quote = '\0';
 	char *out;
 
-	*query = (struct query){ .sql = malloc(strlen(text) + 1) };
+	*query = (struct query){ .sql = malloc(strlen(text) + 1), .service = "", .client = "" };
 	out = query->sql;
 	if (out == NULL) {
 		return error_set(error, "out of memory");
 	}
 	while (*p != '\0') {
 		int is_quoted = quote == '\0' && (*p == '\'' || *p == '"') &&
-				is_placeholder(p + 1) && p[3] == p[0] && p[4] != p[0];
+				is_placeholder(p + 1, use) && p[3] == p[0] && p[4] != p[0];
 
-		if (is_quoted || (quote == '\0' && is_placeholder(p))) {
+		if (is_quoted || (quote == '\0' && is_placeholder(p, use))) {
 			if (query->n_parameters == QUERY_PARAMETERS_MAX) {
 				error_set(error, "more than %d placeholders", QUERY_PARAMETERS_MAX);
 				goto fail;
@@ -37,16 +66,8 @@ int query_init(struct query *query, const char *text, bool needs_key, struct err
 		} else if (p[0] == '%' && p[1] == '%') {
 			p += 2;
 			*out++ = '%';
-		} else if (p[0] == '%' && is_placeholder(p)) {
-			error_set(error,
-			    "%%%c stands within a longer string; use CONCAT('...', '%%%c') instead",
-			    p[1], p[1]);
-			goto fail;
 		} else if (p[0] == '%') {
-			error_set(error,
-			    "\"%.2s\": placeholders are %%u, %%n and %%d; a percent sign is "
-			    "written %%%%",
-			    p);
+			refuse_percent(p, use, error);
 			goto fail;
 		} else if (p[0] == '?' && quote == '\0') {
 			error_set(
@@ -65,7 +86,7 @@ int query_init(struct query *query, const char *text, bool needs_key, struct err
 		}
 	}
 	*out = '\0';
-	if (needs_key && query->n_parameters == 0) {
+	if (use != QUERY_OF_ALL && !has_key(query)) {
 		error_set(error,
 		    "no placeholder (%%u, %%n or %%d): it would find the same for everybody");
 		goto fail;
@@ -92,13 +113,18 @@ bool key_is_ascii(const char *key)
 
 const char *query_value(const struct query *query, size_t i, const char *key, size_t *n_r)
 {
-	const char *at = strrchr(key, '@');
+	const char letter = query->parameters[i], *at = strrchr(key, '@');
 
-	*n_r = strlen(key);
-	if (at == NULL || query->parameters[i] == 'u') {
+	if (letter == 's' || letter == 'r') {
+		key = letter == 's' ? query->service : query->client;
+		*n_r = strlen(key);
 		return key;
 	}
-	if (query->parameters[i] == 'n') {
+	*n_r = strlen(key);
+	if (at == NULL || letter == 'u') {
+		return key;
+	}
+	if (letter == 'n') {
 		*n_r = (size_t)(at - key);
 		return key;
 	}

@@ -5,6 +5,7 @@
  * An input is the text of both. */
 #include "tests/fuzz/fuzz.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +45,13 @@ static char *write_template(const struct query *query)
 	return template;
 }
 
-static void check_again(const struct query *query)
+static void check_again(const struct query *query, enum query_use use)
 {
 	char *template = write_template(query);
 	struct error error = { "" };
 	struct query again;
 
-	fuzz_require(query_init(&again, template, false, &error) == 0, "it is a template");
+	fuzz_require(query_init(&again, template, use, &error) == 0, "it is a template");
 	fuzz_require(strcmp(again.sql, query->sql) == 0 &&
 			 again.n_parameters == query->n_parameters &&
 			 memcmp(again.parameters, query->parameters, query->n_parameters) == 0,
@@ -59,11 +60,21 @@ static void check_again(const struct query *query)
 	free(template);
 }
 
-static void check_query(const char *text)
+static bool has_letter(const struct query *query, const char *letters)
+{
+	for (size_t i = 0; i < query->n_parameters; i++) {
+		if (strchr(letters, query->parameters[i]) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_query(const char *text, enum query_use use)
 {
 	struct query query;
 	struct error error = { "" };
-	int result = query_init(&query, text, false, &error);
+	int result = query_init(&query, text, use, &error);
 
 	if (result != 0) {
 		fuzz_require(result == -1 && error.text[0] != '\0', "a refusal has a reason");
@@ -72,15 +83,12 @@ static void check_query(const char *text)
 	fuzz_require(strlen(query.sql) <= strlen(text), "a statement is not longer");
 	fuzz_require(query.n_parameters <= QUERY_PARAMETERS_MAX, "parameters have a limit");
 	for (size_t i = 0; i < query.n_parameters; i++) {
-		fuzz_require(strchr("und", query.parameters[i]) != NULL, "a parameter has a name");
-	}
-	check_again(&query);
-	if (query.n_parameters == 0) {
-		struct query keyed;
-
 		fuzz_require(
-		    query_init(&keyed, text, true, &error) == -1, "who needs a key has one");
+		    strchr(use == QUERY_OF_LOGIN ? "undsr" : "und", query.parameters[i]) != NULL,
+		    "a parameter has a name");
 	}
+	fuzz_require(use == QUERY_OF_ALL || has_letter(&query, "und"), "who needs a key has one");
+	check_again(&query, use);
 	query_deinit(&query);
 }
 
@@ -116,7 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	char *text = fuzz_string(data, n);
 
-	check_query(text);
+	check_query(text, QUERY_OF_ALL);
+	check_query(text, QUERY_OF_KEY);
+	check_query(text, QUERY_OF_LOGIN);
 	check_host(text);
 	free(text);
 	return 0;

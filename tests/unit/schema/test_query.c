@@ -52,7 +52,9 @@ static const struct {
 	{ "a = `%u`", NULL, "%u" },
 	{ "a = '%u\"", NULL, "%u" },
 	{ "a = '%u", NULL, "%u" },
-	{ "a = %s", NULL, "%s" },
+	{ "a = %s AND b = %u", NULL, "in password_query alone" },
+	{ "a = '%r' AND b = %u", NULL, "in password_query alone" },
+	{ "a LIKE '%school%' AND b = %u", NULL, "a percent sign is written %%" },
 	{ "a = %U", NULL, "%U" },
 	{ "a = %u AND b = 50%", NULL, "%%" },
 	{ "%", NULL, "%%" },
@@ -71,7 +73,7 @@ static void test_templates(void **state)
 	for (size_t i = 0; i < LENGTH(templates); i++) {
 		struct query query;
 		struct error error = { "" };
-		int result = query_init(&query, templates[i].text, true, &error);
+		int result = query_init(&query, templates[i].text, QUERY_OF_KEY, &error);
 
 		if ((result == 0) != (templates[i].sql != NULL)) {
 			fail_msg("%s: %d (%s)", templates[i].text, result, error.text);
@@ -97,18 +99,48 @@ static void test_without_key(void **state)
 	struct query query;
 	struct error error;
 
-	assert_int_equal(query_init(&query, "SELECT 1", false, &error), 0);
+	assert_int_equal(query_init(&query, "SELECT 1", QUERY_OF_ALL, &error), 0);
 	expect_text("SELECT 1", query.sql, "SELECT 1");
 	assert_int_equal(query.n_parameters, 0);
 	query_deinit(&query);
+}
+
+/* Of a login there may be more, but without the address all logins would find the same. */
+static void test_of_a_login(void **state)
+{
+	static const struct {
+		const char *text, *sql, *parameters;
+	} logins[] = {
+		{ "a = '%u' AND s = '%s' AND r = %r", "a = ? AND s = ? AND r = ?", "usr" },
+		{ "IF(%s = 'smtp', \"%r\", %d)", "IF(? = 'smtp', ?, ?)", "srd" },
+		{ "s = '%s' AND r = '%r'", NULL, "placeholder" },
+		{ "a = %u AND s = 'x%s'", NULL, "CONCAT('...', '%s')" },
+		{ "a = %u AND s = %S", NULL, "%u, %n and %d, %s and %r" },
+	};
+
+	for (size_t i = 0; i < LENGTH(logins); i++) {
+		struct error error = { "" };
+		struct query query;
+		int result = query_init(&query, logins[i].text, QUERY_OF_LOGIN, &error);
+
+		assert_int_equal(result, logins[i].sql != NULL ? 0 : -1);
+		if (result == 0) {
+			expect_text(logins[i].text, query.sql, logins[i].sql);
+			expect_bytes(logins[i].text, query.parameters, query.n_parameters,
+			    logins[i].parameters, strlen(logins[i].parameters));
+			query_deinit(&query);
+		} else {
+			assert_non_null(strstr(error.text, logins[i].parameters));
+		}
+	}
 }
 
 /* Whatever the template: it is refused, or no '%' placeholder is left and there are as many ? outside
  * of quotes as parameters. */
 static void test_random_templates(void **state)
 {
-	static const char *const parts[] = { "%u", "%n", "%d", "%", "%%", "'", "\"", "`", "\\", "?",
-		"a", " ", "'%u'" };
+	static const char *const parts[] = { "%u", "%n", "%d", "%s", "'%r'", "%", "%%", "'", "\"",
+		"`", "\\", "?", "a", " ", "'%u'" };
 	uint64_t seed = 3;
 
 	for (unsigned round = 0; round < 50000; round++) {
@@ -122,7 +154,7 @@ static void test_random_templates(void **state)
 			add_text(
 			    text, sizeof(text), "%s", parts[random_below(&seed, LENGTH(parts))]);
 		}
-		if (query_init(&query, text, false, &error) != 0) {
+		if (query_init(&query, text, QUERY_OF_LOGIN, &error) != 0) {
 			continue;
 		}
 		assert_true(strlen(query.sql) <= strlen(text));
@@ -209,7 +241,7 @@ static void test_values(void **state)
 	struct query query;
 	struct error error;
 
-	assert_int_equal(query_init(&query, "%u %n %d", true, &error), 0);
+	assert_int_equal(query_init(&query, "%u %n %d", QUERY_OF_KEY, &error), 0);
 	for (size_t i = 0; i < LENGTH(keys); i++) {
 		const char *const want[] = { keys[i].address, keys[i].local, keys[i].domain };
 
@@ -222,6 +254,22 @@ static void test_values(void **state)
 		}
 	}
 	query_deinit(&query);
+	assert_int_equal(query_init(&query, "%s %r %u", QUERY_OF_LOGIN, &error), 0);
+	for (int round = 0; round < 2; round++) {
+		static const char *const want[][3] = { { "", "", "a@b" },
+			{ "smtp", "192.0.2.1", "a@b" } };
+
+		for (size_t parameter = 0; parameter < LENGTH(want[0]); parameter++) {
+			size_t n;
+			const char *value = query_value(&query, parameter, "a@b", &n);
+
+			expect_bytes("of a login", value, n, want[round][parameter],
+			    strlen(want[round][parameter]));
+		}
+		query.service = "smtp";
+		query.client = "192.0.2.1";
+	}
+	query_deinit(&query);
 	assert_true(key_is_ascii("") && key_is_ascii("a@\177"));
 	assert_false(key_is_ascii("a\200"));
 	assert_false(key_is_ascii("\u00e4@d"));
@@ -232,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_templates),
 		cmocka_unit_test(test_without_key),
+		cmocka_unit_test(test_of_a_login),
 		cmocka_unit_test(test_random_templates),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_values),
