@@ -91,8 +91,8 @@ int commands_hash(const struct program_call *call)
 	int result;
 
 	if (strcmp(method, "sha512crypt") != 0 && strcmp(method, "yescrypt") != 0 &&
-	    strcmp(method, "bcrypt") != 0) {
-		return complain(EX_USAGE, "methods are sha512crypt, yescrypt and bcrypt");
+	    strcmp(method, "bcrypt") != 0 && strcmp(method, "argon2id") != 0) {
+		return complain(EX_USAGE, "methods are sha512crypt, yescrypt, bcrypt and argon2id");
 	}
 	if (terminal_read_password(password, sizeof(password), true, &error) != 0) {
 		return complain(EX_USAGE, error.text);

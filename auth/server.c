@@ -34,7 +34,8 @@ static const char usage[] =
     "                                             ask the running lmtpd-auth how it does\n"
     "       lmtpd-auth [-c FILE] --verify USER    verify a password from the terminal or stdin\n"
     "       lmtpd-auth --hash [METHOD]            hash a password from the terminal or stdin:\n"
-    "                                             sha512crypt (default), yescrypt or bcrypt\n"
+    "                                             sha512crypt (default), yescrypt, bcrypt or\n"
+    "                                             argon2id\n"
     "       lmtpd-auth --help | --version\n"
     "\n"
     "FILE is " LMTPD_SYSCONFDIR "/auth.conf if not given; see lmtpd-auth(8) and auth.conf(5).\n";

@@ -130,8 +130,8 @@ static void run_check(struct work *work, void *context)
 		break;
 	case PASSWORD_UNKNOWN_METHOD:
 		fail(verification, STATUS_HASH,
-		    "the stored hash cannot be checked: its method or scheme is "
-		    "unknown to libcrypt, or it was cut; lmtpd-auth --check counts "
+		    "a stored hash cannot be checked: its method or scheme is unknown, it "
+		    "needs too much memory or time, or it was cut; lmtpd-auth --check counts "
 		    "such hashes");
 		break;
 	default:

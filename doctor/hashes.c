@@ -8,7 +8,7 @@
 #include "doctor/database.h"
 
 enum {
-	METHODS_MAX = 24, /* more than libcrypt knows */
+	METHODS_MAX = 32, /* more than there are */
 };
 
 struct census {
@@ -88,8 +88,9 @@ static void say_census(const struct census *census, struct report *report)
 	}
 	if (census->n_unknown > 0) {
 		report_fail(report, EX_CONFIG, "hashes",
-		    "libcrypt does not know their method, or they were cut; their owners cannot "
-		    "log in until they have new ones (lmtpd-auth --hash)",
+		    "their method is not known, they need more than 256 MiB or absurd time, or "
+		    "they were cut; their owners cannot log in until they have new ones "
+		    "(lmtpd-auth --hash)",
 		    "%lu of %lu users: cannot be checked here", census->n_unknown, census->n_users);
 	}
 }

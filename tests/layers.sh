@@ -8,7 +8,7 @@ failed=0
 rooms=' '
 include='#[[:space:]]*include[[:space:]]*'
 # What is not plain C: libraries, and what a pure room has no use for.
-libraries='uv|mysql|mysqld_error|errmsg|confuse|crypt|openssl|systemd'
+libraries='uv|mysql|mysqld_error|errmsg|confuse|crypt|argon2|openssl|systemd'
 impure='sys/socket\.h|sys/un\.h|netdb\.h|pthread\.h|threads\.h|poll\.h'
 
 # allow ROOM PATTERN: besides base/ and its own, files of ROOM may include what PATTERN matches.
@@ -45,9 +45,11 @@ allow runtime "uv\.h|confuse\.h|$impure"
 allow status "runtime/|uv\.h|$impure"
 allow doctor "(mail|protocol|maildir|schema|runtime)/|$impure"
 allow lmtpd "(mail|protocol|maildir|schema|runtime|status|doctor)/|uv\.h|$impure"
-allow auth "(protocol|schema|runtime|status|doctor)/|uv\.h|crypt\.h|$impure"
+allow auth "(protocol|schema|runtime|status|doctor)/|uv\.h|crypt\.h|argon2\.h|openssl/|$impure"
 only runtime/settings.c 'confuse\.h'
-only auth/password.c 'crypt\.h'
+only auth/crypthash.c 'crypt\.h'
+only auth/argon.c 'argon2\.h'
+only auth/digest.c 'openssl/.*'
 only schema/mysql.c '(mysql|mysqld_error|errmsg)\.h'
 
 for room in */; do
