@@ -40,7 +40,7 @@ static void answer(struct verification *verification)
 	}
 	switch (verification->result) {
 	case STATUS_OK:
-		dovecot_ok(&client->dovecot, verification->request, verification->credentials.user);
+		dovecot_ok(&client->dovecot, verification->request, verification->checked->user);
 		break;
 	case STATUS_FAIL:
 		dovecot_fail(&client->dovecot, verification->request);
@@ -78,7 +78,7 @@ static void on_closing(struct peer *peer, const char *why)
 
 /* Counts and logs it. */
 static void tell_result(struct auth_server *server, enum log_level level, enum status_result result,
-    const struct sasl *sasl, const char *rip, const char *reason)
+    const struct sasl *sasl, const char *rip, const char *label, const char *reason)
 {
 	struct log_line line;
 
@@ -91,6 +91,9 @@ static void tell_result(struct auth_server *server, enum log_level level, enum s
 	log_text(&line, "mech", sasl_name(sasl->mechanism));
 	log_text(&line, "rip", rip);
 	log_text(&line, "result", status_name(result));
+	if (label[0] != '\0') {
+		log_text(&line, "label", label);
+	}
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
 }
@@ -109,7 +112,7 @@ static void tell_verdict(const struct verification *verification, enum status_re
 
 	server->status.errors[error] += result == STATUS_ERROR;
 	tell_result(server, is_lost ? LOG_LEVEL_INFO : levels[result], result, &verification->sasl,
-	    verification->rip, reason);
+	    verification->rip, result == STATUS_OK ? verification->checked->label : "", reason);
 }
 
 static void client_flush(struct client *client)
@@ -127,14 +130,18 @@ static void on_delayed(uv_timer_t *timer)
 	uv_close((uv_handle_t *)timer, on_timer_closed);
 }
 
-/* Counts a failure. Returns for how long it has to wait, counted from its request. */
+/* Counts a failure. Returns for how long it has to wait, counted from its request: also for as long as if its
+ * hashing had taken what that of the slowest login of late did. */
 static uint64_t count_failure(const struct verification *verification)
 {
 	struct auth_server *server = (struct auth_server *)verification->service->daemon;
 	uint64_t delay = (uint64_t)auth_config_of(verification->service)->failure_delay * 1000;
+	uint64_t now = uv_now(&server->daemon.loop), hashed = verification->hashing_took / 1000000;
+	uint64_t age = verification_age(verification),
+		 slowest = failures_slowest(&server->failures, now);
 
-	return failures_add(
-	    &server->failures, &verification->login, uv_now(&server->daemon.loop), delay);
+	return failures_add(&server->failures, &verification->login, now, delay,
+	    slowest > hashed ? age + slowest - hashed : age);
 }
 
 /* Since the wait counts from the request, it also hides how long the work took. */
@@ -161,6 +168,10 @@ static void on_verified(struct verification *verification)
 	uint64_t wait = 0;
 
 	status_verified(&server->status, verification);
+	if (verification->is_hashed) {
+		failures_hashed(&server->failures, uv_now(&server->daemon.loop),
+		    verification->hashing_took / 1000000);
+	}
 	tell_verdict(verification, verification->result, verification->error, verification->reason);
 	if (is_failure) {
 		wait = count_failure(verification);
@@ -201,7 +212,7 @@ static void client_verify(struct client *client, struct dovecot_request *request
 	if (verification == NULL) {
 		client->server->status.errors[STATUS_MEMORY]++;
 		tell_result(client->server, LOG_LEVEL_ERROR, STATUS_ERROR, &request->sasl,
-		    request->rip, "out of memory");
+		    request->rip, "", "out of memory");
 		peer_end(&client->peer);
 		return;
 	}
@@ -229,7 +240,7 @@ static size_t on_input(struct peer *peer, const char *data, size_t n)
 			break;
 		case DOVECOT_REFUSED:
 			tell_result(client->server, LOG_LEVEL_WARNING, STATUS_FAIL,
-			    &step.request->sasl, step.request->rip, step.reason);
+			    &step.request->sasl, step.request->rip, "", step.reason);
 			break;
 		case DOVECOT_FLUSH:
 			client_flush(client);

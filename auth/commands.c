@@ -26,32 +26,40 @@ static int complain(int exit_code, const char *message)
 
 static int verify(struct directory *directory, const char *user, const char *password)
 {
+	/* Postfix's service, and a client of which nothing is known. */
+	const struct directory_login login = { user, "smtp", "" };
+	const struct credential *checked;
 	struct credentials credentials;
 	int exit_code = EX_TEMPFAIL, result;
 
 	if (directory == NULL) {
 		return complain(EX_OSERR, "out of memory");
 	}
-	switch (credentials_find(directory, user, &credentials)) {
+	switch (credentials_find(directory, &login, &credentials)) {
 	case CREDENTIALS_FOUND:
 		break;
 	case CREDENTIALS_NONE:
 		return complain(EX_NOUSER, "no such user");
 	case CREDENTIALS_LOCKED:
 		return complain(EX_WRONG_PASSWORD, "the account is locked");
-	case CREDENTIALS_UNUSABLE:
-		return complain(EX_TEMPFAIL, "the user has more than one row, or no hash");
+	case CREDENTIALS_TOO_MANY:
+		return complain(EX_TEMPFAIL, "the user has more than 8 passwords");
 	default:
 		return complain(EX_UNAVAILABLE, directory_error(directory));
 	}
-	result = password_check(password, credentials.hash);
+	result = credentials_check(&credentials, password, &checked);
 	if (result == PASSWORD_RIGHT) {
-		printf("%s: right\n", credentials.user);
+		printf("%s: right\n", checked->user);
 		exit_code = EX_OK;
 	} else if (result == PASSWORD_WRONG) {
 		exit_code = complain(EX_WRONG_PASSWORD, "wrong password");
+	} else if (result == CREDENTIALS_TOO_SLOW) {
+		complain(exit_code,
+		    "the user's passwords take too long to hash, and not all were tried");
+	} else if (result == -ENOMEM) {
+		exit_code = complain(EX_OSERR, "out of memory");
 	} else {
-		complain(EX_TEMPFAIL, "the stored hash cannot be checked here");
+		complain(exit_code, "a stored hash cannot be checked here");
 	}
 	explicit_bzero(&credentials, sizeof(credentials));
 	return exit_code;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/credentials.h"
 #include "status/control.h"
 #include "runtime/endpoint.h"
 #include "runtime/prefix.h"
@@ -69,6 +70,7 @@ static int auth_config_check(void *values, struct error *error)
 	    0) {
 		return -1;
 	}
+	config->directory.password_columns = credentials_columns;
 	return directory_settings_open(&config->directory, error);
 }
 

@@ -73,8 +73,13 @@ static uint32_t count(struct failures *failures, uint64_t hash, uint64_t now)
 	return n;
 }
 
-uint64_t failures_add(
-    struct failures *failures, const struct failures_login *login, uint64_t now, uint64_t delay)
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t failures_add(struct failures *failures, const struct failures_login *login, uint64_t now,
+    uint64_t delay, uint64_t least)
 {
 	uint32_t n = count(failures, hash_of(failures, login, true), now);
 	uint64_t total;
@@ -84,7 +89,7 @@ uint64_t failures_add(
 
 		n = n_there > n ? n_there : n;
 	}
-	total = delay + (uint64_t)n * FAILURES_STEP_MS;
+	total = larger(delay + (uint64_t)n * FAILURES_STEP_MS, least);
 	return total < FAILURES_TOTAL_MS ? total : FAILURES_TOTAL_MS;
 }
 
@@ -108,4 +113,22 @@ unsigned failures_rank(
 		return 2;
 	}
 	return recent(failures, hash_of(failures, login, false), now) > 0 ? 1 : 0;
+}
+
+uint64_t failures_slowest(struct failures *failures, uint64_t now)
+{
+	uint64_t late = now / FAILURES_LATE_MS;
+
+	if (late != failures->late) {
+		failures->slowest_before = late == failures->late + 1 ? failures->slowest : 0;
+		failures->slowest = 0;
+		failures->late = late;
+	}
+	return larger(failures->slowest, failures->slowest_before);
+}
+
+void failures_hashed(struct failures *failures, uint64_t now, uint64_t took)
+{
+	failures_slowest(failures, now);
+	failures->slowest = larger(failures->slowest, took);
 }

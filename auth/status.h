@@ -23,8 +23,8 @@ enum status_result {
 /* Why nothing can be said. */
 enum status_error {
 	STATUS_DATABASE, /* it did not answer, or refused the query */
-	STATUS_ROW,      /* the user has more than one, or one without a hash */
-	STATUS_HASH,     /* it cannot be checked */
+	STATUS_ROW,      /* the user has too many */
+	STATUS_HASH,     /* it cannot be checked, or several not in time */
 	STATUS_OVERLOAD, /* the login waited too long behind others */
 	STATUS_MEMORY,
 	STATUS_LEFT, /* the client went away */

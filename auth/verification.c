@@ -61,8 +61,10 @@ static void run_find(struct work *work, void *context)
 		fail(verification, STATUS_MEMORY, "out of memory");
 		return;
 	}
-	verification->account =
-	    credentials_find(directory, verification->sasl.user, &verification->credentials);
+	verification->account = credentials_find(directory,
+	    &(struct directory_login){
+		verification->sasl.user, verification->asked_service, verification->rip },
+	    &verification->credentials);
 	verification->is_asked = true;
 	verification->is_database_error = verification->account < 0;
 	verification->lookup_took = uv_hrtime() - began;
@@ -73,23 +75,20 @@ static void run_find(struct work *work, void *context)
 
 /* Checks the password. Where there is no hash that it could be checked against, hashing it takes the
  * same time, and what comes of that is nobody's business: never PASSWORD_RIGHT. */
-static int check(const struct verification *verification)
+static int check(struct verification *verification)
 {
-	bool has_hash = verification->account == CREDENTIALS_FOUND;
-	int outcome;
+	const char *password = verification->sasl.password;
+	int outcome = PASSWORD_WRONG, in_vain;
 
-	if (has_hash) {
+	if (verification->account == CREDENTIALS_FOUND) {
 		outcome =
-		    password_check(verification->sasl.password, verification->credentials.hash);
-		if (outcome != PASSWORD_UNKNOWN_METHOD) {
-			return outcome;
-		}
+		    credentials_check(&verification->credentials, password, &verification->checked);
 	}
-	outcome = password_check(verification->sasl.password, verification->dummy);
-	if (outcome < 0) {
+	if (outcome < 0 || verification->checked != NULL) {
 		return outcome;
 	}
-	return has_hash ? PASSWORD_UNKNOWN_METHOD : PASSWORD_WRONG;
+	in_vain = password_check(password, verification->dummy);
+	return in_vain < 0 ? in_vain : outcome;
 }
 
 static void refuse(struct verification *verification)
@@ -98,12 +97,11 @@ static void refuse(struct verification *verification)
 		[CREDENTIALS_FOUND] = "wrong password",
 		[CREDENTIALS_NONE] = "unknown user",
 		[CREDENTIALS_LOCKED] = "locked",
-		[CREDENTIALS_UNUSABLE] =
-		    "the user has more than one row, or a password that is no hash",
+		[CREDENTIALS_TOO_MANY] = "the user has more than 8 passwords",
 	};
 
 	fail(verification, STATUS_ROW, reasons[verification->account]);
-	if (verification->account != CREDENTIALS_UNUSABLE) {
+	if (verification->account != CREDENTIALS_TOO_MANY) {
 		verification->result = STATUS_FAIL;
 	}
 }
@@ -134,6 +132,11 @@ static void run_check(struct work *work, void *context)
 		    "needs too much memory or time, or it was cut; lmtpd-auth --check counts "
 		    "such hashes");
 		break;
+	case CREDENTIALS_TOO_SLOW:
+		fail(verification, STATUS_HASH,
+		    "the user's passwords take more than 4 s to hash, or took 8 s on a busy "
+		    "machine, and not all were tried");
+		break;
 	default:
 		fail(verification, STATUS_MEMORY, "out of memory");
 	}
@@ -144,12 +147,13 @@ static void done_check(struct work *work)
 	struct verification *verification = (struct verification *)work;
 
 	/* An unknown user costs what the last known one did. */
-	if (verification->account == CREDENTIALS_FOUND && verification->is_hashed &&
-	    verification->result != STATUS_ERROR) {
-		memcpy(server_of(verification)->dummy, verification->credentials.hash,
-		    PASSWORD_HASH_MAX);
+	if (verification->checked != NULL) {
+		memcpy(
+		    server_of(verification)->dummy, verification->checked->hash, PASSWORD_HASH_MAX);
 	}
-	explicit_bzero(verification->credentials.hash, sizeof(verification->credentials.hash));
+	for (unsigned i = 0; i < verification->credentials.n; i++) {
+		explicit_bzero(verification->credentials.rows[i].hash, PASSWORD_HASH_MAX);
+	}
 	verification->done(verification);
 }
 
@@ -228,6 +232,7 @@ struct verification *verification_start(struct service *service, struct dovecot_
 	verification->request = request;
 	verification->began = uv_hrtime();
 	memcpy(verification->rip, request->rip, sizeof(verification->rip));
+	memcpy(verification->asked_service, request->service, sizeof(verification->asked_service));
 	if (sasl_copy(&verification->sasl, &request->sasl) != 0) {
 		verification_free(verification);
 		return NULL;

@@ -35,7 +35,7 @@ struct verification {
 
 	/* Copies, since the owner may leave while a thread reads them. */
 	struct sasl sasl;
-	char rip[DOVECOT_RIP_MAX + 1];
+	char rip[DOVECOT_RIP_MAX + 1], asked_service[DOVECOT_SERVICE_MAX + 1];
 	struct failures_login login; /* the same */
 
 	/* What was done, and how many nanoseconds it took. */
@@ -44,6 +44,8 @@ struct verification {
 
 	int account; /* of credentials_find() */
 	struct credentials credentials;
+	/* Of these, the one that fits, or the last that could be checked; NULL for none. */
+	const struct credential *checked;
 	/* Of nobody; is hashed where there is no hash that could be. */
 	char dummy[PASSWORD_HASH_MAX];
 	enum status_result result;

@@ -378,23 +378,6 @@ def test_one_bad_hash_is_its_owners_alone(auth, database, stored):
         assert client.plain(EMAIL2, "wrong").verb == "FAIL"
 
 
-def test_two_rows_for_one_name(auth, database):
-    """Whose password counts cannot be told."""
-    database.sql("ALTER TABLE virtual_users DROP INDEX email")
-    try:
-        database.sql("INSERT INTO virtual_users (domain_id, password, email) "
-                     f"SELECT 1, password, 'Email1@example.com' FROM virtual_users "
-                     f"WHERE email = '{EMAIL1}'")
-        daemon = auth()
-        with daemon.client() as client:
-            client.send_plain(EMAIL1, PASSWORD1)
-            assert client.is_closed()
-        assert daemon.wait_for_log(event="auth")[0]["result"] == "error"
-    finally:
-        database.sql("DELETE FROM virtual_users")
-        database.sql("ALTER TABLE virtual_users ADD UNIQUE KEY email (email)")
-
-
 def test_longest_and_empty_passwords(auth):
     with auth().client() as client:
         for password in ("", "x" * 511, "x" * 512, "x" * 513, "x" * 4096, "x" * 4097):

@@ -48,7 +48,7 @@ static const struct failures_login *login_of(const char *rip, const char *user, 
 
 static uint64_t add(struct failures *failures, const char *rip, uint64_t now, uint64_t delay)
 {
-	return failures_add(failures, login_of(rip, OWNER, false), now, delay);
+	return failures_add(failures, login_of(rip, OWNER, false), now, delay, 0);
 }
 
 static unsigned rank_of(const struct failures *failures, const char *rip, const char *user)
@@ -280,7 +280,7 @@ static void test_trusted_address(void **state)
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(user, sizeof(user), "user%u@example.com", i);
 		login.user = user;
-		assert_int_equal(failures_add(*state, &login, 1000, DELAY), DELAY);
+		assert_int_equal(failures_add(*state, &login, 1000, DELAY, 0), DELAY);
 	}
 	assert_int_equal(trusted_rank_of(*state, ATTACKER, OWNER), 0);
 	/* Not even when it is trusted no more. */
@@ -292,7 +292,8 @@ static void test_trusted_address(void **state)
 static void test_pair_at_a_trusted_address(void **state)
 {
 	for (uint64_t n = 0; n < 20; n++) {
-		assert_int_equal(failures_add(*state, login_of(ATTACKER, OWNER, true), 1000, DELAY),
+		assert_int_equal(
+		    failures_add(*state, login_of(ATTACKER, OWNER, true), 1000, DELAY, 0),
 		    wait_of(DELAY, n));
 	}
 	assert_int_equal(trusted_rank_of(*state, ATTACKER, OWNER), 1);
@@ -309,7 +310,8 @@ static void test_spraying(void **state)
 	for (unsigned i = 0; i < 50; i++) {
 		snprintf(user, sizeof(user), "user%u@example.com", i);
 		assert_int_equal(rank_of(*state, ATTACKER, user), i == 0 ? 0 : 1);
-		assert_int_equal(failures_add(*state, login_of(ATTACKER, user, false), 1000, DELAY),
+		assert_int_equal(
+		    failures_add(*state, login_of(ATTACKER, user, false), 1000, DELAY, 0),
 		    wait_of(DELAY, i));
 	}
 }
@@ -329,6 +331,35 @@ static void test_overload(void **state)
 	assert_int_equal(rank_of(*state, ATTACKER, OTHER), 1);
 	assert_int_equal(rank_of(*state, ATTACKER, OWNER), 1);
 	assert_int_equal(rank_of(*state, "192.0.2.2", OWNER), 0);
+}
+
+/* A FAIL waits as long as it is told to at least, and no longer than any may. */
+static void test_least(void **state)
+{
+	const struct failures_login *login = login_of(ATTACKER, OWNER, false);
+
+	assert_int_equal(failures_add(*state, login, 1000, DELAY, DELAY + 300), DELAY + 300);
+	assert_int_equal(failures_add(*state, login, 1000, DELAY, DELAY), DELAY + FAILURES_STEP_MS);
+	assert_int_equal(
+	    failures_add(*state, login, 1000, DELAY, FAILURES_TOTAL_MS + 1), FAILURES_TOTAL_MS);
+}
+
+/* The slowest hashing is remembered for one to two times of FAILURES_LATE_MS, whatever comes behind it. */
+static void test_slowest(void **state)
+{
+	const uint64_t late = FAILURES_LATE_MS;
+
+	assert_int_equal(failures_slowest(*state, 5), 0);
+	failures_hashed(*state, late - 1, 800);
+	failures_hashed(*state, late, 100);
+	assert_int_equal(failures_slowest(*state, late), 800);
+	failures_hashed(*state, late + 1, 300);
+	failures_hashed(*state, late + 2, 200);
+	assert_int_equal(failures_slowest(*state, 2 * late - 1), 800);
+	assert_int_equal(failures_slowest(*state, 2 * late), 300);
+	failures_hashed(*state, 2 * late, 900);
+	assert_int_equal(failures_slowest(*state, 2 * late), 900);
+	assert_int_equal(failures_slowest(*state, 4 * late), 0);
 }
 
 int main(void)
@@ -351,6 +382,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trusted_address, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pair_at_a_trusted_address, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_spraying, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_least, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_slowest, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
