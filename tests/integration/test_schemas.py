@@ -3,6 +3,8 @@ hold, who may log in and send, and that --check has nothing to say. Every panel 
 tell them apart: ann, who has 3 MiB; carl, whose mail lies at an odd place; bert, who is disabled, once beside a
 catch-all; dora, whose domain is; eve, whose domain is another machine's; max, whose mail is in no Maildir."""
 
+import base64
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -37,6 +39,8 @@ class Panel:
     logins: dict = field(default_factory=dict)
     senders: dict = field(default_factory=dict)
     warnings: list = field(default_factory=list)
+    auth_warnings: list = field(default_factory=list)
+    labels: set = field(default_factory=set)
 
     def all_outcomes(self):
         ann, carl = [self.ann], [self.carl]
@@ -77,7 +81,8 @@ PANELS = [
     Panel("postfixadmin", "example.com/ann", "c/ca/Carl-2026.11.26",
           outcomes={"own@example.com": ["example.com/ann"],
                     "own@example.org": ["c/ca/Carl-2026.11.26"]},
-          logins={(CARL, WORD): None}, senders=ALIAS_DOMAIN, has_formats=False,
+          logins={(CARL, WORD): None, (ANN, APP_WORD): ANN, (BERT, APP_WORD): None},
+          labels={"phone"}, senders=ALIAS_DOMAIN, has_formats=False,
           warnings=[BACKUP, EATEN]),
     Panel("ispmail", "example.com/ann/Maildir", "example.com/carl/Maildir",
           has_disabled=False, has_inactive=False, has_backup=False, has_formats=False,
@@ -88,12 +93,15 @@ PANELS = [
           outcomes={"info@example.org": NO_USER, "carl@example.org": ["example.com/ann"],
                     "room@example.net": DISABLED, "soon@example.com": ["example.com/ann"],
                     "late@example.com": NO_USER, "ever@example.com": ["example.com/ann"]},
-          logins={(CARL, WORD): None, (MAX, WORD): None, ("new@example.com", WORD): None},
-          senders=ALIAS_DOMAIN, warnings=[BACKUP, EATEN, ROOM_EATEN]),
+          logins={(CARL, WORD): None, (MAX, WORD): None, ("new@example.com", WORD): None,
+                  (ANN, APP_WORD): ANN, (CARL, APP_WORD): None},
+          labels={"phone"}, senders=ALIAS_DOMAIN, warnings=[BACKUP, EATEN, ROOM_EATEN]),
     Panel("iredmail", "vmail1/example.com/a/n/n/ann-2026.11.26.10.00.00/Maildir",
           "vmail1/example.com/c/a/r/carl/Mail", outcomes={"lisa@example.com": DISABLED},
-          logins={("lisa@example.com", WORD): None, (MAX, WORD): None}, senders=ALIAS_DOMAIN,
-          warnings=[BACKUP]),
+          logins={("lisa@example.com", WORD): None, (MAX, WORD, "192.0.2.1"): MAX,
+                  (MAX, WORD, "192.0.2.9"): MAX, (MAX, WORD, "192.0.2.10"): None}, senders=ALIAS_DOMAIN,
+          warnings=[BACKUP],
+          auth_warnings=["1 of 8 users: SSHA512"]),
     Panel("vimbadmin", "example.com/ann/mail", "c/a/carl", root="/srv/vmail",
           has_alias_domains=False, logins={(CARL, WORD): CARL, (MAX, WORD): None},
           warnings=[BACKUP]),
@@ -137,7 +145,8 @@ def hashes(auth_binary):
     def make(method, word):
         return run_checked(auth_binary, "--hash", method, input=word + "\n").strip()
 
-    return {"HASH": make("sha512crypt", WORD), "BCRYPT": make("bcrypt", WORD),
+    salted = hashlib.sha512(WORD.encode() + b"saltsalt").digest() + b"saltsalt"
+    return {"HASH": make("sha512crypt", WORD), "SSHA": base64.b64encode(salted).decode(), "BCRYPT": make("bcrypt", WORD),
             "APP": make("bcrypt", APP_WORD)}
 
 
@@ -178,6 +187,8 @@ def test_logins(panel, site):
         expected[("dora@off.example", WORD)] = None
     expected |= panel.logins
     assert {given: site.login(*given) for given in expected} == expected
+    logged = site.auth.log(event="auth", result="ok")
+    assert {line["label"] for line in logged if "label" in line} == panel.labels
 
 
 def test_senders(panel, site):
@@ -193,7 +204,7 @@ def test_check(panel, site):
     for words in panel.warnings:
         assert [detail for detail in found if words in detail], (words, found)
     assert [row for row in report.rows if row["status"] == "FAIL"] == []
-    assert Report(site.auth).troubles() == []
+    assert [row["detail"] for row in Report(site.auth).troubles()] == panel.auth_warnings
     strays = json.loads(site.lmtpd.run("--maildirs", "--json").stdout)
     assert strays["maildirs_without_row"] == []
 

@@ -13,4 +13,5 @@ GRANT SELECT (domain, backupmx, active) ON mailcow.domain TO 'lmtpd'@'%';
 CREATE USER 'lmtpd-auth'@'%' IDENTIFIED BY 'CHANGE-ME-lmtpd-auth';
 GRANT SELECT (username, password, domain, attributes, kind, authsource, active)
   ON mailcow.mailbox TO 'lmtpd-auth'@'%';
+GRANT SELECT (name, mailbox, password, smtp_access, active) ON mailcow.app_passwd TO 'lmtpd-auth'@'%';
 GRANT SELECT (domain, active) ON mailcow.domain TO 'lmtpd-auth'@'%';

@@ -17,5 +17,7 @@ CREATE USER 'lmtpd-auth'@'localhost' IDENTIFIED BY 'CHANGE-ME-lmtpd-auth',
             'lmtpd-auth'@'127.0.0.1' IDENTIFIED BY 'CHANGE-ME-lmtpd-auth';
 GRANT SELECT (username, password, domain, active, smtp_active) ON postfix.mailbox
   TO 'lmtpd-auth'@'localhost', 'lmtpd-auth'@'127.0.0.1';
+GRANT SELECT (username, password_hash, description) ON postfix.mailbox_app_password
+  TO 'lmtpd-auth'@'localhost', 'lmtpd-auth'@'127.0.0.1';
 GRANT SELECT (domain, active) ON postfix.domain
   TO 'lmtpd-auth'@'localhost', 'lmtpd-auth'@'127.0.0.1';

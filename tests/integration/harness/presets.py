@@ -123,10 +123,10 @@ class Site:
             assert reply.status == "250 2.0.0"
         return sorted(name for name, n in self._maildirs().items() if n > before.get(name, 0))
 
-    def login(self, user, password):
+    def login(self, user, password, rip=None):
         """The name that Postfix gets, or None."""
         with self.auth.client() as client:
-            answer = client.plain(user, password)
+            answer = client.plain(user, password, rip=rip)
         return answer.user if answer.verb == "OK" else None
 
     def senders(self, addresses):

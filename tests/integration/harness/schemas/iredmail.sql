@@ -32,7 +32,7 @@ INSERT INTO domain (domain, backupmx, active) VALUES
   ('example.com', 0, 1), ('example.net', 0, 1), ('off.example', 0, 0), ('backup.example', 1, 1);
 INSERT INTO mailbox (username, storagebasedirectory, storagenode, maildir, quota, domain, active, password)
 VALUES
-  ('ann@example.com', 'ROOT', 'vmail1', 'example.com/A/N/N/Ann-2026.11.26.10.00.00/', 3, 'example.com', 1, 'HASH'),
+  ('ann@example.com', 'ROOT', 'vmail1', 'example.com/A/N/N/Ann-2026.11.26.10.00.00/', 3, 'example.com', 1, '{SSHA512}SSHA'),
   ('carl@example.com', 'ROOT', 'vmail1', 'example.com/c/a/r/carl/', 0, 'example.com', 1, 'HASH'),
   ('bert@example.com', 'ROOT', 'vmail1', 'example.com/b/', 0, 'example.com', 0, 'HASH'),
   ('bert@example.net', 'ROOT', 'vmail1', 'example.net/b/', 0, 'example.net', 0, 'HASH'),
@@ -42,7 +42,7 @@ VALUES
   ('eve@backup.example', 'ROOT', 'vmail1', 'backup.example/e/', 0, 'backup.example', 1, 'HASH');
 UPDATE mailbox SET mailboxfolder = 'Mail' WHERE username = 'carl@example.com';
 UPDATE mailbox SET enablelmtp = 0, enablesmtpsecured = 0 WHERE username = 'lisa@example.com';
-UPDATE mailbox SET mailboxformat = 'mdbox', allow_nets = '192.0.2.1' WHERE username = 'max@example.com';
+UPDATE mailbox SET mailboxformat = 'mdbox', allow_nets = '192.0.2.9, 192.0.2.1' WHERE username = 'max@example.com';
 INSERT INTO forwardings (address, forwarding, domain, is_forwarding)
   SELECT username, username, domain, 1 FROM mailbox;
 INSERT INTO forwardings (address, forwarding, domain, is_alias, active) VALUES

@@ -18,6 +18,10 @@ CREATE TABLE mailbox (
   smtp_active TINYINT(1) NOT NULL DEFAULT 1,
   KEY domain (domain)
 ) ENGINE=InnoDB CHARACTER SET latin1 COLLATE latin1_general_ci;
+CREATE TABLE mailbox_app_password (
+  id INT AUTO_INCREMENT PRIMARY KEY, username VARCHAR(255), description VARCHAR(255),
+  password_hash VARCHAR(255)
+) ENGINE=InnoDB CHARACTER SET latin1 COLLATE latin1_general_ci;
 CREATE TABLE alias (
   address VARCHAR(255) NOT NULL PRIMARY KEY,
   goto TEXT NOT NULL,
@@ -55,4 +59,6 @@ INSERT INTO alias (address, goto, domain, active) VALUES
   ('own@example.org', 'carl@example.com', 'example.org', 1),
   ('own@example.com', 'ann@example.com', 'example.com', 1),
   ('@example.net', 'ann@example.com', 'example.net', 1);
+INSERT INTO mailbox_app_password (username, description, password_hash) VALUES
+  ('ann@example.com', 'phone', 'APP'), ('bert@example.com', 'phone', 'APP');
 INSERT INTO alias_domain (alias_domain, target_domain) VALUES ('example.org', 'example.com');
