@@ -8,7 +8,8 @@
 #include "doctor/report.h"
 #include "doctor/sockets.h"
 
-/* What doveconf prints with this argument, to be freed; asked as the caller. NULL if there is none, which is
+/* What doveconf prints with this argument, to be freed; asked as the caller. -N, unlike -n, has also what is set
+ * to its default: an empty mail_inbox_path is another place than none. NULL if there is no Dovecot, which is
  * nothing to report, or after it was reported that it cannot be asked. */
 char *doveconf_ask(const char *what, struct report *report);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -n says of the places of mail and of folders, of both versions. Pure. */
+ * What doveconf -N says of the places of mail and of folders, of both versions. Pure. */
 #pragma once
 
 #include <stdbool.h>

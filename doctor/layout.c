@@ -410,7 +410,7 @@ void layout_report(
 
 void layout_check(const struct layout_facts *facts, struct report *report)
 {
-	char *text = doveconf_ask("-n", report);
+	char *text = doveconf_ask("-N", report);
 	struct layout layout;
 
 	if (text != NULL && layout_judge(text, facts, &layout)) {

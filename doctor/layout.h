@@ -37,7 +37,7 @@ struct layout {
 	char theirs[LAYOUT_DIFFERENCES][LAYOUT_TEXT_MAX];
 };
 
-/* text: what doveconf -n printed; it is cut into lines. False: Dovecot has no Maildirs, or serves nobody but
+/* text: what doveconf -N printed; it is cut into lines. False: Dovecot has no Maildirs, or serves nobody but
  * the users of the system, so that there is nothing to compare. */
 bool layout_judge(char *text, const struct layout_facts *facts, struct layout *layout_r);
 

@@ -273,7 +273,7 @@ static void say_elsewhere(const struct location *location, struct report *report
 
 void location_check(const char *home, const char *path, struct report *report)
 {
-	char *text = doveconf_ask("-n", report);
+	char *text = doveconf_ask("-N", report);
 	char line[2 * LOCATION_MAX];
 	struct location location;
 

@@ -24,7 +24,7 @@ struct location {
 	const char *key; /* of LOCATION_LITERAL: what must be written otherwise */
 };
 
-/* text: what doveconf -n printed; it is cut into lines. home, path: of section maildir. */
+/* text: what doveconf -N printed; it is cut into lines. home, path: of section maildir. */
 enum location_outcome location_judge(
     char *text, const char *home, const char *path, struct location *location_r);
 

@@ -421,7 +421,7 @@ void quotas_report(
 
 void quotas_check(const struct quotas_facts *facts, struct report *report)
 {
-	char *text = doveconf_ask("-n", report);
+	char *text = doveconf_ask("-N", report);
 	struct quotas quotas;
 
 	if (text != NULL && quotas_judge(text, facts, &quotas)) {

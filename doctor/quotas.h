@@ -45,7 +45,7 @@ struct quotas {
 	char theirs[QUOTAS_DIFFERENCES][QUOTAS_TEXT_MAX];
 };
 
-/* text: what doveconf -n printed; it is cut into lines. False: neither of them has quotas. */
+/* text: what doveconf -N printed; it is cut into lines. False: neither of them has quotas. */
 bool quotas_judge(char *text, const struct quotas_facts *facts, struct quotas *quotas_r);
 
 /* What differs, and what to type: warnings, since mail is delivered in any case. */

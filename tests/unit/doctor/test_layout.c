@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -n of both versions prints of folders, and what of it is otherwise in lmtpd. */
+ * What doveconf -N of both versions prints of folders, and what of it is otherwise in lmtpd. */
 #include "doctor/layout.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -n of both versions prints, and whether mail that lmtpd delivers is seen. */
+ * What doveconf -N of both versions prints, and whether mail that lmtpd delivers is seen. */
 #include "doctor/location.h"
 
 #include <stdlib.h>

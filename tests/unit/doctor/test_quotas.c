@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -n of both versions prints of quotas, and what of it is otherwise in lmtpd. */
+ * What doveconf -N of both versions prints of quotas, and what of it is otherwise in lmtpd. */
 #include "doctor/quotas.h"
 
 #include <stdlib.h>
