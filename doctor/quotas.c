@@ -326,9 +326,9 @@ static void say_use(const struct quotas *quotas, struct report *report)
 	if (quotas->differs[QUOTAS_NONE]) {
 		report_warn(report, "quota",
 		    report_remedy(report,
-			"let Dovecot know the limits, as /usr/share/doc/lmtpd/examples/dovecot/%s "
-			"does",
-			pick(quotas, "99-quota.conf", "99-quota-2.4.conf")),
+			"let Dovecot know the limits, as /usr/share/doc/lmtpd/examples/dovecot/%s/"
+			"99-quota.conf does",
+			pick(quotas, "2.3", "2.4")),
 		    "rows have limits, and Dovecot has no quota: users do not see how full their "
 		    "mailboxes are, and may store what they like");
 	}

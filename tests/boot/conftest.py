@@ -1,6 +1,7 @@
-"""Containers with lmtpd's package.
+"""Containers of Debian's releases with lmtpd's package.
 
-PACKAGE names the .deb; IMAGE is a directory that the script image has made.
+PACKAGE_12 and PACKAGE_13 name the .deb of each: the tests run for the releases that have one. IMAGES is
+the directory where the script image has made 12 and 13.
 """
 
 import os
@@ -17,20 +18,30 @@ sys.path.insert(0, str(TREE / "tests/integration"))
 from container import Container  # noqa: E402, the path comes first
 
 
-@pytest.fixture(scope="session")
-def package():
-    return Path(os.environ["PACKAGE"])
+IMAGES = Path(os.environ["IMAGES"])
+PACKAGES = {release: Path(os.environ[f"PACKAGE_{release}"])
+            for release in ("12", "13") if f"PACKAGE_{release}" in os.environ}
+
+
+@pytest.fixture(scope="module", params=list(PACKAGES))
+def release(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def make_container():
-    """make_container(host): one that has booted, for all tests of a file, which build on one another in
-    their order."""
+def package(release):
+    return PACKAGES[release]
+
+
+@pytest.fixture(scope="module")
+def make_container(release):
+    """make_container(host): one that has booted, for all tests of a file with one release, which build on
+    one another in their order."""
     directory = Path(tempfile.mkdtemp(prefix="boot-", dir=TREE / "build"))
     machines = []
 
     def make(host):
-        machine = Container(os.environ["IMAGE"], directory / host, host)
+        machine = Container(IMAGES / release, directory / host, host)
         machines.append(machine)
         machine.start()
         return machine

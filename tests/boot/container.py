@@ -1,4 +1,4 @@
-"""A Debian 12 that systemd boots, in a container without a network but its own loopback, and one that
+"""A Debian that systemd boots, in a container without a network but its own loopback, and one that
 joins it with another."""
 
 import contextlib

@@ -28,10 +28,10 @@ def fragments(page, title):
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() + "\n" for block in blocks]
 
 
-def follow(container, page, *titles, typed="", check=True):
+def follow(container, page, *titles, typed="", check=True, **options):
     """Does in one shell what these sections say, or all; in /root, where the package lies."""
     blocks = sections(page)
     commands = "".join(blocks[title] for title in titles or blocks)
     assert commands, (page, titles)
     script = f"{'set -e' if check else ''}\nTYPED={typed}\n{TYPING}\ncd /root\n{commands}"
-    return (container.run if check else container.try_run)(script)
+    return (container.run if check else container.try_run)(script, **options)

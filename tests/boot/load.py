@@ -1,8 +1,9 @@
 """Sends numbered messages as servers or mail programs do, and tries again until they are taken.
 
-usage: load.py SENDERS TAG [USER PASSWORD]
+usage: load.py SENDERS TAG PAUSE [USER PASSWORD]
 
-SENDERS threads send to email1@example.com on port 25, or after a login on port 587. At the end of
+SENDERS threads send to email1@example.com on port 25, or after a login on port 587, and wait PAUSE
+seconds after each message. At the end of
 stdin they finish what they have begun, and a summary is printed: the subjects that were accepted,
 and how often which answer of the server made them try again or give up.
 """
@@ -16,7 +17,6 @@ import sys
 import threading
 import time
 
-PAUSE = 0.01
 TO = "email1@example.com"
 
 accepted = []
@@ -69,16 +69,16 @@ def fails(code, text):
     return False
 
 
-def work(tag, login):
+def work(tag, pause, login):
     while not stopping.is_set():
         subject = f"{tag}-{next(numbers)}"
         while not send(subject, login):
             time.sleep(0.5)
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
-def main(n_senders, tag, *login):
-    threads = [threading.Thread(target=work, args=(tag, login)) for _ in range(int(n_senders))]
+def main(n_senders, tag, pause, *login):
+    threads = [threading.Thread(target=work, args=(tag, float(pause), login)) for _ in range(int(n_senders))]
     for thread in threads:
         thread.start()
     sys.stdin.read()

@@ -13,7 +13,8 @@ import pytest
 from guide import follow, fragments
 from harness.process import wait_until
 from users import (
-    PASSWORD, USER, assert_nothing_lost, deliver, send, subjects, under_load, wait_for,
+    PASSWORD, USER, ask_dovecot, assert_nothing_lost, assert_read, deliver, send, subjects, under_load,
+    wait_for,
 )
 
 OUTSIDE = "192.0.2.1"
@@ -63,11 +64,67 @@ def test_mail_from_a_user(container, options):
 
 def test_mail_is_read(container):
     """IMAP and POP3 by their own ports, and what doveadm sees."""
-    curl = f"curl --silent --show-error --insecure --user {USER}:{PASSWORD}"
-    assert "Subject: Hello" in container.run(f"{curl} 'imaps://127.0.0.1/INBOX;MAILINDEX=1'")
-    assert "Subject: Hello" in container.run(f"{curl} pop3s://127.0.0.1/1")
+    assert_read(container, "Hello")
     found = container.run(f"doveadm fetch -u {USER} hdr.subject mailbox INBOX")
     assert sorted(re.findall(r"subject: (.*)", found)) == sorted(subjects(container))
+
+
+# What a line more in Dovecot's configuration makes of its view of the mail, and what is said of it.
+TRAPS = {
+    "12": {
+        "mail_location = maildir:~/Mail":
+            "FAIL  dovecot: it reads the INBOX from /var/mail/vhosts/%d/%n/Mail, and mail is delivered to"
+            " /var/mail/vhosts/%d/%n/Maildir: nobody will see it",
+        "mail_location = maildir:~/Maildir:INBOX=~/Maildir/.INBOX":
+            "FAIL  dovecot: it reads the INBOX from /var/mail/vhosts/%d/%n/Maildir/.INBOX, ",
+        "mail_location = mbox:~/mail": "FAIL  dovecot: it reads the INBOX from mbox:~/mail, which is no Maildir",
+        "mail_location = maildir:~/Maildir:LAYOUT=fs": "warn  folders: ",
+        "namespace inbox {\n  separator = /\n}": 'warn  folders: Dovecot divides the names of folders by "/"',
+    },
+    "13": {
+        # As Debian has them.
+        "mail_inbox_path = /var/mail/%{user}":
+            "FAIL  dovecot: it reads the INBOX from /var/mail/%n@%d, and mail is delivered to"
+            " /var/mail/vhosts/%d/%n/Maildir: nobody will see it",
+        "mail_driver = mbox": "FAIL  dovecot: it reads the INBOX from mbox, which is no Maildir",
+        "mail_inbox_path =": "FAIL  dovecot: it reads the INBOX from /var/mail/vhosts/%d/%n/Maildir/.INBOX, ",
+        "mail_inbox_path = ~/Maildir/.INBOX":
+            "FAIL  dovecot: it reads the INBOX from /var/mail/vhosts/%d/%n/Maildir/.INBOX, ",
+        "mail_home = /var/mail/vhosts/%d/%n":
+            "FAIL  dovecot: its version takes mail_home = /var/mail/vhosts/%d/%n as it stands",
+        "userdb static {\n  fields {\n    home = /var/mail/vhosts/%d/%n\n  }\n}":
+            "FAIL  dovecot: its version takes home = /var/mail/vhosts/%d/%n as it stands",
+        "mailbox_list_layout = fs": "warn  folders: ",
+        "namespace inbox {\n  separator = /\n}": 'warn  folders: Dovecot divides the names of folders by "/"',
+    },
+}
+
+
+def test_check_sees_traps(container, release):
+    trap = container.path("/etc/dovecot/conf.d/99-trap.conf")
+    for text, expected in TRAPS[release].items():
+        trap.write_text(text + "\n")
+        said = container.try_run("lmtpd --check").stdout
+        assert expected in said, f"{text}\n{said}"
+    trap.unlink()
+    said = container.run("lmtpd --check")
+    assert "ok    dovecot: " in said and "ok    folders: " in said and "warn" not in said, said
+
+
+def test_folders(container):
+    """A detail makes one, with the name that clients see by Dovecot's separator."""
+    paste(container, "/etc/lmtpd/lmtpd.conf", '\nmaildir {\n  detail = "create"\n}\n')
+    container.run("systemctl restart lmtpd")
+    deliver(container, "to-a-folder", f"--server {OUTSIDE} --to email1+Lists.News@example.com")
+
+    def answer(command):
+        return ask_dovecot(container, "imaps://127.0.0.1/", "--request", command)
+
+    wait_until(lambda: "Lists.News" in answer('LIST "" *'), 60, "the folder")
+    for command in ("LIST", "LSUB"):
+        assert '"." Lists.News' in answer(f'{command} "" *')
+    url = "imaps://127.0.0.1/Lists.News;MAILINDEX=1"
+    assert "Subject: to-a-folder" in ask_dovecot(container, url).splitlines()
 
 
 def test_day_to_day(container):
@@ -91,30 +148,32 @@ def usage(container):
     return found
 
 
-def test_quota(container):
+def test_quota(container, release):
     """The section of docs/administer.md, on the tables and files of docs/install.md: users see in their mail program
     what lmtpd counts, and Postfix refuses what does not fit."""
-    tables, query, _, dovecot_query, *_ = fragments("administer.md", "Quota")
+    tables, query, _, commands, query_of_23, grace_of_24, *_ = fragments("administer.md", "Quota")
     paste(container, "/root/quota.sql", tables, "w")
     container.run("mariadb mailserver </root/quota.sql")
     paste(container, "/etc/lmtpd/lmtpd.conf", "\n" + query)
     container.run("lmtpd --check >/dev/null; systemctl reload lmtpd")
-    container.run("cp /usr/share/doc/lmtpd/examples/dovecot/99-quota.conf /etc/dovecot/conf.d/"
-                  " && sed -i '/^userdb {/,/^}/d' /etc/dovecot/conf.d/99-mail.conf")
-    paste(container, "/etc/dovecot/dovecot-sql.conf.ext", dovecot_query)
-    container.run("doveadm reload")
+    container.run("set -e\n" + commands)
+    if release == "12":
+        paste(container, "/etc/dovecot/dovecot-sql.conf.ext", query_of_23)
+    else:
+        paste(container, "/etc/lmtpd/lmtpd.conf", "\n" + grace_of_24)
+    container.run("doveadm reload && systemctl reload lmtpd")
     container.run(f"mariadb mailserver -e \"UPDATE virtual_users SET quota_bytes = 1024000 "
                   f"WHERE email = '{USER}'\"")
     deliver(container, "with-a-quota", f"--server {OUTSIDE} --to {USER}")
     wait_for(container, "with-a-quota")
     bytes_used, messages = usage(container)["bytes"], usage(container)["messages"]
-    said = container.run("curl --silent --show-error --insecure --verbose "
-                         f"--user {USER}:{PASSWORD} --request 'GETQUOTAROOT INBOX' imaps://127.0.0.1/ 2>&1")
+    said = ask_dovecot(container, "imaps://127.0.0.1/", "--verbose", "--stderr", "-", "--request",
+                       "GETQUOTAROOT INBOX")
     assert f"STORAGE {-(-bytes_used // 1024)} 1000" in said, said
     said = container.run(f"doveadm -f tab quota get -u {USER}")
     assert f"MESSAGE\t{messages}\t" in said, said
     said = container.try_run("lmtpd --check").stdout
-    assert "FAIL" not in said and "ok    quota" in said, said
+    assert "FAIL" not in said and "ok    quota: that of Dovecot: count" in said, said
     container.run(f"mariadb mailserver -e \"UPDATE virtual_users SET quota_bytes = {bytes_used}\"")
     code, said = send(container, "to-a-full-one", f"--server {OUTSIDE} --to info@example.com")
     assert code != 0 and "452 4.2.2" in said and "Mailbox is full" in said, said

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import itertools
 import re
+import shlex
 import time
 
 from harness.process import wait_until
@@ -16,8 +17,7 @@ MAILDIR = "/var/mail/vhosts/example.com/email1/Maildir"
 
 def subjects(container):
     """The subjects of what lies in the user's Maildir, oldest first."""
-    files = sorted(container.path(MAILDIR).glob("new/*")) + sorted(
-        container.path(MAILDIR).glob("cur/*"))
+    files = sorted(container.path(MAILDIR).glob("[nc]*/*"), key=lambda path: path.name)
     return [line[9:] for path in files for line in path.read_text().splitlines()
             if line.startswith("Subject: ")]
 
@@ -39,12 +39,28 @@ def wait_for(container, subject):
     wait_until(lambda: subject in subjects(container), 60, f"message {subject}")
 
 
+def ask_dovecot(container, url, *options):
+    """What the user's mail program gets."""
+    words = ["curl", "--silent", "--show-error", "--insecure", "--user", f"{USER}:{PASSWORD}", *options, url]
+    return container.run(shlex.join(words))
+
+
+def assert_read(container, subject):
+    """That message is in the inbox which IMAP and POP3 show."""
+    found = ask_dovecot(container, "imaps://127.0.0.1/INBOX", "--request", f'SEARCH SUBJECT "{subject}"')
+    number = found.split()[-1]
+    assert number.isdecimal(), f"{subject}: {found}"
+    for url in (f"imaps://127.0.0.1/INBOX;MAILINDEX={number}", f"pop3s://127.0.0.1/{number}"):
+        assert f"Subject: {subject}" in ask_dovecot(container, url).splitlines()
+
+
 @contextlib.contextmanager
-def under_load(container):
-    """Other servers and users send while the block runs, and for a second before and after it."""
+def under_load(container, pause=0.01):
+    """Other servers and users send while the block runs, and for a second before and after it, with pauses of
+    so many seconds."""
     tag = next(tags)
-    with (container.load(4, f"server{tag}") as server,
-          container.load(2, f"user{tag}", USER, PASSWORD) as user):
+    with (container.load(4, f"server{tag}", pause) as server,
+          container.load(2, f"user{tag}", pause, USER, PASSWORD) as user):
         time.sleep(1)
         yield server, user
         time.sleep(1)
@@ -79,7 +95,7 @@ def assert_nothing_lost(container, *loads, is_excused=lambda container, subject:
         container.run("postqueue -f")
         return accepted <= set(subjects(container))
 
-    wait_until(is_complete, 60, "delivery of all messages")
+    wait_until(is_complete, 120, "delivery of all messages")
     assert "status=bounced" not in container.journal("-t", "postfix/lmtp")
     arrived = collections.Counter(subjects(container))
     twice = [subject for subject in accepted if arrived[subject] > 1]

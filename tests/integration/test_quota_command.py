@@ -396,7 +396,7 @@ def test_check_without_limits(make, limited):
 
 # --- Dovecot ----------------------------------------------------------------
 
-EXAMPLES = TREE / "examples/dovecot"
+EXAMPLES = TREE / "examples/dovecot/2.3"
 USER_QUERY = re.compile(r"^#(user_query = .*\n)", re.MULTILINE)
 
 
@@ -492,7 +492,7 @@ def test_check_of_the_example(make, limited, doveconf):
     assert found.code == 0
     assert found.only("warn", "quota")["remedy"] == 'quota.count = "virtual"'
     doveconf("protocols = imap\n")
-    assert "99-quota.conf" in Report(daemon).only("warn", "quota")["remedy"]
+    assert "2.3/99-quota.conf" in Report(daemon).only("warn", "quota")["remedy"]
 
 
 @pytest.mark.mariadb("Dovecot is not installed beside it")
