@@ -71,7 +71,7 @@ def test_the_upgrade(container):
     said = follow(container, "upgrade.md", *BEFORE)
     assert "FAIL" not in said, said
     with under_load(container, pause=1) as loads:
-        follow(container, "upgrade.md", DEBIAN, timeout=1800)
+        follow(container, "upgrade.md", DEBIAN, timeout=3600)
         assert container.path("/etc/debian_version").read_text().startswith("13")
         said = container.run("lmtpd --check; lmtpd-auth --check")
         assert "FAIL" not in said and "dovecot: " not in said, said
