@@ -42,6 +42,7 @@ static void begin(struct mailroot *mailroot, struct maildir_message *delivery,
 	expected->mailbox = three[0];
 	expected->flags = expected->folder = NULL;
 	expected->n_keywords = 0;
+	expected->subscribes = false;
 	faults_begin(faults);
 	assert_int_equal(maildir_begin(delivery, expected, 1), 0);
 	assert_int_equal(maildir_write(delivery, message.p, message.n), 0);
