@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.check import ConfiguredPostfix, Report
-from harness.dovecot import Dovecot
+from harness.dovecot import Dovecot, header, home_below, is_2_4, mail_at, users_below
 from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked
 
 pytest_plugins = ["harness.auth_fixtures"]
@@ -346,7 +346,7 @@ def dovecot(directory, lay_over):
     lay_over(etc, "/etc/dovecot")
 
     def write(lmtp="lmtp", lmtp_socket="lmtp", auth_socket="auth", mode="0666", more=""):
-        (etc / "dovecot.conf").write_text(more + DOVECOT.format(
+        (etc / "dovecot.conf").write_text(header() + more + DOVECOT.format(
             lmtp=lmtp, lmtp_socket=lmtp_socket, auth_socket=auth_socket, mode=mode))
 
     return write
@@ -377,56 +377,51 @@ def test_dovecot_wants_lmtpd_auth_s_socket(logins, dovecot):
     assert Report(daemon).troubles() == []
 
 
-@pytest.mark.parametrize("settings, status, said", [
-    ("mail_location = maildir:~/Maildir", "ok", "reads the INBOX from {vhosts}/%d/%n/Maildir"),
-    ("mail_location = maildir:{vhosts}/%d/%n/", "FAIL", "from {vhosts}/%d/%n, and mail is"),
-    ("mail_location = mbox:~/mail", "FAIL", "which is no Maildir"),
-])
-def test_where_dovecot_reads(machine, dovecot, settings, status, said):
+@pytest.mark.parametrize("driver, path, status, said", [
+    ("maildir", "~/Maildir", "ok", "reads the INBOX from {home}/Maildir"),
+    ("maildir", "{home}/", "FAIL", "from {home}, and mail is"),
+    ("mbox", "~/mail", "FAIL", "which is no Maildir"),
+], ids=["there", "elsewhere", "mbox"])
+def test_where_dovecot_reads(machine, dovecot, driver, path, status, said):
     """Mail that it does not see seems lost."""
     _, daemon = machine
-    dovecot(more=f"""{settings}
-userdb {{
-  driver = static
-  args = uid=5000 gid=5000 home={{vhosts}}/%d/%n
-}}
-""".replace("{vhosts}", str(daemon.vhosts)))
+    home = home_below(daemon.vhosts)
+    dovecot(more=mail_at(path.format(home=home), driver) + users_below(daemon.vhosts))
     report = Report(daemon)
     found = report.only(status, "dovecot")
-    assert said.format(vhosts=daemon.vhosts) in found["detail"]
+    assert said.format(home=f"{daemon.vhosts}/%d/%n") in found["detail"]
     assert report.code == (78 if status == "FAIL" else 0)
     if status == "FAIL":
-        assert f"mail_location = maildir:{daemon.vhosts}/%d/%n/Maildir;" in found["remedy"]
+        assert (f"mail_path = {home}/Maildir, mail_inbox_path = .;" if is_2_4() else
+                f"mail_location = maildir:{home}/Maildir;") in found["remedy"]
 
 
-@pytest.mark.parametrize("settings, said, remedy", [
-    ("mail_location = maildir:~/Maildir:LAYOUT=fs\nnamespace inbox {\ninbox = yes\n"
-     "separator = .\n}", "Dovecot's layout is fs", ":LAYOUT= of mail_location"),
-    ("mail_location = maildir:~/Maildir:UTF-8", "called in UTF-8", ":UTF-8 of mail_location"),
-    ("mail_location = maildir:~/Maildir:CONTROL=~/c", "keywords at ~/c", ":CONTROL= of"),
-    ("mail_location = maildir:~/Maildir\nnamespace inbox {\ninbox = yes\nseparator = /\n}",
-     'by "/", and lmtpd by "."', 'maildir.separator = "/"'),
-    ("mail_location = maildir:~/Maildir\nnamespace inbox {\ninbox = yes\nprefix = INBOX.\n}",
-     'begin with "INBOX."', 'maildir.prefix = "INBOX."'),
-    ('mail_location = maildir:~/Maildir\nnamespace inbox {\ninbox = yes\nmailbox "Sent Items" {\n'
-     "auto = subscribe\nspecial_use = \\Sent\n}\n}", None, None),
-])
-def test_folders_of_dovecot(machine, dovecot, settings, said, remedy):
+def inbox(settings):
+    return f"namespace inbox {{\ninbox = yes\n{settings}\n}}\n"
+
+
+@pytest.mark.parametrize("option, setting, more, said, remedy", [
+    (":LAYOUT=fs", "mailbox_list_layout = fs", inbox("separator = ."), "Dovecot's layout is fs",
+     (":LAYOUT= of mail_location", "take away mailbox_list_layout")),
+    (":UTF-8", "mailbox_list_utf8 = yes", "", "called in UTF-8",
+     (":UTF-8 of mail_location", "take away mailbox_list_utf8")),
+    (":CONTROL=~/c", "mail_control_path = ~/c", "", "keywords at ~/c",
+     (":CONTROL= of", "take away mail_control_path")),
+    ("", "", inbox("separator = /"), 'by "/", and lmtpd by "."', ('maildir.separator = "/"',) * 2),
+    ("", "", inbox("prefix = INBOX."), 'begin with "INBOX."', ('maildir.prefix = "INBOX."',) * 2),
+    ("", "", inbox('mailbox "Sent Items" {\nauto = subscribe\nspecial_use = \\Sent\n}'), None, None),
+], ids=["layout", "letters", "control", "separator", "prefix", "another name"])
+def test_folders_of_dovecot(machine, dovecot, option, setting, more, said, remedy):
     """It is no failure while no mail goes into them, and then not all of it matters."""
     _, daemon = machine
-    dovecot(more=f"""{settings}
-userdb {{
-  driver = static
-  args = uid=5000 gid=5000 home={daemon.vhosts}/%d/%n
-}}
-""")
+    dovecot(more=mail_at(option_2_3=option, setting_2_4=setting) + more + users_below(daemon.vhosts))
     report = Report(daemon)
     assert report.code == 0 and report.only("ok", "dovecot")
     if said is None:
         assert report.only("ok", "folders") and report.troubles() == []
     else:
         found = report.only("warn", "folders")
-        assert said in found["detail"] and remedy in found["remedy"]
+        assert said in found["detail"] and remedy[is_2_4()] in found["remedy"]
         assert len(report.troubles()) == 1
 
 
@@ -591,7 +586,7 @@ service auth {{
     server.start()
     try:
         found = Report(daemon).only("FAIL", "socket")
-        assert "which is Dovecot's" in found["detail"]
+        assert ("as Dovecot 2.4 does" if is_2_4() else "which is Dovecot's") in found["detail"]
     finally:
         server.stop()
 

@@ -12,7 +12,7 @@ import pytest
 
 from harness.base import TREE
 from harness.check import Report
-from harness.dovecot import Dovecot
+from harness.dovecot import Dovecot, header, is_2_4
 from harness.lmtp import message
 from harness.mail import wire_size
 from harness.manual import Manual
@@ -400,19 +400,26 @@ EXAMPLES = TREE / "examples/dovecot/2.3"
 USER_QUERY = re.compile(r"^#(user_query = .*\n)", re.MULTILINE)
 
 
+def example():
+    return (EXAMPLES / ("99-quota-2.4.conf" if is_2_4() else "99-quota.conf")).read_text()
+
+
 def configure_quota(dovecot, vhosts):
     """As the page says, with the example; and the places of the tests."""
-    query = USER_QUERY.search((EXAMPLES / "dovecot-sql.conf.ext").read_text())[1]
-    assert query.strip() == SHOWN.block("user_query").strip()
-    query = query.replace("/var/mail/vhosts", str(vhosts)).replace("'vmail' AS uid",
-        f"{MAIL_ID} AS uid").replace("'vmail' AS gid", f"{MAIL_GROUP} AS gid")
     base = dovecot.config_path.parent
-    with open(base / "dovecot-sql.conf.ext", "a") as sql:
-        sql.write(query)
-    text = re.sub(r"userdb \{.*?\n\}\n", "", dovecot.config_path.read_text(), flags=re.DOTALL)
-    example = (EXAMPLES / "99-quota.conf").read_text().replace(
-        "/etc/dovecot/dovecot-sql.conf.ext", str(base / "dovecot-sql.conf.ext"))
-    dovecot.config_path.write_text(text + example)
+    texts = {"99-quota.conf": example().replace(
+        "/etc/dovecot/dovecot-sql.conf.ext", str(base / "dovecot-sql.conf.ext"))}
+    if not is_2_4():
+        query = USER_QUERY.search((EXAMPLES / "dovecot-sql.conf.ext").read_text())[1]
+        assert query.strip() == SHOWN.block("user_query").strip()
+        texts["dovecot-sql.conf.ext"] = (base / "dovecot-sql.conf.ext").read_text() + query
+    for name, text in texts.items():
+        for was, now in (("/var/mail/vhosts", vhosts), ("'vmail' AS uid", f"{MAIL_ID} AS uid"),
+                         ("'vmail' AS gid", f"{MAIL_GROUP} AS gid")):
+            text = text.replace(was, str(now))
+        (base / name).write_text(text)
+    text = re.sub(r"userdb .*?\n\}\n", "", dovecot.config_path.read_text(), flags=re.DOTALL)
+    dovecot.config_path.write_text(f"{text}!include {base}/99-quota.conf\n")
 
 
 @pytest.fixture
@@ -477,29 +484,27 @@ def doveconf(directory, lay_over):
     etc = directory / "dovecot"
     etc.mkdir()
     lay_over(etc, "/etc/dovecot")
-    return (etc / "dovecot.conf").write_text
+    return lambda text: (etc / "dovecot.conf").write_text(header() + text)
 
 
 @pytest.mark.mariadb("Dovecot is not installed beside it")
 @pytest.mark.needs_root
 def test_check_of_the_example(make, limited, doveconf):
     """As it is installed, and read by the real doveconf."""
-    doveconf("protocols = imap\n" + (EXAMPLES / "99-quota.conf").read_text())
-    daemon = make()
-    assert Report(daemon).only("ok", "quota")["detail"] == "that of Dovecot: count; grace 10%"
-    daemon.configure(quota={"count": "disk"})
+    doveconf("protocols = imap\n" + example())
+    grace = "10M" if is_2_4() else "10%"
+    daemon = make(quota={"grace": grace})
+    assert Report(daemon).only("ok", "quota")["detail"] == f"that of Dovecot: count; grace {grace}"
+    daemon.configure(quota={"count": "disk", "grace": grace})
     found = Report(daemon)
     assert found.code == 0
     assert found.only("warn", "quota")["remedy"] == 'quota.count = "virtual"'
     doveconf("protocols = imap\n")
-    assert "2.3/99-quota.conf" in Report(daemon).only("warn", "quota")["remedy"]
+    version = "2.4" if is_2_4() else "2.3"
+    assert f"{version}/99-quota.conf" in Report(daemon).only("warn", "quota")["remedy"]
 
 
-@pytest.mark.mariadb("Dovecot is not installed beside it")
-@pytest.mark.needs_root
-def test_check_of_other_drivers(make, limited, doveconf):
-    """The real doveconf, and what it makes of quotes and variables."""
-    doveconf("""protocols = imap
+OTHER_DRIVER_2_3 = """protocols = imap
 mail_plugins = $mail_plugins quota
 protocol imap {
   mail_plugins = $mail_plugins imap_quota
@@ -510,10 +515,37 @@ plugin {
   quota_rule2 = "Sent Mail:ignore"
   quota_grace = 0%%
 }
-""")
+"""
+OTHER_DRIVER_2_4 = """protocols = imap
+mail_plugins {
+  quota = yes
+  imap_quota = yes
+}
+quota "User quota" {
+  driver = maildir
+  storage_size = 1G
+}
+quota_storage_grace = 0
+namespace inbox {
+  inbox = yes
+  mailbox "Sent Mail" {
+    quota_ignore = yes
+  }
+}
+"""
+
+
+@pytest.mark.mariadb("Dovecot is not installed beside it")
+@pytest.mark.needs_root
+def test_check_of_other_drivers(make, limited, doveconf):
+    """The real doveconf, and what it makes of quotes and variables."""
+    doveconf(OTHER_DRIVER_2_4 if is_2_4() else OTHER_DRIVER_2_3)
     said = [row["remedy"] for row in Report(make()).find("warn", "quota")]
-    assert len(said) == 3 and 'add to quota.ignore: "Sent Mail"' in said
-    assert 'quota.grace = "0%"' in said
+    assert 'add to quota.ignore: "Sent Mail"' in said
+    if is_2_4():
+        assert 'quota.grace = "0"' in said and 'quota.count = "disk"' in said
+    else:
+        assert len(said) == 3 and 'quota.grace = "0%"' in said
 
 
 def test_no_quota_is_said_without_any(make_lmtpd, database):

@@ -5,7 +5,7 @@ import os
 
 from harness.lmtp import Client
 from harness.mariadb import AUTH_PASSWORD
-from harness.process import MAIL_GROUP, MAIL_ID, Daemon, answers, free_port, run
+from harness.process import MAIL_GROUP, MAIL_ID, Daemon, answers, free_port, run, run_checked
 
 CONFIG = """
 base_dir = {base}/run
@@ -13,18 +13,23 @@ state_dir = {base}/state
 log_path = /dev/stderr
 listen = 127.0.0.1
 ssl = no
-disable_plaintext_auth = no
+{cleartext}
 auth_mechanisms = plain login
-mail_location = maildir:~/Maildir
 first_valid_uid = {uid}
+"""
+
+PASSDB_2_3 = """
 passdb {{
   driver = sql
   args = {base}/dovecot-sql.conf.ext
 }}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={vhosts}/%d/%n
+"""
+PASSDB_2_4 = """
+passdb sql {{
+  default_password_scheme = SHA512-CRYPT
+  query = SELECT email AS user, password FROM virtual_users WHERE email = '%{{user}}'
 }}
+!include {base}/dovecot-sql.conf.ext
 """
 
 READING = """
@@ -62,9 +67,8 @@ service lmtp {{
 }}
 """
 
-# As its own examples have quota, with one limit for all.
-QUOTA = """
-protocols = imap lmtp
+# As its own examples have quota, with one limit for all, and a tenth of it for the last message.
+QUOTA_2_3 = """
 mail_plugins = quota
 protocol imap {{
   mail_plugins = quota imap_quota
@@ -74,6 +78,25 @@ plugin {{
   quota_vsizes = {has_vsizes}
   quota_rule = *:bytes={limit}
 }}
+"""
+QUOTA_2_4 = """
+mail_plugins {{
+  quota = yes
+}}
+protocol imap {{
+  mail_plugins {{
+    imap_quota = yes
+  }}
+}}
+quota "User quota" {{
+  driver = {driver}
+  storage_size = {limit}B
+  storage_grace = {grace}B
+}}
+"""
+
+BOTH = """
+protocols = imap lmtp
 service lmtp {{
   unix_listener {socket} {{
     mode = 0600
@@ -89,11 +112,65 @@ service imap-login {{
 }}
 """
 
-SQL_CONFIG = """
+SQL_2_3 = """
 driver = mysql
 connect = host=127.0.0.1 port={port} dbname={name} user=mailauth password={password}
 default_pass_scheme = SHA512-CRYPT
 password_query = SELECT email as user, password FROM virtual_users WHERE email='%u'
+"""
+SQL_2_4 = """
+sql_driver = mysql
+mysql 127.0.0.1 {{
+  port = {port}
+  dbname = {name}
+  user = mailauth
+  password = {password}
+}}
+"""
+
+
+def is_2_4():
+    """Is it that version, or 2.3? They hardly have a word in common."""
+    return not run_checked("dovecot", "--version").startswith("2.3.")
+
+
+def header():
+    """What a configuration begins with."""
+    return "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" if is_2_4() else ""
+
+
+def home_below(root):
+    return f"{root}/%{{user | domain}}/%{{user | username}}" if is_2_4() else f"{root}/%d/%n"
+
+
+def mail_at(path="~/Maildir", driver="maildir", option_2_3="", setting_2_4=""):
+    """Where mail lies, and what else is said of it."""
+    if is_2_4():
+        return f"""
+mail_driver = {driver}
+mail_path = {path}
+mail_inbox_path = .
+{setting_2_4}
+"""
+    return f"mail_location = {driver}:{path}{option_2_3}\n"
+
+
+def users_below(root, uid=5000, gid=5000):
+    if is_2_4():
+        return f"""
+userdb static {{
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {home_below(root)}
+  }}
+}}
+"""
+    return f"""
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={home_below(root)}
+}}
 """
 
 
@@ -104,11 +181,15 @@ class GuideDovecot(Daemon):
         super().__init__(base / "dovecot.log")
         for name in ("run", "state"):
             (base / name).mkdir(parents=True)
-        (base / "dovecot.conf").write_text((CONFIG + services).format(
-            base=base, vhosts=vhosts, uid=MAIL_ID, gid=MAIL_GROUP, **values,
-        ))
+        passdb, cleartext, account = (
+            (PASSDB_2_4, "auth_allow_cleartext = yes", SQL_2_4) if is_2_4() else
+            (PASSDB_2_3, "disable_plaintext_auth = no", SQL_2_3))
+        text = (CONFIG + passdb + services).format(
+            base=base, cleartext=cleartext, uid=MAIL_ID, **values)
+        (base / "dovecot.conf").write_text(
+            header() + text + mail_at() + users_below(vhosts, MAIL_ID, MAIL_GROUP))
         sql = base / "dovecot-sql.conf.ext"
-        sql.write_text(SQL_CONFIG.format(
+        sql.write_text(account.format(
             port=database.port, name=database.database, password=AUTH_PASSWORD))
         os.chmod(sql, 0o600)
         self.config_path = base / "dovecot.conf"
@@ -148,8 +229,9 @@ class QuotaDovecot(GuideDovecot):
     def __init__(self, base, database, vhosts, driver, limit):
         self.imap_port = free_port()
         self.socket = base / "lmtp"
-        super().__init__(base, database, vhosts, QUOTA, imap_port=self.imap_port,
-                         socket=self.socket, driver=driver, limit=limit,
+        super().__init__(base, database, vhosts, (QUOTA_2_4 if is_2_4() else QUOTA_2_3) + BOTH,
+                         imap_port=self.imap_port, socket=self.socket, driver=driver,
+                         limit=limit, grace=limit // 10,
                          has_vsizes="yes" if driver == "count" else "no")
 
     def is_answering(self):

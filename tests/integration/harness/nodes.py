@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness.audit import Audit, Ledger
-from harness.dovecot import Dovecot
+from harness.dovecot import Dovecot, is_2_4
 from harness.load import Letter
 from harness.manual import Manual
 from harness.postfix import Postfix
@@ -89,12 +89,19 @@ class NodeDovecot(Dovecot):
         self.config_path.write_text(
             f"{config}\nlogin_trusted_networks = {network.replace('10.0.0.0', '127.0.0.0')}\n")
         self.imap_port, self.pop3_port = ports
-        sql = base / "dovecot-sql.conf.ext"
-        head, _, _ = sql.read_text().partition("password_query")
         query = Manual(PAGE, "Dovecot").block("password_query")
         assert "n.address AS host" in query
         port = f"IF('%s' = 'imap', {ports[0]}, {ports[1]}) AS port"
-        sql.write_text(head + query.replace("n.address AS host", f"n.address AS host, {port}"))
+        self.replace_query(query.replace("n.address AS host", f"n.address AS host, {port}"))
+
+    def replace_query(self, query):
+        path, key = self.config_path.parent / "dovecot-sql.conf.ext", "password_query = "
+        if is_2_4():
+            path, key = self.config_path, "  query = "
+            for was, now in (("password_query = ", key), ("%u", "%{user}"), ("%s", "%{protocol}")):
+                query = query.replace(was, now)
+        head, _, tail = path.read_text().partition(key)
+        path.write_text(head + query + tail.partition("\n")[2])
 
     def is_answering(self):
         return all(answers(port, self.address) for port in (self.imap_port, self.pop3_port))
