@@ -43,10 +43,16 @@ def galera_options():
     ]
 
 
+# Since 11.4 it makes itself a certificate.
+NO_TLS = ["--skip-ssl"]
+
+
 class MariaDB(Daemon):
     client_program = "mariadb"
+    # Since 11.4 it would not take a certificate that it cannot verify.
+    client_options = ["--skip-ssl"]
 
-    def __init__(self, directory, buffer_pool="16M", has_network=True, options=()):
+    def __init__(self, directory, buffer_pool="16M", has_network=True, options=NO_TLS):
         super().__init__(directory / "mariadb.log")
         self.buffer_pool = buffer_pool
         self.more_options = options
@@ -63,6 +69,7 @@ class MariaDB(Daemon):
         run_checked(
             "mariadb-install-db", "--no-defaults", *self.as_root, f"--datadir={self.data}", self.temporary,
             "--auth-root-authentication-method=normal", "--skip-test-db", "--force",
+            timeout=600,
         )
 
     def program(self):
@@ -101,7 +108,7 @@ class MariaDB(Daemon):
     def client(self, text, database="", user="root", password=None):
         secret = [f"--password={password}"] if password else []
         return run(
-            self.client_program, "--no-defaults", f"--user={user}", *secret, f"--socket={self.socket}",
+            self.client_program, "--no-defaults", *self.client_options, f"--user={user}", *secret, f"--socket={self.socket}",
             "--default-character-set=utf8mb4", "--batch", "--skip-column-names",
             *([database] if database else []), input=text,
         )

@@ -20,6 +20,7 @@ class MySQL(MariaDB):
     """Tests speak to it in MariaDB's SQL."""
 
     client_program = "mysql"
+    client_options = []
 
     def __init__(self, directory, options=NO_TLS, **how):
         super().__init__(directory, options=options, **how)
