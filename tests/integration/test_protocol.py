@@ -423,11 +423,14 @@ def test_swaks(daemon):
 
 @pytest.mark.parametrize("options", [[], ["-d"]], ids=["QUIT each", "one connection"])
 def test_smtp_source(daemon, database, options):
-    """-r 3 makes it send to 3 numbered recipients, and read 3 replies."""
-    for prefix in ("2", "3"):
-        database.add_user(f"{prefix}{EMAIL1}")
+    """-r 3 makes it send to 3 numbered recipients, and read 3 replies. The numbers stand in front, the same in
+    every message; or, by newer releases of Postfix, behind, and go on."""
+    in_front = [f"{number}email1" for number in ("", 2, 3)]
+    behind = [f"email1{number}" for number in range(60)]
+    for name in in_front[1:] + behind:
+        database.add_user(f"{name}@example.com")
     done = run("smtp-source", "-L", *options, "-m", "20", "-s", "4", "-r", "3", "-l", "3000",
                "-f", "sender@example.net", "-t", EMAIL1, f"unix:{daemon.socket}")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert sum(daemon.reached().values()) == 60
-    assert len(daemon.mailbox("example.com/email1").messages()) == 20
+    assert daemon.reached() in ({f"example.com/{name}": 20 for name in in_front},
+                                {f"example.com/{name}": 1 for name in behind})

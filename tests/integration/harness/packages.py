@@ -24,12 +24,18 @@ def fetch_packages(directory, *packages):
 
 
 def missing_libraries(package):
-    """Packages of libraries that a package needs and this machine lacks."""
-    facts = run("apt-cache", "show", "--no-all-versions", package).stdout
-    depends = re.search(r"^Depends: (.*)$", facts, re.MULTILINE)
-    names = [word.split()[0] for word in depends[1].split(", ")] if depends else []
+    """Packages of libraries that a package needs and this machine lacks, and what those need."""
+    missing, rest = [], [package]
+    while rest:
+        facts = run("apt-cache", "show", "--no-all-versions", rest.pop()).stdout
+        depends = re.search(r"^Depends: (.*)$", facts, re.MULTILINE)
+        names = [word.split()[0] for word in depends[1].split(", ")] if depends else []
+        new = [name for name in names
+               if name.startswith("lib") and name not in missing and not is_installed(name)]
+        missing += new
+        rest += new
+    return missing
 
-    def is_installed(name):
-        return run("dpkg-query", "-W", "-f=${db:Status-Status}", name).stdout == "installed"
 
-    return [name for name in names if name.startswith("lib") and not is_installed(name)]
+def is_installed(name):
+    return run("dpkg-query", "-W", "-f=${db:Status-Status}", name).stdout == "installed"
