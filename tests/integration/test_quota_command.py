@@ -396,12 +396,12 @@ def test_check_without_limits(make, limited):
 
 # --- Dovecot ----------------------------------------------------------------
 
-EXAMPLES = TREE / "examples/dovecot/2.3"
+EXAMPLES = TREE / "examples/dovecot"
 USER_QUERY = re.compile(r"^#(user_query = .*\n)", re.MULTILINE)
 
 
 def example():
-    return (EXAMPLES / ("99-quota-2.4.conf" if is_2_4() else "99-quota.conf")).read_text()
+    return (EXAMPLES / ("2.4" if is_2_4() else "2.3") / "99-quota.conf").read_text()
 
 
 def configure_quota(dovecot, vhosts):
@@ -410,7 +410,7 @@ def configure_quota(dovecot, vhosts):
     texts = {"99-quota.conf": example().replace(
         "/etc/dovecot/dovecot-sql.conf.ext", str(base / "dovecot-sql.conf.ext"))}
     if not is_2_4():
-        query = USER_QUERY.search((EXAMPLES / "dovecot-sql.conf.ext").read_text())[1]
+        query = USER_QUERY.search((EXAMPLES / "2.3/dovecot-sql.conf.ext").read_text())[1]
         assert query.strip() == SHOWN.block("user_query").strip()
         texts["dovecot-sql.conf.ext"] = (base / "dovecot-sql.conf.ext").read_text() + query
     for name, text in texts.items():
