@@ -73,8 +73,7 @@ static const char *find_letter(char letter, const char *home)
 	}
 }
 
-/* Makes a place of text; NULL as home: not known. False if the place depends on more than the address. */
-static bool expand(const char *text, const char *home, char place_r[LOCATION_MAX])
+bool location_expand(const char *text, const char *home, char place_r[LOCATION_MAX])
 {
 	size_t n;
 
@@ -136,7 +135,7 @@ static bool find_inbox_23(const char *value, const char *home, char theirs_r[LOC
 	char text[LOCATION_MAX];
 
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(from, ":"), from);
-	return expand(text, home, theirs_r);
+	return location_expand(text, home, theirs_r);
 }
 
 /* Without a mail_inbox_path it is mail_path; with an empty one, a folder in there. */
@@ -147,15 +146,31 @@ static bool find_inbox_24(
 		   *path = dovecot->values[DOVECOT_MAIL_PATH];
 
 	if (inbox != NULL && inbox[0] != '\0' && strcmp(inbox, ".") != 0) {
-		return expand(inbox, home, theirs_r);
+		return location_expand(inbox, home, theirs_r);
 	}
-	if (path == NULL || !expand(path, home, theirs_r)) {
+	if (path == NULL || !location_expand(path, home, theirs_r)) {
 		return false;
 	}
 	if (inbox != NULL && inbox[0] == '\0') {
 		put(theirs_r, "/.INBOX");
 	}
 	return true;
+}
+
+static const char *find_kind(const struct dovecot *dovecot)
+{
+	return dovecot->values[dovecot->is_24 ? DOVECOT_MAIL_DRIVER : DOVECOT_MAIL_LOCATION];
+}
+
+bool location_find(const struct dovecot *dovecot, const char *home, char inbox_r[LOCATION_MAX])
+{
+	const char *kind = find_kind(dovecot);
+
+	if (kind == NULL || strncmp(kind, "maildir", 7) != 0) {
+		return false;
+	}
+	return dovecot->is_24 ? find_inbox_24(dovecot, home, inbox_r)
+			      : find_inbox_23(kind, home, inbox_r);
 }
 
 /* What is written for version 2.3 and is taken by 2.4 as it stands. */
@@ -182,14 +197,14 @@ enum location_outcome location_judge(
 	struct dovecot dovecot;
 	char ours[LOCATION_MAX], home_place[LOCATION_MAX];
 	const char *kind, *their_home, *literal;
-	bool is_known;
 
 	*location_r = (struct location){ .is_24 = false };
 	dovecot_read(&dovecot, text);
 	location_r->is_24 = dovecot.is_24;
 	snprintf(ours, sizeof(ours), "%s/%s", home, path);
 	if (dovecot.is_opaque || dovecot.n_userdbs != 1 || dovecot.driver == NULL ||
-	    strcmp(dovecot.driver, "passwd") == 0 || !expand(ours, NULL, location_r->ours)) {
+	    strcmp(dovecot.driver, "passwd") == 0 ||
+	    !location_expand(ours, NULL, location_r->ours)) {
 		return LOCATION_UNKNOWN;
 	}
 	/* What other databases of users say is theirs. */
@@ -203,10 +218,10 @@ enum location_outcome location_judge(
 			return LOCATION_LITERAL;
 		}
 	}
-	if (their_home != NULL && !expand(their_home, NULL, home_place)) {
+	if (their_home != NULL && !location_expand(their_home, NULL, home_place)) {
 		their_home = NULL;
 	}
-	kind = dovecot.values[dovecot.is_24 ? DOVECOT_MAIL_DRIVER : DOVECOT_MAIL_LOCATION];
+	kind = find_kind(&dovecot);
 	if (kind == NULL || kind[0] == '\0') {
 		return LOCATION_UNKNOWN; /* it takes what it finds */
 	}
@@ -214,10 +229,7 @@ enum location_outcome location_judge(
 		snprintf(location_r->theirs, LOCATION_MAX, "%s, which is no Maildir", kind);
 		return LOCATION_ELSEWHERE;
 	}
-	their_home = their_home == NULL ? NULL : home_place;
-	is_known = dovecot.is_24 ? find_inbox_24(&dovecot, their_home, location_r->theirs)
-				 : find_inbox_23(kind, their_home, location_r->theirs);
-	if (!is_known) {
+	if (!location_find(&dovecot, their_home == NULL ? NULL : home_place, location_r->theirs)) {
 		return LOCATION_UNKNOWN;
 	}
 	return strcmp(location_r->theirs, location_r->ours) == 0 ? LOCATION_SAME

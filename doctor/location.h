@@ -3,6 +3,7 @@
  * says is judged without asking it, so that each version's words can be tested. */
 #pragma once
 
+#include "doctor/dovecot.h"
 #include "doctor/report.h"
 
 enum {
@@ -23,6 +24,13 @@ struct location {
 	char theirs[LOCATION_MAX];
 	const char *key; /* of LOCATION_LITERAL: what must be written otherwise */
 };
+
+/* Makes a place of text in the words of either version: with %d and %n alone. home: what ~ is, NULL if it is not
+ * known. False if the place depends on more than the address. */
+bool location_expand(const char *text, const char *home, char place_r[LOCATION_MAX]);
+
+/* The INBOX of Dovecot's Maildirs, for such a home. False: it has none, or its place cannot be told. */
+bool location_find(const struct dovecot *dovecot, const char *home, char inbox_r[LOCATION_MAX]);
 
 /* text: what doveconf -N printed; it is cut into lines. home, path: of section maildir. */
 enum location_outcome location_judge(

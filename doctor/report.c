@@ -94,6 +94,10 @@ void report_check(struct report *report, enum report_status status, int exit_cod
 	if (status == REPORT_FAIL && report->exit_code == 0) {
 		report->exit_code = exit_code;
 	}
+	if (report->on_check != NULL) {
+		report->on_check(report->data, status, detail);
+		return;
+	}
 	if (report->is_json) {
 		json_open(&report->json, NULL, JSON_OBJECT);
 		json_text(&report->json, "status", words[status]);

@@ -25,6 +25,9 @@ enum {
 struct report {
 	bool is_json;
 	int exit_code; /* of the first check that failed */
+	/* Told of each check in the place of printing it; NULL: it is printed. */
+	void (*on_check)(void *data, enum report_status status, const char *detail);
+	void *data;
 
 	/* private */
 	struct json json;

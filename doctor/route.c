@@ -83,6 +83,21 @@ static void show_destination(
 	}
 }
 
+bool route_find_socket(const struct postconf *postfix, char *socket_r, size_t n)
+{
+	struct route route;
+	char path[POSTCONF_PATH_MAX];
+
+	read_route(postconf_get(postfix, "virtual_transport"), &route);
+	if (!find_service(postfix, &route) || strcmp(route.service.command, "lmtp") != 0 ||
+	    route.nexthop[0] == '\0') {
+		return false;
+	}
+	show_destination(postfix, &route, path, sizeof(path));
+	snprintf(socket_r, n, "%s%s", path[0] == '/' ? "unix:" : "inet:", path);
+	return true;
+}
+
 /* True if it leads to us. */
 static bool check_transport(
     const struct sockets *sockets, const struct postconf *postfix, struct report *report)

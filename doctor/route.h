@@ -15,6 +15,9 @@
 bool route_check(const struct sockets *sockets, const struct lmtp_settings *lmtp,
     const struct postconf *postfix, struct report *report);
 
+/* The socket that virtual_transport hands mail to, as lmtp.listen has it. False: it hands mail to nobody by LMTP. */
+bool route_find_socket(const struct postconf *postfix, char *socket_r, size_t n);
+
 /* Domains that Postfix keeps to itself although the table of domains has them. */
 void route_check_domains(
     const struct resolver *resolver, const struct postconf *postfix, struct report *report);

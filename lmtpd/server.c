@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "adopt/adopt.h"
+#include "auth/config.h"
 #include "lmtpd/checkup.h"
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
@@ -40,6 +42,10 @@ static const char usage[] =
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
     "       lmtpd [-c FILE] --storage            leave what superblocks say, for the daemon: as "
     "root\n"
+    "       lmtpd --adopt [--write DIR]          print, or write into DIR, the lmtpd.conf and "
+    "auth.conf "
+    "that\n"
+    "                                            say what this machine's Postfix and Dovecot say\n"
     "       lmtpd --help | --version\n"
     "\n"
     "FILE is " LMTPD_SYSCONFDIR "/lmtpd.conf if not given; see lmtpd(8) and lmtpd.conf(5).\n";
@@ -134,6 +140,11 @@ static int run_stdio(const struct program_call *call)
 	return program_serve(call, false);
 }
 
+static int run_adopt(const struct program_call *call)
+{
+	return adopt_run(&lmtpd_config_form, &auth_config_form, LMTPD_SYSCONFDIR, call->directory);
+}
+
 /* For a unit that lets the daemon see no devices: root looks for it. */
 static int run_storage(const struct program_call *call)
 {
@@ -156,6 +167,7 @@ static int run_storage(const struct program_call *call)
 }
 
 static const struct program_command commands[] = {
+	{ "adopt", run_adopt, 0, no_argument, PROGRAM_WRITE },
 	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
 	{ "maildirs", run_maildirs, 0, no_argument, PROGRAM_JSON },
 	{ "quota", run_quota, SIZE_MAX, no_argument, PROGRAM_JSON },

@@ -26,6 +26,7 @@ static const struct option common_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "prometheus", no_argument, NULL, 'p' },
 	{ "watch", optional_argument, NULL, 'w' },
+	{ "write", required_argument, NULL, 'W' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'v' },
 };
@@ -82,6 +83,10 @@ static int take_option(struct program_call *call, int option)
 	case 'w':
 		call->forms |= PROGRAM_WATCH;
 		call->seconds = optarg;
+		return -1;
+	case 'W':
+		call->forms |= PROGRAM_WRITE;
+		call->directory = optarg;
 		return -1;
 	case 'h':
 		fputs(program->usage, stdout);

@@ -29,8 +29,9 @@ struct program_call {
 	const char *argument;   /* of the command's option; NULL for none */
 	char *const *arguments; /* those that belong to no option */
 	size_t n_arguments;
-	unsigned forms;      /* PROGRAM_JSON and so on */
-	const char *seconds; /* of --watch; NULL for none */
+	unsigned forms;        /* PROGRAM_JSON and so on */
+	const char *seconds;   /* of --watch; NULL for none */
+	const char *directory; /* of --write; NULL for none */
 };
 
 enum program_form {
@@ -38,6 +39,7 @@ enum program_form {
 	PROGRAM_JSON = 1,
 	PROGRAM_PROMETHEUS = 2,
 	PROGRAM_WATCH = 4,
+	PROGRAM_WRITE = 8,
 };
 
 /* Something else than to serve: the option --NAME. */
@@ -47,7 +49,7 @@ struct program_command {
 	int (*run)(const struct program_call *call);
 	size_t arguments_max;
 	int has_argument; /* as getopt_long(3) has it */
-	unsigned forms;   /* options --json, --prometheus and --watch that it knows */
+	unsigned forms;   /* options --json, --prometheus, --watch and --write that it knows */
 };
 
 /* One kind of connections, and of the sockets that they come through. */

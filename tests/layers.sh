@@ -44,7 +44,9 @@ allow schema "runtime/settings\.h|mysql|mysqld_error|errmsg|$impure"
 allow runtime "uv\.h|confuse\.h|$impure"
 allow status "runtime/|uv\.h|$impure"
 allow doctor "(mail|protocol|maildir|schema|runtime)/|$impure"
-allow lmtpd "(mail|protocol|maildir|schema|runtime|status|doctor)/|uv\.h|$impure"
+allow adopt 'doctor/|runtime/settings\.h'
+# Of auth/ the table of keys, for --adopt.
+allow lmtpd "(mail|protocol|maildir|schema|runtime|status|doctor)/|adopt/adopt\.h|auth/config\.h|uv\.h|$impure"
 allow auth "(protocol|schema|runtime|status|doctor)/|uv\.h|crypt\.h|argon2\.h|openssl/|$impure"
 only runtime/settings.c 'confuse\.h'
 only auth/crypthash.c 'crypt\.h'

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT
+ * Where mail lies and whose it is comes from the userdb, logins come from the passdb; what a row says for its user
+ * alone has no translation. */
+#include "adopt/dovecot.h"
+
+#include <ctype.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adopt/facts.h"
+#include "adopt/file.h"
+#include "adopt/queries.h"
+#include "doctor/location.h"
+
+static const char where_said[] = "doveconf -n";
+
+/* Both readings of what doveconf said, and the file of sql of version 2.3. */
+struct source {
+	struct facts facts;
+	struct dovecot places;
+	char *sql_text;
+	const char *sql_path; /* NULL: no such file was read */
+	struct file_pairs sql;
+	char where[PATH_MAX + 16];
+	struct side *mail, *logins;
+};
+
+/* What both kinds of databases say: a place of the file, or doveconf. */
+static const char *place_of(struct source *source, const char *name)
+{
+	const struct file_pair *pair =
+	    source->sql_path == NULL ? NULL : file_find(&source->sql, name);
+
+	if (pair == NULL) {
+		return source->sql_path == NULL ? where_said : source->sql_path;
+	}
+	snprintf(source->where, sizeof(source->where), "%s:%u", source->sql_path, pair->line);
+	return source->where;
+}
+
+static bool is_sql(const struct facts_db *db)
+{
+	return db->driver != NULL && strcmp(db->driver, "sql") == 0;
+}
+
+static enum template_dialect dialect_of(const struct source *source)
+{
+	return source->facts.is_24 ? TEMPLATE_DOVECOT_24 : TEMPLATE_DOVECOT_23;
+}
+
+/* Returns false after it was noted that there is no such file, or it may not be read. */
+static bool load_sql(struct source *source, const char *path, struct side *side)
+{
+	struct error error;
+
+	if (path == NULL || path[0] != '/') {
+		side_note(
+		    side, where_said, "a database of sql names no file: set section mysql by hand");
+		return false;
+	}
+	file_free(source->sql_text);
+	source->sql_path = NULL;
+	source->sql_text = file_load(path, &error);
+	if (source->sql_text == NULL) {
+		side_note(
+		    side, path, "%s: run this as root, or set by hand what it says", error.text);
+		return false;
+	}
+	source->sql_path = path;
+	file_read_dovecot(&source->sql, source->sql_text);
+	return true;
+}
+
+/* Schemes whose hashes crypt(3) verifies: they need no name in front. */
+static void note_scheme(struct source *source, const char *scheme, const char *where)
+{
+	static const char *const fine[] = { "CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "BLF-CRYPT",
+		"MD5-CRYPT" };
+
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		if (strcasecmp(scheme, fine[i]) == 0) {
+			return;
+		}
+	}
+	side_note(source->logins, where,
+	    "the scheme of passwords without a name is %s: lmtpd-auth takes those for hashes of "
+	    "crypt(3); "
+	    "lmtpd-auth --check counts those that it cannot verify",
+	    scheme);
+}
+
+static void adopt_password_query(struct source *source, const char *query, const char *where)
+{
+	char others[SELECT_NAMES_MAX];
+	struct adopted adopted;
+
+	queries_make(&adopted, query, dialect_of(source), SELECT_PASSWORD);
+	if (adopted.query == NULL) {
+		side_note(source->logins, where,
+		    "%s: %s: set mysql.password_query by hand, to columns address and password",
+		    query, adopted.error.text);
+	} else {
+		queries_set(&adopted, SELECT_PASSWORD, source->logins, where);
+		select_list_others(query, others);
+		if (others[0] != '\0') {
+			side_note(source->logins, where,
+			    "password_query has the columns %s: a login makes no use of them; "
+			    "those who may "
+			    "not log in are for its conditions to leave out",
+			    others);
+		}
+	}
+	queries_free(&adopted);
+}
+
+static void adopt_logins(struct source *source)
+{
+	const struct facts *facts = &source->facts;
+	const char *query, *scheme = facts->passdb.scheme;
+	struct account account = { .n_hosts = 0 };
+
+	if (facts->passdb.n != 1 || !is_sql(&facts->passdb)) {
+		side_note(source->logins, where_said,
+		    "%u passdbs, the last is %s: lmtpd-auth knows one, of sql: set "
+		    "mysql.password_query by hand",
+		    facts->passdb.n, facts->passdb.driver == NULL ? "none" : facts->passdb.driver);
+		if (!is_sql(&facts->passdb)) {
+			return;
+		}
+	}
+	query = facts->passdb.query;
+	if (!facts->is_24) {
+		if (!load_sql(source, facts->passdb.args, source->logins)) {
+			return;
+		}
+		query = file_value(&source->sql, "password_query");
+		scheme = file_value(&source->sql, "default_pass_scheme");
+		account_read_connect(&account, file_value(&source->sql, "connect"));
+	} else {
+		account = facts->account;
+	}
+	account_set(&account, source->logins, place_of(source, "connect"));
+	account_wipe(&account);
+	if (scheme != NULL && scheme[0] != '\0') {
+		note_scheme(source, scheme, place_of(source, "default_pass_scheme"));
+	} else if (!facts->is_24) {
+		note_scheme(
+		    source, "MD5", place_of(source, "default_pass_scheme")); /* its default */
+	}
+	if (query == NULL || query[0] == '\0') {
+		side_note(source->logins, place_of(source, "password_query"),
+		    "there is no query of passwords: set mysql.password_query by hand");
+	} else {
+		adopt_password_query(source, query, place_of(source, "password_query"));
+	}
+}
+
+/* By name where the number has one. */
+static void set_id(struct side *mail, const char *where, const char *key, const char *id)
+{
+	char *end;
+	unsigned long number = strtoul(id, &end, 10);
+	bool is_number = isdigit((unsigned char)id[0]) && *end == '\0';
+	const struct passwd *user =
+	    is_number && strcmp(key, "user") == 0 ? getpwuid((uid_t)number) : NULL;
+	const struct group *group =
+	    is_number && strcmp(key, "group") == 0 ? getgrgid((gid_t)number) : NULL;
+
+	side_set(mail, where, "maildir", key,
+	    user != NULL    ? user->pw_name
+	    : group != NULL ? group->gr_name
+			    : id);
+}
+
+/* What a query's column says for everybody: a text in quotes, or a number. Returns false, after a note where it is of
+ * each row; *value_r is to be freed. */
+static bool read_constant(struct source *source, const char *query, const char *column,
+    const char *remedy, char **value_r)
+{
+	char *value = select_column(query, column);
+	size_t n = value == NULL ? 0 : strlen(value);
+	bool is_text = n > 1 && (value[0] == '\'' || value[0] == '"') && value[n - 1] == value[0];
+	bool is_constant = is_text || (n > 0 && strspn(value, "0123456789") == n);
+
+	*value_r = NULL;
+	if (is_text) {
+		memmove(value, value + 1, n - 2);
+		value[n - 2] = '\0';
+		is_constant = strpbrk(value, "'\"\\") == NULL;
+	}
+	if (is_constant) {
+		*value_r = value;
+		return true;
+	}
+	if (value != NULL) {
+		side_note(source->mail, place_of(source, "user_query"),
+		    "%s AS %s is of each row: %s", value, column, remedy);
+	}
+	free(value);
+	return false;
+}
+
+/* What user_query, or with userdb prefetch password_query, says for all users. */
+struct constants {
+	char *home, *mail, *uid, *gid;
+	bool has_home; /* or it is one of each row */
+};
+
+static void read_query(struct source *source, struct constants *constants_r)
+{
+	const struct facts *facts = &source->facts;
+	bool is_prefetch =
+	    facts->userdb.driver != NULL && strcmp(facts->userdb.driver, "prefetch") == 0;
+	const char *prefix = is_prefetch ? "userdb_" : "";
+	const char *query = is_prefetch ? facts->passdb.query : facts->userdb.query;
+	struct {
+		const char *name, *remedy;
+		char **value;
+	} columns[] = {
+		{ "home", "let a column `home` of mysql.user_query say the same",
+		    &constants_r->home },
+		{ "mail", "let columns `home` and `path` of mysql.user_query say the same",
+		    &constants_r->mail },
+		{ "uid", "all mail has one owner with lmtpd, maildir.user", &constants_r->uid },
+		{ "gid", "all mail has one owner with lmtpd, maildir.group", &constants_r->gid },
+		{ "quota_rule", "let a column `quota_bytes` of mysql.user_query say the limit",
+		    NULL },
+		{ "quota_storage_size",
+		    "let a column `quota_bytes` of mysql.user_query say the limit", NULL },
+	};
+
+	if (!facts->is_24 && is_sql(&facts->passdb) && is_prefetch) {
+		query = file_value(&source->sql, "password_query");
+	} else if (!facts->is_24 && is_sql(&facts->userdb) &&
+		   load_sql(source, facts->userdb.args, source->mail)) {
+		query = file_value(&source->sql, "user_query");
+	}
+	for (size_t i = 0; query != NULL && i < sizeof(columns) / sizeof(columns[0]); i++) {
+		char name[64], *value, *any;
+
+		snprintf(name, sizeof(name), "%s%s", prefix, columns[i].name);
+		any = select_column(query, name);
+		constants_r->has_home |= any != NULL && i < 2;
+		free(any);
+		if (read_constant(source, query, name, columns[i].remedy, &value) &&
+		    columns[i].value != NULL) {
+			*columns[i].value = value;
+		} else {
+			free(value);
+		}
+	}
+}
+
+/* "%n@%d", as places are compared, is %u. */
+static void write_address(char *place)
+{
+	char *at;
+
+	while ((at = strstr(place, "%n@%d")) != NULL) {
+		memmove(at + 2, at + 5, strlen(at + 5) + 1);
+		at[1] = 'u';
+	}
+}
+
+/* Cuts the INBOX's place into what tells users apart and what is below. home: "" if it is not known. */
+static void set_place(struct source *source, const char *home, char *inbox)
+{
+	char *path, *percent = strrchr(inbox, '%');
+	size_t n = strlen(home);
+
+	if (n > 0 && strncmp(inbox, home, n) == 0 && (inbox[n] == '/' || inbox[n] == '\0')) {
+		path = inbox + n;
+	} else if (percent != NULL) {
+		path = strchrnul(percent, '/');
+	} else {
+		side_note(source->mail, where_said,
+		    "the INBOX of all users is %s: set maildir.home and maildir.path by hand",
+		    inbox);
+		return;
+	}
+	if (*path == '/') {
+		*path++ = '\0';
+	}
+	write_address(inbox);
+	side_set(source->mail, where_said, "maildir", "home", inbox);
+	side_set(source->mail, where_said, "maildir", "path", path);
+}
+
+/* Version 2.4 takes %d as it stands. */
+static bool is_literal(const struct source *source, const char *text)
+{
+	const char *p = text == NULL ? NULL : strchr(text, '%');
+
+	return source->facts.is_24 && p != NULL && p[1] != '{';
+}
+
+static void adopt_place(struct source *source)
+{
+	const struct facts *facts = &source->facts;
+	struct constants constants = { .home = NULL };
+	struct dovecot *places = &source->places;
+	char home[LOCATION_MAX] = "", inbox[LOCATION_MAX];
+	const char *said;
+
+	read_query(source, &constants);
+	said = constants.home != NULL ? constants.home
+	       : places->home != NULL ? places->home
+				      : places->values[DOVECOT_MAIL_HOME];
+	if (constants.mail != NULL && !facts->is_24) {
+		places->values[DOVECOT_MAIL_LOCATION] = constants.mail;
+	}
+	if (said != NULL && (is_literal(source, said) || !location_expand(said, NULL, home))) {
+		home[0] = '\0';
+	}
+	if (location_find(places, home[0] == '\0' ? NULL : home, inbox)) {
+		set_place(source, home, inbox);
+	} else if (!constants.has_home || constants.home != NULL) {
+		side_note(source->mail, where_said,
+		    "it does not say where each user's INBOX is, as a Maildir whose place depends "
+		    "on the "
+		    "address alone: set maildir.home and maildir.path by hand");
+	}
+	if (places->is_opaque) {
+		side_note(source->mail, where_said,
+		    "some users or protocols have another place of mail: lmtpd knows one");
+	}
+	if (constants.uid != NULL || facts->userdb.uid != NULL || facts->uid != NULL) {
+		set_id(source->mail, where_said, "user",
+		    constants.uid != NULL       ? constants.uid
+		    : facts->userdb.uid != NULL ? facts->userdb.uid
+						: facts->uid);
+	}
+	if (constants.gid != NULL || facts->userdb.gid != NULL || facts->gid != NULL) {
+		set_id(source->mail, where_said, "group",
+		    constants.gid != NULL       ? constants.gid
+		    : facts->userdb.gid != NULL ? facts->userdb.gid
+						: facts->gid);
+	}
+	free(constants.home);
+	free(constants.mail);
+	free(constants.uid);
+	free(constants.gid);
+}
+
+/* Listeners over TCP are asked by others than this machine's Postfix. */
+static void note_listeners(struct source *source)
+{
+	const struct facts *facts = &source->facts;
+
+	for (size_t i = 0; i < facts->n_listeners; i++) {
+		const struct facts_listener *listener = &facts->listeners[i];
+
+		if (listener->is_inet && !listener->is_off) {
+			side_note(listener->is_lmtp ? source->mail : source->logins, where_said,
+			    "inet_listener %s, port %s: if others than this Postfix connect there, "
+			    "add "
+			    "\"inet:address:port\" to %s.listen, and them to allow",
+			    listener->name, listener->port == NULL ? "unknown" : listener->port,
+			    listener->is_lmtp ? "lmtp" : "auth");
+		}
+	}
+}
+
+void dovecot_adopt(const char *said, struct side *mail, struct side *logins)
+{
+	struct source source = { .mail = mail, .logins = logins };
+	char *for_facts = strdup(said), *for_places = strdup(said);
+
+	if (for_facts != NULL && for_places != NULL) {
+		facts_read(&source.facts, for_facts);
+		dovecot_read(&source.places, for_places);
+		adopt_logins(&source);
+		adopt_place(&source);
+		note_listeners(&source);
+		if (source.facts.has_quota) {
+			side_note(mail, where_said,
+			    "quota: let columns `quota_bytes` and `quota_messages` of "
+			    "mysql.user_query say "
+			    "the limits; lmtpd.conf(5), section quota");
+		}
+		if (source.facts.has_sieve) {
+			side_note(mail, where_said,
+			    "sieve: lmtpd runs no scripts: who needs them keeps Dovecot's LMTP");
+		}
+	}
+	account_wipe(&source.facts.account);
+	file_free(source.sql_text);
+	for (size_t i = 0; i < 2; i++) {
+		char *text = i == 0 ? for_facts : for_places;
+
+		if (text != NULL) {
+			explicit_bzero(text, strlen(said));
+		}
+		free(text);
+	}
+}

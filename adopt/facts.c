@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ * Blocks are known by their first word, wherever they stand: 2.4 lets those of sql stand within others. */
+#include "adopt/facts.h"
+
+#include <string.h>
+
+#include "doctor/dovecot.h"
+
+enum {
+	DEPTH_MAX = 8, /* of blocks that are told apart */
+};
+
+enum block {
+	BLOCK_OTHER,
+	BLOCK_PASSDB,
+	BLOCK_USERDB,
+	BLOCK_MYSQL,
+	BLOCK_LISTENER,
+	BLOCK_LMTP, /* service lmtp */
+	BLOCK_AUTH,
+};
+
+struct reading {
+	struct facts *facts;
+	enum block blocks[DEPTH_MAX]; /* those that are open */
+	unsigned depth;
+};
+
+/* The innermost open block of a kind that matters. */
+static enum block within(const struct reading *reading)
+{
+	for (unsigned i = reading->depth < DEPTH_MAX ? reading->depth : DEPTH_MAX; i > 0; i--) {
+		if (reading->blocks[i - 1] != BLOCK_OTHER) {
+			return reading->blocks[i - 1];
+		}
+	}
+	return BLOCK_OTHER;
+}
+
+static void begin_db(struct facts_db *db, const char *driver)
+{
+	*db = (struct facts_db){ .n = db->n + 1, .driver = driver[0] == '\0' ? NULL : driver };
+}
+
+static void begin_listener(struct reading *reading, const char *name, bool is_inet)
+{
+	struct facts *facts = reading->facts;
+	enum block service = within(reading);
+
+	if (facts->n_listeners < FACTS_LISTENERS_MAX &&
+	    (service == BLOCK_LMTP || service == BLOCK_AUTH)) {
+		facts->listeners[facts->n_listeners++] = (struct facts_listener){
+			.is_lmtp = service == BLOCK_LMTP, .is_inet = is_inet, .name = name
+		};
+	}
+}
+
+static enum block begin_block(struct reading *reading, char *line)
+{
+	struct facts *facts = reading->facts;
+	const char *name;
+
+	if ((name = dovecot_block_name(line, "passdb")) != NULL) {
+		begin_db(&facts->passdb, name);
+		return BLOCK_PASSDB;
+	}
+	if ((name = dovecot_block_name(line, "userdb")) != NULL) {
+		begin_db(&facts->userdb, name);
+		return BLOCK_USERDB;
+	}
+	if ((name = dovecot_block_name(line, "mysql")) != NULL) {
+		account_add_host(&facts->account, name, "");
+		return BLOCK_MYSQL;
+	}
+	if ((name = dovecot_block_name(line, "service")) != NULL) {
+		return strcmp(name, "lmtp") == 0   ? BLOCK_LMTP
+		       : strcmp(name, "auth") == 0 ? BLOCK_AUTH
+						   : BLOCK_OTHER;
+	}
+	if ((name = dovecot_block_name(line, "unix_listener")) != NULL) {
+		begin_listener(reading, name, false);
+		return BLOCK_LISTENER;
+	}
+	if ((name = dovecot_block_name(line, "inet_listener")) != NULL) {
+		begin_listener(reading, name, true);
+		return BLOCK_LISTENER;
+	}
+	facts->has_quota |= dovecot_block_name(line, "quota") != NULL;
+	return BLOCK_OTHER;
+}
+
+static void on_begin(void *data, char *line)
+{
+	struct reading *reading = data;
+	enum block block = begin_block(reading, line);
+
+	if (reading->depth < DEPTH_MAX) {
+		reading->blocks[reading->depth] = block;
+	}
+	reading->depth++;
+}
+
+static void on_end(void *data)
+{
+	struct reading *reading = data;
+
+	reading->depth -= reading->depth > 0;
+}
+
+static void take_db(struct facts_db *db, const char *key, const char *value)
+{
+	const struct {
+		const char *key;
+		const char **member;
+	} members[] = {
+		{ "driver", &db->driver },
+		{ "args", &db->args },
+		{ "query", &db->query },
+		{ "default_password_scheme", &db->scheme },
+		{ "passdb_default_password_scheme", &db->scheme },
+		{ "uid", &db->uid },
+		{ "gid", &db->gid },
+	};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (strcmp(members[i].key, key) == 0) {
+			*members[i].member = value;
+		}
+	}
+}
+
+static void take_account(struct facts *facts, const char *key, const char *value)
+{
+	struct account *account = &facts->account;
+
+	if (strcmp(key, "user") == 0) {
+		account_take(account, account->user, sizeof(account->user), value);
+	} else if (strcmp(key, "dbname") == 0) {
+		account_take(account, account->dbname, sizeof(account->dbname), value);
+	} else if (strcmp(key, "password") == 0) {
+		account_take(account, account->password, sizeof(account->password), value);
+	} else if (strcmp(key, "port") == 0) {
+		facts->port = value;
+	}
+}
+
+static void take_listener(struct facts *facts, const char *key, const char *value)
+{
+	struct facts_listener *listener =
+	    facts->n_listeners == 0 ? NULL : &facts->listeners[facts->n_listeners - 1];
+
+	if (listener == NULL) {
+		return;
+	}
+	if (strcmp(key, "port") == 0) {
+		listener->port = value;
+		listener->is_off = strcmp(value, "0") == 0;
+	} else if (strcmp(key, "mode") == 0) {
+		listener->is_off = strspn(value, "0") == strlen(value);
+	}
+}
+
+static void take_other(struct reading *reading, const char *key, const char *value)
+{
+	struct facts *facts = reading->facts;
+
+	if (reading->depth == 0) {
+		facts->is_24 |= strcmp(key, "dovecot_config_version") == 0;
+		if (strcmp(key, "mail_uid") == 0) {
+			facts->uid = value;
+		} else if (strcmp(key, "mail_gid") == 0) {
+			facts->gid = value;
+		}
+	}
+	facts->has_quota |= strncmp(key, "quota", 5) == 0;
+	facts->has_sieve |= (strcmp(key, "mail_plugins") == 0 && strstr(value, "sieve") != NULL) ||
+			    (strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0);
+}
+
+static void on_value(void *data, const char *key, char *value)
+{
+	struct reading *reading = data;
+
+	switch (within(reading)) {
+	case BLOCK_PASSDB:
+		take_db(&reading->facts->passdb, key, value);
+		break;
+	case BLOCK_USERDB:
+		take_db(&reading->facts->userdb, key, value);
+		break;
+	case BLOCK_MYSQL:
+		take_account(reading->facts, key, value);
+		break;
+	case BLOCK_LISTENER:
+		take_listener(reading->facts, key, value);
+		break;
+	default:
+		take_other(reading, key, value);
+	}
+}
+
+/* "uid=vmail gid=vmail home=/x": fields of version 2.3. */
+static void read_fields(struct facts_db *db)
+{
+	char *args, *rest = NULL;
+
+	if (db->driver == NULL || db->args == NULL || strcmp(db->driver, "static") != 0) {
+		return;
+	}
+	args = (char *)(size_t)db->args; /* it lies in the text that is cut */
+	for (char *field = strtok_r(args, " ", &rest); field != NULL;
+	     field = strtok_r(NULL, " ", &rest)) {
+		if (strncmp(field, "uid=", 4) == 0) {
+			db->uid = field + 4;
+		} else if (strncmp(field, "gid=", 4) == 0) {
+			db->gid = field + 4;
+		}
+	}
+}
+
+void facts_read(struct facts *facts_r, char *text)
+{
+	struct reading reading = { .facts = facts_r };
+	const struct dovecot_reader reader = {
+		.on_begin = on_begin,
+		.on_end = on_end,
+		.on_value = on_value,
+		.data = &reading,
+	};
+
+	memset(facts_r, 0, sizeof(*facts_r));
+	dovecot_walk(&reader, text);
+	read_fields(&facts_r->userdb);
+	for (size_t i = 0; i < facts_r->account.n_hosts && facts_r->port != NULL; i++) {
+		struct account *account = &facts_r->account;
+		char host[ACCOUNT_TEXT_MAX];
+
+		/* the port comes behind the name of its block */
+		memcpy(host, account->hosts[i], sizeof(host));
+		if (strncmp(host, "unix:", 5) != 0) {
+			size_t n = account->n_hosts;
+
+			account->n_hosts = i;
+			account_add_host(account, host, facts_r->port);
+			account->n_hosts = n;
+		}
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * What doveconf -nP prints of databases and sockets, beside what doctor/dovecot.h reads of it. Private to adopt, and
+ * pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "adopt/account.h"
+
+enum {
+	FACTS_LISTENERS_MAX = 16,
+};
+
+/* passdb or userdb; the last of each counts. NULL: nothing was said. */
+struct facts_db {
+	unsigned n;
+	const char *driver, *args, *query, *scheme, *uid, *gid;
+};
+
+struct facts_listener {
+	bool is_lmtp, is_inet, is_off; /* else of service auth */
+	const char *name, *port;
+};
+
+/* All texts lead into the one that was read. */
+struct facts {
+	bool is_24, has_quota, has_sieve;
+	struct facts_db passdb, userdb;
+	const char *uid, *gid; /* mail_uid and mail_gid; NULL: not set */
+	const char *port;
+	struct account account; /* of 2.4 */
+	struct facts_listener listeners[FACTS_LISTENERS_MAX];
+	size_t n_listeners;
+};
+
+/* Cuts text; account of facts_r is to be wiped. */
+void facts_read(struct facts *facts_r, char *text);
