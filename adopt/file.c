@@ -117,6 +117,7 @@ void file_read_postfix(struct file_pairs *pairs_r, char *text)
 
 		next = end_line(text);
 		line++;
+		trim_end(start);
 		n = strlen(start);
 		if (start[0] == '\0' || start[0] == '#') {
 			continue;

@@ -48,7 +48,8 @@ static bool find_tables(const struct tokens *tokens, struct names *tables)
 		if (token_is(token, "FROM") || token_is(token, "JOIN")) {
 			is_list = true;
 			depth = token->depth;
-		} else if (is_list && token_is_keyword(token) && !token_is(token, "AS")) {
+		} else if (token_is(token, "WHERE") || token_is(token, "SELECT") ||
+			   token_is(token, "ORDER")) {
 			is_list = false;
 		}
 		if (is_list && token->depth == depth &&

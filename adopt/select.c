@@ -203,6 +203,15 @@ static bool is_star(const struct parts *parts)
 	return false;
 }
 
+/* Where an alias leads: the one column that there is. */
+static int find_destination(const struct parts *parts, struct item *item_r, struct error *error)
+{
+	*item_r = (struct item){ .next = 0 };
+	return !is_star(parts) && next_item(parts, item_r) && item_r->next > parts->from
+		   ? 0
+		   : error_set(error, "it has another number of columns than one");
+}
+
 static int put_columns(
     FILE *out, const struct parts *parts, enum select_use use, struct error *error)
 {
@@ -212,17 +221,16 @@ static int put_columns(
 	if (use == SELECT_USER || use == SELECT_DOMAIN) {
 		return put_key(out, parts, use, error);
 	}
-	if (is_star(parts)) {
-		return error_set(error, "it has * as columns");
-	}
 	if (use == SELECT_ALIAS) {
-		if (tokens_find(tokens, 1, parts->from, ",") < parts->from) {
-			return error_set(error, "it has more than one column");
+		if (find_destination(parts, &item, error) != 0) {
+			return -1;
 		}
-		next_item(parts, &item);
 		put_tokens(out, tokens, item.first, item.behind);
 		fputs(", ", out);
 		return put_key(out, parts, use, error);
+	}
+	if (is_star(parts)) {
+		return error_set(error, "it has * as columns");
 	}
 	if (find_item(parts, "user", &item)) {
 		put_tokens(out, tokens, item.first, item.behind);
@@ -309,7 +317,8 @@ static int put_all(FILE *out, const struct parts *parts, enum select_use use, st
 		if (put_columns(out, parts, use, error) != 0) {
 			return -1;
 		}
-	} else if (put_key(out, parts, use, error) != 0 || !next_item(parts, &item)) {
+	} else if (find_destination(parts, &item, error) != 0 ||
+		   put_key(out, parts, use, error) != 0) {
 		return -1;
 	} else {
 		fputs(", ", out);
@@ -419,25 +428,4 @@ void select_list_others(const char *text, char names_r[SELECT_NAMES_MAX])
 			    (int)item.n_name, item.name);
 		}
 	}
-}
-
-bool select_is_same(const char *a, const char *b)
-{
-	struct tokens tokens_a, tokens_b;
-	struct error ignored;
-
-	if (tokens_read(&tokens_a, a, &ignored) != 0 || tokens_read(&tokens_b, b, &ignored) != 0 ||
-	    tokens_a.n != tokens_b.n) {
-		return false;
-	}
-	for (size_t i = 0; i < tokens_a.n; i++) {
-		const struct token *x = &tokens_a.list[i], *y = &tokens_b.list[i];
-		bool is_keyword = token_is_keyword(x);
-
-		if (x->n != y->n ||
-		    (is_keyword ? strncasecmp(x->p, y->p, x->n) : memcmp(x->p, y->p, x->n)) != 0) {
-			return false;
-		}
-	}
-	return true;
 }

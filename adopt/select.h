@@ -38,9 +38,6 @@ char *select_column(const char *text, const char *name);
 /* The names of its columns that a login makes no use of, and that may mean something: "allow_nets, nologin". */
 void select_list_others(const char *text, char names_r[SELECT_NAMES_MAX]);
 
-/* The same but for blanks and for letters of key words? */
-bool select_is_same(const char *a, const char *b);
-
 /* What must be granted, "SELECT (a, b) ON db.table" a line: by column where there is one table, else by
  * table. To be freed; "" if that cannot be told. */
 char *select_grants(const char *text, const char *dbname, const char *account);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "adopt/select.h"
+#include "adopt/tokens.h"
 #include "base/text.h"
 
 void side_init(struct side *side, const char *name, const struct settings_form *form)
@@ -157,7 +158,7 @@ static bool is_initial(
     const struct settings_key *key, const char *rendered, const char *const *values)
 {
 	return key->type != SETTINGS_TEXT ? strcmp(rendered, key->initial) == 0
-	       : is_query(key)            ? select_is_same(values[0], key->initial)
+	       : is_query(key)            ? tokens_are_same(values[0], key->initial)
 					  : strcmp(values[0], key->initial) == 0;
 }
 

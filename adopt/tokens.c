@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
@@ -124,4 +125,25 @@ size_t tokens_find(const struct tokens *tokens, size_t from, size_t to, const ch
 		from++;
 	}
 	return from;
+}
+
+bool tokens_are_same(const char *a, const char *b)
+{
+	struct tokens tokens_a, tokens_b;
+	struct error ignored;
+
+	if (tokens_read(&tokens_a, a, &ignored) != 0 || tokens_read(&tokens_b, b, &ignored) != 0 ||
+	    tokens_a.n != tokens_b.n) {
+		return false;
+	}
+	for (size_t i = 0; i < tokens_a.n; i++) {
+		const struct token *x = &tokens_a.list[i], *y = &tokens_b.list[i];
+		bool is_keyword = token_is_keyword(x);
+
+		if (x->n != y->n ||
+		    (is_keyword ? strncasecmp(x->p, y->p, x->n) : memcmp(x->p, y->p, x->n)) != 0) {
+			return false;
+		}
+	}
+	return true;
 }

@@ -40,3 +40,6 @@ bool token_is_name(const struct token *token);
 
 /* The first of tokens [from, to) that stands in no parentheses and is that word; to if there is none. */
 size_t tokens_find(const struct tokens *tokens, size_t from, size_t to, const char *word);
+
+/* Are two queries the same but for blanks and for letters of key words? Of one that cannot be read that is not known. */
+bool tokens_are_same(const char *a, const char *b);

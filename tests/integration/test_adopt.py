@@ -148,11 +148,13 @@ class Machine:
         return mail, logins, done.stderr
 
     def serve(self, daemon, name, socket):
-        """The daemon reads the file that was written, but for its control socket."""
+        """The daemon reads the file that was written, but for what belongs to the package."""
         daemon.config_path = self.new / f"{name}.conf"
         section = "auth" if name == "auth" else "lmtp"
+        account = (f'  user = "{daemon.user}"\n  group = "{daemon.group}"\n  failure_delay = 0\n'
+                   if name == "auth" else "")
         with daemon.config_path.open("a") as config:
-            config.write(f'{section} {{\n  control = "{daemon.control}"\n}}\n')
+            config.write(f'{section} {{\n  control = "{daemon.control}"\n{account}}}\n')
         daemon.socket = self.queue / "private" / socket
         return daemon.start()
 
