@@ -83,6 +83,8 @@ void account_read_connect(struct account *account_r, const char *connect)
 			account_take(account_r, account_r->dbname, ACCOUNT_TEXT_MAX, value);
 		} else if (strncmp(field, "password=", 9) == 0) {
 			account_take(account_r, account_r->password, SIDE_PASSWORD_MAX, value);
+		} else {
+			account_r->has_more = true;
 		}
 		explicit_bzero(field, sizeof(field));
 	}
@@ -122,6 +124,12 @@ void account_set(const struct account *account, struct side *side, const char *w
 		side_note(side, where, "names or a password too long: set section mysql by hand");
 	} else {
 		snprintf(side->password, sizeof(side->password), "%s", account->password);
+	}
+	if (account->has_more) {
+		side_note(side, where,
+		    "the connection has settings beyond host, port, names and password: see tls, "
+		    "tls_ca and "
+		    "option_file of section mysql");
 	}
 	if (account->password[0] == '\0') {
 		side_note(side, where, "it has no password: put it into %s.password", side->name);

@@ -18,7 +18,8 @@ struct account {
 	size_t n_hosts;
 	char user[ACCOUNT_TEXT_MAX], dbname[ACCOUNT_TEXT_MAX];
 	char password[SIDE_PASSWORD_MAX];
-	bool is_cut; /* something is longer, or there are more hosts, than can be held */
+	bool has_more; /* it says more than that: TLS, files of options */
+	bool is_cut;   /* something is longer, or there are more hosts, than can be held */
 };
 
 /* A file of mysql_table(5). */

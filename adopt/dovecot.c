@@ -13,6 +13,7 @@
 
 #include "adopt/facts.h"
 #include "adopt/file.h"
+#include "adopt/others.h"
 #include "adopt/queries.h"
 #include "doctor/location.h"
 
@@ -346,25 +347,6 @@ static void adopt_place(struct source *source)
 	free(constants.gid);
 }
 
-/* Listeners over TCP are asked by others than this machine's Postfix. */
-static void note_listeners(struct source *source)
-{
-	const struct facts *facts = &source->facts;
-
-	for (size_t i = 0; i < facts->n_listeners; i++) {
-		const struct facts_listener *listener = &facts->listeners[i];
-
-		if (listener->is_inet && !listener->is_off) {
-			side_note(listener->is_lmtp ? source->mail : source->logins, where_said,
-			    "inet_listener %s, port %s: if others than this Postfix connect there, "
-			    "add "
-			    "\"inet:address:port\" to %s.listen, and them to allow",
-			    listener->name, listener->port == NULL ? "unknown" : listener->port,
-			    listener->is_lmtp ? "lmtp" : "auth");
-		}
-	}
-}
-
 void dovecot_adopt(const char *said, struct side *mail, struct side *logins)
 {
 	struct source source = { .mail = mail, .logins = logins };
@@ -375,17 +357,7 @@ void dovecot_adopt(const char *said, struct side *mail, struct side *logins)
 		dovecot_read(&source.places, for_places);
 		adopt_logins(&source);
 		adopt_place(&source);
-		note_listeners(&source);
-		if (source.facts.has_quota) {
-			side_note(mail, where_said,
-			    "quota: let columns `quota_bytes` and `quota_messages` of "
-			    "mysql.user_query say "
-			    "the limits; lmtpd.conf(5), section quota");
-		}
-		if (source.facts.has_sieve) {
-			side_note(mail, where_said,
-			    "sieve: lmtpd runs no scripts: who needs them keeps Dovecot's LMTP");
-		}
+		others_adopt(&source.facts, mail, logins);
 	}
 	account_wipe(&source.facts.account);
 	file_free(source.sql_text);

@@ -141,6 +141,8 @@ static void take_account(struct facts *facts, const char *key, const char *value
 		account_take(account, account->password, sizeof(account->password), value);
 	} else if (strcmp(key, "port") == 0) {
 		facts->port = value;
+	} else {
+		account->has_more = true;
 	}
 }
 
@@ -164,14 +166,24 @@ static void take_other(struct reading *reading, const char *key, const char *val
 {
 	struct facts *facts = reading->facts;
 
-	if (reading->depth == 0) {
-		facts->is_24 |= strcmp(key, "dovecot_config_version") == 0;
-		if (strcmp(key, "mail_uid") == 0) {
-			facts->uid = value;
-		} else if (strcmp(key, "mail_gid") == 0) {
-			facts->gid = value;
+	const struct {
+		const char *key;
+		const char **member;
+	} members[] = {
+		{ "mail_uid", &facts->uid },
+		{ "mail_gid", &facts->gid },
+		{ "auth_mechanisms", &facts->mechanisms },
+		{ "auth_default_realm", &facts->realm },
+		{ "auth_master_user_separator", &facts->separator },
+		{ "lmtp_save_to_detail_mailbox", &facts->detail },
+	};
+
+	for (size_t i = 0; reading->depth == 0 && i < sizeof(members) / sizeof(members[0]); i++) {
+		if (strcmp(members[i].key, key) == 0) {
+			*members[i].member = value;
 		}
 	}
+	facts->is_24 |= reading->depth == 0 && strcmp(key, "dovecot_config_version") == 0;
 	facts->has_quota |= strncmp(key, "quota", 5) == 0;
 	facts->has_sieve |= (strcmp(key, "mail_plugins") == 0 && strstr(value, "sieve") != NULL) ||
 			    (strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0);

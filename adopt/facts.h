@@ -28,6 +28,8 @@ struct facts {
 	bool is_24, has_quota, has_sieve;
 	struct facts_db passdb, userdb;
 	const char *uid, *gid; /* mail_uid and mail_gid; NULL: not set */
+	const char *mechanisms, *realm, *separator,
+	    *detail; /* of settings whose names end so; NULL: not set */
 	const char *port;
 	struct account account; /* of 2.4 */
 	struct facts_listener listeners[FACTS_LISTENERS_MAX];

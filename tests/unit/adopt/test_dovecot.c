@@ -15,7 +15,8 @@
 	"sql_driver = mysql\nmysql 127.0.0.1 {\n  dbname = mailserver\n  password = secret\n  " \
 	"user = "                                                                               \
 	"mailuser\n}\n"
-#define PLACE_24 "mail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = .\n"
+#define MECHANISMS "auth_mechanisms = plain login\n"
+#define PLACE_24   MECHANISMS "mail_driver = maildir\nmail_path = ~/Maildir\nmail_inbox_path = .\n"
 #define PASSDB_24                                                                           \
 	"passdb sql {\n  default_password_scheme = crypt\n  query = SELECT email AS user, " \
 	"password FROM "                                                                    \
@@ -27,7 +28,7 @@
 #define STATIC_23                                                                         \
 	"userdb {\n  args = uid=vmail gid=vmail home=/var/mail/vhosts/%d/%n\n  driver = " \
 	"static\n}\n"
-#define PAM "passdb {\n  driver = pam\n}\n"
+#define PAM MECHANISMS "passdb {\n  driver = pam\n}\n"
 #define PAM_NOTE                                                                               \
 	"# NOT TRANSLATED: doveconf -n: 1 passdbs, the last is pam: lmtpd-auth knows one, of " \
 	"sql: set "                                                                            \
@@ -47,7 +48,7 @@ static const struct {
 	/* the guide's machine on 2.4 */
 	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24, "", GUIDE_GRANT },
 	/* another home, port and owner */
-	{ VERSION_24
+	{ VERSION_24 MECHANISMS
 	    "mail_driver = maildir\nmail_path = ~\nmail_uid = 4294967000\nmail_gid = 4294967001\n"
 	    "mail_home = /srv/%{user}\nsql_driver = mysql\nmysql db1 {\n  port = 3307\n  user = "
 	    "a\n}\nmysql /run/m.sock {\n  dbname = b\n}\nuserdb static {\n}\npassdb sql {\n  "
@@ -104,6 +105,26 @@ static const struct {
 	    "doveconf -n: "
 	    "sieve: lmtpd runs no scripts: who needs them keeps Dovecot's LMTP\n",
 	    GUIDE_GRANT },
+
+	/* settings that change who is who */
+	{ VERSION_24
+	    "auth_mechanisms = plain cram-md5\nauth_default_realm = example.com\n"
+	    "auth_master_user_separator = *\nlmtp_save_to_detail_mailbox = yes\nmail_driver = "
+	    "maildir\n"
+	    "mail_path = ~/Maildir\nmail_inbox_path = .\nuserdb passwd {\n}\n" SQL_24 PASSDB_24
+		USERDB_24,
+	    "\n# NOT TRANSLATED: doveconf -n: lmtp_save_to_detail_mailbox = yes: set "
+	    "maildir.detail = "
+	    "existing, or create\n# NOT TRANSLATED: doveconf -n: 2 userdbs: what the last says is "
+	    "taken, "
+	    "static\n",
+	    "auth {\n  mechanisms = {\"PLAIN\"}\n}\n\n# NOT TRANSLATED: doveconf -n: "
+	    "auth_mechanisms has "
+	    "cram-md5: lmtpd-auth knows PLAIN and LOGIN alone\n# NOT TRANSLATED: doveconf -n: "
+	    "auth_default_realm = example.com: whoever logs in to lmtpd-auth says the domain, or "
+	    "mysql.password_query adds it\n# NOT TRANSLATED: doveconf -n: "
+	    "auth_master_user_separator: "
+	    "lmtpd-auth has no master users\n" GUIDE_GRANT },
 
 	/* 2.3: places of several kinds */
 	{ "mail_location = maildir:~/Maildir\n" STATIC_23 PAM, "", "\n" PAM_NOTE },

@@ -134,6 +134,7 @@ static void test_accounts(void **state)
 		expect_text(accounts[i].text, got, accounts[i].want);
 		assert_false(account.is_cut);
 		assert_true(account_is_same(&account, &account));
+		assert_int_equal(account.has_more, strstr(accounts[i].text, "ssl_ca") != NULL);
 		free(text);
 	}
 }
