@@ -245,11 +245,11 @@ static int put_columns(
 	return 0;
 }
 
-/* Postfix does not ask with an empty local part, as that of a catch-all is; lmtpd does. */
-static bool needs_local_part(const struct parts *parts)
+/* Is it about what that letter stands for? */
+static bool has_placeholder(const struct parts *parts, char letter)
 {
 	for (size_t i = 0; i < parts->end; i++) {
-		if (is_placeholder(&parts->tokens.list[i], 'n')) {
+		if (is_placeholder(&parts->tokens.list[i], letter)) {
 			return true;
 		}
 	}
@@ -263,13 +263,18 @@ static int put_query(FILE *out, const struct parts *parts, enum select_use use, 
 	if (parts->where + 1 >= parts->tail) {
 		return error_set(error, "it has no condition");
 	}
+	if (!has_placeholder(parts, 'u') && !has_placeholder(parts, 'n') &&
+	    !has_placeholder(parts, 'd')) {
+		return error_set(error, "it finds the same for everybody");
+	}
 	fputs("SELECT ", out);
 	if (put_columns(out, parts, use, error) != 0) {
 		return -1;
 	}
 	fputc(' ', out);
 	put_tokens(out, tokens, parts->from, parts->where + 1);
-	if (use == SELECT_ALIAS && needs_local_part(parts)) {
+	/* Postfix does not ask with an empty local part, as that of a catch-all is; lmtpd does. */
+	if (use == SELECT_ALIAS && has_placeholder(parts, 'n')) {
 		fputs(" '%n' <> '' AND", out);
 	}
 	fputc(' ', out);

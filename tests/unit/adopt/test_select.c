@@ -42,6 +42,8 @@ static const struct {
 	    "domain='%d'",
 	    "SELECT CONCAT(username, '@', domain), password FROM u" },
 	{ SELECT_PASSWORD, "SELECT user FROM u WHERE user = '%u'", NULL, NULL },
+	{ SELECT_PASSWORD, "SELECT user, password FROM u WHERE user = user", NULL,
+	    "SELECT user, password FROM u WHERE user = user" },
 	{ SELECT_PASSWORD, "SELECT * FROM u WHERE user = '%u'", NULL, NULL },
 
 	/* joins, order, conditions in parentheses */
