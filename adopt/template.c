@@ -215,6 +215,18 @@ static long put_string(
 	return p + 1 - text;
 }
 
+/* A quoted name, which cannot depend on what is asked for. Returns the bytes that it has, or -1. */
+static long put_name(FILE *out, const char *text, struct error *error)
+{
+	size_t n = strcspn(text + 1, "`%");
+
+	if (text[n + 1] != '`') {
+		return error_set(error, "a name between ` is not closed, or has a percent sign");
+	}
+	fwrite(text, 1, n + 2, out);
+	return (long)n + 2;
+}
+
 static int translate(FILE *out, const char *p, enum template_dialect dialect, struct error *error)
 {
 	while (*p != '\0') {
@@ -223,6 +235,12 @@ static int translate(FILE *out, const char *p, enum template_dialect dialect, st
 
 		if (*p == '\'' || *p == '"') {
 			n = put_string(out, p, dialect, error);
+			if (n < 0) {
+				return -1;
+			}
+			p += n;
+		} else if (*p == '`') {
+			n = put_name(out, p, error);
 			if (n < 0) {
 				return -1;
 			}
