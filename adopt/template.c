@@ -59,8 +59,9 @@ static int read_name(const char *p, struct piece *piece_r, struct error *error)
 	static const struct {
 		const char *name;
 		char letter;
-	} names[] = { { "user", 'u' }, { "username", 'n' }, { "domain", 'd' },
-		{ "user|username", 'n' }, { "user|domain", 'd' } };
+	} names[] = { { "service", 's' }, { "protocol", 's' }, { "rip", 'r' }, { "remote_ip", 'r' },
+		{ "user", 'u' }, { "username", 'n' }, { "domain", 'd' }, { "user|username", 'n' },
+		{ "user|domain", 'd' } };
 	size_t n = strcspn(p, "}"), at = 0;
 	char name[NAME_MAX_BYTES];
 	char *lower;
@@ -94,7 +95,7 @@ static int read_dovecot(const char *p, bool is_24, struct piece *piece_r, struct
 		*piece_r = (struct piece){ '%', at + 1 };
 		return 0;
 	}
-	if (p[at] != '\0' && strchr("und", p[at]) != NULL) {
+	if (p[at] != '\0' && strchr("undsr", p[at]) != NULL) {
 		*piece_r = (struct piece){ p[at], at + 1 };
 		return is_24 ? refuse(p, 2,
 				   "is no variable of Dovecot 2.4, which takes it as it stands",

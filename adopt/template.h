@@ -9,8 +9,8 @@
 enum template_dialect {
 	TEMPLATE_POSTFIX,        /* %s the address, %u its local part, %d its domain */
 	TEMPLATE_POSTFIX_DOMAIN, /* the same where a domain is asked for */
-	TEMPLATE_DOVECOT_23,     /* %u, %n, %d, with L for lower case */
-	TEMPLATE_DOVECOT_24,     /* %{user}, %{user | username}, %{user | domain} */
+	TEMPLATE_DOVECOT_23,     /* %u, %n, %d, with L for lower case; %s, %r */
+	TEMPLATE_DOVECOT_24, /* %{user}, %{user | username}, %{user | domain}; %{protocol}, %{remote_ip} */
 };
 
 /* The query with placeholders of lmtpd, each alone or alone in quotes: within a longer string one becomes an

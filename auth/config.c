@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/credentials.h"
 #include "status/control.h"
 #include "runtime/endpoint.h"
 #include "runtime/prefix.h"
@@ -18,6 +17,8 @@ static int check_mechanism(const char *value, struct error *error)
 	}
 	return 0;
 }
+
+const char *const auth_config_columns[] = { "label", NULL };
 
 #define AT(member) offsetof(struct auth_config, member)
 
@@ -70,7 +71,7 @@ static int auth_config_check(void *values, struct error *error)
 	    0) {
 		return -1;
 	}
-	config->directory.password_columns = credentials_columns;
+	config->directory.password_columns = auth_config_columns;
 	return directory_settings_open(&config->directory, error);
 }
 

@@ -23,6 +23,9 @@ struct auth_config {
 
 extern const struct settings_form auth_config_form;
 
+/* The columns of password_query behind the password, by name. */
+extern const char *const auth_config_columns[];
+
 /* Is rip an address whose users have no other: this machine's own, or one that auth.trusted names? */
 bool auth_config_trusts(const struct auth_config *config, const char *rip);
 

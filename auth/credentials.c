@@ -8,9 +8,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "auth/config.h"
 #include "base/text.h"
-
-const char *const credentials_columns[] = { "label", NULL };
 
 struct search {
 	const char *user;
@@ -36,7 +35,7 @@ static void copy_label(struct credential *credential, const struct row *row)
 	for (unsigned i = 2; i < row->n_columns; i++) {
 		struct column column = row->columns[i];
 
-		if (strcasecmp(column.name, credentials_columns[0]) == 0) {
+		if (strcasecmp(column.name, auth_config_columns[0]) == 0) {
 			column.n =
 			    column.n < CREDENTIALS_LABEL_MAX ? column.n : CREDENTIALS_LABEL_MAX;
 			column_copy(credential->label, sizeof(credential->label), &column);

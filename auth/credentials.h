@@ -28,9 +28,6 @@ struct credentials {
 	    is_unknown; /* a further row has a password that is too long to be a hash, or no text */
 };
 
-/* The columns of password_query behind the password, by name. */
-extern const char *const credentials_columns[];
-
 enum credentials_outcome {
 	CREDENTIALS_FOUND = 0,
 	CREDENTIALS_NONE,     /* no such user */

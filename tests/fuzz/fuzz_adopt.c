@@ -16,13 +16,13 @@
 
 static const enum select_use uses[] = { SELECT_USER, SELECT_ALIAS, SELECT_DOMAIN, SELECT_PASSWORD };
 
-static void require_template(const char *text, bool needs_key)
+static void require_template(const char *text, enum query_use use)
 {
 	struct query query;
 	struct error error = { "" };
 	bool is_full = false;
 
-	if (query_init(&query, text, needs_key, &error) != 0) {
+	if (query_init(&query, text, use, &error) != 0) {
 		/* a limit that is ours, and no one else's */
 		is_full = strstr(error.text, "placeholders") != NULL &&
 			  strncmp(error.text, "more", 4) == 0;
@@ -44,7 +44,8 @@ static void check_query(const char *text, enum template_dialect dialect, enum se
 		char *grants = select_grants(adopted.query, "db", "u");
 		char *again = select_adopt(adopted.query, use, &error);
 
-		require_template(adopted.query, true);
+		require_template(
+		    adopted.query, use == SELECT_PASSWORD ? QUERY_OF_LOGIN : QUERY_OF_KEY);
 		fuzz_require(grants != NULL, "grants are told");
 		fuzz_require(use == SELECT_ALIAS || use == SELECT_PASSWORD ||
 				 (again != NULL && tokens_are_same(again, adopted.query)),
@@ -53,7 +54,7 @@ static void check_query(const char *text, enum template_dialect dialect, enum se
 		free(grants);
 	}
 	if (adopted.all != NULL) {
-		require_template(adopted.all, false);
+		require_template(adopted.all, QUERY_OF_ALL);
 	}
 	queries_free(&adopted);
 }

@@ -44,9 +44,9 @@ static const struct {
 	    "a = '%u' AND b = '%n' AND c = '%d'" },
 	{ TEMPLATE_DOVECOT_23, "a = '%n@%d' AND b LIKE '%%'",
 	    "a = CONCAT('%n', '@', '%d') AND b LIKE '%%'" },
-	{ TEMPLATE_DOVECOT_23, "a = '%s'", NULL },
-	{ TEMPLATE_DOVECOT_23, "a = '%r'", NULL },
-	{ TEMPLATE_DOVECOT_23, "a = '%{service}'", NULL },
+	{ TEMPLATE_DOVECOT_23, "a = '%s' AND b = '%{rip}'", "a = '%s' AND b = '%r'" },
+	{ TEMPLATE_DOVECOT_23, "a = '%l'", NULL },
+	{ TEMPLATE_DOVECOT_23, "a = '%{lip}'", NULL },
 	{ TEMPLATE_DOVECOT_23, "a = '%Uu'", NULL },
 	{ TEMPLATE_DOVECOT_23, "a = '%L", NULL },
 	{ TEMPLATE_DOVECOT_23, "a = '%{user", NULL },
@@ -60,7 +60,8 @@ static const struct {
 	    "c = CONCAT('%n', '@', '%d') AND b LIKE 'x%%'" },
 	{ TEMPLATE_DOVECOT_24, "a = '%u'", NULL },
 	{ TEMPLATE_DOVECOT_24, "a = '%{user | upper}'", NULL },
-	{ TEMPLATE_DOVECOT_24, "a = '%{protocol}'", NULL },
+	{ TEMPLATE_DOVECOT_24, "a = '%{protocol}' AND b='%{remote_ip}'", "a = '%s' AND b='%r'" },
+	{ TEMPLATE_DOVECOT_24, "a = '%{local_ip}'", NULL },
 };
 
 static void test_cases(void **state)
