@@ -27,9 +27,9 @@ static size_t measure_string(const char *p)
 	size_t n = 1;
 
 	while (p[n] != '\0') {
-		if (p[n] == '\\' && quote != '`' && p[n + 1] != '\0') {
-			n += 2;
-		} else if (p[n] == quote && p[n + 1] == quote) {
+		bool is_escaped = p[n] == '\\' && quote != '`' && p[n + 1] != '\0';
+
+		if (is_escaped || (p[n] == quote && p[n + 1] == quote)) {
 			n += 2;
 		} else if (p[n] == quote) {
 			return n + 1;

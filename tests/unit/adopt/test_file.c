@@ -30,10 +30,10 @@ static const struct {
 
 static char *copy(const char *text)
 {
-	char *room = calloc(1, strlen(text) + 1);
+	char *room = strdup(text);
 
 	assert_non_null(room);
-	return strcpy(room, text);
+	return room;
 }
 
 static void test_cases(void **state)
@@ -42,7 +42,11 @@ static void test_cases(void **state)
 		char *text = copy(cases[i].text), got[512] = "";
 		struct file_pairs pairs;
 
-		(cases[i].is_dovecot ? file_read_dovecot : file_read_postfix)(&pairs, text);
+		if (cases[i].is_dovecot) {
+			file_read_dovecot(&pairs, text);
+		} else {
+			file_read_postfix(&pairs, text);
+		}
 		for (size_t k = 0; k < pairs.n; k++) {
 			add_text(got, sizeof(got), "%u:%s=%s|", pairs.list[k].line,
 			    pairs.list[k].name, pairs.list[k].value);

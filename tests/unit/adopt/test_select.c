@@ -120,17 +120,15 @@ static void test_cases(void **state)
 /* Longer than can be held. */
 static void test_long_query(void **state)
 {
-	char *text = calloc(1, 16384);
+	char text[16384] = "";
 	struct error error = { "" };
 
-	assert_non_null(text);
-	strcpy(text, "SELECT a FROM u WHERE a = '%u'");
+	add_text(text, sizeof(text), "%s", "SELECT a FROM u WHERE a = '%u'");
 	for (size_t i = 0; i < SELECT_TOKENS_MAX; i++) {
-		strcat(text, " AND b = 1");
+		add_text(text, sizeof(text), " AND b = 1");
 	}
 	assert_null(select_adopt(text, SELECT_USER, &error));
 	assert_false(tokens_are_same(text, text));
-	free(text);
 }
 
 static void test_identity(void **state)
