@@ -43,7 +43,7 @@ static bool read_dovecot(struct side *mail, struct side *logins)
 {
 	char why[SIDE_NOTE_MAX] = "there is no doveconf";
 	struct report report = { .on_check = on_check, .data = why };
-	char *said = doveconf_ask("-nP", &report);
+	char *said = doveconf_ask("-NP", &report);
 
 	if (said == NULL) {
 		side_note(logins, "Dovecot", "%s", why);

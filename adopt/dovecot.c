@@ -17,7 +17,7 @@
 #include "adopt/queries.h"
 #include "doctor/location.h"
 
-static const char where_said[] = "doveconf -n";
+static const char where_said[] = "doveconf -N";
 
 /* Both readings of what doveconf said, and the file of sql of version 2.3. */
 struct source {

@@ -4,5 +4,5 @@
 
 #include "adopt/side.h"
 
-/* said: what doveconf -nP printed. Reads the file of sql that it names, as the caller. */
+/* said: what doveconf -NP printed. Reads the file of sql that it names, as the caller. */
 void dovecot_adopt(const char *said, struct side *mail, struct side *logins);

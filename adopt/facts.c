@@ -193,6 +193,9 @@ static void on_value(void *data, const char *key, char *value)
 {
 	struct reading *reading = data;
 
+	if (value[0] == '\0') {
+		return; /* as if it were not set */
+	}
 	switch (within(reading)) {
 	case BLOCK_PASSDB:
 		take_db(&reading->facts->passdb, key, value);

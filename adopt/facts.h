@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -nP prints of databases and sockets, beside what doctor/dovecot.h reads of it. Private to adopt, and
+ * What doveconf -NP prints of databases and sockets, beside what doctor/dovecot.h reads of it. Private to adopt, and
  * pure. */
 #pragma once
 

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-static const char where_said[] = "doveconf -n";
+static const char where_said[] = "doveconf -N";
 
 /* Those of Dovecot that lmtpd-auth has, in its order; all else is named. */
 static void adopt_mechanisms(const struct facts *facts, struct side *logins)

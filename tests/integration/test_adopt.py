@@ -257,7 +257,7 @@ def test_ispmail(machine, served, database):
     assert [re.sub(r"\S*/", "", line) for line in errors.splitlines()] == [
         "lmtpd: lmtpd.conf: dovecot-sql.conf.ext:10: concat('*:bytes=', quota) AS quota_rule is of "
         "each row: let a column `quota_bytes` of mysql.user_query say the limit",
-        "lmtpd: lmtpd.conf: doveconf -n: quota: let columns `quota_bytes` and `quota_messages` of "
+        "lmtpd: lmtpd.conf: doveconf -N: quota: let columns `quota_bytes` and `quota_messages` of "
         "mysql.user_query say the limits; lmtpd.conf(5), section quota"]
     daemon, logins = served()
     assert delivers(daemon, EMAIL1, "example.com/email1", "Maildir") == 1

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What doveconf -nP of version 2.4 prints, and some of 2.3 that needs no file, as lmtpd.conf and auth.conf. */
+ * What doveconf -NP of version 2.4 prints, and some of 2.3 that needs no file, as lmtpd.conf and auth.conf. */
 #include "adopt/dovecot.h"
 
 #include <stdlib.h>
@@ -30,11 +30,11 @@
 	"static\n}\n"
 #define PAM MECHANISMS "passdb {\n  driver = pam\n}\n"
 #define PAM_NOTE                                                                               \
-	"# NOT TRANSLATED: doveconf -n: 1 passdbs, the last is pam: lmtpd-auth knows one, of " \
+	"# NOT TRANSLATED: doveconf -N: 1 passdbs, the last is pam: lmtpd-auth knows one, of " \
 	"sql: set "                                                                            \
 	"mysql.password_query by hand\n"
 #define NO_PLACE                                                                             \
-	"\n# NOT TRANSLATED: doveconf -n: it does not say where each user's INBOX is, as a " \
+	"\n# NOT TRANSLATED: doveconf -N: it does not say where each user's INBOX is, as a " \
 	"Maildir whose "                                                                     \
 	"place depends on the address alone: set maildir.home and maildir.path by hand\n"
 #define GUIDE_GRANT                                                                                \
@@ -46,7 +46,8 @@ static const struct {
 	const char *said, *mail, *logins;
 } cases[] = {
 	/* the guide's machine on 2.4 */
-	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24, "", GUIDE_GRANT },
+	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24 "mail_uid =\nauth_default_realm = \n", "",
+	    GUIDE_GRANT },
 	/* another home, port and owner */
 	{ VERSION_24 MECHANISMS
 	    "mail_driver = maildir\nmail_path = ~\nmail_uid = 4294967000\nmail_gid = 4294967001\n"
@@ -60,9 +61,9 @@ static const struct {
 	    "'%n' AND d = "
 	    "'%d'\"\n  users_query = \"SELECT CONCAT(n, '@', d), password FROM u\"\n  hosts = "
 	    "{\"db1:3307\", \"unix:/run/m.sock\"}\n  user = \"a\"\n  dbname = \"b\"\n}\n\n# NOT "
-	    "TRANSLATED: doveconf -n: it has no password: put it into auth.password\n# NOT "
+	    "TRANSLATED: doveconf -N: it has no password: put it into auth.password\n# NOT "
 	    "TRANSLATED: "
-	    "doveconf -n: the scheme of passwords without a name is PLAIN: lmtpd-auth takes those "
+	    "doveconf -N: the scheme of passwords without a name is PLAIN: lmtpd-auth takes those "
 	    "for "
 	    "hashes of crypt(3); lmtpd-auth --check counts those that it cannot verify\n\n# What "
 	    "its "
@@ -74,7 +75,7 @@ static const struct {
 	    "userdb sql {\n  query = SELECT '/srv/%{user | domain}/%{user | username}' AS home, "
 	    "quota AS "
 	    "quota_storage_size FROM u WHERE email = '%{user}'\n}\n",
-	    "maildir {\n  home = \"/srv/%d/%n\"\n}\n\n# NOT TRANSLATED: doveconf -n: quota AS "
+	    "maildir {\n  home = \"/srv/%d/%n\"\n}\n\n# NOT TRANSLATED: doveconf -N: quota AS "
 	    "quota_storage_size is of each row: let a column `quota_bytes` of mysql.user_query say "
 	    "the "
 	    "limit\n",
@@ -84,7 +85,7 @@ static const struct {
 				     "}\n}\npassdb sql {\n  query = "
 				     "SELECT password FROM u WHERE email = '%u'\n}\n",
 	    NO_PLACE,
-	    "\n# NOT TRANSLATED: doveconf -n: SELECT password FROM u WHERE email = '%u': %u is no "
+	    "\n# NOT TRANSLATED: doveconf -N: SELECT password FROM u WHERE email = '%u': %u is no "
 	    "variable "
 	    "of Dovecot 2.4, which takes it as it stands: set mysql.password_query by hand, to "
 	    "columns "
@@ -97,12 +98,12 @@ static const struct {
 	    "unix_listener "
 	    "lmtp {\n    mode = 0600\n  }\n}\nservice auth {\n  inet_listener x {\n    port = 0\n  "
 	    "}\n}\n",
-	    "\n# NOT TRANSLATED: doveconf -n: inet_listener lmtp, port 24: if others than this "
+	    "\n# NOT TRANSLATED: doveconf -N: inet_listener lmtp, port 24: if others than this "
 	    "Postfix "
 	    "connect there, add \"inet:address:port\" to lmtp.listen, and them to allow\n# NOT "
-	    "TRANSLATED: doveconf -n: quota: let columns `quota_bytes` and `quota_messages` of "
+	    "TRANSLATED: doveconf -N: quota: let columns `quota_bytes` and `quota_messages` of "
 	    "mysql.user_query say the limits; lmtpd.conf(5), section quota\n# NOT TRANSLATED: "
-	    "doveconf -n: "
+	    "doveconf -N: "
 	    "sieve: lmtpd runs no scripts: who needs them keeps Dovecot's LMTP\n",
 	    GUIDE_GRANT },
 
@@ -113,16 +114,16 @@ static const struct {
 	    "maildir\n"
 	    "mail_path = ~/Maildir\nmail_inbox_path = .\nuserdb passwd {\n}\n" SQL_24 PASSDB_24
 		USERDB_24,
-	    "\n# NOT TRANSLATED: doveconf -n: lmtp_save_to_detail_mailbox = yes: set "
+	    "\n# NOT TRANSLATED: doveconf -N: lmtp_save_to_detail_mailbox = yes: set "
 	    "maildir.detail = "
-	    "existing, or create\n# NOT TRANSLATED: doveconf -n: 2 userdbs: what the last says is "
+	    "existing, or create\n# NOT TRANSLATED: doveconf -N: 2 userdbs: what the last says is "
 	    "taken, "
 	    "static\n",
-	    "auth {\n  mechanisms = {\"PLAIN\"}\n}\n\n# NOT TRANSLATED: doveconf -n: "
+	    "auth {\n  mechanisms = {\"PLAIN\"}\n}\n\n# NOT TRANSLATED: doveconf -N: "
 	    "auth_mechanisms has "
-	    "cram-md5: lmtpd-auth knows PLAIN and LOGIN alone\n# NOT TRANSLATED: doveconf -n: "
+	    "cram-md5: lmtpd-auth knows PLAIN and LOGIN alone\n# NOT TRANSLATED: doveconf -N: "
 	    "auth_default_realm = example.com: whoever logs in to lmtpd-auth says the domain, or "
-	    "mysql.password_query adds it\n# NOT TRANSLATED: doveconf -n: "
+	    "mysql.password_query adds it\n# NOT TRANSLATED: doveconf -N: "
 	    "auth_master_user_separator: "
 	    "lmtpd-auth has no master users\n" GUIDE_GRANT },
 
@@ -133,7 +134,7 @@ static const struct {
 	{ "mail_location = maildir:/srv/%d/%n/mail\nuserdb {\n  driver = passwd\n}\n" PAM,
 	    "maildir {\n  home = \"/srv/%d/%n\"\n  path = \"mail\"\n}\n", "\n" PAM_NOTE },
 	{ "mail_location = maildir:/srv/all\n" STATIC_23 PAM,
-	    "\n# NOT TRANSLATED: doveconf -n: the INBOX of all users is /srv/all: set maildir.home "
+	    "\n# NOT TRANSLATED: doveconf -N: the INBOX of all users is /srv/all: set maildir.home "
 	    "and "
 	    "maildir.path by hand\n",
 	    "\n" PAM_NOTE },
@@ -141,11 +142,11 @@ static const struct {
 	/* what our own parser refuses */
 	{ "mail_location = maildir:~/../x\nuserdb {\n  args = home=/srv/%d\n  driver = "
 	  "static\n}\n" PAM,
-	    "\n# NOT TRANSLATED: doveconf -n: maildir.home cannot have what it says (in section "
+	    "\n# NOT TRANSLATED: doveconf -N: maildir.home cannot have what it says (in section "
 	    "maildir: "
 	    "home: \"/srv/%d\": needs an absolute path without .. that tells users apart by %n or "
 	    "%u): set "
-	    "it by hand\n# NOT TRANSLATED: doveconf -n: maildir.path cannot have what it says (in "
+	    "it by hand\n# NOT TRANSLATED: doveconf -N: maildir.path cannot have what it says (in "
 	    "section "
 	    "maildir: path: \"../x\": needs a relative path without .. and placeholders): set it "
 	    "by hand\n",
