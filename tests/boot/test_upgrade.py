@@ -47,7 +47,7 @@ def make_moved(container):
     container.run("/root/classic")
     deliver(container, "to-dovecot", f"{LOGIN} --to {USER}")
     wait_for(container, "to-dovecot")
-    follow(container, "move.md", "1. Install", "2. Give it the password of the database", "4. Move")
+    follow(container, "move.md", "1. Install", "2. Let it say what Postfix and Dovecot say", "4. Move")
 
 
 def test_debian_12(container, origin):
