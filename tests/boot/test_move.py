@@ -110,7 +110,7 @@ def test_dovecot_does_not_take_what_lmtpd_serves(container):
 
 
 def test_the_way_back(container):
-    with under_load(container) as loads:
+    with under_load(container, pause=0.1) as loads:
         follow(container, "move.md", BACK)
     assert_nothing_lost(container, *loads)
     assert_read(container, assert_served_by(container, "dovecot"))
