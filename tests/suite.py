@@ -177,7 +177,7 @@ def on_interrupt(*_):
 ONCE = ["test_auth_postfix.py"]
 # Commands, and what queries mean to the database: no business of ThreadSanitizer.
 ONE_THREAD = ["test_check*.py", "test_auth_commands.py", "test_stdio.py", "test_schema.py",
-              "test_schemas.py", "test_postfixadmin.py"]
+              "test_schemas.py", "test_postfixadmin.py", "test_adopt.py"]
 
 
 def ignored(names):
