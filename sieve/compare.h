@@ -31,7 +31,7 @@ struct compare {
 enum answer compare_begin(
     struct sieve_run *run, const struct node *node, enum slot keys, struct compare *compare_r);
 
-/* One value. ANSWER_YES: the test is true (and the match values are set); _NO: go on; _BROKEN, _NO_MEMORY. */
+/* One value. ANSWER_YES: the test is true (and the match values are set); _NO: go on; _BROKEN. */
 enum answer compare_value(struct compare *compare, struct span value);
 
 /* So many values that are not looked at one by one (only of :count). */

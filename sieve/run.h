@@ -24,78 +24,89 @@ struct variable {
 	size_t room;
 };
 
+/* A script that runs. */
 struct scope {
 	const struct sieve_program *program;
-	const char *name;           /* of the script */
-	struct variable *variables; /* of the program's, but global ones */
+	const char *name;
+	struct variable **variables; /* of the program's; global ones are shared */
 };
 
-struct frame;
-struct memo;
+struct machine;
 
 struct sieve_run {
 	const struct sieve_facts *facts;
 	const struct sieve_settings *settings;
 	struct arena arena;   /* lasts as long as the run */
-	struct arena scratch; /* is taken back when a command, or the test of one, is done */
+	struct arena scratch; /* is taken back when a command or test is done */
 	struct fuel fuel;
-	struct fields *fields; /* the header as the script sees it now; see editheader */
-	unsigned version;      /* of it in the plan */
+	struct fields *fields; /* the header as the script sees it now: see editheader */
+	bool is_edited;        /* it is no version of the plan yet */
 	struct scope *scope;   /* of the script that runs */
 	struct variable values[RUN_VALUES_MAX]; /* of the last match */
 	unsigned n_values;
-	struct span *flags; /* of imap4flags' own variable */
+	struct span *flags; /* the variable of imap4flags that has no name */
 	size_t n_flags;
 	const struct part *part; /* that foreverypart is at; NULL: none */
-	void *
-	    paused; /* what a function has kept for when it is called again; NULL at its first call */
+	void *paused;            /* what a function that waits has kept; NULL at its first call */
 	struct sieve_plan plan;
-	/* Private to run.c and its sisters. */
-	struct run_private *private;
+	struct machine *machine; /* frames.h */
 };
 
-/* Memory for the command that runs. NULL: there is none, ANSWER_NO_MEMORY is due. */
+/* Memory for the command or test that runs, and for the rest of the run. NULL: there is none, return
+ * run_exhausted(). */
 void *run_alloc(struct sieve_run *run, size_t n);
-/* Memory for the rest of the run. */
 void *run_keep(struct sieve_run *run, size_t n);
 struct span run_keep_copy(struct sieve_run *run, struct span bytes);
 
 /* Says why a script ends here. Returns ANSWER_BROKEN. */
 enum answer run_fail(struct sieve_run *run, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What the user should know, though the script goes on. */
 void run_warn(struct sieve_run *run, const struct node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* After a function has found fuel->is_empty or memory at its limit. Returns ANSWER_BROKEN. */
+/* For whoever debugs a script. */
+void run_debug(struct sieve_run *run, const struct node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Memory or fuel is at its limit. Returns ANSWER_BROKEN. */
 enum answer run_exhausted(struct sieve_run *run, const struct node *node);
 
-/* The bytes of a string with its variables filled in. ANSWER_YES, or _NO_MEMORY, _BROKEN. */
+/* The bytes of a string with its variables filled in; a constant is not copied. ANSWER_YES or _BROKEN. */
 enum answer run_string(struct sieve_run *run, const struct node *node, const struct string *string,
     struct span *value_r);
-/* The same of the first string of an argument. */
+
+/* The same of the first string of an argument. ANSWER_NO: it was not given. */
 enum answer run_text(
     struct sieve_run *run, const struct node *node, enum slot slot, struct span *value_r);
 
-/* Sets a variable by its number in the program that runs, cut at a character to the longest that it may be. */
+/* Sets a variable, cut at a character to the longest that it may be. ANSWER_YES or _BROKEN. */
 enum answer run_set_variable(
-    struct sieve_run *run, const struct node *node, unsigned index, struct span value);
+    struct sieve_run *run, const struct node *node, struct variable *variable, struct span value);
 
-/* Sets ${0} and on. Spans may point anywhere: they are copied. */
+/* Sets ${0} and on to copies. ANSWER_YES or _BROKEN. */
 enum answer run_set_values(
     struct sieve_run *run, const struct node *node, const struct span *values, unsigned n_values);
 
-/* Asks, or knows the answer by now: ANSWER_YES or _NO, _WAIT the first time. folder_r, of SIEVE_NEED_SPECIAL_USE:
- * which. */
-enum answer run_ask(struct sieve_run *run, enum sieve_need need, struct span name,
-    struct span folder, struct span *folder_r);
+/* Asks, or knows the answer by now: ANSWER_YES or _NO; _WAIT, _BROKEN. answer_r, of SIEVE_NEED_SPECIAL_USE: which
+ * folder; may be NULL. */
+enum answer run_ask(struct sieve_run *run, const struct node *node, enum sieve_need need,
+    struct span name, struct span folder, struct span *answer_r);
 
 /* Bytes of the body from offset on: ANSWER_YES; _NO: it has ended; _WAIT. They stay until the next call. */
 enum answer run_body(struct sieve_run *run, uint64_t offset, struct span *bytes_r);
 
-/* The structure of the message, read once: ANSWER_YES, _WAIT, _BROKEN, _NO_MEMORY. */
+/* The structure of the message, read once: ANSWER_YES; _WAIT, _BROKEN. */
 enum answer run_parts(struct sieve_run *run, const struct node *node, const struct parts **parts_r);
 
-/* Adds an action to the plan; what it points to is copied. At most actions_max: ANSWER_BROKEN then. *action_r may be changed
- * until the next call. cancels: the implicit keep is off. */
+/* What actions do to the implicit keep. */
+enum plan_keep {
+	PLAN_LEAVES_KEEP,
+	PLAN_CANCELS_KEEP,
+};
+
+/* Adds an action, or merges it with one that is there: what it points to is copied; script, line and version are set here.
+ * ANSWER_YES or _BROKEN: it cannot go with another one, or there are too many. */
 enum answer plan_add(struct sieve_run *run, const struct node *node,
-    const struct sieve_action *action, bool cancels);
+    const struct sieve_action *action, enum plan_keep keep);

@@ -246,7 +246,7 @@ struct sieve_plan {
 struct sieve_run;
 
 /* One of those that run after each other. */
-struct sieve_link_of_chain {
+struct sieve_script {
 	const struct sieve_program *program;
 	const char *name; /* for notes */
 };
@@ -254,7 +254,7 @@ struct sieve_link_of_chain {
 /* Begins a run of programs, each of which runs as long as the ones before have left the message in INBOX.
  * All that is pointed to must outlive the run. NULL: out of memory. */
 struct sieve_run *sieve_run_new(
-    const struct sieve_facts *facts, const struct sieve_link_of_chain *chain, size_t n_chain);
+    const struct sieve_facts *facts, const struct sieve_script *chain, size_t n_chain);
 void sieve_run_free(struct sieve_run *run);
 
 enum sieve_need {
@@ -284,3 +284,14 @@ void sieve_answer_name(struct sieve_run *run, struct span name); /* p is NULL: n
 
 /* Of a run that is done; lives as long as it. */
 const struct sieve_plan *sieve_run_plan(struct sieve_run *run);
+
+/* --- for tools that run tests ---------------------------------------------------------------------------------- */
+
+/* Before the first step, or while SIEVE_NEED_HOST is asked for: the run goes on with other facts, or with what another plan holds,
+ * whose run must outlive this one; NULL: with an empty one. Return 0 or -ENOMEM. */
+int sieve_run_set_facts(struct sieve_run *run, const struct sieve_facts *facts);
+int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan);
+
+/* A string of a command of the host, and a number. False: it was not given. */
+bool sieve_host_text(
+    struct sieve_run *run, const struct node *node, unsigned slot, struct span *text_r);

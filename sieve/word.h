@@ -14,7 +14,7 @@ enum answer {
 	ANSWER_YES,    /* of a command: it is done */
 	ANSWER_WAIT,   /* the run has asked for something, and wants to be called again */
 	ANSWER_BROKEN, /* run_fail() has said why: the script ends */
-	ANSWER_NO_MEMORY,
+	ANSWER_AGAIN,  /* frames.h: something was pushed that comes first */
 };
 
 enum word_kind {
@@ -61,6 +61,7 @@ struct word {
 		TESTS_LIST
 	} tests;
 	bool has_block;
+	bool sends; /* leaves a mark or a message outside of the mailbox */
 	/* Checks what the table cannot say, and prepares node->made. Errors go to compile_error(). Returns 0 or -ENOMEM. */
 	int (*check)(struct compiler *compiler, struct node *node);
 	/* NULL: the host's, SIEVE_NEED_HOST */
@@ -68,7 +69,7 @@ struct word {
 };
 
 /* All tables, NULL at the end; words.c. */
-extern const struct word *const words[];
+extern const struct word *const word_tables[];
 
 /* --- for check functions; compile.c --------------------------------------------------------------------------- */
 

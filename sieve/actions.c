@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ * The actions of RFC 5228 4: keep, discard, fileinto, redirect; with :copy (RFC 3894), :create (RFC 5490), :specialuse
+ * (RFC 8579) and :flags (RFC 5232). And the tests whether there are such mailboxes. */
+#include <errno.h>
+
+#include "base/utf8.h"
+#include "sieve/addresses.h"
+#include "sieve/flags.h"
+#include "sieve/send.h"
+
+static const struct tag copy_tags[] = {
+	{ ":copy", SLOT_COPY, .extension = EXTENSION_COPY },
+	{ NULL },
+};
+
+static const struct tag mailbox_tags[] = {
+	{ ":create", SLOT_CREATE, .extension = EXTENSION_MAILBOX },
+	{ ":specialuse", SLOT_SPECIAL_USE, TYPE_STRING, .extension = EXTENSION_SPECIAL_USE },
+	{ NULL },
+};
+
+static enum plan_keep keep_of(const struct node *node)
+{
+	return node_argument(node, SLOT_COPY) != NULL ? PLAN_LEAVES_KEEP : PLAN_CANCELS_KEEP;
+}
+
+static enum answer run_keep_action(struct sieve_run *run, const struct node *node)
+{
+	struct sieve_action action = { .kind = SIEVE_KEEP };
+
+	if (flags_of(run, node, &action.flags, &action.n_flags) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return plan_add(run, node, &action, PLAN_CANCELS_KEEP);
+}
+
+static enum answer run_discard(struct sieve_run *run, const struct node *node)
+{
+	const struct sieve_action action = { .kind = SIEVE_DISCARD };
+
+	return plan_add(run, node, &action, PLAN_CANCELS_KEEP);
+}
+
+/* --- fileinto --------------------------------------------------------------------------------------------------- */
+
+static int check_fileinto(struct compiler *compiler, struct node *node)
+{
+	const struct argument *name = node_argument(node, SLOT_FIRST);
+	const struct string *string = &name->strings[0];
+
+	if (string->n_pieces == 0 && !utf8_is_valid(string->text.p, string->text.n)) {
+		compile_error(
+		    compiler, name->line, name->column, "the name of a mailbox must be UTF-8");
+	}
+	return flags_check(compiler, node);
+}
+
+static enum answer run_fileinto(struct sieve_run *run, const struct node *node)
+{
+	struct sieve_action action = { .kind = SIEVE_STORE,
+		.creates = node_argument(node, SLOT_CREATE) != NULL };
+	struct span use, found;
+	enum answer answer = run_text(run, node, SLOT_FIRST, &action.folder);
+
+	if (answer == ANSWER_BROKEN ||
+	    flags_of(run, node, &action.flags, &action.n_flags) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	answer = run_text(run, node, SLOT_SPECIAL_USE, &use);
+	if (answer == ANSWER_YES) {
+		answer =
+		    run_ask(run, node, SIEVE_NEED_SPECIAL_USE, use, (struct span){ "", 0 }, &found);
+		if (answer == ANSWER_YES) {
+			action.folder = found;
+			action.special_use = use;
+		}
+	}
+	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
+		return answer;
+	}
+	return plan_add(run, node, &action, keep_of(node));
+}
+
+/* --- redirect --------------------------------------------------------------------------------------------------- */
+
+static int check_redirect(struct compiler *compiler, struct node *node)
+{
+	const struct argument *to = node_argument(node, SLOT_FIRST);
+	struct mail_address address;
+	int result;
+
+	if (to->strings[0].n_pieces > 0) {
+		return 0;
+	}
+	result = address_of_script(to->strings[0].text, false, &compiler->program->arena, &address);
+	if (result > 0) {
+		compile_error(compiler, to->line, to->column,
+		    "\"%.*s\" is no address; write user@example.com", SPAN(to->strings[0].text));
+	}
+	return result < 0 ? result : 0;
+}
+
+static enum answer run_redirect(struct sieve_run *run, const struct node *node)
+{
+	struct sieve_action action = { .kind = SIEVE_REDIRECT };
+	struct mail_address address;
+	struct span to;
+	int result;
+
+	if (run_text(run, node, SLOT_FIRST, &to) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	result = address_of_script(to, false, &run->scratch, &address);
+	if (result > 0) {
+		return run_fail(run, node, "\"%.*s\" is no address to redirect to", SPAN(to));
+	}
+	if (result < 0) {
+		return run_exhausted(run, node);
+	}
+	action.to = address.text;
+	return send_redirect(run, node, &action, keep_of(node));
+}
+
+/* --- mailboxexists, specialuse_exists --------------------------------------------------------------------------- */
+
+/* All of them. */
+static enum answer run_mailboxexists(struct sieve_run *run, const struct node *node)
+{
+	const struct argument *names = node_argument(node, SLOT_FIRST);
+	const struct span nothing = { "", 0 };
+
+	for (size_t i = 0; i < names->n_strings; i++) {
+		struct span name;
+		enum answer answer = run_string(run, node, &names->strings[i], &name);
+
+		if (answer == ANSWER_YES) {
+			answer = run_ask(run, node, SIEVE_NEED_MAILBOX, name, nothing, NULL);
+		}
+		if (answer != ANSWER_YES) {
+			return answer;
+		}
+	}
+	return ANSWER_YES;
+}
+
+/* All of them, of the mailbox if one is named. */
+static enum answer run_specialuse_exists(struct sieve_run *run, const struct node *node)
+{
+	const struct argument *uses = node_argument(node, SLOT_SECOND);
+	struct span mailbox;
+
+	if (run_text(run, node, SLOT_FIRST, &mailbox) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	for (size_t i = 0; i < uses->n_strings; i++) {
+		struct span use;
+		enum answer answer = run_string(run, node, &uses->strings[i], &use);
+
+		if (answer == ANSWER_YES) {
+			answer = run_ask(run, node, SIEVE_NEED_SPECIAL_USE, use, mailbox, NULL);
+		}
+		if (answer != ANSWER_YES) {
+			return answer;
+		}
+	}
+	return ANSWER_YES;
+}
+
+const struct word words_actions[] = {
+	{ "keep", WORD_COMMAND, .tags = { flags_tags }, .check = flags_check,
+	    .run = run_keep_action },
+	{ "discard", WORD_COMMAND, .run = run_discard },
+	{ "fileinto", WORD_COMMAND, EXTENSION_FILEINTO,
+	    .tags = { copy_tags, mailbox_tags, flags_tags }, .parameters = { TYPE_STRING },
+	    .check = check_fileinto, .run = run_fileinto },
+	{ "redirect", WORD_COMMAND, .tags = { copy_tags }, .parameters = { TYPE_STRING },
+	    .sends = true, .check = check_redirect, .run = run_redirect },
+	{ "mailboxexists", WORD_TEST, EXTENSION_MAILBOX, .parameters = { TYPE_STRINGS },
+	    .run = run_mailboxexists },
+	{ "specialuse_exists", WORD_TEST, EXTENSION_SPECIAL_USE,
+	    .parameters = { TYPE_STRING, TYPE_STRINGS }, .n_optional = 1,
+	    .run = run_specialuse_exists },
+	{ NULL },
+};

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * What decides which command comes next (RFC 5228 3, 5), and include, return (RFC 6609). */
+#include <string.h>
+
+#include "sieve/frames.h"
+
+/* --- commands --------------------------------------------------------------------------------------------------- */
+
+static enum answer run_require(struct sieve_run *run, const struct node *node)
+{
+	return ANSWER_YES;
+}
+
+/* Of if and elsif: the block when the test is true. */
+static enum answer run_branch(struct sieve_run *run, const struct node *node)
+{
+	struct frame *frame = frames_top(run);
+	bool is_true = frame->answer;
+
+	if (!frame->has_answer) {
+		return frames_push_test(run, node->tests);
+	}
+	frame->is_taken = is_true;
+	if (is_true && frames_push_block(run, node) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return ANSWER_YES;
+}
+
+static enum answer run_elsif(struct sieve_run *run, const struct node *node)
+{
+	return frames_top(run)->is_taken ? ANSWER_YES : run_branch(run, node);
+}
+
+static enum answer run_else(struct sieve_run *run, const struct node *node)
+{
+	if (!frames_top(run)->is_taken && frames_push_block(run, node) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return ANSWER_YES;
+}
+
+static enum answer run_stop(struct sieve_run *run, const struct node *node)
+{
+	run->machine->leave = LEAVE_ALL;
+	return ANSWER_YES;
+}
+
+/* --- tests ------------------------------------------------------------------------------------------------------ */
+
+static enum answer run_true(struct sieve_run *run, const struct node *node)
+{
+	return ANSWER_YES;
+}
+
+static enum answer run_false(struct sieve_run *run, const struct node *node)
+{
+	return ANSWER_NO;
+}
+
+static enum answer run_not(struct sieve_run *run, const struct node *node)
+{
+	struct frame *frame = frames_top(run);
+
+	if (!frame->has_answer) {
+		return frames_push_test(run, node->tests);
+	}
+	return frame->answer ? ANSWER_NO : ANSWER_YES;
+}
+
+/* From the left, until one decides it: match variables depend on that. */
+static enum answer run_list(struct sieve_run *run, const struct node *node, bool decides)
+{
+	struct frame *frame = frames_top(run);
+
+	if (frame->has_answer && frame->answer == decides) {
+		return decides ? ANSWER_YES : ANSWER_NO;
+	}
+	frame->child = frame->has_answer ? frame->child->next : node->tests;
+	frame->has_answer = false;
+	if (frame->child == NULL) {
+		return decides ? ANSWER_NO : ANSWER_YES;
+	}
+	return frames_push_test(run, frame->child);
+}
+
+static enum answer run_allof(struct sieve_run *run, const struct node *node)
+{
+	return run_list(run, node, false);
+}
+
+static enum answer run_anyof(struct sieve_run *run, const struct node *node)
+{
+	return run_list(run, node, true);
+}
+
+/* --- other scripts ---------------------------------------------------------------------------------------------- */
+
+static const struct sieve_library *find(
+    const struct sieve_facts *facts, enum sieve_place place, struct span name)
+{
+	for (size_t i = 0; i < facts->n_library; i++) {
+		const struct sieve_library *found = &facts->library[i];
+
+		if (found->place == place && found->name.n == name.n &&
+		    memcmp(found->name.p, name.p, name.n) == 0) {
+			return found;
+		}
+	}
+	return NULL;
+}
+
+static bool was_included(const struct machine *machine, const struct sieve_program *program)
+{
+	for (unsigned i = 0; i < machine->n_included; i++) {
+		if (machine->included[i] == program) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum answer run_include(struct sieve_run *run, const struct node *node)
+{
+	struct machine *machine = run->machine;
+	const struct argument *place = node_argument(node, SLOT_PLACE);
+	const struct span name = node_argument(node, SLOT_FIRST)->strings[0].text;
+	const struct sieve_library *found =
+	    find(run->facts, place != NULL ? place->value : SIEVE_PERSONAL, name);
+	struct frame frame = { .kind = FRAME_SCRIPT, .node = node, .scope = run->scope };
+	struct frame block = { .kind = FRAME_BLOCK };
+
+	if (found == NULL) {
+		return node_argument(node, SLOT_OPTIONAL) != NULL
+			   ? ANSWER_YES
+			   : run_fail(
+				 run, node, "there is no script \"%.*s\" to include", SPAN(name));
+	}
+	if (was_included(machine, found->program)) {
+		if (node_argument(node, SLOT_ONCE) != NULL) {
+			return ANSWER_YES;
+		}
+	} else if (machine->n_included < SIEVE_INCLUDES_MAX) {
+		machine->included[machine->n_included++] = found->program;
+	} else {
+		return run_fail(run, node, "more than %d scripts are included", SIEVE_INCLUDES_MAX);
+	}
+	block.node = found->program->commands;
+	if (machine->depth == SIEVE_INCLUDE_DEPTH_MAX ||
+	    frames_push(run, node, &frame) == ANSWER_BROKEN ||
+	    frames_push(run, node, &block) == ANSWER_BROKEN) {
+		return run_fail(run, node, "scripts include each other too deep");
+	}
+	run->scope = scope_new(run, found->program, found->name.p);
+	machine->depth++;
+	return run->scope != NULL ? ANSWER_YES : run_exhausted(run, node);
+}
+
+enum answer run_return(struct sieve_run *run, const struct node *node)
+{
+	run->machine->leave = LEAVE_SCRIPT;
+	return ANSWER_YES;
+}
+
+/* --- the table -------------------------------------------------------------------------------------------------- */
+
+const struct word words_control[] = {
+	{ "require", WORD_COMMAND, .parameters = { TYPE_CONSTANTS }, .run = run_require },
+	{ "if", WORD_COMMAND, .tests = TESTS_ONE, .has_block = true, .run = run_branch },
+	{ "elsif", WORD_COMMAND, .tests = TESTS_ONE, .has_block = true, .run = run_elsif },
+	{ "else", WORD_COMMAND, .has_block = true, .run = run_else },
+	{ "stop", WORD_COMMAND, .run = run_stop },
+	{ "true", WORD_TEST, .run = run_true },
+	{ "false", WORD_TEST, .run = run_false },
+	{ "not", WORD_TEST, .tests = TESTS_ONE, .run = run_not },
+	{ "allof", WORD_TEST, .tests = TESTS_LIST, .run = run_allof },
+	{ "anyof", WORD_TEST, .tests = TESTS_LIST, .run = run_anyof },
+	{ NULL },
+};

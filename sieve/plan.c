@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT
+ * The plan: actions as they are added, which go together and which do not, and what is taken back when a script
+ * fails. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sieve/frames.h"
+
+enum {
+	NOTES_MAX = 100,
+	NOTE_MAX = 1000, /* bytes */
+};
+
+/* Room for one more: a list of n has room for the next power of two. */
+static void *grow(struct sieve_run *run, void *list, size_t n, size_t size)
+{
+	char *p;
+
+	if (n > 0 && (n < 4 || (n & (n - 1)) != 0)) {
+		return list;
+	}
+	p = run_keep(run, (n == 0 ? 4 : 2 * n) * size);
+	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
+}
+
+/* A copy of a list that grow() can go on with. */
+static void *copy_list(struct sieve_run *run, const void *list, size_t n, size_t size)
+{
+	size_t room = 4;
+	char *p;
+
+	while (room <= n) {
+		room *= 2;
+	}
+	p = run_keep(run, room * size);
+	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
+}
+
+/* --- notes ------------------------------------------------------------------------------------------------------ */
+
+static void add_note(
+    struct sieve_run *run, const struct node *node, int kind, const char *format, va_list arguments)
+{
+	struct sieve_plan *plan = &run->plan;
+	char text[NOTE_MAX];
+	int n = vsnprintf(text, sizeof(text), format, arguments);
+	struct sieve_note *notes;
+
+	if (n < 0 || plan->n_notes == NOTES_MAX) {
+		return;
+	}
+	if ((size_t)n >= sizeof(text)) {
+		n = sizeof(text) - 1;
+	}
+	for (int i = 0; i < n; i++) {
+		if (text_is_control(text[i])) {
+			text[i] = ' ';
+		}
+	}
+	notes = grow(run, plan->notes, plan->n_notes, sizeof(*notes));
+	if (notes == NULL) {
+		return;
+	}
+	plan->notes = notes;
+	notes[plan->n_notes] =
+	    (struct sieve_note){ .script = run->scope != NULL ? run->scope->name : "",
+		    .line = node != NULL ? node->line : 0,
+		    .kind = kind,
+		    .text = run_keep_copy(run, (struct span){ text, (size_t)n }) };
+	plan->n_notes += notes[plan->n_notes].text.p != NULL;
+}
+
+enum answer run_fail(struct sieve_run *run, const struct node *node, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add_note(run, node, SIEVE_NOTE_ERROR, format, arguments);
+	va_end(arguments);
+	return ANSWER_BROKEN;
+}
+
+void run_warn(struct sieve_run *run, const struct node *node, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add_note(run, node, SIEVE_NOTE_WARNING, format, arguments);
+	va_end(arguments);
+}
+
+void run_debug(struct sieve_run *run, const struct node *node, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add_note(run, node, SIEVE_NOTE_DEBUG, format, arguments);
+	va_end(arguments);
+}
+
+enum answer run_exhausted(struct sieve_run *run, const struct node *node)
+{
+	run->plan.is_exhausted = true;
+	return run_fail(run, node, "the script needs too much %s for this message",
+	    run->fuel.is_empty ? "time" : "memory");
+}
+
+/* --- versions --------------------------------------------------------------------------------------------------- */
+
+/* The number of the message's version with its header as it is now. False: no memory. */
+static bool find_version(struct sieve_run *run, unsigned *version_r)
+{
+	struct sieve_plan *plan = &run->plan;
+	struct sieve_version *versions;
+	struct span *pieces;
+	size_t n = 0;
+
+	if (!run->is_edited) {
+		*version_r = (unsigned)plan->n_versions - 1;
+		return true;
+	}
+	versions = grow(run, plan->versions, plan->n_versions, sizeof(*versions));
+	pieces = run_keep(run, (run->fields->n + 1) * sizeof(*pieces));
+	if (versions == NULL || pieces == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i <= run->fields->n; i++) {
+		struct span piece =
+		    i < run->fields->n ? run->fields->list[i].raw : run->fields->rest;
+
+		if (n > 0 && pieces[n - 1].p + pieces[n - 1].n == piece.p) {
+			pieces[n - 1].n += piece.n;
+		} else {
+			pieces[n++] = piece;
+		}
+	}
+	plan->versions = versions;
+	versions[plan->n_versions] = (struct sieve_version){ pieces, n };
+	*version_r = (unsigned)plan->n_versions++;
+	run->is_edited = false;
+	return true;
+}
+
+/* --- actions ---------------------------------------------------------------------------------------------------- */
+
+static bool copy(struct sieve_run *run, struct span *span)
+{
+	*span = run_keep_copy(run, *span);
+	return span->p != NULL;
+}
+
+static bool copy_flags(struct sieve_run *run, const struct span **flags, size_t n)
+{
+	struct span *list = run_keep(run, n * sizeof(*list));
+
+	for (size_t i = 0; list != NULL && i < n; i++) {
+		list[i] = run_keep_copy(run, (*flags)[i]);
+		if (list[i].p == NULL) {
+			return false;
+		}
+	}
+	*flags = list;
+	return list != NULL;
+}
+
+static bool copy_action(struct sieve_run *run, struct sieve_action *action)
+{
+	return copy(run, &action->folder) && copy(run, &action->special_use) &&
+	       copy_flags(run, &action->flags, action->n_flags) && copy(run, &action->from) &&
+	       copy(run, &action->to) && copy(run, &action->message) && copy(run, &action->id) &&
+	       copy(run, &action->text);
+}
+
+static bool is_inbox(const struct sieve_action *action)
+{
+	return action->kind == SIEVE_KEEP ||
+	       (action->kind == SIEVE_STORE &&
+		   (action->folder.n == 0 || text_is(action->folder.p, action->folder.n, "INBOX")));
+}
+
+static bool is_same(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* Do both come to one effect? */
+static bool is_twin(const struct sieve_action *a, const struct sieve_action *b)
+{
+	if (is_inbox(a) || is_inbox(b)) {
+		return is_inbox(a) && is_inbox(b) && a->version == b->version;
+	}
+	if (a->kind != b->kind) {
+		return false;
+	}
+	switch (a->kind) {
+	case SIEVE_STORE:
+		return is_same(a->folder, b->folder) && a->version == b->version;
+	case SIEVE_REDIRECT:
+		return is_same(a->to, b->to);
+	case SIEVE_MARK:
+		return is_same(a->id, b->id);
+	case SIEVE_DISCARD:
+	case SIEVE_VACATION: /* a second one is from another script: see conflict() */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool delivers(enum sieve_action_kind kind)
+{
+	return kind == SIEVE_KEEP || kind == SIEVE_STORE || kind == SIEVE_REDIRECT;
+}
+
+/* What is wrong with both in one script (RFC 5429 2.4, 5230 4.7), NULL: nothing. */
+static const char *conflict(enum sieve_action_kind old, enum sieve_action_kind new)
+{
+	if (new == SIEVE_REJECT && old == SIEVE_REJECT) {
+		return "a message can be rejected once only";
+	}
+	if (new == SIEVE_VACATION && old == SIEVE_VACATION) {
+		return "vacation can be used once only";
+	}
+	if ((new == SIEVE_REJECT && (delivers(old) || old == SIEVE_VACATION)) ||
+	    (old == SIEVE_REJECT && (delivers(new) || new == SIEVE_VACATION))) {
+		return "a message that is rejected can be neither kept, stored, redirected nor "
+		       "answered by "
+		       "vacation";
+	}
+	return NULL;
+}
+
+static enum answer count(
+    struct sieve_run *run, const struct node *node, const struct sieve_action *action)
+{
+	const struct sieve_plan *plan = &run->plan;
+	size_t n_redirects = 0, n_notifies = 0;
+
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		n_redirects += plan->actions[i].kind == SIEVE_REDIRECT;
+		n_notifies += plan->actions[i].kind == SIEVE_NOTIFY;
+	}
+	if (plan->n_actions >= run->settings->actions_max) {
+		return run_fail(run, node, "there are more than %u actions for one message",
+		    run->settings->actions_max);
+	}
+	if (action->kind == SIEVE_REDIRECT && n_redirects >= run->settings->redirects_max) {
+		return run_fail(run, node, "a message can be redirected to %u addresses at most",
+		    run->settings->redirects_max);
+	}
+	if (action->kind == SIEVE_NOTIFY && n_notifies >= run->settings->notifies_max) {
+		return run_fail(run, node, "there are more than %u notifications for one message",
+		    run->settings->notifies_max);
+	}
+	return ANSWER_YES;
+}
+
+/* How many of the actions are of scripts that ran before. */
+static size_t n_earlier(const struct sieve_run *run)
+{
+	return run->machine->checkpoint.n_actions;
+}
+
+enum answer plan_add(struct sieve_run *run, const struct node *node,
+    const struct sieve_action *action, enum plan_keep keep)
+{
+	struct sieve_plan *plan = &run->plan;
+	struct sieve_action new = *action, *actions;
+	const char *problem;
+
+	new.script = run->scope->name;
+	new.line = node->line;
+	if (!find_version(run, &new.version)) {
+		return run_exhausted(run, node);
+	}
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		problem = conflict(plan->actions[i].kind, new.kind);
+		if (problem != NULL && i >= n_earlier(run)) {
+			return run_fail(run, node, "%s", problem);
+		}
+		if (problem != NULL && new.kind == SIEVE_REJECT) {
+			new.kind = SIEVE_DISCARD;
+		}
+	}
+	if (keep == PLAN_CANCELS_KEEP) {
+		plan->keeps = false;
+	}
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		if (is_twin(&plan->actions[i], &new)) {
+			struct sieve_action *old = &plan->actions[i];
+
+			if (delivers(new.kind) && new.kind != SIEVE_REDIRECT) {
+				old->n_flags = new.n_flags;
+				old->flags = new.flags;
+				old->creates = old->creates || new.creates;
+				return copy_flags(run, &old->flags, old->n_flags)
+					   ? ANSWER_YES
+					   : run_exhausted(run, node);
+			}
+			return ANSWER_YES;
+		}
+	}
+	if (count(run, node, &new) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	actions = grow(run, plan->actions, plan->n_actions, sizeof(*actions));
+	if (actions == NULL || !copy_action(run, &new)) {
+		return run_exhausted(run, node);
+	}
+	plan->actions = actions;
+	actions[plan->n_actions++] = new;
+	return ANSWER_YES;
+}
+
+/* --- programs --------------------------------------------------------------------------------------------------- */
+
+/* Explicit keeps of an earlier script come to what the implicit one does, which a later script may cancel. */
+static void put_keeps_off(struct sieve_plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		if (plan->actions[i].kind == SIEVE_KEEP) {
+			plan->keeps = true;
+		} else {
+			plan->actions[n++] = plan->actions[i];
+		}
+	}
+	plan->n_actions = n;
+}
+
+bool plan_goes_on(const struct sieve_run *run)
+{
+	const struct sieve_plan *plan = &run->plan;
+	bool is_kept = plan->keeps;
+
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		is_kept = is_kept || plan->actions[i].kind == SIEVE_KEEP;
+	}
+	return is_kept;
+}
+
+bool plan_begin_program(struct sieve_run *run)
+{
+	struct sieve_plan *plan = &run->plan;
+	struct checkpoint *old = &run->machine->checkpoint;
+
+	put_keeps_off(plan);
+	*old = (struct checkpoint){ .n_actions = plan->n_actions,
+		.flags = run->flags,
+		.n_flags = run->n_flags,
+		.fields = run->fields,
+		.is_edited = run->is_edited };
+	old->actions = run_keep(run, plan->n_actions * sizeof(*old->actions));
+	if (old->actions == NULL) {
+		return false;
+	}
+	if (plan->n_actions > 0) {
+		memcpy(old->actions, plan->actions, plan->n_actions * sizeof(*old->actions));
+	}
+	return true;
+}
+
+void plan_fail_program(struct sieve_run *run)
+{
+	struct sieve_plan *plan = &run->plan;
+	const struct checkpoint *old = &run->machine->checkpoint;
+
+	if (old->n_actions > 0) {
+		memcpy(plan->actions, old->actions, old->n_actions * sizeof(*old->actions));
+	}
+	plan->n_actions = old->n_actions;
+	plan->keeps = true;
+	plan->has_failed = true;
+	run->flags = old->flags;
+	run->n_flags = old->n_flags;
+	run->fields = old->fields;
+	run->is_edited = old->is_edited;
+	run->machine->n_frames = 0;
+	run->paused = NULL;
+	arena_reset(&run->scratch);
+}
+
+/* What the implicit keep comes to. False: no memory. */
+static bool find_keep(struct sieve_run *run)
+{
+	struct sieve_plan *plan = &run->plan;
+
+	plan->keep_flags = run->flags;
+	plan->n_keep_flags = run->n_flags;
+	return find_version(run, &plan->keep_version);
+}
+
+bool plan_finish(struct sieve_run *run)
+{
+	struct sieve_plan *plan = &run->plan;
+	const struct sieve_action inbox = { .kind = SIEVE_KEEP, .version = plan->keep_version };
+
+	if (!find_keep(run)) {
+		return false;
+	}
+	for (size_t i = 0; plan->keeps && i < plan->n_actions; i++) {
+		struct sieve_action *action = &plan->actions[i];
+
+		if (action->version == plan->keep_version && is_twin(action, &inbox)) {
+			action->flags = plan->keep_flags;
+			action->n_flags = plan->n_keep_flags;
+			plan->keeps = false;
+		}
+	}
+	return true;
+}
+
+const struct sieve_plan *sieve_run_plan(struct sieve_run *run)
+{
+	find_keep(run);
+	return &run->plan;
+}
+
+int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan)
+{
+	struct sieve_plan *own = &run->plan;
+	struct sieve_version *original;
+
+	*own = (struct sieve_plan){ .keeps = true };
+	if (plan == NULL) {
+		original = grow(run, NULL, 0, sizeof(*original));
+		if (original == NULL) {
+			return -ENOMEM;
+		}
+		*original = (struct sieve_version){ &run->facts->header, 1 };
+		own->versions = original;
+		own->n_versions = 1;
+		return 0;
+	}
+	*own = *plan;
+	own->actions = copy_list(run, plan->actions, plan->n_actions, sizeof(*own->actions));
+	own->versions = copy_list(run, plan->versions, plan->n_versions, sizeof(*own->versions));
+	own->notes = copy_list(run, plan->notes, plan->n_notes, sizeof(*own->notes));
+	if (own->actions == NULL || own->versions == NULL || own->notes == NULL) {
+		return -ENOMEM;
+	}
+	return 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ * The action set and the test string (RFC 5229 4, 5). */
+#include <errno.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "sieve/compare.h"
+#include "sieve/regex.h"
+
+enum modifier {
+	MODIFIER_LOWER,
+	MODIFIER_UPPER,
+	MODIFIER_LOWER_FIRST,
+	MODIFIER_UPPER_FIRST,
+	MODIFIER_QUOTE_WILDCARD,
+	MODIFIER_QUOTE_REGEX,
+	MODIFIER_LENGTH,
+};
+
+/* Each slot is a precedence: of one, a command has one modifier at most. */
+static const struct tag set_tags[] = {
+	{ ":lower", SLOT_MODIFIER_40, .value = MODIFIER_LOWER },
+	{ ":upper", SLOT_MODIFIER_40, .value = MODIFIER_UPPER },
+	{ ":lowerfirst", SLOT_MODIFIER_30, .value = MODIFIER_LOWER_FIRST },
+	{ ":upperfirst", SLOT_MODIFIER_30, .value = MODIFIER_UPPER_FIRST },
+	{ ":quotewildcard", SLOT_MODIFIER_20, .value = MODIFIER_QUOTE_WILDCARD },
+	{ ":quoteregex", SLOT_MODIFIER_20, .value = MODIFIER_QUOTE_REGEX,
+	    .extension = EXTENSION_REGEX },
+	{ ":length", SLOT_MODIFIER_10, .value = MODIFIER_LENGTH },
+	{ NULL },
+};
+
+/* Letters of ASCII alone: the variable's owner may write in any language. */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static void change_case(char *p, size_t n, enum modifier modifier)
+{
+	bool is_lower = modifier == MODIFIER_LOWER || modifier == MODIFIER_LOWER_FIRST;
+
+	if (modifier == MODIFIER_LOWER_FIRST || modifier == MODIFIER_UPPER_FIRST) {
+		n = n > 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		p[i] = is_lower ? lower(p[i]) : upper(p[i]);
+	}
+}
+
+/* Puts a backslash before what would mean something. */
+static size_t quote(char *out, struct span value, const char *special)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] != '\0' && strchr(special, value.p[i]) != NULL) {
+			out[n++] = '\\';
+		}
+		out[n++] = value.p[i];
+	}
+	return n;
+}
+
+/* In characters, as a decimal. */
+static size_t write_length(char *out, struct span value)
+{
+	size_t n_characters = 0, n = 0;
+	char digits[24];
+
+	for (size_t i = 0; i < value.n; n_characters++) {
+		size_t length = utf8_length(value.p + i, value.n - i);
+
+		i += length > 0 ? length : 1;
+	}
+	do {
+		digits[n++] = (char)('0' + n_characters % 10);
+		n_characters /= 10;
+	} while (n_characters > 0);
+	for (size_t i = 0; i < n; i++) {
+		out[i] = digits[n - 1 - i];
+	}
+	return n;
+}
+
+static size_t apply(char *out, struct span value, enum modifier modifier)
+{
+	switch (modifier) {
+	case MODIFIER_QUOTE_WILDCARD:
+		return quote(out, value, "*?\\");
+	case MODIFIER_QUOTE_REGEX:
+		return quote(out, value, ".*+?^$[](){}|\\");
+	case MODIFIER_LENGTH:
+		return write_length(out, value);
+	default:
+		memcpy(out, value.p, value.n);
+		change_case(out, value.n, modifier);
+		return value.n;
+	}
+}
+
+static enum answer modify(struct sieve_run *run, const struct node *node, struct span *value)
+{
+	static const enum slot by_precedence[] = { SLOT_MODIFIER_40, SLOT_MODIFIER_30,
+		SLOT_MODIFIER_20, SLOT_MODIFIER_10 };
+
+	for (size_t i = 0; i < sizeof(by_precedence) / sizeof(by_precedence[0]); i++) {
+		const struct argument *modifier = node_argument(node, by_precedence[i]);
+		char *out;
+
+		if (modifier == NULL) {
+			continue;
+		}
+		out = fuel_take(&run->fuel, value->n) ? run_alloc(run, 2 * value->n + 24) : NULL;
+		if (out == NULL) {
+			return run_exhausted(run, node);
+		}
+		*value = (struct span){ out, apply(out, *value, modifier->value) };
+	}
+	return ANSWER_YES;
+}
+
+static int check_set(struct compiler *compiler, struct node *node)
+{
+	const struct argument *name = node_argument(node, SLOT_FIRST);
+	unsigned *index = arena_alloc(&compiler->program->arena, sizeof(*index));
+	int result;
+
+	if (index == NULL) {
+		return -ENOMEM;
+	}
+	result = compile_variable(compiler, name->strings[0].text, name, index);
+	node->made = index;
+	return result < 0 ? result : 0;
+}
+
+static enum answer run_set(struct sieve_run *run, const struct node *node)
+{
+	const unsigned *index = node->made;
+	struct span value;
+
+	if (run_text(run, node, SLOT_SECOND, &value) == ANSWER_BROKEN ||
+	    modify(run, node, &value) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return run_set_variable(run, node, run->scope->variables[*index], value);
+}
+
+/* --- string ----------------------------------------------------------------------------------------------------- */
+
+static int check_string(struct compiler *compiler, struct node *node)
+{
+	return compare_check(compiler, node, SLOT_SECOND);
+}
+
+/* RFC 5229 5: of :count, only strings that are not empty. */
+static enum answer run_string_test(struct sieve_run *run, const struct node *node)
+{
+	const struct argument *sources = node_argument(node, SLOT_FIRST);
+	struct compare compare;
+	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+
+	for (size_t i = 0; answer == ANSWER_NO && i < sources->n_strings; i++) {
+		struct span value;
+
+		answer = run_string(run, node, &sources->strings[i], &value);
+		if (answer == ANSWER_YES) {
+			answer = compare.counts && value.n == 0 ? ANSWER_NO
+								: compare_value(&compare, value);
+		}
+	}
+	return compare_end(&compare, answer);
+}
+
+const struct word words_variables[] = {
+	{ "set", WORD_COMMAND, EXTENSION_VARIABLES, .tags = { set_tags },
+	    .parameters = { TYPE_CONSTANT, TYPE_STRING }, .check = check_set, .run = run_set },
+	{ "string", WORD_TEST, EXTENSION_VARIABLES, .tags = { compare_tags },
+	    .parameters = { TYPE_STRINGS, TYPE_STRINGS }, .check = check_string,
+	    .run = run_string_test },
+	{ NULL },
+};
