@@ -78,7 +78,7 @@ enum answer run_body(struct sieve_run *run, uint64_t offset, struct span *bytes_
 {
 	struct machine *machine = run->machine;
 
-	if (offset >= machine->body_end) {
+	if (offset >= machine->body_end || offset >= RUN_BODY_MAX) {
 		return ANSWER_NO;
 	}
 	if (offset >= machine->window_offset &&

@@ -15,6 +15,7 @@ enum {
 	RUN_VARIABLES_MAX = 255,   /* of a script, and global ones */
 	RUN_FRAMES_MAX = 768,      /* blocks and tests of a script and of those that it includes */
 	RUN_ARENA_MAX = 8 << 20,   /* bytes that last for the run, and */
+	RUN_BODY_MAX = 64 << 20,   /* bytes that are looked at */
 	RUN_SCRATCH_MAX = 8 << 20, /* for a command or test; the whole is bounded by fuel, too */
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The action set and the test string (RFC 5229 4, 5). */
+#include "sieve/set.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "sieve/compare.h"
-#include "sieve/regex.h"
 
 enum modifier {
 	MODIFIER_LOWER,
@@ -18,7 +19,7 @@ enum modifier {
 };
 
 /* Each slot is a precedence: of one, a command has one modifier at most. */
-static const struct tag set_tags[] = {
+const struct tag set_tags[] = {
 	{ ":lower", SLOT_MODIFIER_40, .value = MODIFIER_LOWER },
 	{ ":upper", SLOT_MODIFIER_40, .value = MODIFIER_UPPER },
 	{ ":lowerfirst", SLOT_MODIFIER_30, .value = MODIFIER_LOWER_FIRST },
@@ -67,6 +68,24 @@ static size_t quote(char *out, struct span value, const char *special)
 	return n;
 }
 
+/* Bytes of the character that a text begins with. */
+static size_t first_character(struct span text)
+{
+	size_t length = utf8_length(text.p, text.n);
+
+	return length > 0 ? length : 1;
+}
+
+size_t set_length(struct span text, uint64_t n)
+{
+	size_t i = 0;
+
+	while (i < text.n && n-- > 0) {
+		i += first_character((struct span){ text.p + i, text.n - i });
+	}
+	return i;
+}
+
 /* In characters, as a decimal. */
 static size_t write_length(char *out, struct span value)
 {
@@ -74,9 +93,7 @@ static size_t write_length(char *out, struct span value)
 	char digits[24];
 
 	for (size_t i = 0; i < value.n; n_characters++) {
-		size_t length = utf8_length(value.p + i, value.n - i);
-
-		i += length > 0 ? length : 1;
+		i += first_character((struct span){ value.p + i, value.n - i });
 	}
 	do {
 		digits[n++] = (char)('0' + n_characters % 10);
@@ -125,7 +142,7 @@ static enum answer modify(struct sieve_run *run, const struct node *node, struct
 	return ANSWER_YES;
 }
 
-static int check_set(struct compiler *compiler, struct node *node)
+int set_check(struct compiler *compiler, struct node *node)
 {
 	const struct argument *name = node_argument(node, SLOT_FIRST);
 	unsigned *index = arena_alloc(&compiler->program->arena, sizeof(*index));
@@ -139,16 +156,24 @@ static int check_set(struct compiler *compiler, struct node *node)
 	return result < 0 ? result : 0;
 }
 
-static enum answer run_set(struct sieve_run *run, const struct node *node)
+enum answer set_value(struct sieve_run *run, const struct node *node, struct span value)
 {
 	const unsigned *index = node->made;
-	struct span value;
 
-	if (run_text(run, node, SLOT_SECOND, &value) == ANSWER_BROKEN ||
-	    modify(run, node, &value) == ANSWER_BROKEN) {
+	if (modify(run, node, &value) == ANSWER_BROKEN) {
 		return ANSWER_BROKEN;
 	}
 	return run_set_variable(run, node, run->scope->variables[*index], value);
+}
+
+static enum answer run_set(struct sieve_run *run, const struct node *node)
+{
+	struct span value;
+
+	if (run_text(run, node, SLOT_SECOND, &value) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return set_value(run, node, value);
 }
 
 /* --- string ----------------------------------------------------------------------------------------------------- */
@@ -179,7 +204,7 @@ static enum answer run_string_test(struct sieve_run *run, const struct node *nod
 
 const struct word words_variables[] = {
 	{ "set", WORD_COMMAND, EXTENSION_VARIABLES, .tags = { set_tags },
-	    .parameters = { TYPE_CONSTANT, TYPE_STRING }, .check = check_set, .run = run_set },
+	    .parameters = { TYPE_CONSTANT, TYPE_STRING }, .check = set_check, .run = run_set },
 	{ "string", WORD_TEST, EXTENSION_VARIABLES, .tags = { compare_tags },
 	    .parameters = { TYPE_STRINGS, TYPE_STRINGS }, .check = check_string,
 	    .run = run_string_test },

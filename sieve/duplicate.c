@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * The test duplicate (RFC 7352). It asks whether an id is remembered; that it is to be remembered is an action of the plan, which
+ * is carried out when the message lies where it should. */
+#include <errno.h>
+
+#include "sieve/select.h"
+
+enum {
+	ID_IS_STRING = 0,
+	ID_IS_HEADER,
+};
+
+static const struct tag duplicate_tags[] = {
+	{ ":handle", SLOT_HANDLE, TYPE_STRING },
+	{ ":header", SLOT_ID, TYPE_STRING, .value = ID_IS_HEADER },
+	{ ":uniqueid", SLOT_ID, TYPE_STRING, .value = ID_IS_STRING },
+	{ ":seconds", SLOT_PERIOD, TYPE_NUMBER },
+	{ ":last", SLOT_LAST },
+	{ NULL },
+};
+
+static int check_duplicate(struct compiler *compiler, struct node *node)
+{
+	const struct argument *id = node_argument(node, SLOT_ID);
+
+	if (id != NULL && id->value == ID_IS_HEADER && id->strings[0].n_pieces == 0 &&
+	    !field_name_is_valid(id->strings[0].text)) {
+		compile_error(compiler, id->line, id->column,
+		    "\"%.*s\" cannot be the name of a header field", SPAN(id->strings[0].text));
+	}
+	return 0;
+}
+
+/* What tells messages apart. ANSWER_NO: this one has nothing of it. */
+static enum answer find_value(struct sieve_run *run, const struct node *node, struct span *value_r)
+{
+	const struct argument *id = node_argument(node, SLOT_ID);
+	struct span name = { "Message-ID", 10 };
+	const struct field *field;
+
+	if (id != NULL && id->value == ID_IS_STRING) {
+		return run_text(run, node, SLOT_ID, value_r);
+	}
+	if (id != NULL && run_text(run, node, SLOT_ID, &name) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	field = fields_find(run->fields, name, 1, false);
+	if (field == NULL) {
+		return ANSWER_NO;
+	}
+	*value_r = field_value(field, &run->scratch, &run->fuel);
+	return value_r->p != NULL ? ANSWER_YES : run_exhausted(run, node);
+}
+
+/* The spaces of ids do not overlap: a handle is another than none, a string another than a header. */
+static char *put(char *p, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.n; i++) {
+		*p++ = bytes.p[i];
+	}
+	return p;
+}
+
+static enum answer run_duplicate(struct sieve_run *run, const struct node *node)
+{
+	const struct argument *period = node_argument(node, SLOT_PERIOD);
+	struct sieve_action mark = { .kind = SIEVE_MARK,
+		.seconds = run->settings->duplicate_default,
+		.is_fresh = node_argument(node, SLOT_LAST) != NULL };
+	struct span handle, value;
+	enum answer answer = find_value(run, node, &value), handled;
+	char *p, *end;
+
+	if (answer != ANSWER_YES) {
+		return answer;
+	}
+	handled = run_text(run, node, SLOT_HANDLE, &handle);
+	if (handled == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	p = run_alloc(run, handle.n + value.n + 32);
+	if (p == NULL) {
+		return run_exhausted(run, node);
+	}
+	end = put(p, (struct span){ "sieve duplicate", 15 });
+	*end++ = mark.is_fresh ? '+' : '0';
+	end = handled == ANSWER_YES ? put(put(end, (struct span){ "h-", 2 }), handle)
+				    : put(end, (struct span){ "default", 7 });
+	end = put(end, value);
+	mark.id = (struct span){ p, (size_t)(end - p) };
+	if (period != NULL) {
+		mark.seconds = period->number;
+	}
+	if (run->settings->duplicate_max > 0 && mark.seconds > run->settings->duplicate_max) {
+		mark.seconds = run->settings->duplicate_max;
+	}
+	answer = run_ask(run, node, SIEVE_NEED_SEEN, mark.id, (struct span){ "", 0 }, NULL);
+	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
+		return answer;
+	}
+	if ((answer == ANSWER_NO || mark.is_fresh) &&
+	    plan_add(run, node, &mark, PLAN_LEAVES_KEEP) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return answer;
+}
+
+const struct word words_duplicate[] = {
+	{ "duplicate", WORD_TEST, EXTENSION_DUPLICATE, .tags = { duplicate_tags }, .sends = true,
+	    .check = check_duplicate, .run = run_duplicate },
+	{ NULL },
+};

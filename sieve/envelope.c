@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * The test envelope (RFC 5228 5.4, RFC 5233). */
+#include "sieve/addresses.h"
+#include "sieve/compare.h"
+#include "sieve/header.h"
+
+enum envelope_part {
+	PART_FROM,
+	PART_TO,
+	PART_ORIGINAL_TO,
+	PART_AUTH,
+	PARTS
+};
+
+static enum envelope_part find_part(struct span name)
+{
+	static const char *const names[PARTS] = { "from", "to", "orig_to", "auth" };
+	int i = 0;
+
+	while (i < PARTS && !text_is(name.p, name.n, names[i])) {
+		i++;
+	}
+	return (enum envelope_part)i;
+}
+
+static int check_envelope(struct compiler *compiler, struct node *node)
+{
+	const struct argument *names = node_argument(node, SLOT_FIRST);
+
+	for (size_t i = 0; i < names->n_strings; i++) {
+		const struct string *name = &names->strings[i];
+
+		if (name->n_pieces == 0 && find_part(name->text) == PARTS) {
+			compile_error(compiler, names->line, names->column,
+			    "\"%.*s\" is no part of an envelope; there are from, to and auth",
+			    SPAN(name->text));
+		}
+	}
+	return compare_check(compiler, node, SLOT_SECOND);
+}
+
+/* p is NULL: there is none. */
+static struct span value_of(const struct sieve_facts *facts, enum envelope_part part)
+{
+	switch (part) {
+	case PART_FROM:
+		return facts->from;
+	case PART_TO:
+		return facts->to;
+	case PART_ORIGINAL_TO:
+		return facts->original_to;
+	default:
+		return facts->auth;
+	}
+}
+
+/* The null sender is one empty address, whatever part of it is wanted. */
+static enum answer compare_part(struct compare *compare, struct span text)
+{
+	struct sieve_run *run = compare->run;
+	const struct argument *wanted = node_argument(compare->node, SLOT_ADDRESS_PART);
+	struct mail_address address;
+	struct span value = text;
+	int result;
+
+	if (text.n > 0 && wanted != NULL) {
+		result = address_of_script(text, false, &run->scratch, &address);
+		if (result < 0) {
+			return run_exhausted(run, compare->node);
+		}
+		if (result > 0) {
+			/* A user's name, without a domain. */
+			address = (struct mail_address){
+				.local = text, .text = text, .domain = { "", 0 }
+			};
+		}
+		value = address_part_of(&address, wanted->value, run->facts->delimiters);
+	}
+	return value.p != NULL ? compare_value(compare, value) : ANSWER_NO;
+}
+
+static enum answer run_envelope(struct sieve_run *run, const struct node *node)
+{
+	const struct argument *names = node_argument(node, SLOT_FIRST);
+	struct compare compare;
+	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+
+	for (size_t i = 0; answer == ANSWER_NO && i < names->n_strings; i++) {
+		struct span name, value;
+		enum envelope_part part;
+
+		if (run_string(run, node, &names->strings[i], &name) == ANSWER_BROKEN) {
+			return compare_end(&compare, ANSWER_BROKEN);
+		}
+		part = find_part(name);
+		value = part < PARTS ? value_of(run->facts, part) : (struct span){ NULL, 0 };
+		if (value.p != NULL) {
+			answer = compare_part(&compare, value);
+		}
+	}
+	return compare_end(&compare, answer);
+}
+
+const struct word words_envelope[] = {
+	{ "envelope", WORD_TEST, EXTENSION_ENVELOPE, .tags = { compare_tags, address_part_tags },
+	    .parameters = { TYPE_STRINGS, TYPE_STRINGS }, .check = check_envelope,
+	    .run = run_envelope },
+	{ NULL },
+};

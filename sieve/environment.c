@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ * The test environment (RFC 5183), its items as variables (vnd.dovecot.environment), and debug_log
+ * (vnd.dovecot.debug). */
+#include "sieve/environment.h"
+
+#include <string.h>
+
+#include "sieve/compare.h"
+#include "version.h"
+
+/* p is NULL: nobody knows that item. */
+static struct span find(const struct sieve_run *run, struct span name)
+{
+	const struct sieve_facts *facts = run->facts;
+	const struct {
+		const char *name, *value;
+		bool is_dovecots;
+	} items[] = {
+		{ "domain", facts->domain },
+		{ "host", facts->hostname },
+		{ "location", "MDA" },
+		{ "phase", "during" },
+		{ "name", "lmtpd" },
+		{ "version", LMTPD_VERSION },
+		{ "vnd.dovecot.default-mailbox", "INBOX", true },
+		{ "vnd.dovecot.username", facts->user, true },
+	};
+	uint64_t required = run->scope->program->extensions;
+
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
+		if (text_is(name.p, name.n, items[i].name) && items[i].value != NULL &&
+		    (!items[i].is_dovecots ||
+			(required & EXTENSION_BIT(EXTENSION_DOVECOT_ENVIRONMENT)) != 0)) {
+			return (struct span){ items[i].value, strlen(items[i].value) };
+		}
+	}
+	return (struct span){ NULL, 0 };
+}
+
+/* In a variable's name a - is written _. */
+struct span environment_variable(struct sieve_run *run, struct span name)
+{
+	static const char prefix[] = "env.";
+	char item[64];
+	struct span value;
+	size_t n = 0;
+
+	if (name.n < sizeof(prefix) || name.n - (sizeof(prefix) - 1) > sizeof(item) ||
+	    !text_is(name.p, sizeof(prefix) - 1, prefix)) {
+		return (struct span){ "", 0 };
+	}
+	for (size_t i = sizeof(prefix) - 1; i < name.n; i++) {
+		item[n++] = name.p[i] == '_' ? '-' : name.p[i];
+	}
+	value = find(run, (struct span){ item, n });
+	return value.p != NULL ? value : (struct span){ "", 0 };
+}
+
+static int check_environment(struct compiler *compiler, struct node *node)
+{
+	return compare_check(compiler, node, SLOT_SECOND);
+}
+
+static enum answer run_environment(struct sieve_run *run, const struct node *node)
+{
+	struct compare compare;
+	struct span name, value;
+	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+
+	if (run_text(run, node, SLOT_FIRST, &name) == ANSWER_BROKEN) {
+		return compare_end(&compare, ANSWER_BROKEN);
+	}
+	value = find(run, name);
+	if (answer == ANSWER_NO && value.p != NULL) {
+		answer = compare_value(&compare, value);
+	}
+	return compare_end(&compare, answer);
+}
+
+static enum answer run_debug_log(struct sieve_run *run, const struct node *node)
+{
+	struct span text;
+
+	if (run_text(run, node, SLOT_FIRST, &text) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	run_debug(run, node, "DEBUG: %.*s", (int)(text.n < 900 ? text.n : 900), text.p);
+	return ANSWER_YES;
+}
+
+const struct word words_environment[] = {
+	{ "environment", WORD_TEST, EXTENSION_ENVIRONMENT, .tags = { compare_tags },
+	    .parameters = { TYPE_STRING, TYPE_STRINGS }, .check = check_environment,
+	    .run = run_environment },
+	{ "debug_log", WORD_COMMAND, EXTENSION_DOVECOT_DEBUG, .parameters = { TYPE_STRING },
+	    .run = run_debug_log },
+	{ NULL },
+};

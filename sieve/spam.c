@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * The tests spamtest and virustest (RFC 5235): what a filter has written into a header, on a scale of their own. */
+#include <string.h>
+
+#include "sieve/compare.h"
+#include "sieve/regex.h"
+
+static const struct tag percent_tags[] = {
+	{ ":percent", SLOT_PERCENT, .extension = EXTENSION_SPAMTESTPLUS },
+	{ NULL },
+};
+
+/* A score in thousandths, as far as a decimal can be read at the start of a text. False: none can. */
+static bool read_score(struct span text, int64_t *score_r)
+{
+	enum {
+		SCORE_MAX = 1000000000
+	};
+	int64_t score = 0, scale = 1000;
+	size_t i = 0;
+	bool is_negative = false, is_fraction = false, has_digits = false;
+
+	while (i < text.n && (text.p[i] == ' ' || text.p[i] == '\t')) {
+		i++;
+	}
+	if (i < text.n && (text.p[i] == '-' || text.p[i] == '+')) {
+		is_negative = text.p[i++] == '-';
+	}
+	for (; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '.' && !is_fraction) {
+			is_fraction = true;
+		} else if (c < '0' || c > '9') {
+			break;
+		} else if (is_fraction) {
+			has_digits = true;
+			scale /= 10;
+			score += (c - '0') * scale;
+		} else {
+			has_digits = true;
+			score = score < SCORE_MAX ? score * 10 + (c - '0') * INT64_C(1000) : score;
+		}
+	}
+	*score_r = is_negative ? -score : score;
+	return has_digits;
+}
+
+/* What a header that is named as NAME or NAME:REGEX holds: all of it, or the regular expression's first group.
+ * ANSWER_NO: it is not there, or does not match. */
+static enum answer read_header(
+    struct sieve_run *run, const struct node *node, const char *setting, struct span *value_r)
+{
+	const char *colon = strchr(setting, ':');
+	struct span name = { setting, colon != NULL ? (size_t)(colon - setting) : strlen(setting) };
+	const struct field *field = fields_find(run->fields, name, 1, false);
+	const struct regex *regex;
+	struct captures captures;
+	const char *error;
+	struct span text;
+
+	if (field == NULL) {
+		return ANSWER_NO;
+	}
+	*value_r = field_value(field, &run->scratch, &run->fuel);
+	if (value_r->p == NULL) {
+		return run_exhausted(run, node);
+	}
+	if (colon == NULL) {
+		return ANSWER_YES;
+	}
+	text = (struct span){ colon + 1, strlen(colon + 1) };
+	while (text.n > 0 && text.p[0] == ' ') {
+		text = (struct span){ text.p + 1, text.n - 1 };
+	}
+	if (regex_compile(&run->scratch, text, true, &regex, &error) != 0) {
+		return run_fail(run, node,
+		    "the server's setting for %.*s holds no regular expression", SPAN(name));
+	}
+	switch (regex_search(regex, *value_r, &run->scratch, &run->fuel, &captures)) {
+	case MATCH_YES:
+		*value_r = captures.n > 1 ? captures.list[1] : captures.list[0];
+		return ANSWER_YES;
+	case MATCH_NO:
+		return ANSWER_NO;
+	default:
+		return run_exhausted(run, node);
+	}
+}
+
+/* How much of the scale it is, in thousandths: 0 to 1000. ANSWER_NO: it was not tested. */
+static enum answer find_ratio(struct sieve_run *run, const struct node *node,
+    const struct sieve_score *score, int64_t *ratio_r)
+{
+	struct span value, limit = { score->max, score->max != NULL ? strlen(score->max) : 0 };
+	int64_t status = 0, max = 0;
+	enum answer answer;
+
+	if (score->header == NULL || score->header[0] == '\0') {
+		return ANSWER_NO;
+	}
+	answer = read_header(run, node, score->header, &value);
+	if (answer != ANSWER_YES) {
+		return answer;
+	}
+	if (score->type == SIEVE_SCORE_TEXT) {
+		for (int i = 0; i <= 10; i++) {
+			const char *text = score->texts[i];
+
+			if (text != NULL && strlen(text) == value.n &&
+			    memcmp(text, value.p, value.n) == 0) {
+				*ratio_r = i;
+				return ANSWER_YES;
+			}
+		}
+		return ANSWER_NO;
+	}
+	if (limit.n == 0 && score->max_header != NULL && score->max_header[0] != '\0') {
+		answer = read_header(run, node, score->max_header, &limit);
+		if (answer != ANSWER_YES) {
+			return answer;
+		}
+	}
+	if (!read_score(limit, &max) || max <= 0) {
+		return ANSWER_NO;
+	}
+	if (score->type == SIEVE_SCORE_LENGTH) {
+		status = (int64_t)value.n * 1000;
+	} else if (!read_score(value, &status)) {
+		return ANSWER_NO;
+	}
+	status = status < 0 ? 0 : status > max ? max : status;
+	*ratio_r = status * 1000 / max;
+	return ANSWER_YES;
+}
+
+/* RFC 5235 2.1: 0 is untested, spam goes from 1 to 10, viruses from 1 to 5, percent from 0 to 100. */
+static unsigned scale_of(
+    const struct sieve_score *score, int64_t ratio, unsigned steps, bool is_percent)
+{
+	if (score->type == SIEVE_SCORE_TEXT) {
+		return (unsigned)ratio * (is_percent ? 10 : 1);
+	}
+	return is_percent ? (unsigned)(ratio / 10) : (unsigned)(ratio * (steps - 1) / 1000 + 1);
+}
+
+static enum answer run_score(
+    struct sieve_run *run, const struct node *node, const struct sieve_score *score, unsigned steps)
+{
+	struct compare compare;
+	int64_t ratio;
+	unsigned value = 0;
+	char text[4];
+	size_t n = 0;
+	enum answer answer = find_ratio(run, node, score, &ratio);
+
+	if (answer == ANSWER_BROKEN) {
+		return answer;
+	}
+	if (answer == ANSWER_YES) {
+		value = scale_of(score, ratio, steps, node_argument(node, SLOT_PERCENT) != NULL);
+	}
+	if (value >= 100) {
+		text[n++] = '1';
+		value -= 100;
+		text[n++] = (char)('0' + value / 10);
+	} else if (value >= 10) {
+		text[n++] = (char)('0' + value / 10);
+	}
+	text[n++] = (char)('0' + value % 10);
+	answer = compare_begin(run, node, SLOT_FIRST, &compare);
+	if (answer == ANSWER_NO) {
+		answer = compare_value(&compare, (struct span){ text, n });
+	}
+	return compare_end(&compare, answer);
+}
+
+static enum answer run_spamtest(struct sieve_run *run, const struct node *node)
+{
+	return run_score(run, node, &run->settings->spam, 10);
+}
+
+static enum answer run_virustest(struct sieve_run *run, const struct node *node)
+{
+	return run_score(run, node, &run->settings->virus, 5);
+}
+
+static int check_score(struct compiler *compiler, struct node *node)
+{
+	return compare_check(compiler, node, SLOT_FIRST);
+}
+
+const struct word words_spam[] = {
+	{ "spamtest", WORD_TEST, EXTENSION_SPAMTEST, .tags = { compare_tags, percent_tags },
+	    .parameters = { TYPE_STRING }, .check = check_score, .run = run_spamtest },
+	{ "virustest", WORD_TEST, EXTENSION_VIRUSTEST, .tags = { compare_tags },
+	    .parameters = { TYPE_STRING }, .check = check_score, .run = run_virustest },
+	{ NULL },
+};
