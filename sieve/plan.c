@@ -202,7 +202,8 @@ static bool is_twin(const struct sieve_action *a, const struct sieve_action *b)
 	case SIEVE_MARK:
 		return is_same(a->id, b->id);
 	case SIEVE_DISCARD:
-	case SIEVE_VACATION: /* a second one is from another script: see conflict() */
+	/* A second one is from another script, see conflict(). */
+	case SIEVE_VACATION:
 		return true;
 	default:
 		return false;

@@ -127,7 +127,7 @@ struct sieve_settings {
 	bool vacation_checks_recipient;
 	bool vacation_uses_original_recipient;
 	bool
-	    vacation_ignores_to_header; /* answers go to the envelope's sender, however the header names him */
+	    vacation_ignores_envelope; /* whom the header names is answered by name, though the envelope names another */
 	bool vacation_sends_from_recipient;        /* their envelope's sender; else it is empty */
 	const char *vacation_subject;              /* where neither script nor message has one */
 	const char *vacation_subject_template;     /* %$ is the message's subject */
@@ -200,7 +200,7 @@ struct sieve_action {
 	struct span id;
 	uint64_t seconds;
 	bool is_fresh; /* MARK: seen again, its time begins anew */
-	/* REJECT: the reason */
+	/* REJECT: the reason. VACATION without a message: why nobody is answered */
 	struct span text;
 	bool is_ereject;
 };

@@ -53,8 +53,8 @@ struct word {
 	const struct tag *tags[WORD_TAGS_MAX + 1]; /* tables; NULL ends them */
 	enum argument_type
 	    parameters[WORD_PARAMETERS_MAX]; /* by position: SLOT_FIRST ...; TYPE_NONE ends them */
-	unsigned
-	    n_optional; /* so many of the first parameters may be missing: "setflag [variable] list" */
+	/* So many of the first may be missing, as in "setflag [variable] list", and of the last; all keep their slots. */
+	unsigned n_optional, n_optional_last;
 	enum {
 		TESTS_NONE,
 		TESTS_ONE,

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ * vacation (RFC 5230, 6131): whether anybody is answered (RFC 3834), and the answer. It never answers what may be a robot, and that it
+ * has answered is an action of the plan, to be remembered before anything is sent. */
+#include <string.h>
+
+#include "sieve/compose.h"
+#include "sieve/vacation.h"
+
+enum {
+	DAY = 86400,
+};
+
+static const struct tag vacation_tags[] = {
+	{ ":days", SLOT_PERIOD, TYPE_NUMBER },
+	{ ":seconds", SLOT_PERIOD, TYPE_NUMBER, .value = 1,
+	    .extension = EXTENSION_VACATION_SECONDS },
+	{ ":subject", SLOT_SUBJECT, TYPE_STRING },
+	{ ":from", SLOT_FROM, TYPE_STRING },
+	{ ":addresses", SLOT_ADDRESSES, TYPE_STRINGS },
+	{ ":mime", SLOT_IS_MIME },
+	{ ":handle", SLOT_HANDLE, TYPE_STRING },
+	{ NULL },
+};
+
+static int check_vacation(struct compiler *compiler, struct node *node)
+{
+	const struct argument *from = node_argument(node, SLOT_FROM);
+	const struct argument *period = node_argument(node, SLOT_PERIOD);
+	struct mail_address address;
+	int result = 0;
+
+	if (period != NULL && period->value == 0 && period->number == 0) {
+		compile_error(compiler, period->line, period->column,
+		    ":days must be 1 or more; :seconds 0, of vacation-seconds, answers each "
+		    "message");
+	}
+	if (from != NULL && from->strings[0].n_pieces == 0) {
+		result = address_of_script(
+		    from->strings[0].text, true, &compiler->program->arena, &address);
+	}
+	if (result > 0) {
+		compile_error(compiler, from->line, from->column,
+		    "\"%.*s\" is no address; write user@example.com or \\\"Name\\\" "
+		    "<user@example.com>",
+		    SPAN(from->strings[0].text));
+	}
+	return result < 0 ? result : 0;
+}
+
+static struct span span_of(const char *s)
+{
+	return (struct span){ s, s != NULL ? strlen(s) : 0 };
+}
+
+static bool is_same(struct span a, struct span b)
+{
+	const struct field field = { .name = a };
+
+	return a.n > 0 && field_is(&field, b);
+}
+
+/* --- the addresses that are the user's -------------------------------------------------------------------------- */
+
+struct own {
+	struct span *list;
+	size_t n;
+};
+
+static enum answer find_own(struct sieve_run *run, const struct node *node, struct own *own_r)
+{
+	const struct argument *addresses = node_argument(node, SLOT_ADDRESSES);
+	size_t n = addresses != NULL ? addresses->n_strings : 0;
+
+	own_r->n = 0;
+	own_r->list = run_alloc(run, (n + 3) * sizeof(*own_r->list));
+	if (own_r->list == NULL) {
+		return run_exhausted(run, node);
+	}
+	own_r->list[own_r->n++] = run->facts->to;
+	own_r->list[own_r->n++] = span_of(run->facts->user_email);
+	if (run->settings->vacation_uses_original_recipient) {
+		own_r->list[own_r->n++] = run->facts->original_to;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct mail_address address;
+		struct span text;
+
+		if (run_string(run, node, &addresses->strings[i], &text) == ANSWER_BROKEN) {
+			return ANSWER_BROKEN;
+		}
+		/* Webmails write "Name <user@example.com>" here, too. */
+		if (address_of_script(text, true, &run->scratch, &address) == 0) {
+			text = address.text;
+		}
+		own_r->list[own_r->n++] = text;
+	}
+	return ANSWER_YES;
+}
+
+static bool is_own(const struct own *own, struct span address)
+{
+	for (size_t i = 0; i < own->n; i++) {
+		if (is_same(own->list[i], address)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- who is not answered ---------------------------------------------------------------------------------------- */
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool begins_with(struct span text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return text.n >= n && text_is(text.p, n, prefix);
+}
+
+static bool contains(struct span text, const char *part)
+{
+	size_t n = strlen(part);
+
+	for (size_t i = 0; i + n <= text.n; i++) {
+		if (lower(text.p[i]) == part[0] && text_is(text.p + i, n, part)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Addresses that programs write from (RFC 5230 4.6). */
+static bool is_robot(struct span sender)
+{
+	size_t n_local = sender.n;
+
+	while (n_local > 0 && sender.p[n_local - 1] != '@') {
+		n_local--;
+	}
+	sender.n = n_local > 0 ? n_local - 1 : sender.n;
+	return text_is(sender.p, sender.n, "mailer-daemon") ||
+	       text_is(sender.p, sender.n, "listserv") ||
+	       text_is(sender.p, sender.n, "majordomo") || contains(sender, "-request") ||
+	       begins_with(sender, "owner-");
+}
+
+static bool is_of_list(struct span name, struct span value)
+{
+	static const char *const fields[] = { "list-id", "list-owner", "list-subscribe",
+		"list-post", "list-unsubscribe", "list-help", "list-archive" };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (text_is(name.p, name.n, fields[i])) {
+			return true;
+		}
+	}
+	return text_is(name.p, name.n, "precedence") &&
+	       (text_is(value.p, value.n, "junk") || text_is(value.p, value.n, "bulk") ||
+		   text_is(value.p, value.n, "list"));
+}
+
+static bool is_automatic(struct span name, struct span value)
+{
+	if (text_is(name.p, name.n, "auto-submitted")) {
+		return !begins_with(value, "no") ||
+		       (value.n > 2 && value.p[2] != ' ' && value.p[2] != ';');
+	}
+	return text_is(name.p, name.n, "x-auto-response-suppress") &&
+	       (contains(value, "all") || contains(value, "oof"));
+}
+
+static bool names_recipient(struct span name)
+{
+	static const char *const fields[] = { "to", "cc", "bcc", "resent-to", "resent-cc",
+		"resent-bcc" };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (text_is(name.p, name.n, fields[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What a header says about it. */
+struct verdict {
+	const char *why_not;
+	bool is_addressed;
+	struct span address; /* of ours that it names */
+};
+
+static bool look_at_field(struct sieve_run *run, const struct field *field, const struct own *own,
+    struct verdict *verdict)
+{
+	struct span value = field_value(field, &run->scratch, &run->fuel);
+	struct mail_address *list;
+	size_t n;
+
+	if (value.p == NULL) {
+		return false;
+	}
+	if (is_of_list(field->name, value)) {
+		verdict->why_not = "the message comes from a mailing list";
+	} else if (is_automatic(field->name, value)) {
+		verdict->why_not = "a program has sent the message";
+	} else if (names_recipient(field->name) && !verdict->is_addressed) {
+		if (!addresses_parse(value, &run->scratch, &run->fuel, &list, &n)) {
+			return false;
+		}
+		for (size_t i = 0; !verdict->is_addressed && i < n; i++) {
+			verdict->is_addressed = is_own(own, list[i].text);
+			verdict->address = list[i].text;
+		}
+	}
+	return true;
+}
+
+/* Why nobody is answered: NULL, somebody is. False: no memory or fuel. */
+static bool judge(struct sieve_run *run, const struct own *own, struct verdict *verdict)
+{
+	const struct sieve_facts *facts = run->facts;
+
+	*verdict = (struct verdict){ 0 };
+	if (facts->to.n == 0 || facts->from.n == 0) {
+		verdict->why_not = "the envelope's sender is empty";
+	} else if (is_own(own, facts->from)) {
+		verdict->why_not = "the sender is the recipient";
+	} else if (is_robot(facts->from)) {
+		verdict->why_not = "the sender is a program";
+	}
+	for (size_t i = 0; verdict->why_not == NULL && i < run->fields->n; i++) {
+		if (!look_at_field(run, &run->fields->list[i], own, verdict)) {
+			return false;
+		}
+	}
+	if (verdict->why_not == NULL && !verdict->is_addressed) {
+		verdict->address = facts->to;
+		if (run->settings->vacation_checks_recipient) {
+			verdict->why_not = "no address of the user is in the message's header";
+		}
+	}
+	return true;
+}
+
+/* --- the answer ------------------------------------------------------------------------------------------------- */
+
+static enum answer read_arguments(
+    struct sieve_run *run, const struct node *node, struct vacation *text_r)
+{
+	const struct {
+		enum slot slot;
+		struct span *value;
+		bool *is_given;
+	} wanted[] = {
+		{ SLOT_FIRST, &text_r->reason, NULL },
+		{ SLOT_SUBJECT, &text_r->subject, &text_r->has_subject },
+		{ SLOT_FROM, &text_r->from, &text_r->has_from },
+		{ SLOT_HANDLE, &text_r->handle, &text_r->has_handle },
+	};
+
+	text_r->is_mime = node_argument(node, SLOT_IS_MIME) != NULL;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		enum answer answer = run_text(run, node, wanted[i].slot, wanted[i].value);
+
+		if (answer == ANSWER_BROKEN) {
+			return answer;
+		}
+		if (wanted[i].is_given != NULL) {
+			*wanted[i].is_given = answer == ANSWER_YES;
+		}
+	}
+	return ANSWER_YES;
+}
+
+/* What tells answers to one sender apart: a new text is a new answer. */
+static bool write_id(struct sieve_run *run, const struct vacation *text, struct span *id_r)
+{
+	struct composition id;
+	struct span sender = run->facts->from;
+
+	compose_begin(&id, run);
+	for (size_t i = 0; i < sender.n; i++) {
+		char c = lower(sender.p[i]);
+
+		compose_bytes(&id, (struct span){ &c, 1 });
+	}
+	if (text->has_handle) {
+		compose_bytes(&id, text->handle);
+	} else {
+		compose_bytes(&id, text->reason);
+		compose_bytes(
+		    &id, text->has_subject ? text->subject : span_of("<default-subject>"));
+		compose_bytes(&id, text->has_from ? text->from : span_of("<default-from>"));
+		compose_text(&id, text->is_mime ? "<MIME>" : "<NO-MIME>");
+	}
+	return compose_end(&id, id_r);
+}
+
+static uint64_t find_seconds(const struct sieve_run *run, const struct node *node)
+{
+	const struct argument *period = node_argument(node, SLOT_PERIOD);
+	const struct sieve_settings *settings = run->settings;
+	uint64_t seconds = settings->vacation_default;
+
+	if (period != NULL) {
+		seconds = period->number > UINT32_MAX ? UINT32_MAX : period->number;
+		seconds *= period->value == 1 ? 1 : DAY;
+	}
+	if (seconds < settings->vacation_min) {
+		seconds = settings->vacation_min;
+	}
+	return settings->vacation_max > 0 && seconds > settings->vacation_max
+		   ? settings->vacation_max
+		   : seconds;
+}
+
+static enum answer run_vacation(struct sieve_run *run, const struct node *node)
+{
+	struct sieve_action action = { .kind = SIEVE_VACATION, .seconds = find_seconds(run, node) };
+	struct vacation text;
+	struct verdict verdict;
+	struct own own;
+	enum answer answer;
+
+	if (read_arguments(run, node, &text) == ANSWER_BROKEN ||
+	    find_own(run, node, &own) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	if (!judge(run, &own, &verdict) || !write_id(run, &text, &action.id)) {
+		return run_exhausted(run, node);
+	}
+	if (verdict.why_not == NULL && action.seconds > 0) {
+		answer =
+		    run_ask(run, node, SIEVE_NEED_SEEN, action.id, (struct span){ "", 0 }, NULL);
+		if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
+			return answer;
+		}
+		if (answer == ANSWER_YES) {
+			verdict.why_not = "the sender was answered already";
+		}
+	}
+	if (verdict.why_not != NULL) {
+		action.text = span_of(verdict.why_not);
+		return plan_add(run, node, &action, PLAN_LEAVES_KEEP);
+	}
+	action.to = run->facts->from;
+	if (run->settings->vacation_sends_from_recipient) {
+		action.from = run->facts->to;
+	}
+	if (!vacation_compose(run, &text, verdict.address, &action.message)) {
+		return run_exhausted(run, node);
+	}
+	return plan_add(run, node, &action, PLAN_LEAVES_KEEP);
+}
+
+const struct word words_vacation[] = {
+	{ "vacation", WORD_COMMAND, EXTENSION_VACATION, .tags = { vacation_tags },
+	    .parameters = { TYPE_STRING }, .sends = true, .check = check_vacation,
+	    .run = run_vacation },
+	{ NULL },
+};
