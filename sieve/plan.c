@@ -378,6 +378,7 @@ void plan_fail_program(struct sieve_run *run)
 	run->flags = old->flags;
 	run->n_flags = old->n_flags;
 	run->fields = old->fields;
+	run->fields_room = 0;
 	run->is_edited = old->is_edited;
 	run->machine->n_frames = 0;
 	run->paused = NULL;
