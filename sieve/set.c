@@ -15,6 +15,7 @@ enum modifier {
 	MODIFIER_UPPER_FIRST,
 	MODIFIER_QUOTE_WILDCARD,
 	MODIFIER_QUOTE_REGEX,
+	MODIFIER_ENCODE_URL,
 	MODIFIER_LENGTH,
 };
 
@@ -27,6 +28,8 @@ const struct tag set_tags[] = {
 	{ ":quotewildcard", SLOT_MODIFIER_20, .value = MODIFIER_QUOTE_WILDCARD },
 	{ ":quoteregex", SLOT_MODIFIER_20, .value = MODIFIER_QUOTE_REGEX,
 	    .extension = EXTENSION_REGEX },
+	{ ":encodeurl", SLOT_MODIFIER_15, .value = MODIFIER_ENCODE_URL,
+	    .extension = EXTENSION_ENOTIFY },
 	{ ":length", SLOT_MODIFIER_10, .value = MODIFIER_LENGTH },
 	{ NULL },
 };
@@ -64,6 +67,27 @@ static size_t quote(char *out, struct span value, const char *special)
 			out[n++] = '\\';
 		}
 		out[n++] = value.p[i];
+	}
+	return n;
+}
+
+/* RFC 5435 6: all but what is unreserved in an URI. */
+static size_t encode_url(char *out, struct span value)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t n = 0;
+
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+
+		if ((upper((char)c) >= 'A' && upper((char)c) <= 'Z') || (c >= '0' && c <= '9') ||
+		    c == '-' || c == '.' || c == '_' || c == '~') {
+			out[n++] = (char)c;
+		} else {
+			out[n++] = '%';
+			out[n++] = digits[c >> 4];
+			out[n++] = digits[c & 15];
+		}
 	}
 	return n;
 }
@@ -112,6 +136,8 @@ static size_t apply(char *out, struct span value, enum modifier modifier)
 		return quote(out, value, "*?\\");
 	case MODIFIER_QUOTE_REGEX:
 		return quote(out, value, ".*+?^$[](){}|\\");
+	case MODIFIER_ENCODE_URL:
+		return encode_url(out, value);
 	case MODIFIER_LENGTH:
 		return write_length(out, value);
 	default:
@@ -124,7 +150,7 @@ static size_t apply(char *out, struct span value, enum modifier modifier)
 static enum answer modify(struct sieve_run *run, const struct node *node, struct span *value)
 {
 	static const enum slot by_precedence[] = { SLOT_MODIFIER_40, SLOT_MODIFIER_30,
-		SLOT_MODIFIER_20, SLOT_MODIFIER_10 };
+		SLOT_MODIFIER_20, SLOT_MODIFIER_15, SLOT_MODIFIER_10 };
 
 	for (size_t i = 0; i < sizeof(by_precedence) / sizeof(by_precedence[0]); i++) {
 		const struct argument *modifier = node_argument(node, by_precedence[i]);
@@ -133,7 +159,7 @@ static enum answer modify(struct sieve_run *run, const struct node *node, struct
 		if (modifier == NULL) {
 			continue;
 		}
-		out = fuel_take(&run->fuel, value->n) ? run_alloc(run, 2 * value->n + 24) : NULL;
+		out = fuel_take(&run->fuel, value->n) ? run_alloc(run, 3 * value->n + 24) : NULL;
 		if (out == NULL) {
 			return run_exhausted(run, node);
 		}

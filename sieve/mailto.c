@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT
+ * mailto: URIs. */
+#include "sieve/mailto.h"
+
+#include <errno.h>
+
+#include "base/utf8.h"
+#include "sieve/addresses.h"
+#include "sieve/fields.h"
+
+static const char prefix[] = "mailto:";
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9') {
+		return c - '0';
+	}
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* p is NULL: no memory, or it is no encoding. */
+static struct span decode(struct span in, struct arena *arena)
+{
+	char *p = arena_alloc(arena, in.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; p != NULL && i < in.n; i++) {
+		int high = 0, low = 0;
+
+		if (in.p[i] == '%') {
+			high = i + 2 < in.n ? hex(in.p[i + 1]) : -1;
+			low = high >= 0 ? hex(in.p[i + 2]) : -1;
+			if (low < 0) {
+				return (struct span){ NULL, 0 };
+			}
+			p[n++] = (char)(high * 16 + low);
+			i += 2;
+		} else {
+			p[n++] = in.p[i];
+		}
+	}
+	return (struct span){ p, n };
+}
+
+/* The part up to one of the characters, which is taken off with it. */
+static struct span take(struct span *text, char end)
+{
+	struct span part = { text->p, 0 };
+
+	while (part.n < text->n && text->p[part.n] != end) {
+		part.n++;
+	}
+	text->p += part.n + (part.n < text->n);
+	text->n -= part.n + (part.n < text->n);
+	return part;
+}
+
+/* A list of addresses with commas between them. */
+static int add_recipients(struct span list, struct arena *arena, struct mailto *mailto,
+    enum mailto_place place, const char **error_r)
+{
+	while (list.n > 0) {
+		struct span text = decode(take(&list, ','), arena);
+		struct mail_address address;
+		int result = text.p != NULL ? address_of_script(text, false, arena, &address) : 1;
+
+		if (result != 0) {
+			*error_r = "it holds what is no address";
+			return result;
+		}
+		if (mailto->n_recipients == MAILTO_RECIPIENTS_MAX) {
+			*error_r = "it names too many recipients";
+			return 1;
+		}
+		mailto->recipients[mailto->n_recipients++] =
+		    (struct mailto_recipient){ address.text, place };
+	}
+	return 0;
+}
+
+static bool is_ours(struct span name)
+{
+	static const char *const fields[] = { "from", "auto-submitted", "date", "message-id",
+		"received", "return-path", "sender", "to", "resent-to", "resent-cc", "resent-bcc",
+		"mime-version", "content-type", "content-transfer-encoding", "x-sieve" };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (text_is(name.p, name.n, fields[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add_field(
+    struct span field, struct arena *arena, struct mailto *mailto, const char **error_r)
+{
+	struct span name = decode(take(&field, '='), arena), value;
+
+	if (name.p != NULL && text_is(name.p, name.n, "cc")) {
+		return add_recipients(field, arena, mailto, MAILTO_CC, error_r);
+	}
+	if (name.p != NULL && text_is(name.p, name.n, "bcc")) {
+		return add_recipients(field, arena, mailto, MAILTO_BCC, error_r);
+	}
+	value = decode(field, arena);
+	if (name.p == NULL || value.p == NULL || !field_name_is_valid(name) ||
+	    !utf8_is_valid(value.p, value.n)) {
+		*error_r = "it holds a header field that is none";
+		return 1;
+	}
+	if (text_is(name.p, name.n, "subject")) {
+		mailto->subject = value;
+	} else if (text_is(name.p, name.n, "body")) {
+		mailto->body = value;
+	} else if (!is_ours(name)) {
+		if (mailto->n_fields == MAILTO_FIELDS_MAX) {
+			*error_r = "it names too many header fields";
+			return 1;
+		}
+		mailto->fields[mailto->n_fields++] = (struct mailto_field){ name, value };
+	}
+	return 0;
+}
+
+int mailto_parse(
+    struct span uri, struct arena *arena, struct mailto *mailto_r, const char **error_r)
+{
+	const size_t n_prefix = sizeof(prefix) - 1;
+	struct span fields, to;
+	int result;
+
+	*mailto_r = (struct mailto){ 0 };
+	if (uri.n < n_prefix || !text_is(uri.p, n_prefix, prefix)) {
+		*error_r = "it does not begin with mailto:";
+		return 1;
+	}
+	fields = (struct span){ uri.p + n_prefix, uri.n - n_prefix };
+	to = take(&fields, '?');
+	result = add_recipients(to, arena, mailto_r, MAILTO_TO, error_r);
+	while (result == 0 && fields.n > 0) {
+		result = add_field(take(&fields, '&'), arena, mailto_r, error_r);
+	}
+	if (result == 0 && mailto_r->n_recipients == 0) {
+		*error_r = "it names no recipient";
+		result = 1;
+	}
+	return result;
+}

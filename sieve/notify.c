@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ * notify and its tests (RFC 5435), by mail alone (RFC 5436). */
+#include <errno.h>
+#include <string.h>
+
+#include "sieve/compare.h"
+#include "sieve/compose.h"
+#include "sieve/mailto.h"
+#include "sieve/send.h"
+
+static const struct tag notify_tags[] = {
+	{ ":from", SLOT_FROM, TYPE_STRING },
+	{ ":importance", SLOT_IMPORTANCE, TYPE_STRING },
+	{ ":options", SLOT_OPTIONS, TYPE_STRINGS },
+	{ ":message", SLOT_MESSAGE, TYPE_STRING },
+	{ NULL },
+};
+
+static bool is_importance(struct span text)
+{
+	return text.n == 1 && text.p[0] >= '1' && text.p[0] <= '3';
+}
+
+static int check_notify(struct compiler *compiler, struct node *node)
+{
+	const struct argument *method = node_argument(node, SLOT_FIRST);
+	const struct argument *from = node_argument(node, SLOT_FROM);
+	const struct argument *importance = node_argument(node, SLOT_IMPORTANCE);
+	struct arena *arena = &compiler->program->arena;
+	struct mail_address address;
+	struct mailto mailto;
+	const char *error = "";
+	int result = 0;
+
+	if (method->strings[0].n_pieces == 0) {
+		result = mailto_parse(method->strings[0].text, arena, &mailto, &error);
+	}
+	if (result > 0) {
+		compile_error(compiler, method->line, method->column,
+		    "\"%.*s\" is no method to notify by: %s; write mailto:user@example.com",
+		    SPAN(method->strings[0].text), error);
+	}
+	if (result >= 0 && from != NULL && from->strings[0].n_pieces == 0) {
+		result = address_of_script(from->strings[0].text, true, arena, &address);
+		if (result > 0) {
+			compile_error(compiler, from->line, from->column, "\"%.*s\" is no address",
+			    SPAN(from->strings[0].text));
+		}
+	}
+	if (importance != NULL && importance->strings[0].n_pieces == 0 &&
+	    !is_importance(importance->strings[0].text)) {
+		compile_error(compiler, importance->line, importance->column,
+		    ":importance is \"1\" (high), \"2\" or \"3\" (low)");
+	}
+	return result < 0 ? result : 0;
+}
+
+static struct span span_of(const char *s)
+{
+	return (struct span){ s, s != NULL ? strlen(s) : 0 };
+}
+
+struct notification {
+	struct mailto mailto;
+	struct mail_address from;
+	struct span importance, text; /* p is NULL: not given */
+};
+
+static enum answer read_arguments(
+    struct sieve_run *run, const struct node *node, struct notification *notification_r)
+{
+	struct notification *out = notification_r;
+	struct span method, from;
+	const char *error = "";
+	int result;
+
+	if (run_text(run, node, SLOT_FIRST, &method) == ANSWER_BROKEN ||
+	    run_text(run, node, SLOT_FROM, &from) == ANSWER_BROKEN ||
+	    run_text(run, node, SLOT_IMPORTANCE, &out->importance) == ANSWER_BROKEN ||
+	    run_text(run, node, SLOT_MESSAGE, &out->text) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	result = mailto_parse(method, &run->scratch, &out->mailto, &error);
+	if (result > 0) {
+		return run_fail(
+		    run, node, "\"%.*s\" is no method to notify by: %s", SPAN(method), error);
+	}
+	out->from = (struct mail_address){ .text = span_of(run->settings->postmaster) };
+	if (result == 0 && from.n > 0) {
+		result = address_of_script(from, true, &run->scratch, &out->from);
+		if (result > 0) {
+			return run_fail(run, node, "\"%.*s\" is no address", SPAN(from));
+		}
+	}
+	if (out->importance.n > 0 && !is_importance(out->importance)) {
+		return run_fail(run, node, ":importance is \"1\", \"2\" or \"3\"");
+	}
+	return result < 0 ? run_exhausted(run, node) : ANSWER_YES;
+}
+
+static void put_recipients(
+    struct composition *out, const char *name, const struct mailto *mailto, enum mailto_place place)
+{
+	struct composition list;
+	struct span value;
+
+	compose_begin(&list, out->run);
+	for (size_t i = 0; i < mailto->n_recipients; i++) {
+		if (mailto->recipients[i].place == place) {
+			compose_text(&list, list.n > 0 ? ", " : "");
+			compose_bytes(&list, mailto->recipients[i].address);
+		}
+	}
+	out->has_failed = out->has_failed || !compose_end(&list, &value);
+	if (!out->has_failed && value.n > 0) {
+		compose_field(out, name, value);
+	}
+}
+
+static void put_subject(struct composition *out, const struct notification *notification)
+{
+	struct sieve_run *run = out->run;
+	const struct field *field = fields_find(run->fields, span_of("Subject"), 1, false);
+	struct composition subject;
+	struct span value = notification->text, old = { "", 0 };
+
+	if (value.n == 0 && notification->mailto.subject.p != NULL) {
+		value = notification->mailto.subject;
+	} else if (value.n == 0) {
+		if (field != NULL) {
+			old = field_text(field, &run->scratch, &run->fuel);
+		}
+		compose_begin(&subject, run);
+		compose_text(&subject, "Notification: ");
+		compose_bytes(&subject, old);
+		out->has_failed =
+		    out->has_failed || old.p == NULL || !compose_end(&subject, &value);
+	}
+	if (!out->has_failed) {
+		compose_field(out, "Subject", value);
+	}
+}
+
+static void put_importance(struct composition *out, struct span importance)
+{
+	static const char *const fields[] = { "X-Priority: 1 (Highest)\r\nImportance: High\r\n",
+		"X-Priority: 3 (Normal)\r\nImportance: Normal\r\n",
+		"X-Priority: 5 (Lowest)\r\nImportance: Low\r\n" };
+
+	compose_text(out, fields[importance.n > 0 ? importance.p[0] - '1' : 1]);
+}
+
+/* What owner-email names, so that loops are found (RFC 5436 2.7.1). */
+static void put_origin(struct composition *out)
+{
+	const struct sieve_facts *facts = out->run->facts;
+	struct composition value;
+	struct span text;
+
+	compose_begin(&value, out->run);
+	compose_text(&value, "auto-notified; owner-email=\"");
+	compose_bytes(&value, facts->user_email != NULL && facts->user_email[0] != '\0'
+				  ? span_of(facts->user_email)
+				  : facts->to);
+	compose_text(&value, "\"");
+	out->has_failed = out->has_failed || !compose_end(&value, &text);
+	if (!out->has_failed) {
+		compose_field(out, "Auto-Submitted", text);
+	}
+}
+
+static void put_body(struct composition *out, const struct notification *notification)
+{
+	compose_text(out, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+			  "Content-Transfer-Encoding: 8bit\r\n\r\n");
+	if (notification->mailto.body.p != NULL) {
+		compose_body(out, notification->mailto.body);
+		return;
+	}
+	if (notification->text.n > 0) {
+		compose_body(out, notification->text);
+		return;
+	}
+	compose_text(out, "Notification of new message.\r\n");
+}
+
+static bool write_message(
+    struct sieve_run *run, const struct notification *notification, struct sieve_action *action)
+{
+	const struct mailto *mailto = &notification->mailto;
+	struct composition out, to;
+
+	compose_begin(&to, run);
+	for (size_t i = 0; i < mailto->n_recipients; i++) {
+		compose_text(&to, i > 0 ? "\n" : "");
+		compose_bytes(&to, mailto->recipients[i].address);
+	}
+	compose_begin(&out, run);
+	compose_head(&out);
+	put_importance(&out, notification->importance);
+	compose_address(&out, "From", &notification->from);
+	put_recipients(&out, "To", mailto, MAILTO_TO);
+	put_recipients(&out, "Cc", mailto, MAILTO_CC);
+	put_subject(&out, notification);
+	put_origin(&out);
+	compose_text(&out, "Precedence: bulk\r\n");
+	for (size_t i = 0; i < mailto->n_fields; i++) {
+		struct span name = run_keep_copy(run, mailto->fields[i].name);
+
+		out.has_failed = out.has_failed || name.p == NULL;
+		if (!out.has_failed) {
+			compose_field(&out, name.p, mailto->fields[i].value);
+		}
+	}
+	put_body(&out, notification);
+	return compose_end(&to, &action->to) && compose_end(&out, &action->message);
+}
+
+/* Was the message sent by a program? Two that notify each other would never end. */
+static enum answer is_automatic(struct sieve_run *run, const struct node *node)
+{
+	const struct field *field = fields_find(run->fields, span_of("Auto-Submitted"), 1, false);
+	struct span value;
+
+	if (field == NULL) {
+		return ANSWER_NO;
+	}
+	value = field_value(field, &run->scratch, &run->fuel);
+	if (value.p == NULL) {
+		return run_exhausted(run, node);
+	}
+	return text_is(value.p, value.n, "no") ? ANSWER_NO : ANSWER_YES;
+}
+
+static enum answer run_notify(struct sieve_run *run, const struct node *node)
+{
+	struct sieve_action action = { .kind = SIEVE_NOTIFY };
+	struct notification notification;
+	enum answer answer = read_arguments(run, node, &notification);
+
+	if (answer == ANSWER_YES) {
+		answer = is_automatic(run, node);
+	}
+	if (answer != ANSWER_NO) {
+		return answer;
+	}
+	action.from = send_from(run, run->settings->notify_from);
+	if (!write_message(run, &notification, &action)) {
+		return run_exhausted(run, node);
+	}
+	return plan_add(run, node, &action, PLAN_LEAVES_KEEP);
+}
+
+/* --- tests ------------------------------------------------------------------------------------------------------ */
+
+static enum answer is_method(struct sieve_run *run, const struct node *node, struct span uri)
+{
+	struct mailto mailto;
+	const char *error;
+	int result = mailto_parse(uri, &run->scratch, &mailto, &error);
+
+	return result < 0 ? run_exhausted(run, node) : result == 0 ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer run_valid(struct sieve_run *run, const struct node *node)
+{
+	const struct argument *methods = node_argument(node, SLOT_FIRST);
+
+	for (size_t i = 0; i < methods->n_strings; i++) {
+		struct span uri;
+		enum answer answer = run_string(run, node, &methods->strings[i], &uri);
+
+		if (answer == ANSWER_YES) {
+			answer = is_method(run, node, uri);
+		}
+		if (answer != ANSWER_YES) {
+			return answer;
+		}
+	}
+	return ANSWER_YES;
+}
+
+static int check_capability(struct compiler *compiler, struct node *node)
+{
+	return compare_check(compiler, node, SLOT_THIRD);
+}
+
+/* Nobody knows whether somebody reads mail just now: "online" is "maybe" (RFC 5436 2.3). */
+static enum answer run_capability(struct sieve_run *run, const struct node *node)
+{
+	struct span uri, capability;
+	struct compare compare;
+	enum answer answer;
+
+	if (run_text(run, node, SLOT_FIRST, &uri) == ANSWER_BROKEN ||
+	    run_text(run, node, SLOT_SECOND, &capability) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	answer = is_method(run, node, uri);
+	if (answer != ANSWER_YES || !text_is(capability.p, capability.n, "online")) {
+		return answer == ANSWER_BROKEN ? answer : ANSWER_NO;
+	}
+	answer = compare_begin(run, node, SLOT_THIRD, &compare);
+	if (answer == ANSWER_NO) {
+		answer = compare_value(&compare, span_of("maybe"));
+	}
+	return compare_end(&compare, answer);
+}
+
+const struct word words_notify[] = {
+	{ "notify", WORD_COMMAND, EXTENSION_ENOTIFY, .tags = { notify_tags },
+	    .parameters = { TYPE_STRING }, .sends = true, .check = check_notify,
+	    .run = run_notify },
+	{ "valid_notify_method", WORD_TEST, EXTENSION_ENOTIFY, .parameters = { TYPE_STRINGS },
+	    .run = run_valid },
+	{ "notify_method_capability", WORD_TEST, EXTENSION_ENOTIFY, .tags = { compare_tags },
+	    .parameters = { TYPE_STRING, TYPE_STRING, TYPE_STRINGS }, .check = check_capability,
+	    .run = run_capability },
+	{ NULL },
+};
