@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * The Sieve scripts that run for a mailbox: where they lie, in which order they run, and their programs, which are
+ * compiled once and kept as long as their files do not change.
+ *
+ * Any thread. Nothing is followed out of the home: a script of the user is opened beneath it, and its link is read, not
+ * followed. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "lmtpd/config.h"
+#include "sieve/sieve.h"
+
+enum {
+	SCRIPTS_CACHE_MAX = 32 << 20, /* bytes of programs that are kept */
+};
+
+/* Programs that are kept; one for the process, which outlives every service. */
+struct scripts;
+
+struct scripts *scripts_new(void); /* NULL: out of memory */
+void scripts_free(struct scripts *scripts);
+
+/* Where a mailbox' home is: below its root, without a slash at the end. */
+struct scripts_home {
+	const struct maildir_root *root;
+	const char *path;
+	const char *address; /* of the mailbox, for words */
+};
+
+/* Does anything run for it? No more than a look at two names, for the threads that write mail. Returns 0: no; 1: yes, or it
+ * must be looked at closer; a negative errno: whether cannot be known now, and mail must wait (EIO, ESTALE and the like; a home that is
+ * not there yet has no script). */
+int scripts_exist(const struct lmtpd_config *config, const struct scripts_home *home);
+
+/* What runs, in order: before, the user's or the default one, after. */
+struct scripts_chain {
+	struct sieve_script list[SIEVE_CHAIN_MAX];
+	size_t n;
+	struct sieve_library *library; /* that they include */
+	size_t n_library;
+	bool sends; /* one of them leaves marks or messages outside of the mailbox */
+	/* What is wrong with scripts that do not run, for the log: "" as a rule. */
+	char trouble[512];
+	struct scripts_private *private;
+};
+
+/* Finds and compiles them. A script that is broken or may not be read is left out, and chain_r->trouble names it. Returns 0, or a
+ * negative errno with words in error: mail must wait. scripts_close() is due in both cases. */
+int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct scripts_home *home, struct scripts_chain *chain_r, struct error *error);
+void scripts_close(struct scripts *scripts, struct scripts_chain *chain);
+
+/* After a run: tells the user's log what went wrong in his own script, and counts runs that were exhausted: three in an hour
+ * switch the script off for an hour. Fails in silence, but for the log. */
+void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct scripts_home *home, const struct scripts_chain *chain,
+    const struct sieve_plan *plan, const char *message_id);
