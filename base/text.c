@@ -5,6 +5,21 @@
 #include <string.h>
 #include <strings.h>
 
+struct span span_of(const char *s)
+{
+	return (struct span){ s, s != NULL ? strlen(s) : 0 };
+}
+
+bool span_equals(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool span_is(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+}
+
 bool text_is(const char *s, size_t n, const char *name)
 {
 	return n == strlen(name) && strncasecmp(s, name, n) == 0;

@@ -4,11 +4,6 @@
 
 #include "sieve/frames.h"
 
-static bool is_same(struct span a, struct span b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 enum answer run_ask(struct sieve_run *run, const struct node *node, enum sieve_need need,
     struct span name, struct span folder, struct span *answer_r)
 {
@@ -16,8 +11,8 @@ enum answer run_ask(struct sieve_run *run, const struct node *node, enum sieve_n
 	struct memo *memo;
 
 	for (memo = machine->memos; memo != NULL; memo = memo->next) {
-		if (memo->need == need && is_same(memo->name, name) &&
-		    is_same(memo->folder, folder)) {
+		if (memo->need == need && span_equals(memo->name, name) &&
+		    span_equals(memo->folder, folder)) {
 			if (answer_r != NULL) {
 				*answer_r = memo->answer;
 			}

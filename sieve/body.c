@@ -35,9 +35,7 @@ static int check_body(struct compiler *compiler, struct node *node)
 /* RFC 5173 5.2: "" is every type, "text" every subtype of it; what has more than one slash is none. */
 static bool is_type(struct span wanted, const struct mime_value *type)
 {
-	const struct field whole = { .name = type->first }, main = { .name = type->type };
-
-	return wanted.n == 0 || field_is(&whole, wanted) || field_is(&main, wanted);
+	return wanted.n == 0 || span_is(type->first, wanted) || span_is(type->type, wanted);
 }
 
 static bool is_wanted(

@@ -102,8 +102,7 @@ static const struct sieve_library *find(
 	for (size_t i = 0; i < facts->n_library; i++) {
 		const struct sieve_library *found = &facts->library[i];
 
-		if (found->place == place && found->name.n == name.n &&
-		    memcmp(found->name.p, name.p, name.n) == 0) {
+		if (found->place == place && span_equals(found->name, name)) {
 			return found;
 		}
 	}

@@ -42,18 +42,11 @@ static bool is_flag(struct span flag)
 	return flag.n > 0;
 }
 
-static bool is_same(struct span a, struct span b)
-{
-	const struct field field = { .name = a };
-
-	return field_is(&field, b);
-}
-
 static size_t find(const struct list *list, struct span flag)
 {
 	size_t i = 0;
 
-	while (i < list->n && !is_same(list->flags[i], flag)) {
+	while (i < list->n && !span_is(list->flags[i], flag)) {
 		i++;
 	}
 	return i;

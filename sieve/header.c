@@ -44,9 +44,8 @@ static enum answer compare_structured(
 		}
 		for (size_t j = 0; answer == ANSWER_NO && j < value.n_parameters; j++) {
 			const struct mime_parameter *parameter = &value.parameters[j];
-			const struct field named = { .name = parameter->name };
 
-			if (field_is(&named, name)) {
+			if (span_is(parameter->name, name)) {
 				answer = compare_value(compare, parameter->value);
 			}
 		}

@@ -46,8 +46,7 @@ static bool has_name(const struct node *loop, struct span name)
 {
 	const struct argument *argument = node_argument(loop, SLOT_NAME);
 
-	return argument != NULL && argument->strings[0].text.n == name.n &&
-	       memcmp(argument->strings[0].text.p, name.p, name.n) == 0;
+	return argument != NULL && span_equals(argument->strings[0].text, name);
 }
 
 static enum answer run_break(struct sieve_run *run, const struct node *node)

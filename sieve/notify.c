@@ -55,11 +55,6 @@ static int check_notify(struct compiler *compiler, struct node *node)
 	return result < 0 ? result : 0;
 }
 
-static struct span span_of(const char *s)
-{
-	return (struct span){ s, s != NULL ? strlen(s) : 0 };
-}
-
 struct notification {
 	struct mailto mailto;
 	struct mail_address from;

@@ -180,11 +180,6 @@ static bool is_inbox(const struct sieve_action *action)
 		   (action->folder.n == 0 || text_is(action->folder.p, action->folder.n, "INBOX")));
 }
 
-static bool is_same(struct span a, struct span b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 /* Do both come to one effect? */
 static bool is_twin(const struct sieve_action *a, const struct sieve_action *b)
 {
@@ -196,11 +191,11 @@ static bool is_twin(const struct sieve_action *a, const struct sieve_action *b)
 	}
 	switch (a->kind) {
 	case SIEVE_STORE:
-		return is_same(a->folder, b->folder) && a->version == b->version;
+		return span_equals(a->folder, b->folder) && a->version == b->version;
 	case SIEVE_REDIRECT:
-		return is_same(a->to, b->to);
+		return span_equals(a->to, b->to);
 	case SIEVE_MARK:
-		return is_same(a->id, b->id);
+		return span_equals(a->id, b->id);
 	case SIEVE_DISCARD:
 	/* A second one is from another script, see conflict(). */
 	case SIEVE_VACATION:

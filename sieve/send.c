@@ -10,11 +10,6 @@ enum {
 	HOPS_MAX = 40, /* Postfix bounces at 50, its hopcount_limit */
 };
 
-static struct span span_of(const char *s)
-{
-	return (struct span){ s, s != NULL ? strlen(s) : 0 };
-}
-
 /* Ours, for marks: the user's own one if it is known, since aliases are many. */
 static struct span own_address(struct sieve_run *run)
 {
@@ -60,7 +55,6 @@ static bool is_loop(struct sieve_run *run, bool *is_sound_r)
 	*is_sound_r = true;
 	for (size_t i = 0; i < fields->n; i++) {
 		struct span value;
-		struct field address;
 
 		if (field_is(&fields->list[i], hop)) {
 			n_hops++;
@@ -73,8 +67,7 @@ static bool is_loop(struct sieve_run *run, bool *is_sound_r)
 			*is_sound_r = false;
 			return false;
 		}
-		address = (struct field){ .name = value };
-		if (field_is(&address, own)) {
+		if (span_is(value, own)) {
 			return true;
 		}
 	}

@@ -47,18 +47,6 @@ static int check_vacation(struct compiler *compiler, struct node *node)
 	return result < 0 ? result : 0;
 }
 
-static struct span span_of(const char *s)
-{
-	return (struct span){ s, s != NULL ? strlen(s) : 0 };
-}
-
-static bool is_same(struct span a, struct span b)
-{
-	const struct field field = { .name = a };
-
-	return a.n > 0 && field_is(&field, b);
-}
-
 /* --- the addresses that are the user's -------------------------------------------------------------------------- */
 
 struct own {
@@ -100,7 +88,7 @@ static enum answer find_own(struct sieve_run *run, const struct node *node, stru
 static bool is_own(const struct own *own, struct span address)
 {
 	for (size_t i = 0; i < own->n; i++) {
-		if (is_same(own->list[i], address)) {
+		if (address.n > 0 && span_is(own->list[i], address)) {
 			return true;
 		}
 	}

@@ -10,18 +10,6 @@ enum {
 	SUBJECT_MAX = 256, /* characters */
 };
 
-static struct span span_of(const char *s)
-{
-	return (struct span){ s, strlen(s) };
-}
-
-static bool is_same(struct span a, struct span b)
-{
-	const struct field field = { .name = a };
-
-	return a.n > 0 && field_is(&field, b);
-}
-
 /* Whom the header names as the one that is answered, with the name. */
 static bool find_sender(struct sieve_run *run, struct mail_address *address_r)
 {
@@ -44,7 +32,7 @@ static bool find_sender(struct sieve_run *run, struct mail_address *address_r)
 		}
 		for (size_t j = 0; j < n; j++) {
 			if (run->settings->vacation_ignores_envelope ||
-			    is_same(list[j].text, run->facts->from)) {
+			    span_is(list[j].text, run->facts->from)) {
 				*address_r = list[j];
 				return true;
 			}

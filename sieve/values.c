@@ -32,7 +32,7 @@ static struct variable *find_global(struct sieve_run *run, struct span name)
 	struct global *global;
 
 	for (global = machine->globals; global != NULL; global = global->next) {
-		if (global->name.n == name.n && memcmp(global->name.p, name.p, name.n) == 0) {
+		if (span_equals(global->name, name)) {
 			return &global->variable;
 		}
 	}
