@@ -29,7 +29,12 @@ static bool add_chunk(struct arena *arena, size_t n)
 	if (n < CHUNK) {
 		n = CHUNK;
 	}
-	if (n > arena->max - arena->used || (chunk = malloc(sizeof(*chunk) + n)) == NULL) {
+	if (n > arena->max - arena->used) {
+		arena->is_full = true;
+		return false;
+	}
+	chunk = malloc(sizeof(*chunk) + n);
+	if (chunk == NULL) {
 		return false;
 	}
 	*chunk = (struct arena_chunk){ arena->chunks, n };
@@ -44,6 +49,7 @@ void *arena_alloc(struct arena *arena, size_t n)
 	char *p;
 
 	if (n > arena->max) {
+		arena->is_full = true;
 		return NULL;
 	}
 	n = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

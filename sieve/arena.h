@@ -11,6 +11,7 @@ struct arena {
 	struct arena_chunk *chunks;
 	size_t left;      /* of the first chunk */
 	size_t used, max; /* bytes of all chunks */
+	bool is_full;     /* somebody wanted more than max */
 };
 
 /* max: bytes that it may come to. Nothing is allocated yet. */

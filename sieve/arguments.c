@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT
+ * The arguments of a command or test, as the tables of its word want them (RFC 5228 2.6). */
+#include <errno.h>
+
+#include "sieve/compile.h"
+
+struct filling {
+	struct compiler *compiler;
+	struct node *node;
+	const struct phrase *phrase;
+	bool is_broken;
+};
+
+static const char *const type_names[] = {
+	[TYPE_NONE] = "nothing",
+	[TYPE_NUMBER] = "a number",
+	[TYPE_STRING] = "a string",
+	[TYPE_STRINGS] = "a list of strings",
+	[TYPE_CONSTANT] = "a constant string",
+	[TYPE_CONSTANTS] = "a list of constant strings",
+};
+
+static const char *item_name(const struct item *item)
+{
+	switch (item->type) {
+	case TOKEN_NUMBER:
+		return "a number";
+	case TOKEN_STRING:
+		return "a string";
+	case TOKEN_TAG:
+		return "a tag";
+	default:
+		return "a list of strings";
+	}
+}
+
+/* One string is a list, too (2.4.2.1). */
+static bool fits(const struct item *item, enum argument_type type)
+{
+	switch (type) {
+	case TYPE_NUMBER:
+		return item->type == TOKEN_NUMBER;
+	case TYPE_STRING:
+	case TYPE_CONSTANT:
+		return item->type == TOKEN_STRING;
+	default:
+		return item->type == TOKEN_STRING || item->type == '[';
+	}
+}
+
+/* name: of the tag or command that wants it. */
+static int take_value(struct filling *filling, const struct item *item, enum argument_type type,
+    struct span name, struct argument *argument)
+{
+	struct compiler *compiler = filling->compiler;
+	int result = 0;
+
+	if (!fits(item, type)) {
+		compile_error(compiler, item->line, item->column, "%.*s wants %s here, this is %s",
+		    SPAN(name), type_names[type], item_name(item));
+		filling->is_broken = true;
+		return 0;
+	}
+	argument->number = item->number;
+	if (item->type != TOKEN_NUMBER) {
+		result = strings_read(compiler, item, argument);
+	}
+	for (size_t i = 0; i < argument->n_strings && result == 0; i++) {
+		if ((type == TYPE_CONSTANT || type == TYPE_CONSTANTS) &&
+		    argument->strings[i].n_pieces > 0) {
+			compile_error(compiler, item->line, item->column,
+			    "%.*s wants %s here; no variable may be in it", SPAN(name),
+			    type_names[type]);
+			filling->is_broken = true;
+			break;
+		}
+	}
+	return result;
+}
+
+/* --- tags ------------------------------------------------------------------------------------------------------- */
+
+static const struct tag *find_tag(const struct word *word, struct span name)
+{
+	for (size_t i = 0; word->tags[i] != NULL; i++) {
+		for (const struct tag *tag = word->tags[i]; tag->name != NULL; tag++) {
+			if (text_is(name.p, name.n, tag->name)) {
+				return tag;
+			}
+		}
+	}
+	return NULL;
+}
+
+static void say_unknown(struct filling *filling, const struct item *item)
+{
+	const struct word *word = filling->node->word;
+	struct near near = { .wanted = item->text };
+
+	for (size_t i = 0; word->tags[i] != NULL; i++) {
+		for (const struct tag *tag = word->tags[i]; tag->name != NULL; tag++) {
+			near_try(&near, tag->name);
+		}
+	}
+	compile_error(filling->compiler, item->line, item->column, "%s has no tag %.*s%s",
+	    word->name, SPAN(item->text), near.name != NULL ? near_text(&near) : "; take it out");
+}
+
+/* May it stand here? */
+static bool is_allowed(struct filling *filling, const struct item *item, const struct tag *tag)
+{
+	struct compiler *compiler = filling->compiler;
+
+	if (!compile_requires(compiler, tag->extension)) {
+		require_error(compiler, item->line, item->column, item->text, tag->extension);
+		return false;
+	}
+	if (node_argument(filling->node, tag->slot) != NULL) {
+		compile_error(compiler, item->line, item->column,
+		    "%.*s is given twice, or beside a tag that it excludes; take one out",
+		    SPAN(item->text));
+		return false;
+	}
+	return true;
+}
+
+/* Takes the tag and what belongs to it. Returns how many items these are; -ENOMEM. */
+static int take_tag(struct filling *filling, size_t i)
+{
+	const struct item *item = &filling->phrase->items[i];
+	const struct tag *tag = find_tag(filling->node->word, item->text);
+	struct argument *argument = &filling->node->arguments[filling->node->n_arguments];
+	int result = 0;
+
+	if (tag == NULL) {
+		say_unknown(filling, item);
+		filling->is_broken = true;
+		return 1;
+	}
+	if (!is_allowed(filling, item, tag)) {
+		filling->is_broken = true;
+		return tag->type == TYPE_NONE || i + 1 == filling->phrase->n_items ? 1 : 2;
+	}
+	filling->node->n_arguments++;
+	*argument =
+	    (struct argument){ tag->slot, tag->value, .line = item->line, .column = item->column };
+	if (tag->type == TYPE_NONE) {
+		return 1;
+	}
+	if (i + 1 == filling->phrase->n_items) {
+		compile_error(filling->compiler, item->line, item->column, "%s wants %s behind it",
+		    tag->name, type_names[tag->type]);
+		filling->is_broken = true;
+		return 1;
+	}
+	result = take_value(filling, item + 1, tag->type, item->text, argument);
+	return result < 0 ? result : 2;
+}
+
+/* --- positions -------------------------------------------------------------------------------------------------- */
+
+static unsigned count_parameters(const struct word *word)
+{
+	unsigned n = 0;
+
+	while (n < WORD_PARAMETERS_MAX && word->parameters[n] != TYPE_NONE) {
+		n++;
+	}
+	return n;
+}
+
+static void say_number(struct filling *filling, size_t n_given, unsigned n_wanted)
+{
+	const struct phrase *phrase = filling->phrase;
+	const enum argument_type *types = filling->node->word->parameters;
+
+	filling->is_broken = true;
+	if (n_wanted == 0) {
+		compile_error(filling->compiler, phrase->line, phrase->column,
+		    "%.*s takes no argument but tags; take them out, or is ; missing?",
+		    SPAN(phrase->name));
+		return;
+	}
+	compile_error(filling->compiler, phrase->line, phrase->column,
+	    "%.*s wants %s%s%s%s%s and has %zu argument%s besides its tags", SPAN(phrase->name),
+	    type_names[types[0]], n_wanted > 1 ? ", " : "",
+	    n_wanted > 1 ? type_names[types[1]] : "", n_wanted > 2 ? ", " : "",
+	    n_wanted > 2 ? type_names[types[2]] : "", n_given, n_given == 1 ? "" : "s");
+}
+
+/* Those behind the tags: the last ones must be there. */
+static int take_positions(struct filling *filling, size_t i)
+{
+	const struct word *word = filling->node->word;
+	const struct phrase *phrase = filling->phrase;
+	unsigned n_wanted = count_parameters(word);
+	size_t n_given = phrase->n_items - i;
+	int result = 0;
+
+	for (size_t j = i; j < phrase->n_items; j++) {
+		if (phrase->items[j].type == TOKEN_TAG) {
+			compile_error(filling->compiler, phrase->items[j].line,
+			    phrase->items[j].column,
+			    "%.*s stands behind other arguments; write tags in front of them",
+			    SPAN(phrase->items[j].text));
+			filling->is_broken = true;
+			return 0;
+		}
+	}
+	if (n_given > n_wanted || n_wanted - n_given > word->n_optional) {
+		say_number(filling, n_given, n_wanted);
+		return 0;
+	}
+	for (unsigned slot = n_wanted - (unsigned)n_given; slot < n_wanted && result == 0; slot++) {
+		const struct item *item = &phrase->items[i++];
+		struct argument *argument = &filling->node->arguments[filling->node->n_arguments++];
+
+		*argument = (struct argument){ (enum slot)(SLOT_FIRST + slot), .line = item->line,
+			.column = item->column };
+		result = take_value(filling, item, word->parameters[slot], phrase->name, argument);
+	}
+	return result;
+}
+
+int arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase)
+{
+	struct filling filling = { compiler, node, phrase, false };
+	size_t i = 0;
+	int result;
+
+	node->arguments =
+	    arena_alloc(&compiler->program->arena, phrase->n_items * sizeof(*node->arguments));
+	if (node->arguments == NULL) {
+		return -ENOMEM;
+	}
+	while (i < phrase->n_items && phrase->items[i].type == TOKEN_TAG) {
+		result = take_tag(&filling, i);
+		if (result < 0) {
+			return result;
+		}
+		i += (size_t)result;
+	}
+	result = take_positions(&filling, i);
+	return result != 0 ? result : filling.is_broken;
+}

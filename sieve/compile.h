@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * What the parts of the compiler call each other for. Private to sieve. */
+#pragma once
+
+#include <stdarg.h>
+
+#include "sieve/parse.h"
+#include "sieve/word.h"
+
+/* --- errors.c --------------------------------------------------------------------------------------------------- */
+
+/* Adds one. What could not be shown becomes '?'. */
+void errors_add(struct sieve_errors *errors, bool is_warning, unsigned line, unsigned column,
+    const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+
+/* Looks for what somebody may have meant. */
+struct near {
+	struct span wanted;
+	const char *name; /* NULL: nothing is near */
+	size_t distance;
+	char text[2 * LEXER_NAME_MAX];
+};
+
+void near_try(struct near *near, const char *name);
+
+/* "; did you mean NAME?", or "". */
+const char *near_text(struct near *near);
+
+/* --- words.c ---------------------------------------------------------------------------------------------------- */
+
+/* NULL: there is none of that kind. */
+const struct word *words_find(
+    const struct sieve_language *language, struct span name, enum word_kind kind);
+void words_try(const struct sieve_language *language, enum word_kind kind, struct near *near);
+
+/* --- require.c -------------------------------------------------------------------------------------------------- */
+
+/* EXTENSION_NONE: it is not to be had. */
+enum sieve_extension require_find(const struct compiler *compiler, struct span name);
+
+/* The extension, and those that are part of it. */
+void require_add(struct compiler *compiler, enum sieve_extension extension);
+
+/* Says that something cannot be used without it. */
+void require_error(struct compiler *compiler, unsigned line, unsigned column, struct span name,
+    enum sieve_extension extension);
+
+/* Of the command require: 0 or -ENOMEM. */
+int require_check(struct compiler *compiler, struct node *node);
+
+/* --- arguments.c ------------------------------------------------------------------------------------------------ */
+
+/* Gives a node its arguments. Returns 0; 1: they are wrong, and errors were said; -ENOMEM. */
+int arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase);
+
+/* --- strings.c -------------------------------------------------------------------------------------------------- */
+
+/* Reads the strings of an item: with RFC 5228 2.4.2.4 and RFC 5229 3 where they are required. Returns 0 or -ENOMEM. */
+int strings_read(struct compiler *compiler, const struct item *item, struct argument *argument);
+
+/* Shares a variable between scripts (RFC 6609 3.4.1). Returns 0, also if an error was said; -ENOMEM. */
+int variables_share(struct compiler *compiler, struct span name, const struct argument *where);
+
+/* --- ihave.c ---------------------------------------------------------------------------------------------------- */
+
+/* Is a test ihave, and of what is it known what it says? */
+bool ihave_is(const struct node *test, bool *is_so_r);

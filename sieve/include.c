@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ * What a script says of others (RFC 6609): include, return, global. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "sieve/compile.h"
+#include "sieve/frames.h"
+
+static const struct tag include_tags[] = {
+	{ ":personal", SLOT_PLACE, .value = SIEVE_PERSONAL },
+	{ ":global", SLOT_PLACE, .value = SIEVE_GLOBAL },
+	{ ":once", SLOT_ONCE },
+	{ ":optional", SLOT_OPTIONAL },
+	{ NULL },
+};
+
+/* RFC 5804 1.6: no control characters, those above ASCII and the separators of lines and paragraphs among them. */
+static bool is_name(struct span name)
+{
+	if (name.n == 0 || name.n > SIEVE_NAME_MAX || memchr(name.p, '/', name.n) != NULL ||
+	    text_has_control(name.p, name.n) || !utf8_is_valid(name.p, name.n) ||
+	    memmem(name.p, name.n, "\xe2\x80\xa8", 3) != NULL ||
+	    memmem(name.p, name.n, "\xe2\x80\xa9", 3) != NULL) {
+		return false;
+	}
+	for (size_t i = 0; i + 1 < name.n; i++) {
+		if (name.p[i] == '\xc2' && (unsigned char)name.p[i + 1] < 0xa0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Room for one more; it doubles. */
+static bool make_room(struct sieve_program *program)
+{
+	size_t n = program->n_includes;
+	struct sieve_include *includes;
+
+	if ((n & (n - 1)) != 0) {
+		return true;
+	}
+	includes = arena_alloc(&program->arena, (n == 0 ? 1 : 2 * n) * sizeof(*includes));
+	if (includes != NULL && n > 0) {
+		memcpy(includes, program->includes, n * sizeof(*includes));
+	}
+	program->includes = includes;
+	return includes != NULL;
+}
+
+/* A script that is included several times is in the list once. */
+static int add(
+    struct compiler *compiler, const struct node *node, const struct sieve_include *wanted)
+{
+	struct sieve_program *program = compiler->program;
+
+	for (size_t i = 0; i < program->n_includes; i++) {
+		struct sieve_include *include = &program->includes[i];
+
+		if (include->place == wanted->place && include->name.n == wanted->name.n &&
+		    memcmp(include->name.p, wanted->name.p, wanted->name.n) == 0) {
+			include->is_optional &= wanted->is_optional;
+			return 0;
+		}
+	}
+	if (program->n_includes == SIEVE_INCLUDES_MAX) {
+		compile_error(compiler, node->line, node->column,
+		    "more than %d scripts are included; include fewer", SIEVE_INCLUDES_MAX);
+		return 0;
+	}
+	if (!make_room(program)) {
+		return -ENOMEM;
+	}
+	program->includes[program->n_includes++] = *wanted;
+	return 0;
+}
+
+static int check_include(struct compiler *compiler, struct node *node)
+{
+	const struct argument *place = node_argument(node, SLOT_PLACE);
+	const struct argument *name = node_argument(node, SLOT_FIRST);
+	const struct sieve_include include = {
+		.place = place != NULL ? (enum sieve_place)place->value : SIEVE_PERSONAL,
+		.name = name->strings[0].text,
+		.is_optional = node_argument(node, SLOT_OPTIONAL) != NULL,
+		.line = node->line,
+	};
+
+	if (!is_name(include.name)) {
+		compile_error(compiler, name->line, name->column,
+		    "\"%.*s\" is no name of a script; write up to %d bytes without / and control "
+		    "characters",
+		    SPAN(include.name), SIEVE_NAME_MAX);
+		return 0;
+	}
+	return add(compiler, node, &include);
+}
+
+static int check_global(struct compiler *compiler, struct node *node)
+{
+	const struct argument *names = node_argument(node, SLOT_FIRST);
+	int result = 0;
+
+	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
+		require_error(compiler, node->line, node->column, (struct span){ "global", 6 },
+		    EXTENSION_VARIABLES);
+		return 0;
+	}
+	for (size_t i = 0; i < names->n_strings && result == 0; i++) {
+		result = variables_share(compiler, names->strings[i].text, names);
+	}
+	return result;
+}
+
+/* What it says has become a part of the program's variables. */
+static enum answer run_global(struct sieve_run *run, const struct node *node)
+{
+	return ANSWER_YES;
+}
+
+const struct word words_include[] = {
+	{ "include", WORD_COMMAND, EXTENSION_INCLUDE, .tags = { include_tags },
+	    .parameters = { TYPE_CONSTANT }, .check = check_include, .run = run_include },
+	{ "return", WORD_COMMAND, EXTENSION_INCLUDE, .run = run_return },
+	{ "global", WORD_COMMAND, EXTENSION_INCLUDE, .parameters = { TYPE_CONSTANTS },
+	    .check = check_global, .run = run_global },
+	{ NULL },
+};

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT
+ * Strings: characters that are written as numbers (RFC 5228 2.4.2.4), and variables in them (RFC 5229 3). All of it is
+ * read from the left, once: what is illegal stays as it stands. */
+#include <errno.h>
+#include <string.h>
+
+#include "sieve/compile.h"
+#include "sieve/run.h"
+
+enum {
+	VARIABLE_PARTS_MAX = 10,
+	VARIABLE_NAME_MAX = 64,
+	GLOBAL_DECLARED = 1, /* by the command; its name alone will do */
+	GLOBAL_NAMED = 2,    /* as global.NAME only */
+};
+
+/* --- characters as numbers -------------------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+	char lower = (char)(c | 0x20);
+
+	return c >= '0' && c <= '9'           ? c - '0'
+	       : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+					      : -1;
+}
+
+static size_t write_utf8(char *out, uint32_t c)
+{
+	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; c >>= 6) {
+		out[i] = (char)(0x80 | (c & 0x3f));
+	}
+	out[0] = (char)(first[n] | c);
+	return n;
+}
+
+/* What follows ${hex: or ${unicode: up to its brace. Returns how many bytes of it that is; 0: it is none. */
+static size_t decode_numbers(
+    struct span in, bool is_unicode, char *out, size_t *n_r, bool *is_valid)
+{
+	bool is_sound = true;
+	size_t i = 0;
+
+	*n_r = 0;
+	for (;;) {
+		uint32_t c = 0;
+		size_t n_digits = 0;
+
+		while (i < in.n && strchr(" \t\r\n", in.p[i]) != NULL && in.p[i] != '\0') {
+			i++;
+		}
+		if (i < in.n && in.p[i] == '}' && *n_r > 0) {
+			*is_valid &= is_sound;
+			return i + 1;
+		}
+		for (; i < in.n && hex_digit(in.p[i]) >= 0; i++, n_digits++) {
+			c = c > 0x10ffff ? c : c << 4 | (uint32_t)hex_digit(in.p[i]);
+		}
+		if (n_digits == 0 || (!is_unicode && n_digits > 2)) {
+			return 0;
+		}
+		if (!is_unicode) {
+			out[(*n_r)++] = (char)c;
+		} else if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) {
+			is_sound = false;
+			out[(*n_r)++] = '?';
+		} else {
+			*n_r += write_utf8(out + *n_r, c);
+		}
+	}
+}
+
+/* Returns 0; 1: a number is no character's; -ENOMEM. */
+static int decode_characters(struct arena *arena, struct span *text)
+{
+	static const char *const starts[] = { "${hex:", "${unicode:" };
+	char *out = arena_alloc(arena, text->n + 1);
+	bool is_valid = true;
+	size_t n = 0;
+
+	for (size_t i = 0; out != NULL && i < text->n;) {
+		size_t n_taken = 0, n_made = 0;
+
+		for (size_t kind = 0; kind < 2 && n_taken == 0; kind++) {
+			size_t begin = i + strlen(starts[kind]);
+
+			if (begin < text->n && text_is(text->p + i, begin - i, starts[kind])) {
+				n_taken = decode_numbers(
+				    (struct span){ text->p + begin, text->n - begin }, kind == 1,
+				    out + n, &n_made, &is_valid);
+				n_taken += n_taken > 0 ? begin - i : 0;
+			}
+		}
+		if (n_taken == 0) {
+			out[n++] = text->p[i++];
+		}
+		n += n_taken > 0 ? n_made : 0;
+		i += n_taken;
+	}
+	*text = (struct span){ out, n };
+	return out == NULL ? -ENOMEM : !is_valid;
+}
+
+/* --- variables -------------------------------------------------------------------------------------------------- */
+
+static bool is_letter(char c)
+{
+	return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* An identifier, or a number if there may be one. Returns its length; 0: it is none. */
+static size_t part_length(struct span in, bool may_be_number)
+{
+	bool is_number = in.n > 0 && is_digit(in.p[0]);
+	size_t n = 0;
+
+	if (is_number && !may_be_number) {
+		return 0;
+	}
+	while (n < in.n && (is_digit(in.p[n]) || (!is_number && is_letter(in.p[n])))) {
+		n++;
+	}
+	return n;
+}
+
+/* A variable's name, with a namespace or without. Returns its length; 0: it is none. */
+static size_t name_length(struct span in)
+{
+	size_t n = part_length(in, true), n_part = n;
+
+	/* A namespace begins with an identifier. */
+	while (n_part > 0 && n < in.n && in.p[n] == '.' && !is_digit(in.p[0])) {
+		n_part = part_length((struct span){ in.p + n + 1, in.n - n - 1 }, true);
+		n += n_part > 0 ? n_part + 1 : 0;
+		if (n_part == 0) {
+			return 0;
+		}
+	}
+	return n;
+}
+
+/* What stands behind "global.", or p is NULL. */
+static struct span behind(struct span name, const char *namespace)
+{
+	size_t n = strlen(namespace);
+
+	if (name.n > n && text_is(name.p, n, namespace)) {
+		return (struct span){ name.p + n, name.n - n };
+	}
+	return (struct span){ NULL, 0 };
+}
+
+/* Says what is wrong with a name. */
+static bool is_named_well(struct compiler *compiler, struct span name, const struct argument *where)
+{
+	struct span shared = behind(name, "global."), plain = shared.p != NULL ? shared : name;
+
+	if (name.n == 0 || name_length(name) != name.n) {
+		compile_error(compiler, where->line, where->column,
+		    "\"%.*s\" is no name of a variable; write letters, digits and _ only",
+		    SPAN(name));
+	} else if (is_digit(plain.p[0])) {
+		compile_error(compiler, where->line, where->column,
+		    "\"%.*s\" is a number, which matches set; write a name that begins with a "
+		    "letter",
+		    SPAN(name));
+	} else if (name.n > VARIABLE_NAME_MAX) {
+		compile_error(compiler, where->line, where->column,
+		    "variable \"%.*s\" has a name longer than %d bytes; write a shorter one",
+		    SPAN(name), VARIABLE_NAME_MAX);
+	} else if (memchr(plain.p, '.', plain.n) != NULL) {
+		compile_error(compiler, where->line, where->column,
+		    "variable \"%.*s\" has a namespace that cannot be set; write a name without "
+		    "dots, or global.name",
+		    SPAN(name));
+	} else if (shared.p != NULL && !compile_requires(compiler, EXTENSION_INCLUDE)) {
+		require_error(compiler, where->line, where->column, name, EXTENSION_INCLUDE);
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static struct span lower_copy(struct arena *arena, struct span name)
+{
+	struct span copy = arena_copy(arena, name);
+
+	for (size_t i = 0; copy.p != NULL && i < copy.n; i++) {
+		char *c = (char *)copy.p + i;
+
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+	}
+	return copy;
+}
+
+/* Names are compared by their first byte before all of them: a script may name one at each of its bytes. */
+static bool is_same(struct span known, struct span name)
+{
+	return known.n == name.n &&
+	       known.p[0] == (char)(name.p[0] | (name.p[0] == '_' ? 0 : 0x20)) &&
+	       text_is(name.p, name.n, known.p);
+}
+
+static int add_variable(struct compiler *compiler, struct span name, uint8_t is_global,
+    const struct argument *where, unsigned *index_r)
+{
+	struct sieve_program *program = compiler->program;
+
+	if (program->variables == NULL) {
+		program->variables =
+		    arena_alloc(&program->arena, RUN_VARIABLES_MAX * sizeof(*program->variables));
+		program->is_global = arena_alloc(&program->arena, RUN_VARIABLES_MAX);
+		if (program->variables == NULL || program->is_global == NULL) {
+			return -ENOMEM;
+		}
+	}
+	if (program->n_variables == RUN_VARIABLES_MAX) {
+		compile_error(compiler, where->line, where->column,
+		    "\"%.*s\" is one variable more than the %d that a script may have; use fewer",
+		    SPAN(name), RUN_VARIABLES_MAX);
+		return 1;
+	}
+	name = lower_copy(&program->arena, name);
+	if (name.p == NULL) {
+		return -ENOMEM;
+	}
+	*index_r = program->n_variables++;
+	program->variables[*index_r] = name;
+	program->is_global[*index_r] = is_global;
+	return 0;
+}
+
+int compile_variable(
+    struct compiler *compiler, struct span name, const struct argument *where, unsigned *index_r)
+{
+	const struct sieve_program *program = compiler->program;
+	struct span shared = behind(name, "global.");
+
+	if (!is_named_well(compiler, name, where)) {
+		return 1;
+	}
+	name = shared.p != NULL ? shared : name;
+	for (unsigned i = 0; i < program->n_variables; i++) {
+		bool is_meant = shared.p != NULL ? program->is_global[i] != 0
+						 : program->is_global[i] != GLOBAL_NAMED;
+
+		if (is_meant && is_same(program->variables[i], name)) {
+			*index_r = i;
+			return 0;
+		}
+	}
+	return add_variable(compiler, name, shared.p != NULL ? GLOBAL_NAMED : 0, where, index_r);
+}
+
+int variables_share(struct compiler *compiler, struct span name, const struct argument *where)
+{
+	struct sieve_program *program = compiler->program;
+	unsigned index;
+	int result;
+
+	if (memchr(name.p, '.', name.n) != NULL) {
+		compile_error(compiler, where->line, where->column,
+		    "\"%.*s\" has a namespace; write the name without it", SPAN(name));
+		return 0;
+	}
+	if (!is_named_well(compiler, name, where)) {
+		return 0;
+	}
+	for (unsigned i = 0; i < program->n_variables; i++) {
+		if (is_same(program->variables[i], name)) {
+			if (program->is_global[i] != 0) {
+				program->is_global[i] = GLOBAL_DECLARED;
+				return 0;
+			}
+			compile_error(compiler, where->line, where->column,
+			    "variable \"%.*s\" was used before it is global; write global in front "
+			    "of that",
+			    SPAN(name));
+			return 0;
+		}
+	}
+	result = add_variable(compiler, name, GLOBAL_DECLARED, where, &index);
+	return result < 0 ? result : 0;
+}
+
+/* --- strings ---------------------------------------------------------------------------------------------------- */
+
+/* What a reference stands for. Returns 0, also if an error was said; -ENOMEM. */
+static int make_piece(
+    struct compiler *compiler, struct span name, const struct argument *where, struct piece *piece)
+{
+	const struct piece nothing = { PIECE_TEXT, 0, { "", 0 } };
+	uint64_t number;
+	int result = 0;
+
+	if (text_number(name.p, name.n, &number)) {
+		*piece = number < RUN_VALUES_MAX
+			     ? (struct piece){ PIECE_MATCH, (unsigned)number, { NULL, 0 } }
+			     : nothing;
+	} else if (memchr(name.p, '.', name.n) == NULL || behind(name, "global.").p != NULL) {
+		piece->kind = PIECE_VARIABLE;
+		result = compile_variable(compiler, name, where, &piece->index);
+	} else if (behind(name, "env.").p == NULL) {
+		compile_error(compiler, where->line, where->column,
+		    "${%.*s} is of no namespace that is known; write global.name or a name alone",
+		    SPAN(name));
+	} else if (!compile_requires(compiler, EXTENSION_DOVECOT_ENVIRONMENT)) {
+		require_error(
+		    compiler, where->line, where->column, name, EXTENSION_DOVECOT_ENVIRONMENT);
+	} else {
+		*piece =
+		    (struct piece){ PIECE_NAMED, 0, lower_copy(&compiler->program->arena, name) };
+		result = piece->text.p == NULL ? -ENOMEM : 0;
+	}
+	return result < 0 ? result : 0;
+}
+
+/* Takes a string apart; pieces is NULL: counts them only. Returns 0, also if an error was said; -ENOMEM. */
+static int split(struct compiler *compiler, struct span text, const struct argument *where,
+    struct piece *pieces, size_t *n_r)
+{
+	size_t begin = 0, n = 0, n_name;
+	int result = 0;
+
+	for (size_t i = 0; i < text.n && result == 0;) {
+		struct span name = { text.p + i + 2, text.n - i - 2 };
+
+		if (text.n - i < 4 || text.p[i] != '$' || text.p[i + 1] != '{' ||
+		    (n_name = name_length(name)) == 0 || n_name == name.n ||
+		    name.p[n_name] != '}') {
+			i++;
+			continue;
+		}
+		name.n = n_name;
+		if (i > begin && pieces != NULL) {
+			pieces[n].text = (struct span){ text.p + begin, i - begin };
+		}
+		n += i > begin;
+		if (pieces != NULL) {
+			result = make_piece(compiler, name, where, &pieces[n]);
+		}
+		n++;
+		i += n_name + 3;
+		begin = i;
+	}
+	if (n > 0 && begin < text.n) {
+		if (pieces != NULL) {
+			pieces[n].text = (struct span){ text.p + begin, text.n - begin };
+		}
+		n++;
+	}
+	*n_r = n;
+	return result;
+}
+
+static int read_string(struct compiler *compiler, const struct token *token,
+    const struct argument *where, struct string *string)
+{
+	struct arena *arena = &compiler->program->arena;
+	struct piece *pieces = NULL;
+	int result;
+
+	string->text = lexer_string(arena, token);
+	if (string->text.p == NULL) {
+		return -ENOMEM;
+	}
+	if (memmem(string->text.p, string->text.n, "${", 2) == NULL) {
+		return 0;
+	}
+	if (compile_requires(compiler, EXTENSION_ENCODED_CHARACTER)) {
+		result = decode_characters(arena, &string->text);
+		if (result < 0) {
+			return result;
+		}
+		if (result > 0) {
+			compile_error(compiler, token->line, token->column,
+			    "${unicode:} has a number that is no character; write one up to "
+			    "10FFFF, "
+			    "no surrogate");
+		}
+	}
+	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
+		return 0;
+	}
+	(void)split(compiler, string->text, where, NULL, &string->n_pieces);
+	if (string->n_pieces > 0) {
+		pieces = arena_alloc(arena, string->n_pieces * sizeof(*pieces));
+		string->pieces = pieces;
+	}
+	return string->n_pieces == 0 ? 0
+	       : pieces == NULL      ? -ENOMEM
+				: split(compiler, string->text, where, pieces, &string->n_pieces);
+}
+
+int strings_read(struct compiler *compiler, const struct item *item, struct argument *argument)
+{
+	struct string *strings =
+	    arena_alloc(&compiler->program->arena, item->n_strings * sizeof(*strings));
+	struct lexer lexer = item->strings;
+	int result = 0;
+
+	if (strings == NULL) {
+		return -ENOMEM;
+	}
+	argument->strings = strings;
+	argument->n_strings = item->n_strings;
+	for (size_t i = 0; i < item->n_strings && result == 0;) {
+		struct token token;
+
+		lexer_next(&lexer, &token);
+		if (token.type == TOKEN_STRING) {
+			const struct argument where = { .line = token.line,
+				.column = token.column };
+
+			result = read_string(compiler, &token, &where, &strings[i++]);
+		}
+	}
+	return result;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ * All words of the language, by the files that carry them out. */
+#include <string.h>
+
+#include "sieve/compile.h"
+
+extern const struct word words_actions[];
+extern const struct word words_control[];
+extern const struct word words_flags[];
+extern const struct word words_header[];
+extern const struct word words_ihave[];
+extern const struct word words_include[];
+extern const struct word words_variables[];
+
+const struct word *const word_tables[] = { words_control, words_header, words_actions, words_flags,
+	words_variables, words_ihave, words_include, NULL };
+
+const struct sieve_language sieve_language = {
+	.extensions = (EXTENSION_BIT(EXTENSIONS) - 1) &
+		      ~(EXTENSION_BIT(EXTENSION_NONE) | EXTENSION_BIT(EXTENSION_DOVECOT_TESTSUITE)),
+};
+
+static const struct word *find(
+    const struct word *const *tables, struct span name, enum word_kind kind)
+{
+	for (; tables != NULL && *tables != NULL; tables++) {
+		for (const struct word *word = *tables; word->name != NULL; word++) {
+			if (word->kind == kind && text_is(name.p, name.n, word->name)) {
+				return word;
+			}
+		}
+	}
+	return NULL;
+}
+
+const struct word *words_find(
+    const struct sieve_language *language, struct span name, enum word_kind kind)
+{
+	const struct word *word = find(word_tables, name, kind);
+
+	return word != NULL ? word : find(language->host, name, kind);
+}
+
+void words_try(const struct sieve_language *language, enum word_kind kind, struct near *near)
+{
+	const struct word *const *const all[] = { word_tables, language->host };
+
+	for (size_t i = 0; i < 2; i++) {
+		for (const struct word *const *table = all[i]; table != NULL && *table != NULL;
+		     table++) {
+			for (const struct word *word = *table; word->name != NULL; word++) {
+				if (word->kind == kind) {
+					near_try(near, word->name);
+				}
+			}
+		}
+	}
+}
