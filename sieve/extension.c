@@ -2,8 +2,6 @@
  * The names of extensions. */
 #include "sieve/extension.h"
 
-#include <string.h>
-
 const char *const extension_names[EXTENSIONS] = {
 	[EXTENSION_NONE] = "",
 	[EXTENSION_BODY] = "body",
@@ -47,8 +45,7 @@ const char *const extension_names[EXTENSIONS] = {
 enum sieve_extension extension_find(struct span name)
 {
 	for (int i = EXTENSION_NONE + 1; i < EXTENSIONS; i++) {
-		if (strlen(extension_names[i]) == name.n &&
-		    memcmp(extension_names[i], name.p, name.n) == 0) {
+		if (span_equals(span_of(extension_names[i]), name)) {
 			return (enum sieve_extension)i;
 		}
 	}

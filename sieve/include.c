@@ -15,21 +15,32 @@ static const struct tag include_tags[] = {
 	{ NULL },
 };
 
-/* RFC 5804 1.6: no control characters, those above ASCII and the separators of lines and paragraphs among them. */
+/* RFC 5804 1.6: controls of ASCII and above it, what separates lines and paragraphs; and / leads elsewhere. */
+static bool is_forbidden(const char *p, size_t n)
+{
+	switch (n) {
+	case 1:
+		return *p == '/' || text_is_control(*p);
+	case 2:
+		return p[0] == '\xc2' && (unsigned char)p[1] < 0xa0;
+	case 3:
+		return memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0;
+	default:
+		return n == 0;
+	}
+}
+
 static bool is_name(struct span name)
 {
-	if (name.n == 0 || name.n > SIEVE_NAME_MAX || memchr(name.p, '/', name.n) != NULL ||
-	    text_has_control(name.p, name.n) || !utf8_is_valid(name.p, name.n) ||
-	    memmem(name.p, name.n, "\xe2\x80\xa8", 3) != NULL ||
-	    memmem(name.p, name.n, "\xe2\x80\xa9", 3) != NULL) {
-		return false;
-	}
-	for (size_t i = 0; i + 1 < name.n; i++) {
-		if (name.p[i] == '\xc2' && (unsigned char)name.p[i + 1] < 0xa0) {
+	size_t length;
+
+	for (size_t i = 0; i < name.n; i += length) {
+		length = utf8_length(name.p + i, name.n - i);
+		if (is_forbidden(name.p + i, length)) {
 			return false;
 		}
 	}
-	return true;
+	return name.n > 0 && name.n <= SIEVE_NAME_MAX;
 }
 
 /* Room for one more; it doubles. */
@@ -58,8 +69,7 @@ static int add(
 	for (size_t i = 0; i < program->n_includes; i++) {
 		struct sieve_include *include = &program->includes[i];
 
-		if (include->place == wanted->place && include->name.n == wanted->name.n &&
-		    memcmp(include->name.p, wanted->name.p, wanted->name.n) == 0) {
+		if (include->place == wanted->place && span_equals(include->name, wanted->name)) {
 			include->is_optional &= wanted->is_optional;
 			return 0;
 		}
@@ -103,8 +113,8 @@ static int check_global(struct compiler *compiler, struct node *node)
 	int result = 0;
 
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
-		require_error(compiler, node->line, node->column, (struct span){ "global", 6 },
-		    EXTENSION_VARIABLES);
+		require_error(
+		    compiler, node->line, node->column, span_of("global"), EXTENSION_VARIABLES);
 		return 0;
 	}
 	for (size_t i = 0; i < names->n_strings && result == 0; i++) {

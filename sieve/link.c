@@ -46,8 +46,7 @@ static const struct sieve_library *find(
 	for (size_t i = 0; i < linker->n_library; i++) {
 		const struct sieve_library *found = &linker->library[i];
 
-		if (found->place == include->place && found->name.n == include->name.n &&
-		    memcmp(found->name.p, include->name.p, found->name.n) == 0) {
+		if (found->place == include->place && span_equals(found->name, include->name)) {
 			return found;
 		}
 	}
@@ -55,9 +54,8 @@ static const struct sieve_library *find(
 }
 
 /* Where an include stands, for messages. */
-#define AT(visit, include)                                                     \
-	SPAN((visit)->library != NULL ? (visit)->library->name                 \
-				      : ((struct span){ "this script", 11 })), \
+#define AT(visit, include)                                                                \
+	SPAN((visit)->library != NULL ? (visit)->library->name : span_of("this script")), \
 	    (include)->line
 
 static bool is_open(const struct linker *linker, const struct sieve_library *library)

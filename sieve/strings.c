@@ -201,14 +201,6 @@ static struct span lower_copy(struct arena *arena, struct span name)
 	return copy;
 }
 
-/* Names are compared by their first byte before all of them: a script may name one at each of its bytes. */
-static bool is_same(struct span known, struct span name)
-{
-	return known.n == name.n &&
-	       known.p[0] == (char)(name.p[0] | (name.p[0] == '_' ? 0 : 0x20)) &&
-	       text_is(name.p, name.n, known.p);
-}
-
 static int add_variable(struct compiler *compiler, struct span name, uint8_t is_global,
     const struct argument *where, unsigned *index_r)
 {
@@ -252,7 +244,7 @@ int compile_variable(
 		bool is_meant = shared.p != NULL ? program->is_global[i] != 0
 						 : program->is_global[i] != GLOBAL_NAMED;
 
-		if (is_meant && is_same(program->variables[i], name)) {
+		if (is_meant && span_is(program->variables[i], name)) {
 			*index_r = i;
 			return 0;
 		}
@@ -275,7 +267,7 @@ int variables_share(struct compiler *compiler, struct span name, const struct ar
 		return 0;
 	}
 	for (unsigned i = 0; i < program->n_variables; i++) {
-		if (is_same(program->variables[i], name)) {
+		if (span_is(program->variables[i], name)) {
 			if (program->is_global[i] != 0) {
 				program->is_global[i] = GLOBAL_DECLARED;
 				return 0;

@@ -4,16 +4,15 @@
 
 #include "sieve/compile.h"
 
-extern const struct word words_actions[];
-extern const struct word words_control[];
-extern const struct word words_flags[];
-extern const struct word words_header[];
-extern const struct word words_ihave[];
-extern const struct word words_include[];
-extern const struct word words_variables[];
+extern const struct word words_actions[], words_body[], words_control[], words_date[],
+    words_duplicate[], words_editheader[], words_envelope[], words_environment[], words_flags[],
+    words_header[], words_ihave[], words_include[], words_loop[], words_notify[], words_reject[],
+    words_spam[], words_vacation[], words_variables[];
 
-const struct word *const word_tables[] = { words_control, words_header, words_actions, words_flags,
-	words_variables, words_ihave, words_include, NULL };
+const struct word *const word_tables[] = { words_actions, words_body, words_control, words_date,
+	words_duplicate, words_editheader, words_envelope, words_environment, words_flags,
+	words_header, words_ihave, words_include, words_loop, words_notify, words_reject,
+	words_spam, words_vacation, words_variables, NULL };
 
 const struct sieve_language sieve_language = {
 	.extensions = (EXTENSION_BIT(EXTENSIONS) - 1) &
