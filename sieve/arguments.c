@@ -12,12 +12,11 @@ struct filling {
 };
 
 static const char *const type_names[] = {
-	[TYPE_NONE] = "nothing",
 	[TYPE_NUMBER] = "a number",
 	[TYPE_STRING] = "a string",
 	[TYPE_STRINGS] = "a list of strings",
-	[TYPE_CONSTANT] = "a constant string",
-	[TYPE_CONSTANTS] = "a list of constant strings",
+	[TYPE_CONSTANT] = "a string",
+	[TYPE_CONSTANTS] = "a list of strings",
 };
 
 static const char *item_name(const struct item *item)
@@ -69,8 +68,7 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 		if ((type == TYPE_CONSTANT || type == TYPE_CONSTANTS) &&
 		    argument->strings[i].n_pieces > 0) {
 			compile_error(compiler, item->line, item->column,
-			    "%.*s wants %s here; no variable may be in it", SPAN(name),
-			    type_names[type]);
+			    "%.*s wants constant strings; write it without ${...}", SPAN(name));
 			filling->is_broken = true;
 			break;
 		}
@@ -80,11 +78,11 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 
 /* --- tags ------------------------------------------------------------------------------------------------------- */
 
-static const struct tag *find_tag(const struct word *word, struct span name)
+const struct tag *arguments_tag(const struct word *word, struct span name)
 {
 	for (size_t i = 0; word->tags[i] != NULL; i++) {
 		for (const struct tag *tag = word->tags[i]; tag->name != NULL; tag++) {
-			if (text_is(name.p, name.n, tag->name)) {
+			if (text_is(name.p, name.n, tag->name + 1)) {
 				return tag;
 			}
 		}
@@ -128,7 +126,8 @@ static bool is_allowed(struct filling *filling, const struct item *item, const s
 static int take_tag(struct filling *filling, size_t i)
 {
 	const struct item *item = &filling->phrase->items[i];
-	const struct tag *tag = find_tag(filling->node->word, item->text);
+	const struct tag *tag =
+	    arguments_tag(filling->node->word, (struct span){ item->text.p + 1, item->text.n - 1 });
 	struct argument *argument = &filling->node->arguments[filling->node->n_arguments];
 	int result = 0;
 
@@ -171,21 +170,28 @@ static unsigned count_parameters(const struct word *word)
 
 static void say_number(struct filling *filling, size_t n_given, unsigned n_wanted)
 {
-	const struct phrase *phrase = filling->phrase;
-	const enum argument_type *types = filling->node->word->parameters;
+	static const char *const examples[] = {
+		[TYPE_NUMBER] = " 100K",
+		[TYPE_STRING] = " \"...\"",
+		[TYPE_STRINGS] = " [\"...\"]",
+		[TYPE_CONSTANT] = " \"...\"",
+		[TYPE_CONSTANTS] = " [\"...\"]",
+	};
+	const struct word *word = filling->node->word;
+	const char *wanted[WORD_PARAMETERS_MAX] = { "", "", "" };
 
+	for (unsigned i = word->n_optional; i < n_wanted; i++) {
+		wanted[i] = examples[word->parameters[i]];
+	}
 	filling->is_broken = true;
 	if (n_wanted == 0) {
-		compile_error(filling->compiler, phrase->line, phrase->column,
-		    "%.*s takes no argument but tags; take them out, or is ; missing?",
-		    SPAN(phrase->name));
+		compile_error(filling->compiler, filling->phrase->line, filling->phrase->column,
+		    "%s takes no argument here; take out what stands behind it", word->name);
 		return;
 	}
-	compile_error(filling->compiler, phrase->line, phrase->column,
-	    "%.*s wants %s%s%s%s%s and has %zu argument%s besides its tags", SPAN(phrase->name),
-	    type_names[types[0]], n_wanted > 1 ? ", " : "",
-	    n_wanted > 1 ? type_names[types[1]] : "", n_wanted > 2 ? ", " : "",
-	    n_wanted > 2 ? type_names[types[2]] : "", n_given, n_given == 1 ? "" : "s");
+	compile_error(filling->compiler, filling->phrase->line, filling->phrase->column,
+	    "%s has %zu argument%s besides tags; write %s%s%s%s", word->name, n_given,
+	    n_given == 1 ? "" : "s", word->name, wanted[0], wanted[1], wanted[2]);
 }
 
 /* Those behind the tags: the last ones must be there. */
@@ -240,6 +246,6 @@ int arguments_fill(struct compiler *compiler, struct node *node, const struct ph
 		}
 		i += (size_t)result;
 	}
-	result = take_positions(&filling, i);
+	result = filling.is_broken ? 0 : take_positions(&filling, i);
 	return result != 0 ? result : filling.is_broken;
 }

@@ -150,7 +150,11 @@ static bool check_tests(struct compilation *compilation, const struct word *word
 	const struct token *token = &compilation->parser.token;
 	struct compiler *compiler = &compilation->compiler;
 
-	if (word->tests == TESTS_NONE && phrase->opens == OPENS_TEST) {
+	if (phrase->opens == OPENS_TEST && arguments_tag(word, token->text) != NULL) {
+		compile_error(compiler, token->line, token->column,
+		    "there is no colon in front of %.*s; write :%.*s", SPAN(token->text),
+		    SPAN(token->text));
+	} else if (word->tests == TESTS_NONE && phrase->opens == OPENS_TEST) {
 		compile_error(compiler, token->line, token->column,
 		    "%s takes no test; is ; missing in front of %.*s?", word->name,
 		    SPAN(token->text));
@@ -219,7 +223,7 @@ static int enter(struct compilation *compilation, struct level *level, struct no
 	**link = node;
 	*link = &node->next;
 	compiler->program->sends |= level->word->sends;
-	result = arguments_fill(compiler, node, phrase);
+	result = level->has_bad_tests ? 1 : arguments_fill(compiler, node, phrase);
 	if (result == 0 && is_word(level, "require")) {
 		result = require_check(compiler, node);
 	} else if (result == 0 && level->word->check != NULL) {

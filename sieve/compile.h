@@ -50,6 +50,9 @@ int require_check(struct compiler *compiler, struct node *node);
 
 /* --- arguments.c ------------------------------------------------------------------------------------------------ */
 
+/* The tag of that name, without its colon. NULL: there is none. */
+const struct tag *arguments_tag(const struct word *word, struct span name);
+
 /* Gives a node its arguments. Returns 0; 1: they are wrong, and errors were said; -ENOMEM. */
 int arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase);
 

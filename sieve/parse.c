@@ -14,6 +14,7 @@ enum state {
 	AT_TESTS_END, /* all of the command's */
 	AT_ERROR,
 	AT_RECOVERY,
+	AT_COMMAND_END,
 };
 
 static void next(struct parser *parser)
@@ -117,9 +118,12 @@ static bool read_phrase(struct parser *parser)
 	while (token->type == TOKEN_TAG || token->type == TOKEN_NUMBER ||
 	       token->type == TOKEN_STRING || token->type == '[') {
 		if (!read_item(parser)) {
-			phrase->n_items = 0;
 			return false;
 		}
+	}
+	if (token->type == TOKEN_BAD) {
+		unexpected(parser, "");
+		return false;
 	}
 	if (token->type != TOKEN_IDENTIFIER && token->type != '(') {
 		return true;
@@ -265,7 +269,10 @@ static enum parse_event at_tests_end(struct parser *parser)
 	}
 	if (type == '{') {
 		skip_block(parser);
-	} else if (type == ';') {
+		parser->state = AT_COMMAND_END;
+		return PARSE_BROKEN;
+	}
+	if (type == ';') {
 		next(parser);
 	} else {
 		compile_error(parser->compiler, parser->line, parser->column,
@@ -305,7 +312,10 @@ enum parse_event parse_next(struct parser *parser)
 	case AT_ERROR:
 		return at_error(parser);
 	case AT_RECOVERY:
+		return at_recovery(parser);
+	case AT_COMMAND_END:
 		break;
 	}
-	return at_recovery(parser);
+	parser->state = AT_COMMAND;
+	return PARSE_COMMAND_END;
 }
