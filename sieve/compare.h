@@ -20,7 +20,7 @@ int compare_check(struct compiler *compiler, struct node *node, enum slot keys);
 struct compare {
 	struct sieve_run *run;
 	const struct node *node;
-	struct key *keys;
+	const struct key *keys;
 	size_t n_keys;
 	unsigned n_values;
 	bool counts;      /* :count */

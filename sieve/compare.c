@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * Comparisons: their tags, what of them can be made when a script is compiled, and values against keys. */
+#include "sieve/compare.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "sieve/regex.h"
+
+enum {
+	NUMBER_MAX = 10, /* digits of an unsigned */
+};
+
+const struct tag compare_tags[] = {
+	{ ":comparator", SLOT_COMPARATOR, TYPE_CONSTANT },
+	{ ":is", SLOT_MATCH, .value = MATCH_IS },
+	{ ":contains", SLOT_MATCH, .value = MATCH_CONTAINS },
+	{ ":matches", SLOT_MATCH, .value = MATCH_MATCHES },
+	{ ":regex", SLOT_MATCH, .value = MATCH_REGEX, .extension = EXTENSION_REGEX },
+	{ ":value", SLOT_MATCH, TYPE_CONSTANT, MATCH_VALUE, EXTENSION_RELATIONAL },
+	{ ":count", SLOT_MATCH, TYPE_CONSTANT, MATCH_COUNT, EXTENSION_RELATIONAL },
+	{ NULL },
+};
+
+/* In node->made: all keys, ready but for those with variables in them. */
+struct made {
+	enum match match;
+	struct key *keys;
+	size_t n_keys;
+	bool has_variables;
+};
+
+/* --- compiling -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	enum sieve_extension extension; /* that it needs (RFC 5228 2.7.3) */
+} comparators[] = {
+	[COMPARATOR_CASEMAP] = { "i;ascii-casemap", EXTENSION_NONE },
+	[COMPARATOR_OCTET] = { "i;octet", EXTENSION_NONE },
+	[COMPARATOR_NUMERIC] = { "i;ascii-numeric", EXTENSION_ASCII_NUMERIC },
+};
+
+static const char *const relations[] = {
+	[RELATION_GT] = "gt",
+	[RELATION_GE] = "ge",
+	[RELATION_LT] = "lt",
+	[RELATION_LE] = "le",
+	[RELATION_EQ] = "eq",
+	[RELATION_NE] = "ne",
+};
+
+static void read_comparator(struct compiler *compiler, const struct node *node, struct key *key)
+{
+	const struct argument *given = node_argument(node, SLOT_COMPARATOR);
+	const size_t n = sizeof(comparators) / sizeof(comparators[0]);
+	struct span name;
+	size_t i = 0;
+
+	if (given == NULL || given->n_strings == 0) {
+		key->comparator =
+		    key->match == MATCH_COUNT ? COMPARATOR_NUMERIC : COMPARATOR_CASEMAP;
+		return;
+	}
+	name = given->strings[0].text;
+	while (i < n && !text_is(name.p, name.n, comparators[i].name)) {
+		i++;
+	}
+	if (i == n) {
+		compile_error(compiler, given->line, given->column,
+		    "there is no comparator \"%.*s\"; those that there are: \"i;ascii-casemap\", "
+		    "\"i;octet\" and \"i;ascii-numeric\"",
+		    SPAN(name));
+		return;
+	}
+	key->comparator = (enum comparator)i;
+	if (comparators[i].extension != EXTENSION_NONE &&
+	    !compile_requires(compiler, comparators[i].extension)) {
+		compile_error(compiler, given->line, given->column,
+		    "comparator \"%s\" needs require \"%s\"", comparators[i].name,
+		    extension_names[comparators[i].extension]);
+	}
+	/* RFC 4790 9.1.1: it has no substrings. */
+	if (key->comparator == COMPARATOR_NUMERIC &&
+	    (key->match == MATCH_CONTAINS || key->match == MATCH_MATCHES ||
+		key->match == MATCH_REGEX)) {
+		compile_error(compiler, given->line, given->column,
+		    "\"i;ascii-numeric\" cannot be used with :contains, :matches and :regex; use "
+		    "it with :is, :value or :count");
+	}
+}
+
+static void read_match(struct compiler *compiler, const struct node *node, struct key *key)
+{
+	const struct argument *given = node_argument(node, SLOT_MATCH);
+	const size_t n = sizeof(relations) / sizeof(relations[0]);
+	struct span name;
+	size_t i = 0;
+
+	key->match = given != NULL ? (enum match)given->value : MATCH_IS;
+	if (given == NULL || given->n_strings == 0) {
+		return;
+	}
+	name = given->strings[0].text;
+	while (i < n && !text_is(name.p, name.n, relations[i])) {
+		i++;
+	}
+	if (i == n) {
+		compile_error(compiler, given->line, given->column,
+		    "\"%.*s\" is no relation; write \"gt\", \"ge\", \"lt\", \"le\", \"eq\" or "
+		    "\"ne\"",
+		    SPAN(name));
+		return;
+	}
+	key->relation = (enum relation)i;
+}
+
+/* Makes a constant key. Returns 0 or -ENOMEM. */
+static int make_key(
+    struct compiler *compiler, const struct argument *where, struct span text, struct key *key)
+{
+	const char *error;
+	int result = 0;
+
+	key->text = text;
+	if (key->match == MATCH_REGEX) {
+		result = regex_compile(&compiler->program->arena, text,
+		    key->comparator == COMPARATOR_CASEMAP, &key->regex, &error);
+	}
+	if (result > 0) {
+		compile_error(compiler, where->line, where->column,
+		    "\"%.*s\" is no regular expression: %s", SPAN(text), error);
+		result = 0;
+	}
+	return result;
+}
+
+int compare_check(struct compiler *compiler, struct node *node, enum slot keys)
+{
+	const struct argument *list = node_argument(node, keys);
+	struct arena *arena = &compiler->program->arena;
+	struct made *made = arena_alloc(arena, sizeof(*made));
+	size_t n = list != NULL ? list->n_strings : 0;
+	struct key key = { 0 };
+	int result = 0;
+
+	read_match(compiler, node, &key);
+	read_comparator(compiler, node, &key);
+	if (made == NULL) {
+		return -ENOMEM;
+	}
+	*made = (struct made){ key.match, arena_alloc(arena, n * sizeof(key)), n, false };
+	if (made->keys == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; result == 0 && i < n; i++) {
+		made->keys[i] = key;
+		if (list->strings[i].n_pieces > 0) {
+			made->has_variables = true;
+		} else {
+			result = make_key(compiler, list, list->strings[i].text, &made->keys[i]);
+		}
+	}
+	node->made = made;
+	return result;
+}
+
+/* --- running ---------------------------------------------------------------------------------------------------- */
+
+/* Fills in a key with variables. ANSWER_YES or _BROKEN. */
+static enum answer expand(
+    struct sieve_run *run, const struct node *node, const struct string *string, struct key *key)
+{
+	enum answer answer = run_string(run, node, string, &key->text);
+	const char *error;
+
+	if (answer != ANSWER_YES || key->match != MATCH_REGEX) {
+		return answer;
+	}
+	if (!fuel_take(&run->fuel, key->text.n + REGEX_INSTRUCTIONS_MAX)) {
+		return run_exhausted(run, node);
+	}
+	switch (regex_compile(
+	    &run->scratch, key->text, key->comparator == COMPARATOR_CASEMAP, &key->regex, &error)) {
+	case 0:
+		return ANSWER_YES;
+	case 1:
+		return run_fail(
+		    run, node, "\"%.*s\" is no regular expression: %s", SPAN(key->text), error);
+	default:
+		return run_exhausted(run, node);
+	}
+}
+
+enum answer compare_begin(
+    struct sieve_run *run, const struct node *node, enum slot keys, struct compare *compare_r)
+{
+	const struct argument *list = node_argument(node, keys);
+	const struct made *made = node->made;
+	uint64_t extensions = run->scope->program->extensions;
+	struct key *own;
+
+	*compare_r = (struct compare){ .run = run,
+		.node = node,
+		.keys = made->keys,
+		.n_keys = made->n_keys,
+		.counts = made->match == MATCH_COUNT,
+		.sets_values = (extensions & EXTENSION_BIT(EXTENSION_VARIABLES)) != 0 &&
+			       (made->match == MATCH_MATCHES || made->match == MATCH_REGEX) };
+	if (!made->has_variables) {
+		return ANSWER_NO;
+	}
+	own = run_alloc(run, made->n_keys * sizeof(*own));
+	if (own == NULL || !fuel_take(&run->fuel, made->n_keys)) {
+		return run_exhausted(run, node);
+	}
+	memcpy(own, made->keys, made->n_keys * sizeof(*own));
+	for (size_t i = 0; i < made->n_keys; i++) {
+		if (list->strings[i].n_pieces > 0 &&
+		    expand(run, node, &list->strings[i], &own[i]) == ANSWER_BROKEN) {
+			return ANSWER_BROKEN;
+		}
+	}
+	compare_r->keys = own;
+	return ANSWER_NO;
+}
+
+/* Is one of the keys matched? */
+static enum answer match_keys(
+    struct compare *compare, struct span value, struct captures *captures_r)
+{
+	struct sieve_run *run = compare->run;
+
+	for (size_t i = 0; i < compare->n_keys; i++) {
+		switch (
+		    match_value(&compare->keys[i], value, &run->scratch, &run->fuel, captures_r)) {
+		case MATCH_NO:
+			break;
+		case MATCH_YES:
+			return ANSWER_YES;
+		default:
+			return run_exhausted(run, compare->node);
+		}
+	}
+	return ANSWER_NO;
+}
+
+enum answer compare_value(struct compare *compare, struct span value)
+{
+	struct captures captures;
+	enum answer answer;
+
+	if (compare->counts) {
+		compare->n_values++;
+		return ANSWER_NO;
+	}
+	answer = match_keys(compare, value, compare->sets_values ? &captures : NULL);
+	if (answer == ANSWER_YES && compare->sets_values) {
+		return run_set_values(compare->run, compare->node, captures.list, captures.n);
+	}
+	return answer;
+}
+
+void compare_count(struct compare *compare, unsigned n)
+{
+	compare->n_values += n;
+}
+
+/* RFC 5231 4.2: the number of values is compared, as text. */
+enum answer compare_end(struct compare *compare, enum answer answer)
+{
+	char digits[NUMBER_MAX], *begin = digits + sizeof(digits);
+	unsigned n;
+
+	if (answer != ANSWER_NO || !compare->counts) {
+		return answer;
+	}
+	n = compare->n_values;
+	do {
+		*--begin = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return match_keys(
+	    compare, (struct span){ begin, (size_t)(digits + sizeof(digits) - begin) }, NULL);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ * Values and keys: each match type, of values that are whole. */
+#include "sieve/match.h"
+
+#include <string.h>
+
+#include "sieve/regex.h"
+#include "sieve/search.h"
+
+enum {
+	BORDERS = 128, /* of keys so long no memory is taken */
+};
+
+/* --- contains --------------------------------------------------------------------------------------------------- */
+
+bool search_init(struct search *search, const struct key *key, uint32_t *borders, struct fuel *fuel)
+{
+	const struct span text = key->text;
+	const unsigned letters = letters_of(key->comparator);
+	size_t at = 0;
+
+	*search = (struct search){ text, letters, borders, 0 };
+	if (!fuel_take(fuel, text.n)) {
+		return false;
+	}
+	for (size_t i = 1; i < text.n; i++) {
+		unsigned char byte = byte_fold(text.p[i], letters);
+
+		while (at > 0 && byte_fold(text.p[at], letters) != byte) {
+			at = borders[at - 1];
+		}
+		at += byte_fold(text.p[at], letters) == byte;
+		borders[i] = (uint32_t)at;
+	}
+	return true;
+}
+
+enum match_outcome search_feed(struct search *search, struct span bytes, struct fuel *fuel)
+{
+	const char *key = search->key.p;
+	const unsigned letters = search->letters;
+	size_t n = bytes.n < fuel->left ? bytes.n : (size_t)fuel->left, i = 0, at = search->at;
+	unsigned char first;
+
+	if (search->key.n == 0) {
+		return MATCH_YES;
+	}
+	first = byte_fold(key[0], letters);
+	while (i < n && at < search->key.n) {
+		if (at == 0) {
+			while (i < n && byte_fold(bytes.p[i], letters) != first) {
+				i++;
+			}
+			at = i < n;
+		} else {
+			unsigned char byte = byte_fold(bytes.p[i], letters);
+
+			while (at > 0 && byte_fold(key[at], letters) != byte) {
+				at = search->borders[at - 1];
+			}
+			at += byte_fold(key[at], letters) == byte;
+		}
+		i++;
+	}
+	search->at = at;
+	if (at == search->key.n) {
+		return fuel_take(fuel, i) ? MATCH_YES : MATCH_EXHAUSTED;
+	}
+	return fuel_take(fuel, bytes.n) ? MATCH_NO : MATCH_EXHAUSTED;
+}
+
+static enum match_outcome contains(
+    const struct key *key, struct span value, struct arena *arena, struct fuel *fuel)
+{
+	uint32_t few[BORDERS], *borders = few;
+	struct search search;
+
+	if (key->text.n > value.n) {
+		return fuel_take(fuel, 1) ? MATCH_NO : MATCH_EXHAUSTED;
+	}
+	if (key->text.n > BORDERS) {
+		borders = arena_alloc(arena, key->text.n * sizeof(*borders));
+	}
+	if (borders == NULL || !search_init(&search, key, borders, fuel)) {
+		return MATCH_EXHAUSTED;
+	}
+	return search_feed(&search, value, fuel);
+}
+
+/* --- order ------------------------------------------------------------------------------------------------------ */
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+void order_init(struct order *order, enum comparator comparator, struct span key)
+{
+	size_t n = 0;
+
+	*order = (struct order){ .comparator = comparator, .key = key };
+	if (comparator != COMPARATOR_NUMERIC) {
+		return;
+	}
+	while (n < key.n && is_digit(key.p[n])) {
+		n++;
+	}
+	order->key_is_number = n > 0;
+	while (n > 0 && *key.p == '0') {
+		key.p++;
+		n--;
+	}
+	order->key = (struct span){ key.p, n };
+}
+
+/* RFC 4790 9.1.1: the digits in front count, however many they are. */
+static void order_digit(struct order *order, char c)
+{
+	if (!is_digit(c) || order->at == order->key.n + 1) {
+		order->is_decided = true;
+		return;
+	}
+	order->has_digit = true;
+	if (c == '0' && order->at == 0) {
+		return;
+	}
+	if (order->order == 0 && order->at < order->key.n) {
+		order->order = c - order->key.p[order->at];
+	}
+	order->at++;
+}
+
+static void order_byte(struct order *order, char c)
+{
+	const unsigned letters = letters_of(order->comparator);
+
+	order->order = order->at == order->key.n
+			   ? 1
+			   : byte_fold(c, letters) - byte_fold(order->key.p[order->at], letters);
+	order->is_decided = order->order != 0;
+	order->at++;
+}
+
+bool order_feed(struct order *order, struct span bytes, struct fuel *fuel)
+{
+	for (size_t i = 0; i < bytes.n && !order->is_decided; i++) {
+		if (!fuel_take(fuel, 1)) {
+			return false;
+		}
+		if (order->comparator == COMPARATOR_NUMERIC) {
+			order_digit(order, bytes.p[i]);
+		} else {
+			order_byte(order, bytes.p[i]);
+		}
+	}
+	return true;
+}
+
+int order_end(const struct order *order)
+{
+	if (order->comparator == COMPARATOR_NUMERIC) {
+		if (!order->has_digit || !order->key_is_number) {
+			return order->key_is_number - order->has_digit;
+		}
+		if (order->at != order->key.n) {
+			return order->at < order->key.n ? -1 : 1;
+		}
+	} else if (!order->is_decided && order->at < order->key.n) {
+		return -1;
+	}
+	return (order->order > 0) - (order->order < 0);
+}
+
+int comparator_order(enum comparator comparator, struct span a, struct span b)
+{
+	struct fuel fuel = { UINT64_MAX, false };
+	struct order order;
+
+	order_init(&order, comparator, b);
+	order_feed(&order, a, &fuel);
+	return order_end(&order);
+}
+
+bool relation_holds(enum relation relation, int order)
+{
+	switch (relation) {
+	case RELATION_GT:
+		return order > 0;
+	case RELATION_GE:
+		return order >= 0;
+	case RELATION_LT:
+		return order < 0;
+	case RELATION_LE:
+		return order <= 0;
+	case RELATION_EQ:
+		return order == 0;
+	default:
+		return order != 0;
+	}
+}
+
+/* --- all -------------------------------------------------------------------------------------------------------- */
+
+enum match_outcome match_value(const struct key *key, struct span value, struct arena *arena,
+    struct fuel *fuel, struct captures *captures_r)
+{
+	struct order order;
+
+	if (!fuel_take(fuel, 1)) {
+		return MATCH_EXHAUSTED;
+	}
+	switch (key->match) {
+	case MATCH_CONTAINS:
+		return contains(key, value, arena, fuel);
+	case MATCH_MATCHES:
+		return glob_match(key, value, fuel, captures_r);
+	case MATCH_REGEX:
+		return regex_search(key->regex, value, arena, fuel, captures_r);
+	case MATCH_IS:
+		if (key->comparator != COMPARATOR_NUMERIC && key->text.n != value.n) {
+			return MATCH_NO;
+		}
+		break;
+	default:
+		break;
+	}
+	order_init(&order, key->comparator, key->text);
+	if (!order_feed(&order, value, fuel)) {
+		return MATCH_EXHAUSTED;
+	}
+	return relation_holds(
+		   key->match == MATCH_IS ? RELATION_EQ : key->relation, order_end(&order))
+		   ? MATCH_YES
+		   : MATCH_NO;
+}
