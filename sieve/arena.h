@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * Memory that is given out piece by piece and taken back at once. What a script and a run of it need comes from
+ * one, so that a limit holds for all of it and nothing can be freed too early. */
+#pragma once
+
+#include "base/text.h"
+
+struct arena_chunk;
+
+struct arena {
+	struct arena_chunk *chunks;
+	size_t left;      /* of the first chunk */
+	size_t used, max; /* bytes of all chunks */
+};
+
+/* max: bytes that it may come to. Nothing is allocated yet. */
+void arena_init(struct arena *arena, size_t max);
+
+/* Zeroed, aligned for any type. NULL: no memory, or the limit is reached. n may be 0. */
+void *arena_alloc(struct arena *arena, size_t n);
+
+/* A copy of some bytes with a NUL behind them. p is NULL: as above. */
+struct span arena_copy(struct arena *arena, struct span bytes);
+
+/* Takes all back but one chunk for the next. */
+void arena_reset(struct arena *arena);
+
+void arena_deinit(struct arena *arena);
