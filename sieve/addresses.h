@@ -6,7 +6,7 @@
 #include "sieve/fuel.h"
 
 enum {
-	ADDRESSES_MAX = 256,       /* of a field */
+	ADDRESSES_MAX = 256,         /* of a field */
 	ADDRESSES_COMMENTS_MAX = 16, /* nested */
 };
 
@@ -30,7 +30,7 @@ enum address_part {
 	ADDRESS_ALL = 0,
 	ADDRESS_LOCALPART,
 	ADDRESS_DOMAIN,
-	ADDRESS_USER,   /* RFC 5233 */
+	ADDRESS_USER, /* RFC 5233 */
 	ADDRESS_DETAIL,
 };
 

@@ -23,7 +23,7 @@ struct compare {
 	struct key *keys;
 	size_t n_keys;
 	unsigned n_values;
-	bool counts; /* :count */
+	bool counts;      /* :count */
 	bool sets_values; /* match values; a test may switch it off */
 };
 

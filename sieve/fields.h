@@ -34,7 +34,8 @@ struct span field_value(const struct field *field, struct arena *arena, struct f
 struct span field_text(const struct field *field, struct arena *arena, struct fuel *fuel);
 
 /* The nth field of that name, from 1, or from the end. NULL: there is none. */
-const struct field *fields_find(const struct fields *fields, struct span name, uint64_t index, bool is_last);
+const struct field *fields_find(
+    const struct fields *fields, struct span name, uint64_t index, bool is_last);
 
 /* Can it be the name of a field (RFC 5322 3.6.8)? */
 bool field_name_is_valid(struct span name);

@@ -19,7 +19,7 @@ struct mime_parameter {
 };
 
 struct mime_value {
-	struct span first; /* "text/plain", "attachment"; lower case */
+	struct span first;         /* "text/plain", "attachment"; lower case */
 	struct span type, subtype; /* parted at the slash; "" if there is none */
 	struct mime_parameter *parameters;
 	size_t n_parameters;
@@ -37,9 +37,11 @@ struct part {
 	struct fields *fields;
 	/* In the message's body, from where the header of the message ends. */
 	uint64_t header_begin; /* of a part; of the message 0, its header lies before it */
-	uint64_t begin, end;   /* of its own body, without the line end that belongs to the boundary behind it */
+	uint64_t begin,
+	    end; /* of its own body, without the line end that belongs to the boundary behind it */
 	uint64_t prologue_end, epilogue_begin; /* of a multipart; else begin and end */
-	struct mime_value type; /* text/plain; charset=us-ascii where nothing is said or it cannot be read */
+	struct mime_value
+	    type; /* text/plain; charset=us-ascii where nothing is said or it cannot be read */
 	enum transfer transfer;
 	bool is_multipart;
 	bool is_message; /* message/rfc822: its one child is the message in it */

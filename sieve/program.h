@@ -93,7 +93,8 @@ struct node {
 	struct node *tests; /* its first test; the others follow by next */
 	struct node *block; /* its first command; NULL: none, or an empty block */
 	struct node *next;
-	const void *made; /* what the word's check has made of its arguments, e.g. regular expressions */
+	const void
+	    *made; /* what the word's check has made of its arguments, e.g. regular expressions */
 };
 
 /* NULL: it was not given. */

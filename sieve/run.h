@@ -11,10 +11,10 @@
 #include "sieve/word.h"
 
 enum {
-	RUN_VALUES_MAX = 32,     /* ${0} to ${31} */
-	RUN_VARIABLES_MAX = 255, /* of a script, and global ones */
-	RUN_FRAMES_MAX = 768,    /* blocks and tests of a script and of those that it includes */
-	RUN_ARENA_MAX = 8 << 20, /* bytes that last for the run, and */
+	RUN_VALUES_MAX = 32,       /* ${0} to ${31} */
+	RUN_VARIABLES_MAX = 255,   /* of a script, and global ones */
+	RUN_FRAMES_MAX = 768,      /* blocks and tests of a script and of those that it includes */
+	RUN_ARENA_MAX = 8 << 20,   /* bytes that last for the run, and */
 	RUN_SCRATCH_MAX = 8 << 20, /* for a command or test; the whole is bounded by fuel, too */
 };
 
@@ -26,7 +26,7 @@ struct variable {
 
 struct scope {
 	const struct sieve_program *program;
-	const char *name; /* of the script */
+	const char *name;           /* of the script */
 	struct variable *variables; /* of the program's, but global ones */
 };
 
@@ -47,7 +47,8 @@ struct sieve_run {
 	struct span *flags; /* of imap4flags' own variable */
 	size_t n_flags;
 	const struct part *part; /* that foreverypart is at; NULL: none */
-	void *paused; /* what a function has kept for when it is called again; NULL at its first call */
+	void *
+	    paused; /* what a function has kept for when it is called again; NULL at its first call */
 	struct sieve_plan plan;
 	/* Private to run.c and its sisters. */
 	struct run_private *private;
@@ -72,7 +73,8 @@ enum answer run_exhausted(struct sieve_run *run, const struct node *node);
 enum answer run_string(struct sieve_run *run, const struct node *node, const struct string *string,
     struct span *value_r);
 /* The same of the first string of an argument. */
-enum answer run_text(struct sieve_run *run, const struct node *node, enum slot slot, struct span *value_r);
+enum answer run_text(
+    struct sieve_run *run, const struct node *node, enum slot slot, struct span *value_r);
 
 /* Sets a variable by its number in the program that runs, cut at a character to the longest that it may be. */
 enum answer run_set_variable(
@@ -84,8 +86,8 @@ enum answer run_set_values(
 
 /* Asks, or knows the answer by now: ANSWER_YES or _NO, _WAIT the first time. folder_r, of SIEVE_NEED_SPECIAL_USE:
  * which. */
-enum answer run_ask(struct sieve_run *run, enum sieve_need need, struct span name, struct span folder,
-    struct span *folder_r);
+enum answer run_ask(struct sieve_run *run, enum sieve_need need, struct span name,
+    struct span folder, struct span *folder_r);
 
 /* Bytes of the body from offset on: ANSWER_YES; _NO: it has ended; _WAIT. They stay until the next call. */
 enum answer run_body(struct sieve_run *run, uint64_t offset, struct span *bytes_r);
@@ -95,5 +97,5 @@ enum answer run_parts(struct sieve_run *run, const struct node *node, const stru
 
 /* Adds an action to the plan; what it points to is copied. At most actions_max: ANSWER_BROKEN then. *action_r may be changed
  * until the next call. cancels: the implicit keep is off. */
-enum answer plan_add(struct sieve_run *run, const struct node *node, const struct sieve_action *action,
-    bool cancels);
+enum answer plan_add(struct sieve_run *run, const struct node *node,
+    const struct sieve_action *action, bool cancels);

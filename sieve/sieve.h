@@ -36,8 +36,9 @@ struct word;
 
 /* What scripts may be written in. */
 struct sieve_language {
-	uint64_t extensions;            /* that may be required: bits 1 << enum sieve_extension */
-	const struct word *const *host; /* tables of commands that the caller carries out himself; NULL: none */
+	uint64_t extensions; /* that may be required: bits 1 << enum sieve_extension */
+	const struct word *const
+	    *host; /* tables of commands that the caller carries out himself; NULL: none */
 };
 
 /* All but those of the test language. */
@@ -102,8 +103,13 @@ int sieve_link(const struct sieve_program *program, const struct sieve_library *
 
 /* How scores of a filter are read (RFC 5235). */
 struct sieve_score {
-	const char *header;     /* NAME, or NAME:REGEX whose first group is the score; "": nothing is tested */
-	enum { SIEVE_SCORE_NUMBER, SIEVE_SCORE_LENGTH, SIEVE_SCORE_TEXT } type;
+	const char
+	    *header; /* NAME, or NAME:REGEX whose first group is the score; "": nothing is tested */
+	enum {
+		SIEVE_SCORE_NUMBER,
+		SIEVE_SCORE_LENGTH,
+		SIEVE_SCORE_TEXT
+	} type;
 	const char *max;        /* the highest score, a number; "" if max_header says it */
 	const char *max_header; /* as header */
 	const char *texts[11];  /* of SIEVE_SCORE_TEXT: which text means 0 to 10; NULL: none */
@@ -120,14 +126,16 @@ struct sieve_settings {
 	unsigned vacation_default, vacation_min, vacation_max; /* seconds; max 0: none */
 	bool vacation_checks_recipient;
 	bool vacation_uses_original_recipient;
-	bool vacation_ignores_to_header; /* answers go to the envelope's sender, however the header names him */
-	bool vacation_sends_from_recipient; /* their envelope's sender; else it is empty */
-	const char *vacation_subject;          /* where neither script nor message has one */
-	const char *vacation_subject_template; /* %$ is the message's subject */
+	bool
+	    vacation_ignores_to_header; /* answers go to the envelope's sender, however the header names him */
+	bool vacation_sends_from_recipient;        /* their envelope's sender; else it is empty */
+	const char *vacation_subject;              /* where neither script nor message has one */
+	const char *vacation_subject_template;     /* %$ is the message's subject */
 	unsigned duplicate_default, duplicate_max; /* seconds */
-	const char *redirect_from; /* envelope sender of redirect: sender, recipient, orig_recipient, user_email,
+	const char *
+	    redirect_from; /* envelope sender of redirect: sender, recipient, orig_recipient, user_email,
 	                              postmaster or <address> */
-	const char *notify_from;   /* of notify: the same */
+	const char *notify_from;                      /* of notify: the same */
 	const struct sieve_header_rule *header_rules; /* of editheader */
 	size_t n_header_rules, edited_header_max;     /* bytes of a field that is added */
 	size_t value_max;                             /* bytes of a variable's value */
@@ -181,12 +189,13 @@ struct sieve_action {
 	/* KEEP, STORE */
 	struct span folder; /* as IMAP names it, in UTF-8; "" or INBOX in any case: INBOX */
 	bool creates;
-	struct span special_use; /* that led to the folder; "" if none did */
+	struct span special_use;  /* that led to the folder; "" if none did */
 	const struct span *flags; /* as IMAP writes them: \Seen, $Forwarded */
 	size_t n_flags;
 	/* REDIRECT, VACATION, NOTIFY: an envelope. from "": the null sender */
 	struct span from, to;
-	struct span message; /* VACATION, NOTIFY: all of it; REDIRECT: fields to put on top of the version */
+	struct span
+	    message; /* VACATION, NOTIFY: all of it; REDIRECT: fields to put on top of the version */
 	/* VACATION, MARK: what is remembered, and for how many seconds */
 	struct span id;
 	uint64_t seconds;
@@ -198,14 +207,19 @@ struct sieve_action {
 
 /* What a message's header has become (RFC 5293). Version 0 is the message as it came. */
 struct sieve_version {
-	const struct span *header; /* pieces of it, in order, the empty line included; the body follows as it came */
+	const struct span *
+	    header; /* pieces of it, in order, the empty line included; the body follows as it came */
 	size_t n_header;
 };
 
 struct sieve_note {
 	const char *script;
 	unsigned line;
-	enum { SIEVE_NOTE_ERROR, SIEVE_NOTE_WARNING, SIEVE_NOTE_DEBUG } kind;
+	enum {
+		SIEVE_NOTE_ERROR,
+		SIEVE_NOTE_WARNING,
+		SIEVE_NOTE_DEBUG
+	} kind;
 	struct span text; /* one line, no control bytes */
 };
 
@@ -239,18 +253,18 @@ struct sieve_link_of_chain {
 
 /* Begins a run of programs, each of which runs as long as the ones before have left the message in INBOX.
  * All that is pointed to must outlive the run. NULL: out of memory. */
-struct sieve_run *sieve_run_new(const struct sieve_facts *facts,
-    const struct sieve_link_of_chain *chain, size_t n_chain);
+struct sieve_run *sieve_run_new(
+    const struct sieve_facts *facts, const struct sieve_link_of_chain *chain, size_t n_chain);
 void sieve_run_free(struct sieve_run *run);
 
 enum sieve_need {
-	SIEVE_DONE = 0,        /* sieve_run_plan() */
-	SIEVE_NEED_BODY,       /* sieve_give_body(): bytes of the body, from question.offset on */
-	SIEVE_NEED_MAILBOX,    /* sieve_answer(): is there a folder question.name that can be stored into? */
+	SIEVE_DONE = 0,  /* sieve_run_plan() */
+	SIEVE_NEED_BODY, /* sieve_give_body(): bytes of the body, from question.offset on */
+	SIEVE_NEED_MAILBOX, /* sieve_answer(): is there a folder question.name that can be stored into? */
 	SIEVE_NEED_SPECIAL_USE, /* sieve_answer_name(): which folder has the use question.name; of question.folder,
 	                           if that is not "", whether that has it */
-	SIEVE_NEED_SEEN,       /* sieve_answer(): is the id question.name remembered? */
-	SIEVE_NEED_HOST,       /* sieve_answer(): carry question.node out, a command of the language's host */
+	SIEVE_NEED_SEEN, /* sieve_answer(): is the id question.name remembered? */
+	SIEVE_NEED_HOST, /* sieve_answer(): carry question.node out, a command of the language's host */
 };
 
 struct sieve_question {

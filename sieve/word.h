@@ -11,8 +11,8 @@ struct sieve_run;
 /* What a test says, and a command. */
 enum answer {
 	ANSWER_NO = 0,
-	ANSWER_YES, /* of a command: it is done */
-	ANSWER_WAIT, /* the run has asked for something, and wants to be called again */
+	ANSWER_YES,    /* of a command: it is done */
+	ANSWER_WAIT,   /* the run has asked for something, and wants to be called again */
 	ANSWER_BROKEN, /* run_fail() has said why: the script ends */
 	ANSWER_NO_MEMORY,
 };
@@ -49,11 +49,17 @@ enum {
 struct word {
 	const char *name; /* lower case; NULL ends a table */
 	enum word_kind kind;
-	enum sieve_extension extension; /* that it needs */
+	enum sieve_extension extension;            /* that it needs */
 	const struct tag *tags[WORD_TAGS_MAX + 1]; /* tables; NULL ends them */
-	enum argument_type parameters[WORD_PARAMETERS_MAX]; /* by position: SLOT_FIRST ...; TYPE_NONE ends them */
-	unsigned n_optional; /* so many of the first parameters may be missing: "setflag [variable] list" */
-	enum { TESTS_NONE, TESTS_ONE, TESTS_LIST } tests;
+	enum argument_type
+	    parameters[WORD_PARAMETERS_MAX]; /* by position: SLOT_FIRST ...; TYPE_NONE ends them */
+	unsigned
+	    n_optional; /* so many of the first parameters may be missing: "setflag [variable] list" */
+	enum {
+		TESTS_NONE,
+		TESTS_ONE,
+		TESTS_LIST
+	} tests;
 	bool has_block;
 	/* Checks what the table cannot say, and prepares node->made. Errors go to compile_error(). Returns 0 or -ENOMEM. */
 	int (*check)(struct compiler *compiler, struct node *node);
@@ -75,17 +81,17 @@ struct compiler {
 };
 
 /* Says that a script is broken: what is wrong, and what to write instead. */
-void compile_error(struct compiler *compiler, unsigned line, unsigned column, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-void compile_warning(struct compiler *compiler, unsigned line, unsigned column, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void compile_error(struct compiler *compiler, unsigned line, unsigned column, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
+void compile_warning(struct compiler *compiler, unsigned line, unsigned column, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
 
 bool compile_requires(const struct compiler *compiler, enum sieve_extension extension);
 
 /* The number of a variable of the program, made if it is new. Returns 0; 1: there are too many, or the name is none, and an error
  * was said; -ENOMEM. */
-int compile_variable(struct compiler *compiler, struct span name, const struct argument *where,
-    unsigned *index_r);
+int compile_variable(
+    struct compiler *compiler, struct span name, const struct argument *where, unsigned *index_r);
 
 /* A printf width and string for a span: "%.*s". What is long is cut. */
 #define SPAN(span) (int)((span).n < 100 ? (span).n : 100), (span).p

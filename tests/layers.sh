@@ -37,6 +37,7 @@ only() {
 allow base '-'
 allow mail '-'
 allow protocol 'mail/'
+allow sieve 'mail/'
 allow maildir "$impure"
 # The keys of section mysql stand where their values are used, in a table of that header's structs; no
 # function of runtime/ is called.
