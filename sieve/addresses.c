@@ -124,6 +124,7 @@ static bool is_word(const struct reader *reader)
 struct spec {
 	char *out;
 	struct span local, domain;
+	bool has_at;
 	bool is_odd;    /* not as RFC 5322 3.4.1 has it: dots side by side, blanks inside */
 	bool is_phrase; /* words side by side: no local part */
 };
@@ -139,10 +140,10 @@ static void put_token(struct span *part, char *out, const struct reader *reader)
 	}
 }
 
-/* Words and dots, as many as there are. Returns whether two words stood side by side. */
+/* Words and dots, as many as there are. Returns whether it is no part of an address: two words stand side by side, or there is none. */
 static bool read_dotted(struct reader *reader, struct span *part, char *out, bool *is_odd)
 {
-	bool wants_word = true, is_first = true, is_phrase = false;
+	bool wants_word = true, is_first = true, is_phrase = false, has_word = false;
 
 	*part = (struct span){ out, 0 };
 	for (; is_word(reader) || is_special(reader, '.'); advance(reader)) {
@@ -153,10 +154,11 @@ static bool read_dotted(struct reader *reader, struct span *part, char *out, boo
 			  (!is_first && reader->token.is_behind_blank);
 		put_token(part, out, reader);
 		wants_word = is_dot;
+		has_word = has_word || !is_dot;
 		is_first = false;
 	}
 	*is_odd = *is_odd || wants_word;
-	return is_phrase;
+	return is_phrase || !has_word;
 }
 
 /* A local part, and a domain if there is an "@". */
@@ -165,10 +167,12 @@ static void read_spec(struct reader *reader, struct spec *spec)
 	bool is_odd = false;
 
 	spec->domain = (struct span){ "", 0 };
+	spec->has_at = false;
 	spec->is_phrase = read_dotted(reader, &spec->local, spec->out, &is_odd);
 	if (is_special(reader, '@')) {
 		char *out = spec->out + spec->local.n;
 
+		spec->has_at = true;
 		is_odd = is_odd || reader->token.is_behind_blank;
 		advance(reader);
 		is_odd = is_odd || reader->token.is_behind_blank;
@@ -281,7 +285,7 @@ static bool read_entry(struct reader *reader, struct spec *spec, struct span *ph
 
 	*phrase_r = (struct span){ "", 0 };
 	read_spec(reader, spec);
-	if (is_special(reader, ':') && spec->domain.n == 0) {
+	if (is_special(reader, ':') && !spec->has_at) {
 		advance(reader);
 		return false;
 	}
@@ -358,14 +362,16 @@ int address_of_script(
 	struct reader reader;
 	struct spec spec = { .out = arena_alloc(arena, text.n) };
 	struct span phrase = { "", 0 };
+	size_t first;
 
 	if (spec.out == NULL) {
 		return -ENOMEM;
 	}
 	begin(&reader, text);
+	first = reader.token.begin;
 	read_spec(&reader, &spec);
-	if (may_have_name && spec.domain.n == 0 && is_special(&reader, '<')) {
-		phrase = trimmed(&reader, reader.text.n - text.n, reader.token.begin);
+	if (may_have_name && !spec.has_at && is_special(&reader, '<')) {
+		phrase = trimmed(&reader, first, reader.token.begin);
 		advance(&reader);
 		read_spec(&reader, &spec);
 		if (!is_special(&reader, '>') || reader.token.is_behind_blank) {
