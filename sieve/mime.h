@@ -11,6 +11,11 @@ enum {
 	MIME_PARTS_MAX = 1000,
 	MIME_PARAMETERS_MAX = 64,
 	MIME_BOUNDARY_MAX = 200,
+	MIME_NAME_MAX = 100,        /* of a parameter; a longer one is passed over */
+	MIME_VALUE_MAX = 16384,     /* bytes of a structured value; what follows is not seen */
+	MIME_HEADERS_MAX = 1 << 20, /* bytes that are kept of headers of parts, together */
+	MIME_MEMORY_MAX =
+	    2 << 20, /* what they may take with all that is made of them; then no more are kept */
 };
 
 /* A structured value such as Content-Type's: "text/plain; charset=utf-8". */
@@ -25,7 +30,8 @@ struct mime_value {
 	size_t n_parameters;
 };
 
-/* Reads one. It never fails: what is wrong ends it. False: no memory or fuel. */
+/* Reads one, unfolded. What is wrong is passed over up to the next semicolon; bytes that are no UTF-8 become U+FFFD. False: no
+ * memory or fuel. */
 bool mime_value_parse(
     struct span text, struct arena *arena, struct fuel *fuel, struct mime_value *value_r);
 /* p is NULL: it is not there. */
@@ -43,8 +49,9 @@ struct part {
 	struct mime_value
 	    type; /* text/plain; charset=us-ascii where nothing is said or it cannot be read */
 	enum transfer transfer;
-	bool is_multipart;
-	bool is_message; /* message/rfc822: its one child is the message in it */
+	bool is_multipart; /* without a boundary, or too deep, it is all prologue */
+	bool
+	    is_message; /* message/rfc822 or global that is looked into: its one child is the message in it */
 	size_t n_inside; /* parts below it, which follow it in the list */
 };
 
@@ -58,7 +65,7 @@ struct parts {
 
 struct mime_scan;
 
-/* Of a message whose header is known. NULL: no memory. */
+/* Of a message whose header is known. NULL: no memory or fuel. */
 struct mime_scan *mime_scan_new(struct arena *arena, struct fuel *fuel, struct fields *header);
 /* The next bytes of the body. False: no memory or fuel. */
 bool mime_scan_feed(struct mime_scan *scan, struct span bytes);

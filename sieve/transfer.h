@@ -10,11 +10,16 @@ enum transfer {
 	TRANSFER_QUOTED_PRINTABLE,
 };
 
+enum {
+	TRANSFER_BLANKS_MAX = 64,
+};
+
 struct transfer_stream {
 	enum transfer transfer;
 	unsigned char kept[4]; /* what belongs together with bytes to come */
 	unsigned n_kept;
 	unsigned n_blanks; /* of quoted-printable: at the end of a line they do not count */
+	uint64_t tabs;     /* a bit for each of them */
 };
 
 enum transfer transfer_find(struct span name);
@@ -23,5 +28,6 @@ enum transfer transfer_find(struct span name);
  * read. Returns how many. */
 size_t transfer_decode(struct transfer_stream *stream, struct span in, bool is_end, char *out);
 
-/* The two of RFC 2047, of one encoded word: B is base64; Q is quoted-printable with _ for a blank. As above. */
+/* Q of RFC 2047 4.2, and what RFC 2231 4 has: all at once, into in.n bytes. What is no escape stays as it is. */
 size_t transfer_decode_q(struct span in, char *out);
+size_t transfer_decode_percent(struct span in, char *out);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * Fields of a header. Each byte is looked at a fixed number of times. Pure: any thread. */
+#include "sieve/fields.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "sieve/encoded.h"
+
+/* The line at the start of a text, with its end; of bytes without an end all of them. */
+static size_t line_length(struct span text)
+{
+	const char *lf = memchr(text.p, '\n', text.n);
+
+	return lf == NULL ? text.n : (size_t)(lf - text.p) + 1;
+}
+
+static bool is_empty_line(const char *line, size_t n)
+{
+	return (n == 1 && line[0] == '\n') || (n == 2 && line[0] == '\r' && line[1] == '\n');
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static bool is_space(char c)
+{
+	return is_blank(c) || c == '\r' || c == '\n';
+}
+
+static struct span trim(struct span text)
+{
+	while (text.n > 0 && is_space(text.p[text.n - 1])) {
+		text.n--;
+	}
+	while (text.n > 0 && is_space(text.p[0])) {
+		text.p++;
+		text.n--;
+	}
+	return text;
+}
+
+bool field_name_is_valid(struct span name)
+{
+	size_t i = 0;
+
+	while (i < name.n && name.p[i] > ' ' && name.p[i] < 0x7f && name.p[i] != ':') {
+		i++;
+	}
+	return name.n > 0 && i == name.n;
+}
+
+/* Does a field begin with this line? Blanks in front of the colon are obsolete syntax (RFC 5322 4.5). */
+static bool begins_field(struct span line, struct field *field_r)
+{
+	const char *colon = memchr(line.p, ':', line.n);
+	struct span name = { line.p, colon == NULL ? 0 : (size_t)(colon - line.p) };
+
+	while (name.n > 0 && is_blank(name.p[name.n - 1])) {
+		name.n--;
+	}
+	if (!field_name_is_valid(name)) {
+		return false;
+	}
+	*field_r = (struct field){ .raw = line, .name = name, .body.p = colon + 1 };
+	return true;
+}
+
+static size_t count_fields(struct span text)
+{
+	struct field field;
+	size_t n = 0;
+
+	while (text.n > 0 && n < FIELDS_MAX) {
+		size_t length = line_length(text);
+
+		if (is_empty_line(text.p, length)) {
+			break;
+		}
+		n += begins_field((struct span){ text.p, length }, &field);
+		text.p += length;
+		text.n -= length;
+	}
+	return n;
+}
+
+struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span header)
+{
+	struct fields *fields = arena_alloc(arena, sizeof(*fields));
+	struct field *field = NULL, next;
+	struct span left = { header.n > 0 ? header.p : "", header.n };
+	size_t n;
+
+	if (fields == NULL || !fuel_take(fuel, header.n) ||
+	    (fields->list = arena_alloc(arena, count_fields(header) * sizeof(*field))) == NULL) {
+		return NULL;
+	}
+	while (left.n > 0) {
+		n = line_length(left);
+		if (is_empty_line(left.p, n)) {
+			left.n = n;
+			break;
+		}
+		if (fields->rest.p != NULL) {
+			/* One too many was before this line. */
+		} else if (!begins_field((struct span){ left.p, n }, &next)) {
+			if (field != NULL) {
+				field->raw.n += n;
+			}
+		} else if (fields->n == FIELDS_MAX) {
+			fields->rest.p = left.p;
+		} else {
+			field = &fields->list[fields->n++];
+			*field = next;
+		}
+		left.p += n;
+		left.n -= n;
+	}
+	for (size_t i = 0; i < fields->n; i++) {
+		field = &fields->list[i];
+		field->body.n = field->raw.n - (size_t)(field->body.p - field->raw.p);
+	}
+	fields->rest.p = fields->rest.p == NULL ? left.p : fields->rest.p;
+	fields->rest.n = (size_t)(left.p + left.n - fields->rest.p);
+	return fields;
+}
+
+bool field_is(const struct field *field, struct span name)
+{
+	return field->name.n == name.n && strncasecmp(field->name.p, name.p, name.n) == 0;
+}
+
+/* Without the ends of lines. Where no blank follows one, a line was passed over that is no field: it gets a blank. */
+struct span field_value(const struct field *field, struct arena *arena, struct fuel *fuel)
+{
+	struct span value = trim(field->body);
+	size_t n = 0;
+	char *out;
+
+	if (!fuel_take(fuel, field->body.n)) {
+		return (struct span){ NULL, 0 };
+	}
+	if (value.n == 0) {
+		return (struct span){ "", 0 };
+	}
+	if (memchr(value.p, '\n', value.n) == NULL && memchr(value.p, '\r', value.n) == NULL) {
+		return value;
+	}
+	out = arena_alloc(arena, value.n);
+	for (size_t i = 0; out != NULL && i < value.n; i++) {
+		bool is_end = value.p[i] == '\r' || value.p[i] == '\n';
+
+		if (!is_end) {
+			out[n++] = value.p[i];
+		} else if (!is_space(value.p[i + 1])) { /* a value ends in none */
+			out[n++] = ' ';
+		}
+	}
+	return (struct span){ out, n };
+}
+
+struct span field_text(const struct field *field, struct arena *arena, struct fuel *fuel)
+{
+	struct span value = field_value(field, arena, fuel);
+
+	if (value.p == NULL || !fuel_take(fuel, value.n)) {
+		return (struct span){ NULL, 0 };
+	}
+	value = encoded_decode(value, arena);
+	return value.p == NULL ? value : trim(value);
+}
+
+const struct field *fields_find(
+    const struct fields *fields, struct span name, uint64_t index, bool is_last)
+{
+	for (size_t i = 0; i < fields->n; i++) {
+		const struct field *field = &fields->list[is_last ? fields->n - 1 - i : i];
+
+		if (field_is(field, name) && --index == 0) {
+			return field;
+		}
+	}
+	return NULL;
+}
