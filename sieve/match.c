@@ -23,6 +23,9 @@ bool search_init(struct search *search, const struct key *key, uint32_t *borders
 	if (!fuel_take(fuel, text.n)) {
 		return false;
 	}
+	if (text.n > 0) {
+		borders[0] = 0;
+	}
 	for (size_t i = 1; i < text.n; i++) {
 		unsigned char byte = byte_fold(text.p[i], letters);
 
