@@ -16,6 +16,7 @@ struct frame {
 	enum frame_kind kind;
 	bool has_answer, answer; /* of the test that was pushed on top of this frame */
 	bool is_taken;           /* BLOCK: a branch of the if that is under way */
+	bool is_hosts;           /* BLOCK: the host has let the run enter it */
 	const struct node *node;
 	const struct node *child; /* TEST: of its tests, the one that was pushed */
 	struct scope *scope;      /* SCRIPT: the one to go back to */
@@ -27,6 +28,7 @@ enum leave {
 	LEAVE_NOTHING = 0,
 	LEAVE_LOOP, /* break: down to machine->loop */
 	LEAVE_SCRIPT,
+	LEAVE_HOST, /* the innermost block that is the host's */
 	LEAVE_ALL,
 };
 

@@ -136,10 +136,15 @@ static bool find_version(struct sieve_run *run, unsigned *version_r)
 			pieces[n++] = piece;
 		}
 	}
-	plan->versions = versions;
-	versions[plan->n_versions] = (struct sieve_version){ pieces, n };
-	*version_r = (unsigned)plan->n_versions++;
 	run->is_edited = false;
+	plan->versions = versions;
+	*version_r = (unsigned)plan->n_versions - 1;
+	versions += *version_r;
+	if (versions->n_header == n && memcmp(versions->header, pieces, n * sizeof(*pieces)) == 0) {
+		return true;
+	}
+	versions[1] = (struct sieve_version){ pieces, n };
+	*version_r = (unsigned)plan->n_versions++;
 	return true;
 }
 
@@ -349,14 +354,8 @@ bool plan_begin_program(struct sieve_run *run)
 		.n_flags = run->n_flags,
 		.fields = run->fields,
 		.is_edited = run->is_edited };
-	old->actions = run_keep(run, plan->n_actions * sizeof(*old->actions));
-	if (old->actions == NULL) {
-		return false;
-	}
-	if (plan->n_actions > 0) {
-		memcpy(old->actions, plan->actions, plan->n_actions * sizeof(*old->actions));
-	}
-	return true;
+	old->actions = copy_list(run, plan->actions, plan->n_actions, sizeof(*old->actions));
+	return old->actions != NULL;
 }
 
 void plan_fail_program(struct sieve_run *run)
@@ -393,11 +392,12 @@ static bool find_keep(struct sieve_run *run)
 bool plan_finish(struct sieve_run *run)
 {
 	struct sieve_plan *plan = &run->plan;
-	const struct sieve_action inbox = { .kind = SIEVE_KEEP, .version = plan->keep_version };
+	struct sieve_action inbox = { .kind = SIEVE_KEEP };
 
 	if (!find_keep(run)) {
 		return false;
 	}
+	inbox.version = plan->keep_version;
 	for (size_t i = 0; plan->keeps && i < plan->n_actions; i++) {
 		struct sieve_action *action = &plan->actions[i];
 
@@ -421,6 +421,7 @@ int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan)
 	struct sieve_plan *own = &run->plan;
 	struct sieve_version *original;
 
+	run->is_edited = own->n_versions > 0; /* for all that the run knows */
 	*own = (struct sieve_plan){ .keeps = true };
 	if (plan == NULL) {
 		original = grow(run, NULL, 0, sizeof(*original));

@@ -104,8 +104,26 @@ static void unwind(struct sieve_run *run)
 			run->part = frame->part;
 		}
 		machine->n_frames--;
+		if (machine->leave == LEAVE_HOST && frame->is_hosts) {
+			break;
+		}
 	}
 	machine->leave = LEAVE_NOTHING;
+}
+
+/* The host has carried a command out: what it told of the world before may have changed. */
+static enum answer end_of_host(struct sieve_run *run, const struct node *node)
+{
+	const struct frame block = { FRAME_BLOCK, .node = node->block, .is_hosts = true };
+	struct machine *machine = run->machine;
+
+	machine->has_host_answer = false;
+	machine->memos = NULL;
+	if (machine->host_answer && node->word->has_block && machine->leave == LEAVE_NOTHING &&
+	    frames_push(run, node, &block) == ANSWER_BROKEN) {
+		return ANSWER_BROKEN;
+	}
+	return machine->host_answer ? ANSWER_YES : ANSWER_NO;
 }
 
 static enum answer call(struct sieve_run *run, const struct node *node)
@@ -119,8 +137,7 @@ static enum answer call(struct sieve_run *run, const struct node *node)
 	if (node->word->run != NULL) {
 		answer = node->word->run(run, node);
 	} else if (machine->has_host_answer) {
-		machine->has_host_answer = false;
-		answer = machine->host_answer ? ANSWER_YES : ANSWER_NO;
+		answer = end_of_host(run, node);
 	} else {
 		machine->need = SIEVE_NEED_HOST;
 		machine->question = (struct sieve_question){ .node = node };
@@ -216,7 +233,8 @@ int sieve_step(struct sieve_run *run, struct sieve_question *question_r)
 		if (answer == ANSWER_BROKEN) {
 			plan_fail_program(run);
 		}
-		if (machine->next == machine->n_chain || run->fuel.is_empty || !plan_goes_on(run)) {
+		if (machine->next == machine->n_chain || run->fuel.is_empty ||
+		    (machine->next > 0 && !plan_goes_on(run))) {
 			run->plan.fuel = run->settings->fuel - run->fuel.left;
 			return plan_finish(run) ? SIEVE_DONE : -ENOMEM;
 		}
@@ -239,7 +257,7 @@ int sieve_run_set_facts(struct sieve_run *run, const struct sieve_facts *facts)
 	machine->scan_offset = 0;
 	machine->parts = NULL;
 	machine->memos = NULL;
-	run->is_edited = false;
+	run->is_edited = run->plan.n_versions > 0;
 	run->fields = fields_parse(&run->arena, &run->fuel, facts->header);
 	while (facts->flags != NULL && facts->flags[n] != NULL) {
 		n++;

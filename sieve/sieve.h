@@ -292,6 +292,10 @@ const struct sieve_plan *sieve_run_plan(struct sieve_run *run);
 int sieve_run_set_facts(struct sieve_run *run, const struct sieve_facts *facts);
 int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan);
 
-/* A string of a command of the host, and a number. False: it was not given. */
+/* A string of a command of the host; it lives until the answer. False: it was not given. */
 bool sieve_host_text(
     struct sieve_run *run, const struct node *node, unsigned slot, struct span *text_r);
+
+/* A command with a block: the answer that it is so lets the run enter it. Before the answer to another one, this makes the run leave
+ * the innermost of those blocks with it. False: it is in none. */
+bool sieve_host_leave(struct sieve_run *run);
