@@ -436,8 +436,10 @@ int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan)
 	*own = *plan;
 	own->actions = copy_list(run, plan->actions, plan->n_actions, sizeof(*own->actions));
 	own->versions = copy_list(run, plan->versions, plan->n_versions, sizeof(*own->versions));
-	own->notes = copy_list(run, plan->notes, plan->n_notes, sizeof(*own->notes));
-	if (own->actions == NULL || own->versions == NULL || own->notes == NULL) {
+	own->notes = NULL;
+	own->n_notes = 0;
+	own->has_failed = own->is_exhausted = false;
+	if (own->actions == NULL || own->versions == NULL) {
 		return -ENOMEM;
 	}
 	return 0;

@@ -39,6 +39,7 @@ allow mail '-'
 allow protocol 'mail/'
 allow sieve 'mail/'
 allow maildir "$impure"
+allow sievetest '(sieve|mail)/|maildir/folder\.h'
 # The keys of section mysql stand where their values are used, in a table of that header's structs; no
 # function of runtime/ is called.
 allow schema "runtime/settings\.h|mysql|mysqld_error|errmsg|$impure"

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ * What the scripts see: a message with its envelope, folders with mail in them, mail that was sent. */
+#include <string.h>
+
+#include "maildir/folder.h"
+#include "sieve/addresses.h"
+#include "sievetest/tester.h"
+
+static int zone(time_t time)
+{
+	struct tm tm;
+
+	return localtime_r(&time, &tm) != NULL ? (int)tm.tm_gmtoff : 0;
+}
+
+void world_init(struct tester *tester)
+{
+	static const char message[] = "From: sender@example.com\r\nTo: recipient@example.org\r\n"
+				      "Subject: Frop!\r\n\r\nFriep!\r\n";
+	struct sieve_facts *facts = tester_alloc(tester, sizeof(*facts));
+	const char *reason;
+
+	*facts = (struct sieve_facts){ .settings = &tester->settings,
+		.user = "user@example.org",
+		.hostname = "host.example.com",
+		.domain = "example.com",
+		.now = time(NULL),
+		.zone = zone,
+		.library = tester->library };
+	tester->facts = facts;
+	world_make_folder(tester, tester_span("INBOX"), &reason);
+	world_set_message(tester, tester_span(message), NULL, true);
+	config_reload(tester);
+}
+
+/* --- the message ------------------------------------------------------------------------------------------------ */
+
+static size_t header_length(struct span message)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i < message.n; i++) {
+		if (message.p[i] == '\n') {
+			if (i == start || (i == start + 1 && message.p[start] == '\r')) {
+				return i + 1;
+			}
+			start = i + 1;
+		}
+	}
+	return message.n;
+}
+
+static uint64_t size_of(struct span message)
+{
+	uint64_t size = message.n;
+
+	for (size_t i = 0; i < message.n; i++) {
+		size += message.p[i] == '\n' && (i == 0 || message.p[i - 1] != '\r');
+	}
+	return size;
+}
+
+/* The first address in the first of some fields that has one. */
+static struct span address_in(
+    struct tester *tester, const char *const *names, const char *otherwise)
+{
+	struct fuel fuel = { UINT64_MAX / 2, false };
+	const struct fields *fields = fields_parse(&tester->arena, &fuel, tester->facts->header);
+
+	tester_check(tester, fields);
+	for (; *names != NULL; names++) {
+		const struct field *field = fields_find(fields, tester_span(*names), 1, false);
+		struct mail_address *list;
+		size_t n;
+
+		if (field != NULL &&
+		    addresses_parse(field_value(field, &tester->arena, &fuel), &tester->arena,
+			&fuel, &list, &n) &&
+		    n > 0) {
+			return list[0].text;
+		}
+	}
+	return tester_span(otherwise);
+}
+
+void world_set_message(
+    struct tester *tester, struct span bytes, const char *const *flags, bool has_envelope)
+{
+	static const char *const to[] = { "Envelope-To", "To", NULL };
+	static const char *const from[] = { "Return-Path", "Sender", "From", NULL };
+	struct sieve_facts *facts = tester_alloc(tester, sizeof(*facts));
+	size_t n;
+
+	*facts = *tester->facts;
+	tester->facts = facts;
+	bytes = tester_copy(tester, bytes);
+	n = header_length(bytes);
+	facts->header = (struct span){ bytes.p, n };
+	tester->body = (struct span){ bytes.p + n, bytes.n - n };
+	facts->size = size_of(bytes);
+	facts->flags = flags;
+	if (has_envelope) {
+		facts->to = address_in(tester, to, "recipient@example.com");
+		facts->original_to = facts->to;
+		facts->from = address_in(tester, from, "sender@example.com");
+		facts->auth = (struct span){ NULL, 0 };
+	}
+	if (tester->run != NULL && sieve_run_set_facts(tester->run, facts) != 0) {
+		tester_check(tester, NULL);
+	}
+}
+
+struct span world_path(struct span text)
+{
+	const char *colon;
+
+	if (text.n >= 2 && text.p[0] == '<' && text.p[text.n - 1] == '>') {
+		text = (struct span){ text.p + 1, text.n - 2 };
+	}
+	colon = text.n > 0 && text.p[0] == '@' ? memchr(text.p, ':', text.n) : NULL;
+	return colon != NULL ? (struct span){ colon + 1, text.n - (size_t)(colon + 1 - text.p) }
+			     : text;
+}
+
+/* --- folders ---------------------------------------------------------------------------------------------------- */
+
+struct folder *world_find_folder(struct tester *tester, struct span name)
+{
+	struct folder *folder = tester->folders;
+
+	if (name.n == 0 || text_is(name.p, name.n, "INBOX")) {
+		name = tester_span("INBOX");
+	}
+	while (folder != NULL && !tester_is_same(folder->name, name)) {
+		folder = folder->next;
+	}
+	return folder;
+}
+
+struct folder *world_make_folder(struct tester *tester, struct span name, const char **reason_r)
+{
+	static const struct folder_style style = { '.', "" };
+	char directory[FOLDER_DIRECTORY_MAX + 1];
+	struct folder *folder = world_find_folder(tester, name);
+	enum folder_outcome outcome = folder_to_directory(&style, name.p, name.n, directory);
+
+	if (outcome != FOLDER_FINE) {
+		*reason_r = folder_reason(outcome);
+		return NULL;
+	}
+	if (folder == NULL) {
+		folder = tester_alloc(tester, sizeof(*folder));
+		*folder = (struct folder){ tester->folders, tester_copy(tester, name), NULL };
+		tester->folders = folder;
+	}
+	return folder;
+}
+
+const struct mail *world_find_mail(const struct mail *list, uint64_t number)
+{
+	while (list != NULL && number > 0) {
+		list = list->next;
+		number--;
+	}
+	return list;
+}
+
+static struct mail *add_mail(struct tester *tester, struct mail **list, struct span bytes)
+{
+	struct mail *mail = tester_alloc(tester, sizeof(*mail));
+
+	while (*list != NULL) {
+		list = &(*list)->next;
+	}
+	mail->bytes = bytes;
+	*list = mail;
+	return mail;
+}
+
+/* --- carrying a plan out ---------------------------------------------------------------------------------------- */
+
+/* A version of the message with something on top. */
+static struct span write_message(
+    struct tester *tester, const struct sieve_plan *plan, unsigned version, struct span top)
+{
+	const struct sieve_version *header = &plan->versions[version];
+	size_t n = top.n + tester->body.n;
+	char *p;
+
+	for (size_t i = 0; i < header->n_header; i++) {
+		n += header->header[i].n;
+	}
+	p = tester_alloc(tester, n + 1);
+	n = 0;
+	for (size_t i = 0; i < header->n_header + 2; i++) {
+		struct span piece = i == 0                 ? top
+				    : i > header->n_header ? tester->body
+							   : header->header[i - 1];
+
+		if (piece.n > 0) {
+			memcpy(p + n, piece.p, piece.n);
+			n += piece.n;
+		}
+	}
+	return (struct span){ p, n };
+}
+
+static void store(struct tester *tester, const struct sieve_plan *plan, struct folder *folder,
+    const struct sieve_action *action)
+{
+	const struct span nothing = { "", 0 };
+	const char **flags = tester_alloc(tester, (action->n_flags + 1) * sizeof(*flags));
+	struct mail *mail =
+	    add_mail(tester, &folder->mails, write_message(tester, plan, action->version, nothing));
+
+	for (size_t i = 0; i < action->n_flags; i++) {
+		flags[i] = tester_copy(tester, action->flags[i]).p;
+	}
+	mail->flags = flags;
+}
+
+/* What cannot be stored where it should goes into INBOX. */
+static bool store_action(
+    struct tester *tester, const struct sieve_plan *plan, const struct sieve_action *action)
+{
+	const char *reason = "it does not exist";
+	struct folder *folder = world_find_folder(tester, action->folder);
+
+	if (folder == NULL) {
+		folder = world_make_folder(tester, action->folder, &reason);
+		if (folder != NULL && !action->creates) {
+			tester->folders = folder->next; /* the newest is the first */
+			folder = NULL;
+		}
+	}
+	if (folder == NULL) {
+		scripts_add_error(tester,
+		    tester_format(tester, "failed to store into mailbox '%.*s': the name: %s",
+			SPAN(action->folder), reason));
+		store(tester, plan, world_find_folder(tester, tester_span("INBOX")), action);
+		return false;
+	}
+	store(tester, plan, folder, action);
+	return true;
+}
+
+static void send_action(struct tester *tester, const struct sieve_action *action, struct span bytes)
+{
+	struct mail *mail = add_mail(tester, &tester->sent, bytes);
+
+	mail->from = tester_copy(tester, action->from);
+	mail->to = tester_copy(tester, action->to);
+}
+
+static bool execute(
+    struct tester *tester, const struct sieve_plan *plan, const struct sieve_action *action)
+{
+	struct pair *mark;
+
+	switch (action->kind) {
+	case SIEVE_KEEP:
+	case SIEVE_STORE:
+		return store_action(tester, plan, action);
+	case SIEVE_REDIRECT:
+		send_action(
+		    tester, action, write_message(tester, plan, action->version, action->message));
+		break;
+	case SIEVE_VACATION:
+	case SIEVE_NOTIFY:
+		send_action(tester, action, tester_copy(tester, action->message));
+		break;
+	case SIEVE_MARK:
+		mark = tester_alloc(tester, sizeof(*mark));
+		*mark = (struct pair){ tester->marks, .name = tester_copy(tester, action->id) };
+		tester->marks = mark;
+		break;
+	case SIEVE_DISCARD:
+	case SIEVE_REJECT: /* lmtpd refuses the message then: nothing is sent */
+		break;
+	}
+	return true;
+}
+
+bool world_execute(struct tester *tester, const struct sieve_plan *plan,
+    const struct sieve_plan *keep, size_t *n_done, bool *has_kept)
+{
+	const struct sieve_action inbox = { .kind = SIEVE_KEEP,
+		.version = keep->keep_version,
+		.flags = keep->keep_flags,
+		.n_flags = keep->n_keep_flags };
+	bool is_fine = true;
+
+	for (; *n_done < plan->n_actions; ++*n_done) {
+		is_fine = execute(tester, plan, &plan->actions[*n_done]) && is_fine;
+	}
+	if (plan->keeps && !*has_kept) {
+		is_fine = execute(tester, plan, &inbox) && is_fine;
+		*has_kept = true;
+	}
+	return is_fine;
+}
