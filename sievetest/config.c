@@ -29,7 +29,7 @@ static const struct setting {
 	{ "sieve_vacation_check_recipient", KIND_BOOL, AT(vacation_checks_recipient) },
 	{ "sieve_vacation_use_original_recipient", KIND_BOOL,
 	    AT(vacation_uses_original_recipient) },
-	{ "sieve_vacation_to_header_ignore_envelope", KIND_BOOL, AT(vacation_ignores_to_header) },
+	{ "sieve_vacation_to_header_ignore_envelope", KIND_BOOL, AT(vacation_ignores_envelope) },
 	{ "sieve_vacation_send_from_recipient", KIND_BOOL, AT(vacation_sends_from_recipient) },
 	{ "sieve_vacation_default_subject", KIND_TEXT, AT(vacation_subject) },
 	{ "sieve_vacation_default_subject_template", KIND_TEXT, AT(vacation_subject_template) },
@@ -67,7 +67,7 @@ void config_unset(struct tester *tester, struct span name)
 	struct pair **place = &tester->configured;
 
 	while (*place != NULL) {
-		if (tester_is_same((*place)->name, name)) {
+		if (span_equals((*place)->name, name)) {
 			*place = (*place)->next;
 		} else {
 			place = &(*place)->next;

@@ -56,7 +56,7 @@ static bool begin_case(struct tester *tester, const struct node *node)
 			return true;
 		}
 	}
-	host_fail(tester, tester_span("a test can stand at the top level only"));
+	host_fail(tester, span_of("a test can stand at the top level only"));
 	return false;
 }
 
@@ -114,7 +114,7 @@ static bool set_mail(struct tester *tester, const struct node *node)
 	}
 	if (mail == NULL) {
 		if (node->word->kind == WORD_COMMAND) {
-			host_fail(tester, tester_span("test_message: there is no such message"));
+			host_fail(tester, span_of("test_message: there is no such message"));
 		}
 		return false;
 	}
@@ -165,13 +165,13 @@ static bool load(struct tester *tester, const struct node *node)
 	const struct span name = text_of(tester, node, SLOT_FIRST);
 	const struct saved *saved = tester->saved;
 
-	while (saved != NULL && !tester_is_same(saved->name, name)) {
+	while (saved != NULL && !span_equals(saved->name, name)) {
 		saved = saved->next;
 	}
 	if (saved != NULL) {
 		tester->compiled = saved->program;
 	} else {
-		host_fail(tester, tester_span("test_binary_load: nothing was saved as that"));
+		host_fail(tester, span_of("test_binary_load: nothing was saved as that"));
 	}
 	return true;
 }
@@ -227,7 +227,7 @@ static bool run_script(struct tester *tester, const struct node *node)
 
 	scripts_forget_errors(tester);
 	if (tester->compiled == NULL) {
-		host_fail(tester, tester_span("test_script_run: nothing was compiled"));
+		host_fail(tester, span_of("test_script_run: nothing was compiled"));
 		return false;
 	}
 	if (appends) {
@@ -313,7 +313,7 @@ static bool compare_actions(struct tester *tester, const struct node *node)
 	struct span *names = tester_alloc(tester, plan->n_actions * sizeof(*names));
 
 	for (size_t i = 0; i < plan->n_actions; i++) {
-		names[i] = tester_span(action_names[plan->actions[i].kind]);
+		names[i] = span_of(action_names[plan->actions[i].kind]);
 	}
 	return compare(tester, node, names, plan->n_actions, plan->n_actions);
 }

@@ -125,11 +125,11 @@ static void run(struct report *report, const char *path, bool is_strict)
 		const struct test_case *one = &tester.cases[i];
 
 		report_case(report, path, one->name, one->state == CASE_PASSED,
-		    one->state == CASE_FAILED ? one->reason : tester_span("it was not reached"));
+		    one->state == CASE_FAILED ? one->reason : span_of("it was not reached"));
 		is_told = is_told || one->state == CASE_FAILED;
 	}
 	if (!is_told) {
-		report_case(report, path, tester_span(whole_file), false, tester.broken);
+		report_case(report, path, span_of(whole_file), false, tester.broken);
 	}
 	tester_free(&tester);
 	fflush(stdout);

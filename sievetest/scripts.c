@@ -118,7 +118,7 @@ static bool is_in_library(const struct tester *tester, const struct sieve_includ
 {
 	for (size_t i = 0; i < tester->n_library; i++) {
 		if (tester->library[i].place == include->place &&
-		    tester_is_same(tester->library[i].name, include->name)) {
+		    span_equals(tester->library[i].name, include->name)) {
 			return true;
 		}
 	}
@@ -200,7 +200,7 @@ static struct span special_use(const struct tester *tester, const struct sieve_q
 	for (const struct pair *pair = tester->configured; pair != NULL; pair = pair->next) {
 		if (pair->name.n - n == question->name.n && memcmp(pair->name.p, prefix, n) == 0 &&
 		    memcmp(pair->name.p + n, question->name.p, question->name.n) == 0 &&
-		    (question->folder.n == 0 || tester_is_same(question->folder, pair->value))) {
+		    (question->folder.n == 0 || span_equals(question->folder, pair->value))) {
 			return pair->value;
 		}
 	}
@@ -211,7 +211,7 @@ static bool is_marked(const struct tester *tester, struct span id)
 {
 	const struct pair *mark = tester->marks;
 
-	while (mark != NULL && !tester_is_same(mark->name, id)) {
+	while (mark != NULL && !span_equals(mark->name, id)) {
 		mark = mark->next;
 	}
 	return mark != NULL;

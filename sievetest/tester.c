@@ -53,11 +53,6 @@ struct span tester_format(struct tester *tester, const char *format, ...)
 	return tester_copy(tester, (struct span){ text, (size_t)n });
 }
 
-bool tester_is_same(struct span a, struct span b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static void list_cases(struct tester *tester, const struct sieve_program *program)
 {
 	const struct node *node;
@@ -95,7 +90,7 @@ static void run_file(struct tester *tester)
 		scripts_forget_errors(tester);
 		scripts_add_notes(tester, plan);
 		host_fail(tester, tester->n_errors > 0 ? tester->errors[tester->n_errors - 1]
-						       : tester_span("it ran into a limit"));
+						       : span_of("it ran into a limit"));
 	}
 }
 
@@ -110,9 +105,8 @@ bool tester_run(struct tester *tester, const char *path, bool is_strict)
 	tester->directory =
 	    slash == NULL ? "." : tester_format(tester, "%.*s", (int)(slash - path), path).p;
 	world_init(tester);
-	if (!scripts_compile(tester, tester_span(slash != NULL ? slash + 1 : path), &program)) {
-		tester->broken =
-		    tester->n_errors > 0 ? tester->errors[0] : tester_span("it is broken");
+	if (!scripts_compile(tester, span_of(slash != NULL ? slash + 1 : path), &program)) {
+		tester->broken = tester->n_errors > 0 ? tester->errors[0] : span_of("it is broken");
 		return false;
 	}
 	list_cases(tester, program);

@@ -101,16 +101,6 @@ void *tester_alloc(struct tester *tester, size_t n);
 struct span tester_copy(struct tester *tester, struct span bytes);
 struct span tester_format(struct tester *tester, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static inline struct span tester_span(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n] != '\0') {
-		n++;
-	}
-	return (struct span){ s, n };
-}
-bool tester_is_same(struct span a, struct span b);
 const void *tester_check(struct tester *tester, const void *made); /* NULL: see tester_alloc() */
 
 /* --- host.c: the commands --------------------------------------------------------------------------------------- */

@@ -28,8 +28,8 @@ void world_init(struct tester *tester)
 		.zone = zone,
 		.library = tester->library };
 	tester->facts = facts;
-	world_make_folder(tester, tester_span("INBOX"), &reason);
-	world_set_message(tester, tester_span(message), NULL, true);
+	world_make_folder(tester, span_of("INBOX"), &reason);
+	world_set_message(tester, span_of(message), NULL, true);
 	config_reload(tester);
 }
 
@@ -69,7 +69,7 @@ static struct span address_in(
 
 	tester_check(tester, fields);
 	for (; *names != NULL; names++) {
-		const struct field *field = fields_find(fields, tester_span(*names), 1, false);
+		const struct field *field = fields_find(fields, span_of(*names), 1, false);
 		struct mail_address *list;
 		size_t n;
 
@@ -80,7 +80,7 @@ static struct span address_in(
 			return list[0].text;
 		}
 	}
-	return tester_span(otherwise);
+	return span_of(otherwise);
 }
 
 void world_set_message(
@@ -129,9 +129,9 @@ struct folder *world_find_folder(struct tester *tester, struct span name)
 	struct folder *folder = tester->folders;
 
 	if (name.n == 0 || text_is(name.p, name.n, "INBOX")) {
-		name = tester_span("INBOX");
+		name = span_of("INBOX");
 	}
-	while (folder != NULL && !tester_is_same(folder->name, name)) {
+	while (folder != NULL && !span_equals(folder->name, name)) {
 		folder = folder->next;
 	}
 	return folder;
@@ -237,7 +237,7 @@ static bool store_action(
 		scripts_add_error(tester,
 		    tester_format(tester, "failed to store into mailbox '%.*s': the name: %s",
 			SPAN(action->folder), reason));
-		store(tester, plan, world_find_folder(tester, tester_span("INBOX")), action);
+		store(tester, plan, world_find_folder(tester, span_of("INBOX")), action);
 		return false;
 	}
 	store(tester, plan, folder, action);
@@ -266,6 +266,10 @@ static bool execute(
 		    tester, action, write_message(tester, plan, action->version, action->message));
 		break;
 	case SIEVE_VACATION:
+		if (action->message.n == 0) {
+			break; /* nobody is answered */
+		}
+		/* fall through */
 	case SIEVE_NOTIFY:
 		send_action(tester, action, tester_copy(tester, action->message));
 		break;

@@ -1,0 +1,1 @@
+redirect "anna@example.net";

@@ -1,0 +1,3 @@
+require ["variables", "reject", "fileinto", "mailbox"];
+fileinto :create "Never";
+reject "no";

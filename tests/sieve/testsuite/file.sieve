@@ -1,0 +1,3 @@
+require ["fileinto", "mailbox", "imap4flags"];
+setflag "\\Seen";
+fileinto :create "Filed";

@@ -1,0 +1,4 @@
+require "include";
+include :personal "testsuite-file";
+include :global "testsuite-redirect";
+include :optional "nowhere";

@@ -1,0 +1,2 @@
+redirect "anna@example.net";
+redirect "ben@example.net";
