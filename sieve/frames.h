@@ -44,7 +44,7 @@ struct memo {
 /* What a script that fails takes back. */
 struct checkpoint {
 	struct sieve_action *actions;
-	size_t n_actions;
+	size_t n_actions, n_versions;
 	bool keeps;
 	struct span *flags;
 	size_t n_flags;

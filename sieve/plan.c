@@ -350,6 +350,7 @@ bool plan_begin_program(struct sieve_run *run)
 
 	put_keeps_off(plan);
 	*old = (struct checkpoint){ .n_actions = plan->n_actions,
+		.n_versions = plan->n_versions,
 		.flags = run->flags,
 		.n_flags = run->n_flags,
 		.fields = run->fields,
@@ -367,6 +368,7 @@ void plan_fail_program(struct sieve_run *run)
 		memcpy(plan->actions, old->actions, old->n_actions * sizeof(*old->actions));
 	}
 	plan->n_actions = old->n_actions;
+	plan->n_versions = old->n_versions;
 	plan->keeps = true;
 	plan->has_failed = true;
 	run->flags = old->flags;

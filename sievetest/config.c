@@ -38,6 +38,7 @@ static const struct setting {
 	{ "sieve_redirect_envelope_from", KIND_TEXT, AT(redirect_from) },
 	{ "sieve_notify_mailto_envelope_from", KIND_TEXT, AT(notify_from) },
 	{ "sieve_editheader_max_header_size", KIND_BYTES, AT(edited_header_max) },
+	{ "sieve_variables_max_variable_size", KIND_BYTES, AT(value_max) }, /* an older name */
 	{ "sieve_variables_max_value_size", KIND_BYTES, AT(value_max) },
 };
 
@@ -151,29 +152,35 @@ static void set_score(struct sieve_score *score, struct span name, struct span v
 	}
 }
 
-/* "NAME/forbid_add" */
-static void set_header_rule(
-    struct tester *tester, struct sieve_header_rule *rules, struct span name, struct span value)
+/* NULL: it is not set. */
+static const struct pair *find(const struct tester *tester, struct span name)
 {
-	const char *slash = memchr(name.p, '/', name.n);
-	struct sieve_header_rule *rule = rules;
-	struct span header, field;
+	const struct pair *pair = tester->configured;
 
-	if (slash == NULL) {
+	while (pair != NULL && !span_equals(pair->name, name)) {
+		pair = pair->next;
+	}
+	return pair;
+}
+
+/* "RULE/name", whose other settings stand beside it; sieve_editheader_header itself is a list of those that count. */
+static void add_header_rule(
+    struct tester *tester, struct sieve_header_rule *rule, struct span name, struct span header)
+{
+	static const char all[] = "sieve_editheader_header";
+	const struct pair *list = find(tester, span_of(all)), *forbids;
+	const int n = (int)(name.n - (sizeof("/name") - 1));
+
+	if (list == NULL || n <= 0 || memcmp(name.p + n, "/name", sizeof("/name") - 1) != 0 ||
+	    memmem(list->value.p, list->value.n, name.p, (size_t)n) == NULL) {
 		return;
 	}
-	header = (struct span){ name.p, (size_t)(slash - name.p) };
-	field = (struct span){ slash + 1, name.n - header.n - 1 };
-	while (rule->name != NULL && !text_is(header.p, header.n, rule->name)) {
-		rule++;
-	}
-	if (rule->name == NULL) {
-		rule->name = tester_copy(tester, header).p;
-		tester->settings.n_header_rules++;
-	}
-	rule->forbids_add = rule->forbids_add || (is(field, "forbid_add") && is_yes(value));
-	rule->forbids_delete =
-	    rule->forbids_delete || (is(field, "forbid_delete") && is_yes(value));
+	rule += tester->settings.n_header_rules++;
+	rule->name = header.p;
+	forbids = find(tester, tester_format(tester, "%s/%.*s/forbid_add", all, n, name.p));
+	rule->forbids_add = forbids != NULL && is_yes(forbids->value);
+	forbids = find(tester, tester_format(tester, "%s/%.*s/forbid_delete", all, n, name.p));
+	rule->forbids_delete = forbids != NULL && is_yes(forbids->value);
 }
 
 static void set_from_table(struct tester *tester, struct span name, struct span value)
@@ -227,7 +234,7 @@ void config_reload(struct tester *tester)
 		} else if (virus.p != NULL) {
 			set_score(&tester->settings.virus, virus, pair->value);
 		} else if (rule.p != NULL) {
-			set_header_rule(tester, rules, rule, pair->value);
+			add_header_rule(tester, rules, rule, pair->value);
 		} else if (is(pair->name, "sieve_user_email")) {
 			tester->facts->user_email = pair->value.p;
 		} else if (is(pair->name, "recipient_delimiter")) {

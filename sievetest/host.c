@@ -31,7 +31,10 @@ static struct span text_of(struct tester *tester, const struct node *node, enum 
 
 void host_fail(struct tester *tester, struct span reason)
 {
-	reason = tester_copy(tester, reason);
+	reason = tester->n_errors == 0
+		     ? tester_copy(tester, reason)
+		     : tester_format(tester, "%.*s; errors: %.*s", (int)reason.n, reason.p,
+			   (int)tester->errors[0].n, tester->errors[0].p);
 	if (tester->current != NULL && tester->current->state == CASE_PASSED) {
 		tester->current->state = CASE_FAILED;
 		tester->current->reason = reason;
@@ -70,11 +73,11 @@ static bool set(struct tester *tester, const struct node *node)
 	if (text_is(name.p, name.n, "message")) {
 		world_set_message(tester, value, NULL, true);
 	} else if (text_is(name.p, name.n, "envelope.from")) {
-		tester->facts->from = world_path(value);
+		tester->facts->from = world_path(tester, value);
 	} else if (text_is(name.p, name.n, "envelope.to")) {
-		tester->facts->to = tester->facts->original_to = world_path(value);
+		tester->facts->to = tester->facts->original_to = world_path(tester, value);
 	} else if (text_is(name.p, name.n, "envelope.orig_to")) {
-		tester->facts->original_to = world_path(value);
+		tester->facts->original_to = world_path(tester, value);
 	} else {
 		tester->facts->auth = value;
 	}
@@ -105,9 +108,10 @@ static bool set_mail(struct tester *tester, const struct node *node)
 	const struct argument *from = node_argument(node, SLOT_HOST);
 	const struct folder *folder = NULL;
 	const struct mail *mail;
+	const char *reason;
 
 	if (from != NULL && from->value == 0) {
-		folder = world_find_folder(tester, text_of(tester, node, SLOT_HOST));
+		folder = world_folder(tester, text_of(tester, node, SLOT_HOST), false, &reason);
 		mail = folder != NULL ? world_find_mail(folder->mails, number->number) : NULL;
 	} else {
 		mail = world_find_mail(tester->sent, number->number);
@@ -144,7 +148,7 @@ static bool make_mailbox(struct tester *tester, const struct node *node)
 {
 	const char *reason;
 
-	if (world_make_folder(tester, text_of(tester, node, SLOT_FIRST), &reason) == NULL) {
+	if (world_folder(tester, text_of(tester, node, SLOT_FIRST), true, &reason) == NULL) {
 		host_fail(tester, tester_format(tester, "test_mailbox_create: %s", reason));
 	}
 	return true;

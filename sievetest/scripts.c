@@ -219,6 +219,8 @@ static bool is_marked(const struct tester *tester, struct span id)
 
 int scripts_step(struct tester *tester, struct sieve_run *run, struct sieve_question *question)
 {
+	const char *reason;
+
 	for (;;) {
 		int need = sieve_step(run, question);
 		uint64_t offset = question->offset;
@@ -233,7 +235,8 @@ int scripts_step(struct tester *tester, struct sieve_run *run, struct sieve_ques
 			    run, (struct span){ tester->body.p + offset, tester->body.n - offset });
 			break;
 		case SIEVE_NEED_MAILBOX:
-			sieve_answer(run, world_find_folder(tester, question->name) != NULL);
+			sieve_answer(
+			    run, world_folder(tester, question->name, false, &reason) != NULL);
 			break;
 		case SIEVE_NEED_SPECIAL_USE:
 			sieve_answer_name(run, special_use(tester, question));

@@ -24,7 +24,7 @@ struct mail {
 
 struct folder {
 	struct folder *next;
-	struct span name;
+	const char *directory; /* of a Maildir, which is what makes names the same */
 	struct mail *mails;
 };
 
@@ -142,18 +142,17 @@ void world_init(struct tester *tester);
 void world_set_message(
     struct tester *tester, struct span bytes, const char *const *flags, bool has_envelope);
 
-/* A path of SMTP, with its brackets or without them. */
-struct span world_path(struct span text);
+/* A path of SMTP, with its brackets or without them; p is NULL: it is none. */
+struct span world_path(struct tester *tester, struct span text);
 
-struct folder *world_find_folder(struct tester *tester, struct span name);
-
-/* NULL: *reason_r says why it cannot be. */
-struct folder *world_make_folder(struct tester *tester, struct span name, const char **reason_r);
+/* NULL: *reason_r says why there is none of that name. */
+struct folder *world_folder(
+    struct tester *tester, struct span name, bool creates, const char **reason_r);
 
 /* The one with that number, from 0. NULL: there is none. */
 const struct mail *world_find_mail(const struct mail *list, uint64_t number);
 
-/* Carries a plan out from its first action on that was not. True: all could be done. */
+/* Carries a plan out from its first action on that was not. True: all could be done; else INBOX has got the message as it came. */
 bool world_execute(struct tester *tester, const struct sieve_plan *plan,
     const struct sieve_plan *keep, size_t *n_done, bool *has_kept);
 

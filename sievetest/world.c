@@ -2,6 +2,7 @@
  * What the scripts see: a message with its envelope, folders with mail in them, mail that was sent. */
 #include <string.h>
 
+#include "mail/address.h"
 #include "maildir/folder.h"
 #include "sieve/addresses.h"
 #include "sievetest/tester.h"
@@ -28,7 +29,7 @@ void world_init(struct tester *tester)
 		.zone = zone,
 		.library = tester->library };
 	tester->facts = facts;
-	world_make_folder(tester, span_of("INBOX"), &reason);
+	world_folder(tester, span_of("INBOX"), true, &reason);
 	world_set_message(tester, span_of(message), NULL, true);
 	config_reload(tester);
 }
@@ -110,49 +111,46 @@ void world_set_message(
 	}
 }
 
-struct span world_path(struct span text)
+struct span world_path(struct tester *tester, struct span text)
 {
-	const char *colon;
+	const char *format = text.n > 0 && text.p[0] == '<' ? "%.*s" : "<%.*s>";
+	struct span bracketed = tester_format(tester, format, (int)text.n, text.p);
+	struct address address;
+	struct path path;
 
-	if (text.n >= 2 && text.p[0] == '<' && text.p[text.n - 1] == '>') {
-		text = (struct span){ text.p + 1, text.n - 2 };
+	if (path_parse(&path, bracketed.p, bracketed.n) == bracketed.n &&
+	    (memchr(path.text, '@', path.n) == NULL ||
+		address_from_path(&address, &path) == ADDRESS_OK)) {
+		return (struct span){ path.text, path.n };
 	}
-	colon = text.n > 0 && text.p[0] == '@' ? memchr(text.p, ':', text.n) : NULL;
-	return colon != NULL ? (struct span){ colon + 1, text.n - (size_t)(colon + 1 - text.p) }
-			     : text;
+	return (struct span){ NULL, 0 };
 }
 
 /* --- folders ---------------------------------------------------------------------------------------------------- */
 
-struct folder *world_find_folder(struct tester *tester, struct span name)
-{
-	struct folder *folder = tester->folders;
-
-	if (name.n == 0 || text_is(name.p, name.n, "INBOX")) {
-		name = span_of("INBOX");
-	}
-	while (folder != NULL && !span_equals(folder->name, name)) {
-		folder = folder->next;
-	}
-	return folder;
-}
-
-struct folder *world_make_folder(struct tester *tester, struct span name, const char **reason_r)
+struct folder *world_folder(
+    struct tester *tester, struct span name, bool creates, const char **reason_r)
 {
 	static const struct folder_style style = { '.', "" };
 	char directory[FOLDER_DIRECTORY_MAX + 1];
-	struct folder *folder = world_find_folder(tester, name);
-	enum folder_outcome outcome = folder_to_directory(&style, name.p, name.n, directory);
+	struct folder *folder = tester->folders;
+	enum folder_outcome outcome =
+	    folder_to_directory(&style, name.n > 0 ? name.p : "", name.n, directory);
 
 	if (outcome != FOLDER_FINE) {
 		*reason_r = folder_reason(outcome);
 		return NULL;
 	}
-	if (folder == NULL) {
+	while (folder != NULL && strcmp(folder->directory, directory) != 0) {
+		folder = folder->next;
+	}
+	if (folder == NULL && creates) {
 		folder = tester_alloc(tester, sizeof(*folder));
-		*folder = (struct folder){ tester->folders, tester_copy(tester, name), NULL };
+		*folder = (struct folder){ tester->folders,
+			tester_copy(tester, span_of(directory)).p, NULL };
 		tester->folders = folder;
 	}
+	*reason_r = "it does not exist";
 	return folder;
 }
 
@@ -205,42 +203,26 @@ static struct span write_message(
 	return (struct span){ p, n };
 }
 
-static void store(struct tester *tester, const struct sieve_plan *plan, struct folder *folder,
-    const struct sieve_action *action)
-{
-	const struct span nothing = { "", 0 };
-	const char **flags = tester_alloc(tester, (action->n_flags + 1) * sizeof(*flags));
-	struct mail *mail =
-	    add_mail(tester, &folder->mails, write_message(tester, plan, action->version, nothing));
-
-	for (size_t i = 0; i < action->n_flags; i++) {
-		flags[i] = tester_copy(tester, action->flags[i]).p;
-	}
-	mail->flags = flags;
-}
-
-/* What cannot be stored where it should goes into INBOX. */
-static bool store_action(
+/* False: there is no such folder. */
+static bool store(
     struct tester *tester, const struct sieve_plan *plan, const struct sieve_action *action)
 {
-	const char *reason = "it does not exist";
-	struct folder *folder = world_find_folder(tester, action->folder);
+	const char *reason;
+	struct folder *folder = world_folder(tester, action->folder, action->creates, &reason);
+	const char **flags = tester_alloc(tester, (action->n_flags + 1) * sizeof(*flags));
 
-	if (folder == NULL) {
-		folder = world_make_folder(tester, action->folder, &reason);
-		if (folder != NULL && !action->creates) {
-			tester->folders = folder->next; /* the newest is the first */
-			folder = NULL;
-		}
-	}
 	if (folder == NULL) {
 		scripts_add_error(tester,
 		    tester_format(tester, "failed to store into mailbox '%.*s': the name: %s",
 			SPAN(action->folder), reason));
-		store(tester, plan, world_find_folder(tester, span_of("INBOX")), action);
 		return false;
 	}
-	store(tester, plan, folder, action);
+	for (size_t i = 0; i < action->n_flags; i++) {
+		flags[i] = tester_copy(tester, action->flags[i]).p;
+	}
+	add_mail(tester, &folder->mails,
+	    write_message(tester, plan, action->version, (struct span){ "", 0 }))
+	    ->flags = flags;
 	return true;
 }
 
@@ -260,7 +242,7 @@ static bool execute(
 	switch (action->kind) {
 	case SIEVE_KEEP:
 	case SIEVE_STORE:
-		return store_action(tester, plan, action);
+		return store(tester, plan, action);
 	case SIEVE_REDIRECT:
 		send_action(
 		    tester, action, write_message(tester, plan, action->version, action->message));
@@ -288,6 +270,7 @@ static bool execute(
 bool world_execute(struct tester *tester, const struct sieve_plan *plan,
     const struct sieve_plan *keep, size_t *n_done, bool *has_kept)
 {
+	const struct sieve_action original = { .kind = SIEVE_KEEP };
 	const struct sieve_action inbox = { .kind = SIEVE_KEEP,
 		.version = keep->keep_version,
 		.flags = keep->keep_flags,
@@ -297,8 +280,8 @@ bool world_execute(struct tester *tester, const struct sieve_plan *plan,
 	for (; *n_done < plan->n_actions; ++*n_done) {
 		is_fine = execute(tester, plan, &plan->actions[*n_done]) && is_fine;
 	}
-	if (plan->keeps && !*has_kept) {
-		is_fine = execute(tester, plan, &inbox) && is_fine;
+	if ((plan->keeps || !is_fine) && !*has_kept) {
+		execute(tester, plan, is_fine ? &inbox : &original);
 		*has_kept = true;
 	}
 	return is_fine;
