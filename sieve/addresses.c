@@ -375,16 +375,16 @@ int address_of_script(
 		advance(&reader);
 		read_spec(&reader, &spec);
 		if (!is_special(&reader, '>') || reader.token.is_behind_blank) {
-			return 0;
+			return 1;
 		}
 		advance(&reader);
 	}
 	if (reader.token.kind != TOKEN_END || reader.has_comment || spec.is_odd ||
 	    !is_readable(&spec) || !is_text(phrase) || !is_strict_domain(spec.domain) ||
 	    spec.local.n > ADDRESS_PART_MAX || spec.domain.n > ADDRESS_PART_MAX) {
-		return 0;
+		return 1;
 	}
-	return put_address(&spec, phrase, arena, address_r) ? 1 : -ENOMEM;
+	return put_address(&spec, phrase, arena, address_r) ? 0 : -ENOMEM;
 }
 
 struct span address_part_of(

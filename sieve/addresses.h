@@ -22,7 +22,7 @@ struct mail_address {
 bool addresses_parse(struct span value, struct arena *arena, struct fuel *fuel,
     struct mail_address **list_r, size_t *n_r);
 
-/* Is it one address and no more, as redirect and :from want it ("Name <a@b>" if may_have_name)? 0 or 1; -ENOMEM. */
+/* Is it one address and no more, as redirect and :from want it ("Name <a@b>" if may_have_name)? 0: it is; 1: it is not; -ENOMEM. */
 int address_of_script(
     struct span text, bool may_have_name, struct arena *arena, struct mail_address *address_r);
 

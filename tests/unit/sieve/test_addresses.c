@@ -167,8 +167,8 @@ static void test_of_script(void **state)
 			int is_one;
 
 			arena_init(&arena, 1 << 16);
-			is_one =
-			    address_of_script(span_of(texts[i].text), with_name, &arena, &address);
+			is_one = address_of_script(
+				     span_of(texts[i].text), with_name, &arena, &address) == 0;
 			if (is_one != (want != NULL)) {
 				fail_msg("%s: %d", texts[i].text, is_one);
 			}
@@ -190,11 +190,11 @@ static void test_long(void **state)
 	arena_init(&arena, 1 << 20);
 	memset(text, 'a', sizeof(text));
 	text[255] = '@';
-	assert_int_equal(address_of_script((struct span){ text, 511 }, false, &arena, &address), 1);
-	assert_int_equal(address_of_script((struct span){ text, 512 }, false, &arena, &address), 0);
+	assert_int_equal(address_of_script((struct span){ text, 511 }, false, &arena, &address), 0);
+	assert_int_equal(address_of_script((struct span){ text, 512 }, false, &arena, &address), 1);
 	text[255] = 'a';
 	text[256] = '@';
-	assert_int_equal(address_of_script((struct span){ text, 300 }, false, &arena, &address), 0);
+	assert_int_equal(address_of_script((struct span){ text, 300 }, false, &arena, &address), 1);
 	arena_deinit(&arena);
 	arena_init(&arena, 0);
 	assert_int_equal(address_of_script(span_of("a@b"), false, &arena, &address), -ENOMEM);
