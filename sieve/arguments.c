@@ -180,7 +180,7 @@ static void say_number(struct filling *filling, size_t n_given, unsigned n_wante
 	const struct word *word = filling->node->word;
 	const char *wanted[WORD_PARAMETERS_MAX] = { "", "", "" };
 
-	for (unsigned i = word->n_optional; i < n_wanted; i++) {
+	for (unsigned i = word->n_optional; i < n_wanted - word->n_optional_last; i++) {
 		wanted[i] = examples[word->parameters[i]];
 	}
 	filling->is_broken = true;
@@ -194,12 +194,12 @@ static void say_number(struct filling *filling, size_t n_given, unsigned n_wante
 	    n_given == 1 ? "" : "s", word->name, wanted[0], wanted[1], wanted[2]);
 }
 
-/* Those behind the tags: the last ones must be there. */
+/* Those behind the tags: the first or the last ones may be missing. */
 static int take_positions(struct filling *filling, size_t i)
 {
 	const struct word *word = filling->node->word;
 	const struct phrase *phrase = filling->phrase;
-	unsigned n_wanted = count_parameters(word);
+	unsigned n_wanted = count_parameters(word), slot;
 	size_t n_given = phrase->n_items - i;
 	int result = 0;
 
@@ -213,11 +213,12 @@ static int take_positions(struct filling *filling, size_t i)
 			return 0;
 		}
 	}
-	if (n_given > n_wanted || n_wanted - n_given > word->n_optional) {
+	if (n_given > n_wanted || n_wanted - n_given > word->n_optional + word->n_optional_last) {
 		say_number(filling, n_given, n_wanted);
 		return 0;
 	}
-	for (unsigned slot = n_wanted - (unsigned)n_given; slot < n_wanted && result == 0; slot++) {
+	slot = word->n_optional > 0 ? n_wanted - (unsigned)n_given : 0;
+	for (; n_given > 0 && result == 0; n_given--, slot++) {
 		const struct item *item = &phrase->items[i++];
 		struct argument *argument = &filling->node->arguments[filling->node->n_arguments++];
 
