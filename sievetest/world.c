@@ -113,8 +113,9 @@ void world_set_message(
 
 struct span world_path(struct tester *tester, struct span text)
 {
-	const char *format = text.n > 0 && text.p[0] == '<' ? "%.*s" : "<%.*s>";
-	struct span bracketed = tester_format(tester, format, (int)text.n, text.p);
+	bool is_bare = text.n == 0 || text.p[0] != '<';
+	struct span bracketed = tester_format(
+	    tester, "%s%.*s%s", is_bare ? "<" : "", (int)text.n, text.p, is_bare ? ">" : "");
 	struct address address;
 	struct path path;
 
