@@ -105,7 +105,7 @@ void near_try(struct near *near, const char *name)
 		return;
 	}
 	found = distance(near->wanted, known);
-	if (found <= 2 && found < near->wanted.n / 2 &&
+	if (found <= 2 && 2 * found < near->wanted.n &&
 	    (near->name == NULL || found < near->distance)) {
 		near->name = name;
 		near->distance = found;
