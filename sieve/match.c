@@ -133,30 +133,31 @@ static void order_digit(struct order *order, char c)
 	order->at++;
 }
 
-static void order_byte(struct order *order, char c)
-{
-	const unsigned letters = letters_of(order->comparator);
-
-	order->order = order->at == order->key.n
-			   ? 1
-			   : byte_fold(c, letters) - byte_fold(order->key.p[order->at], letters);
-	order->is_decided = order->order != 0;
-	order->at++;
-}
-
 bool order_feed(struct order *order, struct span bytes, struct fuel *fuel)
 {
-	for (size_t i = 0; i < bytes.n && !order->is_decided; i++) {
-		if (!fuel_take(fuel, 1)) {
-			return false;
+	const unsigned letters = letters_of(order->comparator);
+	const struct span key = order->key;
+	size_t i = 0, n = bytes.n < fuel->left ? bytes.n : (size_t)fuel->left;
+
+	if (order->comparator == COMPARATOR_NUMERIC) {
+		while (i < n && !order->is_decided) {
+			order_digit(order, bytes.p[i++]);
 		}
-		if (order->comparator == COMPARATOR_NUMERIC) {
-			order_digit(order, bytes.p[i]);
-		} else {
-			order_byte(order, bytes.p[i]);
+	} else if (!order->is_decided) {
+		while (i < n && order->at < key.n &&
+		       byte_fold(bytes.p[i], letters) == byte_fold(key.p[order->at], letters)) {
+			i++;
+			order->at++;
+		}
+		if (i < n) {
+			order->is_decided = true;
+			order->order = order->at == key.n
+					   ? 1
+					   : byte_fold(bytes.p[i], letters) -
+						 byte_fold(key.p[order->at], letters);
 		}
 	}
-	return true;
+	return fuel_take(fuel, order->is_decided ? i : bytes.n);
 }
 
 int order_end(const struct order *order)

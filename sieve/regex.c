@@ -210,7 +210,8 @@ static bool step(struct regex_scan *scan, uint32_t symbol)
 			return false;
 		}
 	}
-	if (!scan->has_match && !begin_match(scan, symbol)) {
+	if (!scan->has_match && (scan->before == SYMBOL_NONE || !scan->regex->is_anchored) &&
+	    !begin_match(scan, symbol)) {
 		return false;
 	}
 	scan->before = symbol;
@@ -219,9 +220,13 @@ static bool step(struct regex_scan *scan, uint32_t symbol)
 
 /* --- whole values ----------------------------------------------------------------------------------------------- */
 
+/* Nothing that follows makes a difference. */
 static bool is_done(const struct regex_scan *scan)
 {
-	return scan->has_match && (scan->n_slots == 0 || scan->raw.n == 0);
+	bool begins = scan->before == SYMBOL_NONE || !scan->regex->is_anchored;
+
+	return scan->has_match ? scan->n_slots == 0 || scan->raw.n == 0
+			       : scan->raw.n == 0 && !begins;
 }
 
 static enum match_outcome search(struct regex_scan *scan, struct span value)
@@ -321,7 +326,7 @@ enum match_outcome regex_scan_feed(struct regex_scan *scan, struct span bytes)
 {
 	uint32_t symbol;
 
-	while (!scan->has_match && symbols_next(&scan->symbols, &bytes, false, &symbol)) {
+	while (!is_done(scan) && symbols_next(&scan->symbols, &bytes, false, &symbol)) {
 		if (!step(scan, symbol)) {
 			return MATCH_EXHAUSTED;
 		}

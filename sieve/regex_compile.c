@@ -390,6 +390,8 @@ static bool finish(struct parser *parser, struct regex *regex)
 		return fail_memory(parser);
 	}
 	memcpy(regex->code, parser->code, size);
+	regex->is_anchored =
+	    regex->code[0].op == OP_ASSERT && regex->code[0].assertion == ASSERT_BEGIN;
 	regex->first = find_first(regex);
 	return true;
 }

@@ -56,7 +56,8 @@ struct regex {
 	size_t n;
 	unsigned n_groups; /* without the whole */
 	unsigned letters;
-	uint32_t first; /* symbol that every match begins with; SYMBOL_NONE: there is no such */
+	bool is_anchored; /* it begins with ^ */
+	uint32_t first;   /* symbol that every match begins with; SYMBOL_NONE: there is no such */
 };
 
 static inline bool set_has(const struct set *set, uint32_t symbol)
