@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "sieve/fields.h"
+
 enum {
 	DAY = 86400,
 	DAYS_OF_400_YEARS = 146097,
@@ -78,25 +80,9 @@ static void skip(struct span *text, size_t n)
 	text->n -= n;
 }
 
-/* White space and comments, which nest (RFC 5322 3.2.2). */
 static void skip_blanks(struct span *text)
 {
-	size_t depth = 0;
-
-	while (text->n > 0) {
-		char c = text->p[0];
-
-		if (c == '(') {
-			depth++;
-		} else if (c == ')' && depth > 0) {
-			depth--;
-		} else if (c == '\\' && depth > 0 && text->n > 1) {
-			skip(text, 1);
-		} else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n') {
-			break;
-		}
-		skip(text, 1);
-	}
+	skip(text, field_skip(*text, 0));
 }
 
 static bool take_char(struct span *text, char c)

@@ -195,6 +195,8 @@ static uint64_t end_before(const struct mime_scan *scan, uint64_t begin)
 /* Ends the parts inside of the first n_open ones. */
 static bool close_parts(struct mime_scan *scan, unsigned n_open)
 {
+	uint64_t end = 0;
+
 	while (scan->is_in_header) { /* it has no body; a message in it neither */
 		if (!end_header(scan, end_before(scan, innermost(scan)->part->header_begin))) {
 			return false;
@@ -204,7 +206,8 @@ static bool close_parts(struct mime_scan *scan, unsigned n_open)
 		struct open *open = innermost(scan);
 		struct part *part = open->part;
 
-		part->end = end_before(scan, part->begin);
+		/* An empty body begins behind the line end that else belongs to the boundary: so do those around it end. */
+		part->end = end = end_before(scan, part->begin > end ? part->begin : end);
 		part->n_inside = scan->parts.n - 1 - (size_t)(part - scan->parts.list);
 		if (!part->is_multipart) {
 			part->prologue_end = part->begin;
