@@ -22,25 +22,23 @@ struct mime_scan {
 	struct fuel *fuel;
 	struct parts parts;
 	struct open open[MIME_DEPTH_MAX + 1];
+	uint64_t at, line_begin;
+	size_t n_line;
+	struct part *closed; /* whose epilogue begins behind this line */
+	char *header;        /* of the innermost part, while it is read */
+	size_t n_header, header_room, n_headers_left;
+	size_t n_whole;     /* bytes of its whole lines */
+	size_t used_before; /* bytes of the arena */
 	unsigned n_open;
 	unsigned n_boundaries; /* of these */
-	bool is_in_header;     /* of the innermost part */
-
-	uint64_t at, line_begin;
+	unsigned n_line_end;   /* of the line before: 1 LF, 2 CRLF, 0 there is none */
 	char line[LINE_MAX_KEPT];
-	size_t n_line;
-	bool is_decided;     /* it is text, or a boundary that was acted on */
-	bool begins_part;    /* a part begins behind this line */
-	struct part *closed; /* whose epilogue begins behind this line */
-	char last;           /* byte of this line */
-	unsigned n_line_end; /* of the line before: 1 LF, 2 CRLF, 0 there is none */
-	bool is_out;         /* of memory or fuel */
-
-	char *header; /* of the part that is read */
-	size_t n_header, header_room, n_headers_left;
-	size_t n_whole; /* bytes of its whole lines */
+	char last;         /* byte of this line */
+	bool is_decided;   /* it is text, or a boundary that was acted on */
+	bool begins_part;  /* a part begins behind this line */
+	bool is_in_header; /* of the innermost part */
 	bool is_header_cut;
-	size_t used_before; /* bytes of the arena */
+	bool is_out; /* of memory or fuel */
 };
 
 static struct open *innermost(struct mime_scan *scan)
