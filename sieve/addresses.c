@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "mail/address.h"
+#include "sieve/fields.h"
 
 enum token_kind {
 	TOKEN_END,
@@ -31,30 +32,6 @@ struct reader {
 	bool has_comment;
 	struct token token; /* that is read next */
 };
-
-/* White space and comments. One that nests too deep goes on to the end. */
-static void skip_blanks(struct reader *reader)
-{
-	const char *p = reader->text.p;
-	unsigned depth = 0;
-
-	for (; reader->at < reader->text.n; reader->at++) {
-		char c = p[reader->at];
-
-		if (c == '(' && ++depth > ADDRESSES_COMMENTS_MAX) {
-			reader->at = reader->text.n;
-			return;
-		}
-		if (c == ')' && depth > 0) {
-			depth--;
-		} else if (c == '\\' && depth > 0) {
-			reader->at += reader->at + 1 < reader->text.n;
-		} else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n') {
-			return;
-		}
-		reader->has_comment = reader->has_comment || depth > 0;
-	}
-}
 
 static bool is_atext(char c)
 {
@@ -80,7 +57,9 @@ static void advance(struct reader *reader)
 	struct token token = { .begin = reader->at };
 	char c;
 
-	skip_blanks(reader);
+	reader->at = field_skip(reader->text, token.begin);
+	reader->has_comment = reader->has_comment || memchr(reader->text.p + token.begin, '(',
+							 reader->at - token.begin) != NULL;
 	token.is_behind_blank = reader->at > token.begin;
 	token.begin = reader->at;
 	c = reader->at < reader->text.n ? reader->text.p[reader->at] : '\0';
@@ -115,9 +94,10 @@ static bool is_special(const struct reader *reader, char c)
 	return reader->token.kind == TOKEN_SPECIAL && reader->token.special == c;
 }
 
-static bool is_word(const struct reader *reader)
+static bool is_word(const struct reader *reader, bool may_be_quoted)
 {
-	return reader->token.kind == TOKEN_ATOM || reader->token.kind == TOKEN_QUOTED;
+	return reader->token.kind == TOKEN_ATOM ||
+	       (may_be_quoted && reader->token.kind == TOKEN_QUOTED);
 }
 
 /* An addr-spec as it is read. Both parts are written one behind the other. */
@@ -141,12 +121,13 @@ static void put_token(struct span *part, char *out, const struct reader *reader)
 }
 
 /* Words and dots, as many as there are. Returns whether it is no part of an address: two words stand side by side, or there is none. */
-static bool read_dotted(struct reader *reader, struct span *part, char *out, bool *is_odd)
+static bool read_dotted(
+    struct reader *reader, bool may_be_quoted, struct span *part, char *out, bool *is_odd)
 {
 	bool wants_word = true, is_first = true, is_phrase = false, has_word = false;
 
 	*part = (struct span){ out, 0 };
-	for (; is_word(reader) || is_special(reader, '.'); advance(reader)) {
+	for (; is_word(reader, may_be_quoted) || is_special(reader, '.'); advance(reader)) {
 		bool is_dot = is_special(reader, '.');
 
 		is_phrase = is_phrase || (!is_dot && !wants_word);
@@ -168,7 +149,7 @@ static void read_spec(struct reader *reader, struct spec *spec)
 
 	spec->domain = (struct span){ "", 0 };
 	spec->has_at = false;
-	spec->is_phrase = read_dotted(reader, &spec->local, spec->out, &is_odd);
+	spec->is_phrase = read_dotted(reader, true, &spec->local, spec->out, &is_odd);
 	if (is_special(reader, '@')) {
 		char *out = spec->out + spec->local.n;
 
@@ -180,7 +161,7 @@ static void read_spec(struct reader *reader, struct spec *spec)
 			spec->domain.p = out;
 			put_token(&spec->domain, out, reader);
 			advance(reader);
-		} else if (read_dotted(reader, &spec->domain, out, &is_odd) ||
+		} else if (read_dotted(reader, false, &spec->domain, out, &is_odd) ||
 			   spec->domain.n == 0) {
 			spec->is_phrase = true;
 		}

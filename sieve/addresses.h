@@ -6,8 +6,7 @@
 #include "sieve/fuel.h"
 
 enum {
-	ADDRESSES_MAX = 256,         /* of a field */
-	ADDRESSES_COMMENTS_MAX = 16, /* nested */
+	ADDRESSES_MAX = 256, /* of a field */
 };
 
 /* Quoting of the local part is taken off. */

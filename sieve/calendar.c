@@ -3,6 +3,9 @@
 #include "sieve/calendar.h"
 
 #include <string.h>
+#include <strings.h>
+
+#include "sieve/fields.h"
 
 enum {
 	DAY = 86400,
@@ -78,25 +81,9 @@ static void skip(struct span *text, size_t n)
 	text->n -= n;
 }
 
-/* White space and comments, which nest (RFC 5322 3.2.2). */
 static void skip_blanks(struct span *text)
 {
-	size_t depth = 0;
-
-	while (text->n > 0) {
-		char c = text->p[0];
-
-		if (c == '(') {
-			depth++;
-		} else if (c == ')' && depth > 0) {
-			depth--;
-		} else if (c == '\\' && depth > 0 && text->n > 1) {
-			skip(text, 1);
-		} else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n') {
-			break;
-		}
-		skip(text, 1);
-	}
+	skip(text, field_skip(*text, 0));
 }
 
 static bool take_char(struct span *text, char c)
@@ -142,11 +129,9 @@ static struct span take_word(struct span *text)
 /* From 1; 0: it is none. */
 static int month_of(struct span word)
 {
-	for (int i = 0; word.n == 3 && i < 12; i++) {
-		char name[4] = { months[3 * i], months[3 * i + 1], months[3 * i + 2] };
-
-		if (text_is(word.p, word.n, name)) {
-			return i + 1;
+	for (int i = 0; word.n == 3 && months[i] != '\0'; i += 3) {
+		if (strncasecmp(word.p, months + i, 3) == 0) {
+			return i / 3 + 1;
 		}
 	}
 	return 0;
@@ -218,7 +203,7 @@ bool calendar_parse(struct span text, struct moment *moment_r)
 {
 	struct span left = { text.n > 0 ? text.p : "", text.n };
 	struct civil civil;
-	int hour, minute, second = 0;
+	int hour, minute, second = 0, of_day;
 
 	if (take_word(&left).n > 0) { /* the day of the week: whoever is right, it is not needed */
 		take_char(&left, ',');
@@ -234,8 +219,8 @@ bool calendar_parse(struct span text, struct moment *moment_r)
 	    minute > 59 || second > 60 || !take_zone(&left, &moment_r->zone)) {
 		return false;
 	}
-	moment_r->time =
-	    days_of(&civil) * DAY + hour * 3600 + minute * 60 + second - moment_r->zone;
+	of_day = hour * 3600 + minute * 60 + second;
+	moment_r->time = days_of(&civil) * DAY + of_day - moment_r->zone;
 	return true;
 }
 

@@ -90,7 +90,7 @@ struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span 
 {
 	struct fields *fields = arena_alloc(arena, sizeof(*fields));
 	struct field *field = NULL, next;
-	struct span left = { header.n > 0 ? header.p : "", header.n };
+	struct span left = { header.p != NULL ? header.p : "", header.n };
 	size_t n;
 
 	if (fields == NULL || !fuel_take(fuel, header.n) ||
@@ -125,6 +125,27 @@ struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span 
 	fields->rest.p = fields->rest.p == NULL ? left.p : fields->rest.p;
 	fields->rest.n = (size_t)(left.p + left.n - fields->rest.p);
 	return fields;
+}
+
+size_t field_skip(struct span value, size_t at)
+{
+	unsigned depth = 0;
+
+	for (; at < value.n; at++) {
+		char c = value.p[at];
+
+		if (c == '(' && ++depth > FIELD_COMMENTS_MAX) {
+			return value.n;
+		}
+		if (c == ')' && depth > 0) {
+			depth--;
+		} else if (c == '\\' && depth > 0) {
+			at += at + 1 < value.n;
+		} else if (depth == 0 && !is_space(c)) {
+			break;
+		}
+	}
+	return at;
 }
 
 bool field_is(const struct field *field, struct span name)

@@ -7,6 +7,7 @@
 
 enum {
 	FIELDS_MAX = 10000,
+	FIELD_COMMENTS_MAX = 16, /* nested */
 };
 
 struct field {
@@ -32,6 +33,10 @@ struct span field_value(const struct field *field, struct arena *arena, struct f
 
 /* The same as people read it: encoded words (RFC 2047) are decoded into UTF-8, bytes that are no UTF-8 become U+FFFD. */
 struct span field_text(const struct field *field, struct arena *arena, struct fuel *fuel);
+
+/* Of a structured value: where white space and comments (RFC 5322 3.2.2) end that begin at a place. Comments that nest too deep go on
+ * to the end. */
+size_t field_skip(struct span value, size_t at);
 
 /* The nth field of that name, from 1, or from the end. NULL: there is none. */
 const struct field *fields_find(

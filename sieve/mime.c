@@ -22,25 +22,23 @@ struct mime_scan {
 	struct fuel *fuel;
 	struct parts parts;
 	struct open open[MIME_DEPTH_MAX + 1];
+	uint64_t at, line_begin;
+	size_t n_line;
+	struct part *closed; /* whose epilogue begins behind this line */
+	char *header;        /* of the innermost part, while it is read */
+	size_t n_header, header_room, n_headers_left;
+	size_t n_whole;     /* bytes of its whole lines */
+	size_t used_before; /* bytes of the arena */
 	unsigned n_open;
 	unsigned n_boundaries; /* of these */
-	bool is_in_header;     /* of the innermost part */
-
-	uint64_t at, line_begin;
+	unsigned n_line_end;   /* of the line before: 1 LF, 2 CRLF, 0 there is none */
 	char line[LINE_MAX_KEPT];
-	size_t n_line;
-	bool is_decided;     /* it is text, or a boundary that was acted on */
-	bool begins_part;    /* a part begins behind this line */
-	struct part *closed; /* whose epilogue begins behind this line */
-	char last;           /* byte of this line */
-	unsigned n_line_end; /* of the line before: 1 LF, 2 CRLF, 0 there is none */
-	bool is_out;         /* of memory or fuel */
-
-	char *header; /* of the part that is read */
-	size_t n_header, header_room, n_headers_left;
-	size_t n_whole; /* bytes of its whole lines */
+	char last;         /* byte of this line */
+	bool is_decided;   /* it is text, or a boundary that was acted on */
+	bool begins_part;  /* a part begins behind this line */
+	bool is_in_header; /* of the innermost part */
 	bool is_header_cut;
-	size_t used_before; /* bytes of the arena */
+	bool is_out; /* of memory or fuel */
 };
 
 static struct open *innermost(struct mime_scan *scan)
@@ -195,6 +193,8 @@ static uint64_t end_before(const struct mime_scan *scan, uint64_t begin)
 /* Ends the parts inside of the first n_open ones. */
 static bool close_parts(struct mime_scan *scan, unsigned n_open)
 {
+	uint64_t end = 0;
+
 	while (scan->is_in_header) { /* it has no body; a message in it neither */
 		if (!end_header(scan, end_before(scan, innermost(scan)->part->header_begin))) {
 			return false;
@@ -204,7 +204,8 @@ static bool close_parts(struct mime_scan *scan, unsigned n_open)
 		struct open *open = innermost(scan);
 		struct part *part = open->part;
 
-		part->end = end_before(scan, part->begin);
+		/* An empty body begins behind the line end that else belongs to the boundary: so do those around it end. */
+		part->end = end = end_before(scan, part->begin > end ? part->begin : end);
 		part->n_inside = scan->parts.n - 1 - (size_t)(part - scan->parts.list);
 		if (!part->is_multipart) {
 			part->prologue_end = part->begin;

@@ -29,24 +29,9 @@ static bool is_at(const struct reader *reader, char c)
 	return reader->at < reader->text.n && reader->text.p[reader->at] == c;
 }
 
-/* White space and comments. */
 static void skip_blanks(struct reader *reader)
 {
-	unsigned depth = 0;
-
-	for (; reader->at < reader->text.n; reader->at++) {
-		char c = reader->text.p[reader->at];
-
-		if (c == '(') {
-			depth++;
-		} else if (c == ')' && depth > 0) {
-			depth--;
-		} else if (c == '\\' && depth > 0) {
-			reader->at += reader->at + 1 < reader->text.n;
-		} else if (depth == 0 && c != ' ' && c != '\t' && c != '\r' && c != '\n') {
-			break;
-		}
-	}
+	reader->at = field_skip(reader->text, reader->at);
 }
 
 /* Of ASCII, without specials (RFC 2045 5.1). */

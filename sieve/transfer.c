@@ -116,7 +116,7 @@ static bool decode_kept(struct transfer_stream *stream, char c, char *out, size_
 		return c == '\n';
 	}
 	if (stream->n_kept == 2 && digit16(c) >= 0) {
-		out[(*n_out)++] = (char)(digit16((char)stream->kept[1]) << 4 | digit16(c));
+		out[(*n_out)++] = (char)(16 * digit16((char)stream->kept[1]) + digit16(c));
 		stream->n_kept = 0;
 		return true;
 	}

@@ -36,7 +36,7 @@ static const struct {
 	    "j@\303\266.example|J\303\266rg\n\303\266@b|\n" },
 	{ "\377\376 <a@b>, \377@b, c@\377", "a@b|\377\376\n" },
 	/* What is wrong is passed over. */
-	{ "<>, a@, @b, a b@c, a@b c, d@e", "d@e|\n" },
+	{ "<>, x@\"y\", a@, @b, a b@c, a@b c, d@e", "d@e|\n" },
 	{ "foo@bar <a@b>, Dr. [x] Y <c@d>, a\\b <e@f>", "a@b|foo@bar\nc@d|Dr. [x] Y\ne@f|a\\b\n" },
 	{ "<a@b, <c@d> x, e@f", "a@b|\nc@d|\ne@f|\n" },
 	{ ",;:<>,a@b", "a@b|\n" },
@@ -148,7 +148,7 @@ static void test_of_script(void **state)
 		{ "a..c@b", NULL, NULL },
 		{ "a@b.", NULL, NULL },
 		{ "a@b_c", NULL, NULL },
-		{ "a@\"b\"", "a@b", "a@b" },
+		{ "a@\"b\"", NULL, NULL },
 		{ "a@b (comment)", NULL, NULL },
 		{ "a\001@b", NULL, NULL },
 		{ "\"a\r\nb\"@c", NULL, NULL },

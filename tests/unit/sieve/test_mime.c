@@ -159,6 +159,9 @@ static const struct {
 	    "0 multipart/digest 1 pro[] epi[]\n1 message/rfc822 0 message[A: b~~one]\n2 text/plain "
 	    "1 is[one]\n"
 	    "1 text/html 1 is[two]\n" },
+	{ MIXED "--b\nContent-Type: message/rfc822\n\nA: b\n\n--b\n\nx",
+	    "0 multipart/mixed 1 pro[] epi[]\n1 message/rfc822 1 message[A: b~~]\n2 text/plain 1 "
+	    "is[]\n1 text/plain 0 is[x]\n" },
 	/* What cannot be read is text. */
 	{ "Content-Type: rubbish; boundary=b\n\n--b\n\nx\n", "0 text/plain 1 is[--b~~x~]\n" },
 };
