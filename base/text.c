@@ -15,7 +15,7 @@ bool span_equals(struct span a, struct span b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-bool span_is(struct span a, struct span b)
+bool span_is_same(struct span a, struct span b)
 {
 	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }

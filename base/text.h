@@ -17,7 +17,7 @@ struct span span_of(const char *s);
 
 /* Are they the same, byte for byte, or but for the case of letters? */
 bool span_equals(struct span a, struct span b);
-bool span_is(struct span a, struct span b);
+bool span_is_same(struct span a, struct span b);
 
 /* Is s[0..n) that name, letters in either case? The name holds no NUL, so one in s makes it another. */
 bool text_is(const char *s, size_t n, const char *name);

@@ -35,7 +35,8 @@ static int check_body(struct compiler *compiler, struct node *node)
 /* RFC 5173 5.2: "" is every type, "text" every subtype of it; what has more than one slash is none. */
 static bool is_type(struct span wanted, const struct mime_value *type)
 {
-	return wanted.n == 0 || span_is(type->first, wanted) || span_is(type->type, wanted);
+	return wanted.n == 0 || span_is_same(type->first, wanted) ||
+	       span_is_same(type->type, wanted);
 }
 
 static bool is_wanted(

@@ -46,7 +46,7 @@ static size_t find(const struct list *list, struct span flag)
 {
 	size_t i = 0;
 
-	while (i < list->n && !span_is(list->flags[i], flag)) {
+	while (i < list->n && !span_is_same(list->flags[i], flag)) {
 		i++;
 	}
 	return i;

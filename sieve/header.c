@@ -45,7 +45,7 @@ static enum answer compare_structured(
 		for (size_t j = 0; answer == ANSWER_NO && j < value.n_parameters; j++) {
 			const struct mime_parameter *parameter = &value.parameters[j];
 
-			if (span_is(parameter->name, name)) {
+			if (span_is_same(parameter->name, name)) {
 				answer = compare_value(compare, parameter->value);
 			}
 		}

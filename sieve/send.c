@@ -67,7 +67,7 @@ static bool is_loop(struct sieve_run *run, bool *is_sound_r)
 			*is_sound_r = false;
 			return false;
 		}
-		if (span_is(value, own)) {
+		if (span_is_same(value, own)) {
 			return true;
 		}
 	}

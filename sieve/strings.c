@@ -244,7 +244,7 @@ int compile_variable(
 		bool is_meant = shared.p != NULL ? program->is_global[i] != 0
 						 : program->is_global[i] != GLOBAL_NAMED;
 
-		if (is_meant && span_is(program->variables[i], name)) {
+		if (is_meant && span_is_same(program->variables[i], name)) {
 			*index_r = i;
 			return 0;
 		}
@@ -267,7 +267,7 @@ int variables_share(struct compiler *compiler, struct span name, const struct ar
 		return 0;
 	}
 	for (unsigned i = 0; i < program->n_variables; i++) {
-		if (span_is(program->variables[i], name)) {
+		if (span_is_same(program->variables[i], name)) {
 			if (program->is_global[i] != 0) {
 				program->is_global[i] = GLOBAL_DECLARED;
 				return 0;

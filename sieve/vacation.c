@@ -88,7 +88,7 @@ static enum answer find_own(struct sieve_run *run, const struct node *node, stru
 static bool is_own(const struct own *own, struct span address)
 {
 	for (size_t i = 0; i < own->n; i++) {
-		if (address.n > 0 && span_is(own->list[i], address)) {
+		if (address.n > 0 && span_is_same(own->list[i], address)) {
 			return true;
 		}
 	}

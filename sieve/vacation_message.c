@@ -32,7 +32,7 @@ static bool find_sender(struct sieve_run *run, struct mail_address *address_r)
 		}
 		for (size_t j = 0; j < n; j++) {
 			if (run->settings->vacation_ignores_envelope ||
-			    span_is(list[j].text, run->facts->from)) {
+			    span_is_same(list[j].text, run->facts->from)) {
 				*address_r = list[j];
 				return true;
 			}
