@@ -87,7 +87,9 @@ static void check_field(const struct field *field, struct arena *arena)
 	struct mime_value mime;
 
 	fuzz_require(field_name_is_valid(field->name), "a field has a name");
-	fuzz_require(value.p != NULL && text.p != NULL, "there is memory");
+	if (value.p == NULL || text.p == NULL) {
+		fuzz_end_broken("there is memory");
+	}
 	fuzz_require(value.n <= field->body.n && text.n <= CHARSET_GROWTH * value.n + ENCODED_ROOM,
 	    "it does not grow");
 	fuzz_require(value.n == 0 || (memchr(value.p, '\r', value.n) == NULL &&
@@ -116,7 +118,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	arena_init(&arena, 256 << 20);
 	fields = fields_parse(&arena, &fuel, (struct span){ header, n });
-	fuzz_require(fields != NULL && fields->n <= FIELDS_MAX, "there is memory for fields");
+	if (fields == NULL || fields->n > FIELDS_MAX) {
+		fuzz_end_broken("there is memory for fields");
+	}
 	at = fields->n > 0 ? fields->list[0].raw.p : fields->rest.p;
 	for (size_t i = 0; i < fields->n; i++) {
 		fuzz_require(fields->list[i].raw.p == at, "a field follows another");

@@ -20,10 +20,11 @@ static const struct parts *scan(
 
 	arena_init(arena, 64 << 20);
 	fields = fields_parse(arena, &fuel, message);
-	fuzz_require(fields != NULL, "there is memory for fields");
-	*n_header_r =
-	    fields->rest.p == NULL ? 0 : (size_t)(fields->rest.p - message.p) + fields->rest.n;
-	fuzz_require(message.n == 0 || *n_header_r <= message.n, "the header is a part of it");
+	if (fields == NULL) {
+		fuzz_end_broken("there is memory for fields");
+	}
+	*n_header_r = (size_t)(fields->rest.p - message.p) + fields->rest.n;
+	fuzz_require(*n_header_r <= message.n, "the header is a part of it");
 	scan = mime_scan_new(arena, &fuel, fields);
 	fuzz_require(scan != NULL, "there is memory for a scan");
 	for (size_t at = *n_header_r, n; at < message.n; at += n) {
@@ -64,10 +65,10 @@ static char *text_of(const struct part *part, struct span body, size_t step, siz
 	struct charset_stream charset = { charset_utf8() };
 	struct html_stream html = { 0 };
 	struct span name = mime_value_find(&part->type, "charset");
-	char *bytes = fuzz_room(body.n + 8 + TRANSFER_BLANKS_MAX);
-	char *utf8 = fuzz_room(CHARSET_GROWTH * (body.n + 12 + TRANSFER_BLANKS_MAX));
-	char *text =
-	    fuzz_room(2 * CHARSET_GROWTH * (body.n + 12 + TRANSFER_BLANKS_MAX) + HTML_KEPT_MAX);
+	size_t n_bytes = body.n + 4 + TRANSFER_BLANKS_MAX;
+	char *bytes = fuzz_room(n_bytes);
+	char *utf8 = fuzz_room(CHARSET_GROWTH * (n_bytes + 4));
+	char *text = fuzz_room(CHARSET_GROWTH * (n_bytes + 4) + HTML_KEPT_MAX);
 	size_t at = 0;
 
 	charset.charset = name.p == NULL ? charset_utf8() : charset_find(name);
@@ -106,9 +107,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	message = (struct span){ copy, n - 2 };
 	parts = scan(&arena, message, 0, n, &n_header);
 	again = scan(&arena_again, message, first, step, &n_header);
-	fuzz_require(parts != NULL && again != NULL && parts->n == again->n &&
-			 parts->n <= MIME_PARTS_MAX && parts->end == again->end &&
-			 parts->end == message.n - n_header,
+	if (parts == NULL || again == NULL) {
+		fuzz_end_broken("there is memory for parts");
+	}
+	fuzz_require(parts->n == again->n && parts->n <= MIME_PARTS_MAX &&
+			 parts->end == again->end && parts->end == message.n - n_header,
 	    "there are the same parts");
 	for (size_t i = 0; i < parts->n; i++) {
 		const struct part *one = &parts->list[i], *other = &again->list[i];

@@ -8,11 +8,6 @@
 
 #include "tests/unit/unit.h"
 
-static struct span span_of(const char *text)
-{
-	return (struct span){ text, strlen(text) };
-}
-
 static const struct {
 	const char *value;
 	const char *list; /* text|phrase, divided by line ends */
@@ -84,7 +79,7 @@ static void test_limits(void **state)
 
 	arena_init(&arena, 8 << 20);
 	for (size_t i = 0; i < LENGTH(pieces); i++) {
-		struct fuel fuel = { .left = 2 * BYTES };
+		struct fuel fuel = { .left = 2UL * BYTES };
 
 		for (size_t k = 0; k < BYTES; k++) {
 			value[k] = pieces[i][k % strlen(pieces[i])];

@@ -8,11 +8,6 @@
 
 #include "tests/unit/unit.h"
 
-static struct span span_of(const char *text)
-{
-	return (struct span){ text, strlen(text) };
-}
-
 static size_t decode(const char *name, struct span in, char *out)
 {
 	struct charset_stream stream = { charset_find(span_of(name)) };

@@ -8,11 +8,6 @@
 #include "sieve/encoded.h"
 #include "tests/unit/unit.h"
 
-static struct span span_of(const char *text)
-{
-	return (struct span){ text, strlen(text) };
-}
-
 static const struct {
 	const char *header;
 	const char *fields; /* name=value|, and the rest */
@@ -179,7 +174,7 @@ static void test_limits(void **state)
 	char *bytes = test_malloc(BYTES);
 
 	for (size_t i = 0; i < LENGTH(pieces); i++) {
-		struct fuel fuel = { .left = 3 * BYTES };
+		struct fuel fuel = { .left = 3UL * BYTES };
 		struct field field = { .body = { bytes, BYTES } };
 		struct arena arena;
 		struct span text;
@@ -192,12 +187,12 @@ static void test_limits(void **state)
 			struct fields *fields = fields_parse(&arena, &fuel, field.body);
 
 			assert_int_equal(fields->n, FIELDS_MAX);
-			assert_ptr_equal(fields->rest.p, bytes + 3 * FIELDS_MAX);
+			assert_ptr_equal(fields->rest.p, bytes + 3UL * FIELDS_MAX);
 			assert_int_equal(fields->rest.n, BYTES - 3 * FIELDS_MAX);
 		}
 		text = field_text(&field, &arena, &fuel);
 		assert_non_null(text.p);
-		assert_true(text.n <= 3 * BYTES + ENCODED_ROOM);
+		assert_true(text.n <= 3UL * BYTES + ENCODED_ROOM);
 		fuel = (struct fuel){ .left = BYTES };
 		text = field_text(&field, &arena, &fuel);
 		assert_int_equal(text.p == NULL, i != 4);

@@ -105,7 +105,7 @@ static void test_limits(void **state)
 		for (size_t k = 0; k < BYTES; k++) {
 			text[k] = pieces[i][k % strlen(pieces[i])];
 		}
-		arena_init(&arena, 8 * MIME_VALUE_MAX);
+		arena_init(&arena, 8UL * MIME_VALUE_MAX);
 		assert_true(mime_value_parse((struct span){ text, BYTES }, &arena, &fuel, &value));
 		assert_true(value.n_parameters <= MIME_PARAMETERS_MAX);
 		assert_int_equal(value.n_parameters == MIME_PARAMETERS_MAX, i < 2 || i == 6);
