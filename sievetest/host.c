@@ -301,7 +301,7 @@ static bool compare(
 static bool compare_errors(struct tester *tester, const struct node *node)
 {
 	const struct span wanted = text_of(tester, node, SLOT_FIRST);
-	size_t count = tester->n_all_errors;
+	size_t count = tester->n_errors;
 	uint64_t number;
 
 	if (!tester->is_strict && count > 0 && text_number(wanted.p, wanted.n, &number) &&
