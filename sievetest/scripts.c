@@ -142,7 +142,7 @@ static bool load_includes(struct tester *tester, const struct sieve_program *pro
 			}
 			path = tester_format(tester, "%s/%s/%.*s.sieve", tester->directory,
 			    includes[i].place == SIEVE_GLOBAL ? "included-global" : "included",
-			    SPAN(includes[i].name))
+			    (int)includes[i].name.n, includes[i].name.p)
 				   .p;
 			result = compile_file(tester, path, &included);
 			if (result == 0) {
@@ -166,9 +166,10 @@ static bool load_includes(struct tester *tester, const struct sieve_program *pro
 bool scripts_compile(
     struct tester *tester, struct span path, const struct sieve_program **program_r)
 {
-	const char *file = path.n > 0 && path.p[0] == '/'
-			       ? tester_copy(tester, path).p
-			       : tester_format(tester, "%s/%.*s", tester->directory, SPAN(path)).p;
+	const char *file =
+	    path.n > 0 && path.p[0] == '/'
+		? tester_copy(tester, path).p
+		: tester_format(tester, "%s/%.*s", tester->directory, (int)path.n, path.p).p;
 	const struct sieve_program *program = NULL;
 	struct sieve_errors errors = { 0 };
 
