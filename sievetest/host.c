@@ -330,7 +330,7 @@ static bool print_result(struct tester *tester, const struct node *node)
 		const struct sieve_action *action = &plan->actions[i];
 
 		printf("# %zu: %s %.*s%.*s\n", i + 1, action_names[action->kind],
-		    SPAN(action->folder), SPAN(action->to));
+		    SPAN(action->folder), (int)strcspn(action->to.p, "\n"), action->to.p);
 	}
 	printf("# implicit keep: %s\n", plan->keeps ? "yes" : "no");
 	return true;
