@@ -81,15 +81,16 @@ static bool is_yes(struct span value)
 	return text_is(value.p, value.n, "yes") || text_is(value.p, value.n, "true");
 }
 
-/* With a unit, if it has one. */
+/* With a unit, if it has one: s to w of time, k and m of bytes. */
 static uint64_t number_of(struct span value, enum kind kind)
 {
 	static const struct {
 		char unit;
-		unsigned seconds, bytes;
-	} units[] = { { 's', 1, 1 }, { 'm', 60, 1 << 20 }, { 'h', 3600, 1 }, { 'd', 86400, 1 },
-		{ 'w', 7 * 86400, 1 }, { 'k', 1, 1 << 10 }, { 'K', 1, 1 << 10 },
-		{ 'M', 1, 1 << 20 } };
+		enum kind kind;
+		unsigned size;
+	} units[] = { { 'm', KIND_SECONDS, 60 }, { 'h', KIND_SECONDS, 3600 },
+		{ 'd', KIND_SECONDS, 86400 }, { 'w', KIND_SECONDS, 604800 },
+		{ 'k', KIND_BYTES, 1 << 10 }, { 'm', KIND_BYTES, 1 << 20 } };
 	uint64_t number = 0;
 	size_t n = 0;
 
@@ -98,8 +99,8 @@ static uint64_t number_of(struct span value, enum kind kind)
 	}
 	text_number(value.p, n, &number);
 	for (size_t i = 0; n < value.n && i < sizeof(units) / sizeof(units[0]); i++) {
-		if (value.p[n] == units[i].unit && kind != KIND_NUMBER) {
-			return number * (kind == KIND_SECONDS ? units[i].seconds : units[i].bytes);
+		if (units[i].kind == kind && (value.p[n] | 0x20) == units[i].unit) {
+			return number * units[i].size;
 		}
 	}
 	return number;

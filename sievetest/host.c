@@ -301,7 +301,7 @@ static bool compare(
 static bool compare_errors(struct tester *tester, const struct node *node)
 {
 	const struct span wanted = text_of(tester, node, SLOT_FIRST);
-	size_t count = tester->n_all_errors;
+	size_t count = tester->n_errors;
 	uint64_t number;
 
 	if (!tester->is_strict && count > 0 && text_number(wanted.p, wanted.n, &number) &&
@@ -330,7 +330,7 @@ static bool print_result(struct tester *tester, const struct node *node)
 		const struct sieve_action *action = &plan->actions[i];
 
 		printf("# %zu: %s %.*s%.*s\n", i + 1, action_names[action->kind],
-		    SPAN(action->folder), SPAN(action->to));
+		    SPAN(action->folder), (int)strcspn(action->to.p, "\n"), action->to.p);
 	}
 	printf("# implicit keep: %s\n", plan->keeps ? "yes" : "no");
 	return true;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sievetest/tester.h"
@@ -13,15 +12,18 @@
 /* A case that is known to fail: "PATH: NAME: reason". */
 struct expectation {
 	struct expectation *next;
-	unsigned line;
 	bool was_met;
-	char *text;
+	const char *text;
 };
 
 struct report {
+	struct arena arena; /* of the expectations */
 	struct expectation *expectations;
-	const char *list; /* their file */
 	size_t n, n_failed;
+};
+
+enum {
+	LIST_MAX = 8 << 20, /* bytes of expectations in memory */
 };
 
 /* What stands for a file that could not be run to its end. */
@@ -31,32 +33,24 @@ static void read_expectations(struct report *report, const char *path)
 {
 	struct expectation **end = &report->expectations;
 	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t room = 0;
-	unsigned number = 0;
+	char line[4096];
 
-	if (file == NULL) {
-		err(2, "%s", path);
-	}
-	while (getline(&line, &room, file) >= 0) {
-		line[strcspn(line, "\n")] = '\0';
-		number++;
-		if (line[0] == '#' || line[0] == '\0') {
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		const struct span text = { line, strcspn(line, "\n") };
+
+		if (text.n == 0 || line[0] == '#') {
 			continue;
 		}
-		*end = calloc(1, sizeof(**end));
-		if (*end == NULL || ((*end)->text = strdup(line)) == NULL) {
-			err(2, "%s", path);
+		*end = arena_alloc(&report->arena, sizeof(**end));
+		if (*end == NULL || ((*end)->text = arena_copy(&report->arena, text).p) == NULL) {
+			errx(2, "%s: it is too long", path);
 		}
-		(*end)->line = number;
 		end = &(*end)->next;
 	}
-	if (ferror(file)) {
+	if (file == NULL || ferror(file)) {
 		err(2, "%s", path);
 	}
-	free(line);
 	fclose(file);
-	report->list = path;
 }
 
 /* Is path that of the list, or below a directory that the list does not name? */
@@ -153,6 +147,7 @@ int main(int argc, char **argv)
 	bool is_strict = false;
 	int option;
 
+	arena_init(&report.arena, LIST_MAX);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
@@ -184,12 +179,6 @@ int main(int argc, char **argv)
 	if (report.n_failed > 0) {
 		printf("# %zu of %zu are not as they should be\n", report.n_failed, report.n);
 	}
-	while (report.expectations != NULL) {
-		struct expectation *first = report.expectations;
-
-		report.expectations = first->next;
-		free(first->text);
-		free(first);
-	}
+	arena_deinit(&report.arena);
 	return report.n_failed > 0 ? 1 : 0;
 }

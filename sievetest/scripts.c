@@ -13,7 +13,7 @@
 
 void scripts_forget_errors(struct tester *tester)
 {
-	tester->n_errors = tester->n_all_errors = 0;
+	tester->n_errors = 0;
 }
 
 void scripts_add_error(struct tester *tester, struct span text)
@@ -21,7 +21,6 @@ void scripts_add_error(struct tester *tester, struct span text)
 	if (tester->n_errors < TESTER_ERRORS_MAX) {
 		tester->errors[tester->n_errors++] = text;
 	}
-	tester->n_all_errors++;
 }
 
 void scripts_add_notes(struct tester *tester, const struct sieve_plan *plan)
@@ -47,9 +46,6 @@ static void add_errors(struct tester *tester, const char *path, const struct sie
 						      error->line, error->text));
 		}
 	}
-	if (errors->n_errors > errors->n) {
-		tester->n_all_errors += errors->n_errors - errors->n;
-	}
 }
 
 /* --- compiling -------------------------------------------------------------------------------------------------- */
@@ -62,10 +58,10 @@ static int read_file(struct tester *tester, const char *path, struct span *bytes
 	char *p;
 	ssize_t n, n_all = 0;
 
-	if (fd < 0 || fstat(fd, &status) < 0) {
+	if (fd < 0) {
 		return -errno;
 	}
-	if (status.st_size > SIEVE_SCRIPT_MAX) {
+	if (fstat(fd, &status) < 0 || status.st_size > SIEVE_SCRIPT_MAX) {
 		close(fd);
 		return -EFBIG;
 	}
@@ -94,7 +90,7 @@ static int compile_file(
 {
 	struct sieve_errors errors = { 0 };
 	struct sieve_program *program = NULL;
-	struct span bytes;
+	struct span bytes = { "", 0 };
 	int result = read_file(tester, path, &bytes);
 
 	if (result != 0) {
@@ -136,7 +132,7 @@ static bool load_includes(struct tester *tester, const struct sieve_program *pro
 
 		for (size_t i = 0; i < n; i++) {
 			const struct sieve_program *included;
-			size_t n_errors = tester->n_errors, n_all = tester->n_all_errors;
+			size_t n_errors = tester->n_errors;
 			const char *path;
 			int result;
 
@@ -146,7 +142,7 @@ static bool load_includes(struct tester *tester, const struct sieve_program *pro
 			}
 			path = tester_format(tester, "%s/%s/%.*s.sieve", tester->directory,
 			    includes[i].place == SIEVE_GLOBAL ? "included-global" : "included",
-			    SPAN(includes[i].name))
+			    (int)includes[i].name.n, includes[i].name.p)
 				   .p;
 			result = compile_file(tester, path, &included);
 			if (result == 0) {
@@ -155,7 +151,6 @@ static bool load_includes(struct tester *tester, const struct sieve_program *pro
 					    tester_copy(tester, includes[i].name), included };
 			} else if (result == -ENOENT) {
 				tester->n_errors = n_errors;
-				tester->n_all_errors = n_all;
 			} else {
 				is_fine = false;
 			}
@@ -171,9 +166,10 @@ static bool load_includes(struct tester *tester, const struct sieve_program *pro
 bool scripts_compile(
     struct tester *tester, struct span path, const struct sieve_program **program_r)
 {
-	const char *file = path.n > 0 && path.p[0] == '/'
-			       ? tester_copy(tester, path).p
-			       : tester_format(tester, "%s/%.*s", tester->directory, SPAN(path)).p;
+	const char *file =
+	    path.n > 0 && path.p[0] == '/'
+		? tester_copy(tester, path).p
+		: tester_format(tester, "%s/%.*s", tester->directory, (int)path.n, path.p).p;
 	const struct sieve_program *program = NULL;
 	struct sieve_errors errors = { 0 };
 

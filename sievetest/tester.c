@@ -75,9 +75,8 @@ static void run_file(struct tester *tester)
 {
 	struct sieve_question question;
 	const struct sieve_plan *plan;
-	int need;
 
-	while ((need = scripts_step(tester, tester->run, &question)) == SIEVE_NEED_HOST) {
+	while (scripts_step(tester, tester->run, &question) == SIEVE_NEED_HOST) {
 		bool is_so = host_command(tester, question.node);
 
 		if (tester->broken.n > 0) {

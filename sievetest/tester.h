@@ -89,7 +89,7 @@ struct tester {
 	size_t n_done; /* of the result's actions, and */
 	bool has_kept; /* its implicit keep: carried out */
 	struct span errors[TESTER_ERRORS_MAX];
-	size_t n_errors, n_all_errors; /* that are kept, and that there were */
+	size_t n_errors;
 };
 
 /* Runs a file. True: it could be read, and could tell what is to be told of its cases; false: broken says why not. */

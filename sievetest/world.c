@@ -227,12 +227,22 @@ static bool store(
 	return true;
 }
 
+/* To each recipient: those of notify stand on lines of their own. */
 static void send_action(struct tester *tester, const struct sieve_action *action, struct span bytes)
 {
-	struct mail *mail = add_mail(tester, &tester->sent, bytes);
+	struct span to = tester_copy(tester, action->to);
 
-	mail->from = tester_copy(tester, action->from);
-	mail->to = tester_copy(tester, action->to);
+	for (;;) {
+		size_t n = strcspn(to.p, "\n");
+		struct mail *mail = add_mail(tester, &tester->sent, bytes);
+
+		mail->from = tester_copy(tester, action->from);
+		mail->to = (struct span){ to.p, n };
+		if (n == to.n) {
+			return;
+		}
+		to = (struct span){ to.p + n + 1, to.n - n - 1 };
+	}
 }
 
 static bool execute(
