@@ -134,7 +134,7 @@ static const struct row {
 	{ TEXT("redirect text:"), 1, 10, "its line must end", 1 },
 	{ TEXT("redirect text:\nx\n"), 1, 10, "dot alone", 1 },
 	{ TEXT("redirect text:\nx\n. \n;"), 1, 10, "dot alone", 1 },
-	{ TEXT("redirect text:\nx\n."), 3, 2, "write ;", 1 },
+	{ TEXT("require \"fileinto\"; fileinto text:\nx\n."), 3, 2, "write ;", 1 },
 	{ TEXT("keep :;"), 1, 6, "name of a tag", 1 },
 	{ TEXT("keep :1;"), 1, 6, "begin with a digit", 1 },
 	/* numbers */
