@@ -249,7 +249,7 @@ static const struct row {
 	/* several */
 	{ TEXT("foo;\nbar \"x\";\nif baz { quux; }\nkeep \"x\";"), 1, 1, "foo", 5 },
 	{ TEXT("if true { keep, keep; stop }"), 1, 15, "semicolon or a block", 2 },
-	{ TEXT("redirect \"a\" ] ; kep; if ] { kep; }"), 1, 14, "semicolon or a block", 5 },
+	{ TEXT("keep ] ; kep; if ] { kep; }"), 1, 6, "semicolon or a block", 5 },
 };
 
 static void test_says_what_is_wrong(void **state)
