@@ -8,7 +8,6 @@ struct filling {
 	struct compiler *compiler;
 	struct node *node;
 	const struct phrase *phrase;
-	bool is_broken;
 };
 
 static const char *const type_names[] = {
@@ -57,7 +56,6 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 	if (!fits(item, type)) {
 		compile_error(compiler, item->line, item->column, "%.*s wants %s here, this is %s",
 		    SPAN(name), type_names[type], item_name(item));
-		filling->is_broken = true;
 		return 0;
 	}
 	argument->number = item->number;
@@ -69,7 +67,6 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 		    argument->strings[i].n_pieces > 0) {
 			compile_error(compiler, item->line, item->column,
 			    "%.*s wants constant strings; write it without ${...}", SPAN(name));
-			filling->is_broken = true;
 			break;
 		}
 	}
@@ -133,11 +130,9 @@ static int take_tag(struct filling *filling, size_t i)
 
 	if (tag == NULL) {
 		say_unknown(filling, item);
-		filling->is_broken = true;
 		return 1;
 	}
 	if (!is_allowed(filling, item, tag)) {
-		filling->is_broken = true;
 		return tag->type == TYPE_NONE || i + 1 == filling->phrase->n_items ? 1 : 2;
 	}
 	filling->node->n_arguments++;
@@ -149,7 +144,6 @@ static int take_tag(struct filling *filling, size_t i)
 	if (i + 1 == filling->phrase->n_items) {
 		compile_error(filling->compiler, item->line, item->column, "%s wants %s behind it",
 		    tag->name, type_names[tag->type]);
-		filling->is_broken = true;
 		return 1;
 	}
 	result = take_value(filling, item + 1, tag->type, item->text, argument);
@@ -183,7 +177,6 @@ static void say_number(struct filling *filling, size_t n_given, unsigned n_wante
 	for (unsigned i = word->n_optional; i < n_wanted - word->n_optional_last; i++) {
 		wanted[i] = examples[word->parameters[i]];
 	}
-	filling->is_broken = true;
 	if (n_wanted == 0) {
 		compile_error(filling->compiler, filling->phrase->line, filling->phrase->column,
 		    "%s takes no argument here; take out what stands behind it", word->name);
@@ -209,7 +202,6 @@ static int take_positions(struct filling *filling, size_t i)
 			    phrase->items[j].column,
 			    "%.*s stands behind other arguments; write tags in front of them",
 			    SPAN(phrase->items[j].text));
-			filling->is_broken = true;
 			return 0;
 		}
 	}
@@ -231,8 +223,8 @@ static int take_positions(struct filling *filling, size_t i)
 
 int arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase)
 {
-	struct filling filling = { compiler, node, phrase, false };
-	size_t i = 0;
+	struct filling filling = { compiler, node, phrase };
+	size_t n_errors = compiler->errors->n_errors, i = 0;
 	int result;
 
 	node->arguments =
@@ -247,6 +239,6 @@ int arguments_fill(struct compiler *compiler, struct node *node, const struct ph
 		}
 		i += (size_t)result;
 	}
-	result = filling.is_broken ? 0 : take_positions(&filling, i);
-	return result != 0 ? result : filling.is_broken;
+	result = compiler->errors->n_errors == n_errors ? take_positions(&filling, i) : 0;
+	return result != 0 ? result : compiler->errors->n_errors > n_errors;
 }

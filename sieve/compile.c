@@ -320,28 +320,41 @@ static void on_command_end(struct compilation *compilation)
 
 /* --- scripts ---------------------------------------------------------------------------------------------------- */
 
+static int on_event(struct compilation *compilation, enum parse_event event)
+{
+	switch (event) {
+	case PARSE_COMMAND:
+		return on_command(compilation);
+	case PARSE_TEST:
+		return on_test(compilation);
+	case PARSE_TEST_END:
+		on_test_end(compilation);
+		break;
+	case PARSE_BROKEN:
+		on_broken(compilation);
+		break;
+	case PARSE_BLOCK:
+		on_block(compilation);
+		break;
+	case PARSE_COMMAND_END:
+		on_command_end(compilation);
+		break;
+	case PARSE_END:
+		break;
+	}
+	return 0;
+}
+
 static int read_all(struct compilation *compilation)
 {
-	enum parse_event event = PARSE_BLOCK;
-	int result = 0;
+	enum parse_event event;
+	int result;
 
-	while (event != PARSE_END && result == 0 &&
-	       compilation->compiler.errors->n_errors <= SIEVE_ERRORS_MAX) {
+	do {
 		event = parse_next(&compilation->parser);
-		if (event == PARSE_COMMAND) {
-			result = on_command(compilation);
-		} else if (event == PARSE_TEST) {
-			result = on_test(compilation);
-		} else if (event == PARSE_TEST_END) {
-			on_test_end(compilation);
-		} else if (event == PARSE_BROKEN) {
-			on_broken(compilation);
-		} else if (event == PARSE_BLOCK) {
-			on_block(compilation);
-		} else if (event == PARSE_COMMAND_END) {
-			on_command_end(compilation);
-		}
-	}
+		result = on_event(compilation, event);
+	} while (event != PARSE_END && result == 0 &&
+		 compilation->compiler.errors->n_errors <= SIEVE_ERRORS_MAX);
 	return result;
 }
 

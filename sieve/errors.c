@@ -27,7 +27,7 @@ void errors_add(struct sieve_errors *errors, bool is_warning, unsigned line, uns
 
 	errors->n_errors += !is_warning;
 	/* Warnings leave room for errors. */
-	if (errors->n == (is_warning ? SIEVE_ERRORS_MAX / 2 : SIEVE_ERRORS_MAX)) {
+	if (errors->n >= (is_warning ? SIEVE_ERRORS_MAX / 2 : SIEVE_ERRORS_MAX)) {
 		if (!is_warning) {
 			error[-1].is_warning = false;
 			snprintf(error[-1].text, sizeof(error->text),

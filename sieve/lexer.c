@@ -250,12 +250,10 @@ struct span lexer_string(struct arena *arena, const struct token *token)
 	}
 	out = arena_alloc(arena, in.n + n_lines + 1);
 	for (size_t i = 0; out != NULL && i < in.n; i++) {
-		if (token->is_multi_line && is_line_start && in.n - i > 1 && in.p[i] == '.' &&
-		    in.p[i + 1] == '.') {
-			i++;
-		} else if (!token->is_multi_line && in.p[i] == '\\') {
-			i++; /* a quoted string never ends in one */
-		}
+		/* A quoted string never ends in a backslash. */
+		bool is_stuffed = is_line_start && in.n - i > 1 && memcmp(in.p + i, "..", 2) == 0;
+
+		i += token->is_multi_line ? is_stuffed : in.p[i] == '\\';
 		if (in.p[i] == '\n' && (n == 0 || out[n - 1] != '\r')) {
 			out[n++] = '\r';
 		}

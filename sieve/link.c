@@ -127,10 +127,7 @@ static void follow(struct linker *linker, struct visit *visit, const struct siev
 /* All that a script includes has been walked through. */
 static void leave(struct linker *linker, const struct visit *visit)
 {
-	raise_height(visit[-1].library == NULL && linker->depth == 1
-			 ? &linker->stack[0]
-			 : &linker->stack[linker->depth - 1],
-	    visit->height + 1);
+	raise_height(&linker->stack[linker->depth - 1], visit->height + 1);
 	linker->depth--;
 	if (linker->n_done < SIEVE_INCLUDES_MAX) {
 		linker->done[linker->n_done].library = visit->library;

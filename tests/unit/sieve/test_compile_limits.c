@@ -155,6 +155,13 @@ static void test_keeps_room_for_errors(void **state)
 	expect("\\x");
 	assert_int_equal(errors.n, SIEVE_ERRORS_MAX / 2 + 1);
 	assert_false(errors.list[SIEVE_ERRORS_MAX / 2].is_warning);
+	/* Nor is there room for them behind as many errors as there may be. */
+	begin("require \"imap4flags\";");
+	add("x;", SIEVE_ERRORS_MAX);
+	add("addflag \"\\x\";", 1);
+	expect("no command x");
+	assert_int_equal(errors.n, SIEVE_ERRORS_MAX);
+	assert_false(errors.list[SIEVE_ERRORS_MAX - 1].is_warning);
 }
 
 /* Nothing that a script says gets out as it should not. */
