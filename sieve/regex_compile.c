@@ -419,6 +419,6 @@ int regex_compile(struct arena *arena, struct span text, bool ignores_case,
 		finish(&parser, regex);
 	}
 	*regex_r = regex;
-	*error_r = parser.error;
+	*error_r = parser.result == 1 ? parser.error : NULL;
 	return parser.result;
 }
