@@ -247,15 +247,15 @@ static enum answer match_keys(
 
 enum answer compare_value(struct compare *compare, struct span value)
 {
-	struct captures captures;
+	struct captures captures, *captures_r = compare->sets_values ? &captures : NULL;
 	enum answer answer;
 
 	if (compare->counts) {
 		compare->n_values++;
 		return ANSWER_NO;
 	}
-	answer = match_keys(compare, value, compare->sets_values ? &captures : NULL);
-	if (answer == ANSWER_YES && compare->sets_values) {
+	answer = match_keys(compare, value, captures_r);
+	if (answer == ANSWER_YES && captures_r != NULL) {
 		return run_set_values(compare->run, compare->node, captures.list, captures.n);
 	}
 	return answer;

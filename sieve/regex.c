@@ -90,7 +90,7 @@ static void on_match(struct regex_scan *scan)
 static bool follow_one(struct regex_scan *scan, size_t *pc, size_t *depth, uint32_t after)
 {
 	const struct instruction *in = &scan->regex->code[*pc];
-	size_t target = (size_t)((int)*pc + in->to);
+	size_t target = *pc + (size_t)in->to; /* which may wrap, to go back */
 
 	switch (in->op) {
 	case OP_SPLIT:
@@ -266,7 +266,7 @@ static enum match_outcome feed(struct regex_scan *scan, struct span bytes, bool 
 static enum match_outcome find_groups(
     struct regex_scan *scan, struct span value, struct arena *arena, struct captures *captures_r)
 {
-	const unsigned n_groups = 1 + scan->regex->n_groups, n_slots = 2 * n_groups;
+	const size_t n_groups = 1 + scan->regex->n_groups, n_slots = 2 * n_groups;
 	const size_t n = scan->regex->n * n_slots;
 	int32_t *slots = arena_alloc(arena, (2 * n + 2 * n_slots) * sizeof(*slots));
 	enum match_outcome outcome;
@@ -275,14 +275,14 @@ static enum match_outcome find_groups(
 		return MATCH_EXHAUSTED;
 	}
 	regex_scan_restart(scan);
-	scan->n_slots = n_slots;
+	scan->n_slots = (unsigned)n_slots;
 	scan->raw.slots = slots;
 	scan->closed.slots = slots + n;
 	scan->slots = slots + 2 * n;
 	scan->best = slots + 2 * n + n_slots;
 	outcome = feed(scan, value, true);
-	captures_r->n = n_groups;
-	for (unsigned i = 0; outcome == MATCH_YES && i < n_groups; i++) {
+	captures_r->n = (unsigned)n_groups;
+	for (size_t i = 0; outcome == MATCH_YES && i < n_groups; i++) {
 		int32_t begin = scan->best[2 * i], end = scan->best[2 * i + 1];
 
 		captures_r->list[i] = end >= begin && begin >= 0
