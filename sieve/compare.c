@@ -39,6 +39,7 @@ static const struct {
 	[COMPARATOR_CASEMAP] = { "i;ascii-casemap", EXTENSION_NONE },
 	[COMPARATOR_OCTET] = { "i;octet", EXTENSION_NONE },
 	[COMPARATOR_NUMERIC] = { "i;ascii-numeric", EXTENSION_ASCII_NUMERIC },
+	{ NULL },
 };
 
 static const char *const relations[] = {
@@ -48,12 +49,12 @@ static const char *const relations[] = {
 	[RELATION_LE] = "le",
 	[RELATION_EQ] = "eq",
 	[RELATION_NE] = "ne",
+	NULL,
 };
 
 static void read_comparator(struct compiler *compiler, const struct node *node, struct key *key)
 {
 	const struct argument *given = node_argument(node, SLOT_COMPARATOR);
-	const size_t n = sizeof(comparators) / sizeof(comparators[0]);
 	struct span name;
 	size_t i = 0;
 
@@ -63,10 +64,10 @@ static void read_comparator(struct compiler *compiler, const struct node *node, 
 		return;
 	}
 	name = given->strings[0].text;
-	while (i < n && !text_is(name.p, name.n, comparators[i].name)) {
+	while (comparators[i].name != NULL && !text_is(name.p, name.n, comparators[i].name)) {
 		i++;
 	}
-	if (i == n) {
+	if (comparators[i].name == NULL) {
 		compile_error(compiler, given->line, given->column,
 		    "there is no comparator \"%.*s\"; those that there are: \"i;ascii-casemap\", "
 		    "\"i;octet\" and \"i;ascii-numeric\"",
@@ -93,7 +94,6 @@ static void read_comparator(struct compiler *compiler, const struct node *node, 
 static void read_match(struct compiler *compiler, const struct node *node, struct key *key)
 {
 	const struct argument *given = node_argument(node, SLOT_MATCH);
-	const size_t n = sizeof(relations) / sizeof(relations[0]);
 	struct span name;
 	size_t i = 0;
 
@@ -102,10 +102,10 @@ static void read_match(struct compiler *compiler, const struct node *node, struc
 		return;
 	}
 	name = given->strings[0].text;
-	while (i < n && !text_is(name.p, name.n, relations[i])) {
+	while (relations[i] != NULL && !text_is(name.p, name.n, relations[i])) {
 		i++;
 	}
-	if (i == n) {
+	if (relations[i] == NULL) {
 		compile_error(compiler, given->line, given->column,
 		    "\"%.*s\" is no relation; write \"gt\", \"ge\", \"lt\", \"le\", \"eq\" or "
 		    "\"ne\"",
@@ -247,15 +247,15 @@ static enum answer match_keys(
 
 enum answer compare_value(struct compare *compare, struct span value)
 {
-	struct captures captures;
+	struct captures captures, *captures_r = compare->sets_values ? &captures : NULL;
 	enum answer answer;
 
 	if (compare->counts) {
 		compare->n_values++;
 		return ANSWER_NO;
 	}
-	answer = match_keys(compare, value, compare->sets_values ? &captures : NULL);
-	if (answer == ANSWER_YES && compare->sets_values) {
+	answer = match_keys(compare, value, captures_r);
+	if (answer == ANSWER_YES && captures_r != NULL) {
 		return run_set_values(compare->run, compare->node, captures.list, captures.n);
 	}
 	return answer;

@@ -88,7 +88,7 @@ enum match_outcome glob_match(
 	for (;;) {
 		struct place next = at;
 		struct glob_item item = item_next(key, &next.key);
-		size_t n = 0;
+		size_t n;
 
 		if (!fuel_take(fuel, 1)) {
 			return MATCH_EXHAUSTED;
@@ -189,20 +189,24 @@ static void glob_step(struct glob *glob, uint32_t symbol)
 	glob->n_states = n;
 }
 
+/* Its last item is a * that was reached. */
+static bool takes_all(const struct glob *glob)
+{
+	return glob->is_floating && glob->base == glob->n_items;
+}
+
 enum match_outcome glob_feed(struct glob *glob, struct span bytes, bool is_end, struct fuel *fuel)
 {
 	uint32_t symbol;
 
-	while (glob->n_states > 0 && symbols_next(&glob->symbols, &bytes, is_end, &symbol)) {
+	while (glob->n_states > 0 && !takes_all(glob) &&
+	       symbols_next(&glob->symbols, &bytes, is_end, &symbol)) {
 		if (!fuel_take(fuel, 1 + glob->n_states)) {
 			return MATCH_EXHAUSTED;
 		}
-		if (glob->is_floating && glob->base == glob->n_items) {
-			return MATCH_YES;
-		}
 		glob_step(glob, symbol);
 	}
-	if (glob->is_floating && glob->base == glob->n_items) {
+	if (takes_all(glob)) {
 		return MATCH_YES;
 	}
 	for (size_t i = 0; is_end && i < glob->n_states; i++) {

@@ -90,7 +90,7 @@ static void on_match(struct regex_scan *scan)
 static bool follow_one(struct regex_scan *scan, size_t *pc, size_t *depth, uint32_t after)
 {
 	const struct instruction *in = &scan->regex->code[*pc];
-	size_t target = (size_t)((int)*pc + in->to);
+	size_t target = *pc + (size_t)in->to; /* which may wrap, to go back */
 
 	switch (in->op) {
 	case OP_SPLIT:
@@ -218,7 +218,24 @@ static bool step(struct regex_scan *scan, uint32_t symbol)
 	return symbol == SYMBOL_NONE || advance(scan, symbol);
 }
 
-/* --- whole values ----------------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------------------------------ */
+
+void regex_scan_restart(struct regex_scan *scan)
+{
+	scan->symbols = (struct symbols){ .letters = scan->regex->letters };
+	scan->before = SYMBOL_NONE;
+	scan->raw.n = 0;
+	scan->at = 0;
+	scan->has_match = false;
+}
+
+static void begin(struct regex_scan *scan, uint16_t *raw, uint16_t *closed)
+{
+	scan->raw.list = raw;
+	scan->closed.list = closed;
+	scan->raw.slots = scan->closed.slots = scan->slots = scan->best = &scan->nothing;
+	regex_scan_restart(scan);
+}
 
 /* Nothing that follows makes a difference. */
 static bool is_done(const struct regex_scan *scan)
@@ -229,18 +246,18 @@ static bool is_done(const struct regex_scan *scan)
 			       : scan->raw.n == 0 && !begins;
 }
 
-static enum match_outcome search(struct regex_scan *scan, struct span value)
+static enum match_outcome feed(struct regex_scan *scan, struct span bytes, bool is_end)
 {
-	struct span rest = value;
+	const size_t n = bytes.n;
 	uint32_t symbol;
 
-	while (!is_done(scan) && symbols_next(&scan->symbols, &rest, true, &symbol)) {
+	while (!is_done(scan) && symbols_next(&scan->symbols, &bytes, is_end, &symbol)) {
 		if (!step(scan, symbol)) {
 			return MATCH_EXHAUSTED;
 		}
-		scan->at = (int32_t)(value.n - rest.n);
+		scan->at = (int32_t)(n - bytes.n);
 	}
-	if (!is_done(scan) && !step(scan, SYMBOL_NONE)) {
+	if (is_end && !is_done(scan) && !step(scan, SYMBOL_NONE)) {
 		return MATCH_EXHAUSTED;
 	}
 	return scan->has_match ? MATCH_YES : MATCH_NO;
@@ -249,7 +266,7 @@ static enum match_outcome search(struct regex_scan *scan, struct span value)
 static enum match_outcome find_groups(
     struct regex_scan *scan, struct span value, struct arena *arena, struct captures *captures_r)
 {
-	const unsigned n_groups = 1 + scan->regex->n_groups, n_slots = 2 * n_groups;
+	const size_t n_groups = 1 + scan->regex->n_groups, n_slots = 2 * n_groups;
 	const size_t n = scan->regex->n * n_slots;
 	int32_t *slots = arena_alloc(arena, (2 * n + 2 * n_slots) * sizeof(*slots));
 	enum match_outcome outcome;
@@ -258,14 +275,14 @@ static enum match_outcome find_groups(
 		return MATCH_EXHAUSTED;
 	}
 	regex_scan_restart(scan);
-	scan->n_slots = n_slots;
+	scan->n_slots = (unsigned)n_slots;
 	scan->raw.slots = slots;
 	scan->closed.slots = slots + n;
 	scan->slots = slots + 2 * n;
 	scan->best = slots + 2 * n + n_slots;
-	outcome = search(scan, value);
-	captures_r->n = n_groups;
-	for (unsigned i = 0; outcome == MATCH_YES && i < n_groups; i++) {
+	outcome = feed(scan, value, true);
+	captures_r->n = (unsigned)n_groups;
+	for (size_t i = 0; outcome == MATCH_YES && i < n_groups; i++) {
 		int32_t begin = scan->best[2 * i], end = scan->best[2 * i + 1];
 
 		captures_r->list[i] = end >= begin && begin >= 0
@@ -282,24 +299,16 @@ enum match_outcome regex_search(const struct regex *regex, struct span value, st
 	uint16_t raw[REGEX_INSTRUCTIONS_MAX + 1], closed[REGEX_INSTRUCTIONS_MAX + 1];
 	uint32_t marks[REGEX_INSTRUCTIONS_MAX + 1];
 	struct pending stack[REGEX_INSTRUCTIONS_MAX + 1];
-	struct regex_scan scan = { .regex = regex,
-		.fuel = fuel,
-		.raw.list = raw,
-		.closed.list = closed,
-		.marks = marks,
-		.stack = stack };
+	struct regex_scan scan = { regex, fuel, .marks = marks, .stack = stack };
 	enum match_outcome outcome;
 
 	memset(marks, 0, regex->n * sizeof(marks[0]));
-	scan.raw.slots = scan.closed.slots = scan.slots = scan.best = &scan.nothing;
-	regex_scan_restart(&scan);
-	outcome = search(&scan, value);
+	begin(&scan, raw, closed);
+	outcome = feed(&scan, value, true);
 	return outcome == MATCH_YES && captures_r != NULL
 		   ? find_groups(&scan, value, arena, captures_r)
 		   : outcome;
 }
-
-/* --- pieces ----------------------------------------------------------------------------------------------------- */
 
 struct regex_scan *regex_scan_new(const struct regex *regex, struct arena *arena, struct fuel *fuel)
 {
@@ -311,39 +320,17 @@ struct regex_scan *regex_scan_new(const struct regex *regex, struct arena *arena
 	if (scan == NULL || lists == NULL || marks == NULL || stack == NULL) {
 		return NULL;
 	}
-	*scan = (struct regex_scan){ .regex = regex,
-		.fuel = fuel,
-		.raw.list = lists,
-		.closed.list = lists + regex->n,
-		.marks = marks,
-		.stack = stack };
-	scan->raw.slots = scan->closed.slots = scan->slots = scan->best = &scan->nothing;
-	regex_scan_restart(scan);
+	*scan = (struct regex_scan){ regex, fuel, .marks = marks, .stack = stack };
+	begin(scan, lists, lists + regex->n);
 	return scan;
 }
 
 enum match_outcome regex_scan_feed(struct regex_scan *scan, struct span bytes)
 {
-	uint32_t symbol;
-
-	while (!is_done(scan) && symbols_next(&scan->symbols, &bytes, false, &symbol)) {
-		if (!step(scan, symbol)) {
-			return MATCH_EXHAUSTED;
-		}
-	}
-	return scan->has_match ? MATCH_YES : MATCH_NO;
+	return feed(scan, bytes, false);
 }
 
 enum match_outcome regex_scan_end(struct regex_scan *scan)
 {
-	return search(scan, (struct span){ "", 0 });
-}
-
-void regex_scan_restart(struct regex_scan *scan)
-{
-	scan->symbols = (struct symbols){ .letters = scan->regex->letters };
-	scan->before = SYMBOL_NONE;
-	scan->raw.n = 0;
-	scan->at = 0;
-	scan->has_match = false;
+	return feed(scan, (struct span){ "", 0 }, true);
 }

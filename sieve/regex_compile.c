@@ -156,44 +156,38 @@ static bool add_copy(struct parser *parser, const size_t from, size_t n)
 	return true;
 }
 
-/* The atom min to max times: copies of it, the optional ones each inside of the one before, so that all of
- * them lead to the end. */
+/* The atom min to max times: copies of it, of which the optional ones stand behind a split each that leads to
+ * the end. */
 static bool repeat(struct parser *parser, unsigned min, unsigned max)
 {
 	const size_t atom = parser->atom, n = parser->n - atom;
-	const int16_t length = (int16_t)n;
-	unsigned n_optional = max == UNBOUNDED ? 0 : max - min;
+	unsigned n_copies = 1;
 
 	if (max == 0) {
 		parser->n = atom;
 		return true;
 	}
-	for (unsigned i = 1; i < min; i++) {
+	for (; n_copies < min; n_copies++) {
 		if (!add_copy(parser, atom, n)) {
 			return false;
 		}
 	}
-	if (max == UNBOUNDED && min > 0) {
-		return add(parser, (struct instruction){ OP_SPLIT_BACK, .to = (int16_t)-length });
+	if (max == UNBOUNDED &&
+	    !add(parser, (struct instruction){ OP_SPLIT_BACK, .to = (int16_t) - (int)n })) {
+		return false;
 	}
-	if (max == UNBOUNDED) {
-		return insert(parser, atom,
-			   (struct instruction){ OP_SPLIT, .to = (int16_t)(length + 2) }) &&
-		       add(parser, (struct instruction){ OP_JUMP, .to = (int16_t)(-length - 1) });
-	}
-	for (unsigned i = 0; i < n_optional; i++) {
-		size_t left = (n_optional - i) * (n + 1);
-		struct instruction split = { OP_SPLIT, .to = (int16_t)left };
-		bool is_first = min == 0 && i == 0; /* the atom itself */
+	for (; max != UNBOUNDED && n_copies < max; n_copies++) {
+		size_t left = (max - n_copies) * (n + 1);
 
-		if (!has_room(parser, left - (is_first ? n : 0)) ||
-		    !(is_first ? insert(parser, atom, split)
-			       : add(parser, split) &&
-				     add_copy(parser, min == 0 ? atom + 1 : atom, n))) {
+		if (!has_room(parser, left) ||
+		    !add(parser, (struct instruction){ OP_SPLIT, .to = (int16_t)left }) ||
+		    !add_copy(parser, atom, n)) {
 			return false;
 		}
 	}
-	return true;
+	return min > 0 ||
+	       insert(parser, atom,
+		   (struct instruction){ OP_SPLIT, .to = (int16_t)(parser->n - atom + 1) });
 }
 
 /* Reads a number. False: there is none, or it is too large. */
@@ -419,6 +413,6 @@ int regex_compile(struct arena *arena, struct span text, bool ignores_case,
 		finish(&parser, regex);
 	}
 	*regex_r = regex;
-	*error_r = parser.error;
+	*error_r = parser.result == 1 ? parser.error : NULL;
 	return parser.result;
 }
