@@ -254,8 +254,9 @@ static void test_broken(void **state)
 	for (size_t i = 0; i < sizeof(text); i++) {
 		text[i] = i % 2 == 0 ? '(' : ')';
 	}
-	expect_error((struct span){ text, 2 * REGEX_GROUPS_MAX + 2 }, "too many parentheses");
-	compile(text, 2 * REGEX_GROUPS_MAX, EXACT);
+	expect_error(
+	    (struct span){ text, (size_t)2 * REGEX_GROUPS_MAX + 2 }, "too many parentheses");
+	compile(text, (size_t)2 * REGEX_GROUPS_MAX, EXACT);
 	memset(text, 'a', sizeof(text));
 	expect_error((struct span){ text, REGEX_INSTRUCTIONS_MAX + 1 }, "too large");
 	compile(text, REGEX_INSTRUCTIONS_MAX, EXACT);
