@@ -92,7 +92,7 @@ static int check_redirect(struct compiler *compiler, struct node *node)
 	if (to->strings[0].n_pieces > 0) {
 		return 0;
 	}
-	result = address_of_script(to->strings[0].text, false, &compiler->program->arena, &address);
+	result = address_of_script(to->strings[0].text, true, &compiler->program->arena, &address);
 	if (result > 0) {
 		compile_error(compiler, to->line, to->column,
 		    "\"%.*s\" is no address; write user@example.com", SPAN(to->strings[0].text));
@@ -110,7 +110,7 @@ static enum answer run_redirect(struct sieve_run *run, const struct node *node)
 	if (run_text(run, node, SLOT_FIRST, &to) == ANSWER_BROKEN) {
 		return ANSWER_BROKEN;
 	}
-	result = address_of_script(to, false, &run->scratch, &address);
+	result = address_of_script(to, true, &run->scratch, &address);
 	if (result > 0) {
 		return run_fail(run, node, "\"%.*s\" is no address to redirect to", SPAN(to));
 	}

@@ -35,6 +35,14 @@ static int check_body(struct compiler *compiler, struct node *node)
 /* RFC 5173 5.2: "" is every type, "text" every subtype of it; what has more than one slash is none. */
 static bool is_type(struct span wanted, const struct mime_value *type)
 {
+	size_t n_slashes = 0;
+
+	for (size_t i = 0; i < wanted.n; i++) {
+		n_slashes += wanted.p[i] == '/';
+	}
+	if (n_slashes > 1) {
+		return false;
+	}
 	return wanted.n == 0 || span_is_same(type->first, wanted) ||
 	       span_is_same(type->type, wanted);
 }
@@ -44,6 +52,9 @@ static bool is_wanted(
 {
 	const struct span type = part->type.type;
 
+	if (part->transfer == TRANSFER_UNKNOWN) {
+		return false;
+	}
 	if (transform == BODY_TEXT) {
 		return text_is(type.p, type.n, "text") ||
 		       text_is(part->type.first.p, part->type.first.n, "application/xhtml+xml");
@@ -104,7 +115,8 @@ static enum answer next_content(struct sieve_run *run, const struct node *node, 
 	enum answer answer;
 
 	if (transform == BODY_RAW) {
-		if (body->is_raw_read) {
+		/* A message that ends with its header has no body, not an empty one. */
+		if (body->is_raw_read || run->fields->rest.n == 0) {
 			return ANSWER_NO;
 		}
 		body->is_raw_read = true;

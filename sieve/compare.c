@@ -167,7 +167,7 @@ int compare_check(struct compiler *compiler, struct node *node, enum slot keys)
 
 /* --- running ---------------------------------------------------------------------------------------------------- */
 
-/* Fills in a key with variables. ANSWER_YES or _BROKEN. */
+/* Fills in a key with variables. ANSWER_YES; _NO: it cannot match; _BROKEN. */
 static enum answer expand(
     struct sieve_run *run, const struct node *node, const struct string *string, struct key *key)
 {
@@ -185,8 +185,10 @@ static enum answer expand(
 	case 0:
 		return ANSWER_YES;
 	case 1:
-		return run_fail(
-		    run, node, "\"%.*s\" is no regular expression: %s", SPAN(key->text), error);
+		/* What a variable holds is not the script's mistake. */
+		run_warn(run, node, "\"%.*s\" is no regular expression: %s; it matches nothing",
+		    SPAN(key->text), error);
+		return ANSWER_NO;
 	default:
 		return run_exhausted(run, node);
 	}
@@ -214,12 +216,18 @@ enum answer compare_begin(
 	if (own == NULL || !fuel_take(&run->fuel, made->n_keys)) {
 		return run_exhausted(run, node);
 	}
-	memcpy(own, made->keys, made->n_keys * sizeof(*own));
+	compare_r->n_keys = 0;
 	for (size_t i = 0; i < made->n_keys; i++) {
-		if (list->strings[i].n_pieces > 0 &&
-		    expand(run, node, &list->strings[i], &own[i]) == ANSWER_BROKEN) {
-			return ANSWER_BROKEN;
+		enum answer answer = ANSWER_YES;
+
+		own[compare_r->n_keys] = made->keys[i];
+		if (list->strings[i].n_pieces > 0) {
+			answer = expand(run, node, &list->strings[i], &own[compare_r->n_keys]);
 		}
+		if (answer == ANSWER_BROKEN) {
+			return answer;
+		}
+		compare_r->n_keys += answer == ANSWER_YES;
 	}
 	compare_r->keys = own;
 	return ANSWER_NO;

@@ -195,6 +195,15 @@ static void check_place(struct compilation *compilation, struct level *block, st
 	block->is_begun |= !is_require;
 }
 
+/* How many loops stand around what is on top. */
+static void count_loops(struct compilation *compilation)
+{
+	compilation->compiler.n_loops = 0;
+	for (unsigned i = 0; i + 1 < compilation->n_levels; i++) {
+		compilation->compiler.n_loops += is_word(&compilation->levels[i], "foreverypart");
+	}
+}
+
 /* Gives a level the word of a phrase and makes a node of it. Returns 0 or -ENOMEM. */
 static int enter(struct compilation *compilation, struct level *level, struct node ***link)
 {
@@ -223,6 +232,7 @@ static int enter(struct compilation *compilation, struct level *level, struct no
 	**link = node;
 	*link = &node->next;
 	compiler->program->sends |= level->word->sends;
+	count_loops(compilation);
 	result = level->has_bad_tests ? 1 : arguments_fill(compiler, node, phrase);
 	if (result == 0 && is_word(level, "require")) {
 		result = require_check(compiler, node);

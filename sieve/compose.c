@@ -10,8 +10,9 @@
 #include "version.h"
 
 enum {
-	LINE_MAX = 76,   /* before it is folded */
-	WORD_BYTES = 39, /* of text that one encoded word takes: 52 of base64 */
+	SUBJECT_MAX = 256, /* characters */
+	LINE_MAX = 76,     /* before it is folded */
+	WORD_BYTES = 39,   /* of text that one encoded word takes: 52 of base64 */
 };
 
 void compose_begin(struct composition *composition, struct sieve_run *run)
@@ -59,35 +60,41 @@ static bool is_ascii(struct span text)
 	return true;
 }
 
-/* A copy whose control bytes are blanks, and whose bytes are UTF-8. */
+/* A copy that is unfolded, whose control bytes are blanks, and whose bytes are UTF-8. */
 static struct span clean(struct composition *composition, struct span value)
 {
 	char *p = run_alloc(composition->run, value.n + 1);
+	size_t n = 0;
 
 	if (p == NULL || !fuel_take(&composition->run->fuel, value.n)) {
 		composition->has_failed = true;
 		return (struct span){ "", 0 };
 	}
 	for (size_t i = 0, length; i < value.n; i += length) {
+		char c = value.p[i];
+
 		length = utf8_length(value.p + i, value.n - i);
-		if (length == 0) {
+		if (length > 1) {
+			memcpy(p + n, value.p + i, length);
+			n += length;
+		} else if (length == 0) {
 			length = 1;
-			p[i] = '?';
+			p[n++] = '?';
+		} else if ((c == '\r' || c == '\n') && i + 1 < value.n &&
+			   strchr("\r\n\t ", value.p[i + 1]) != NULL) {
+			/* What follows stands for it. */
 		} else {
-			memcpy(p + i, value.p + i, length);
-		}
-		if (text_is_control(p[i])) {
-			p[i] = ' ';
+			p[n++] = text_is_control(c) ? ' ' : c;
 		}
 	}
-	while (value.n > 0 && p[value.n - 1] == ' ') {
-		value.n--;
+	while (n > 0 && p[n - 1] == ' ') {
+		n--;
 	}
-	while (value.n > 0 && *p == ' ') {
+	while (n > 0 && *p == ' ') {
 		p++;
-		value.n--;
+		n--;
 	}
-	return (struct span){ p, value.n };
+	return (struct span){ p, n };
 }
 
 static void put_base64(struct composition *composition, struct span bytes)
@@ -164,13 +171,11 @@ void compose_field(struct composition *composition, const char *name, struct spa
 }
 
 void compose_address(
-    struct composition *composition, const char *name, const struct mail_address *address)
+    struct composition *composition, const char *prefix, const struct mail_address *address)
 {
 	struct span phrase = clean(composition, address->phrase);
-	struct span text = clean(composition, address->text);
 
-	compose_text(composition, name);
-	compose_text(composition, ": ");
+	compose_text(composition, prefix);
 	if (phrase.n > 0) {
 		if (is_ascii(phrase)) {
 			compose_bytes(composition, phrase);
@@ -179,8 +184,27 @@ void compose_address(
 		}
 		compose_text(composition, " <");
 	}
-	compose_bytes(composition, text);
-	compose_text(composition, phrase.n > 0 ? ">\r\n" : "\r\n");
+	compose_bytes(composition, clean(composition, address->text));
+	compose_text(composition, phrase.n > 0 ? ">" : "");
+}
+
+struct span compose_cut(struct composition *composition, struct span text)
+{
+	struct composition shorter;
+	size_t n_characters = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		n_characters += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+		if (n_characters == SUBJECT_MAX && i + 1 < text.n) {
+			compose_begin(&shorter, composition->run);
+			compose_bytes(&shorter, (struct span){ text.p, i });
+			compose_text(&shorter, "\xe2\x80\xa6");
+			composition->has_failed =
+			    composition->has_failed || !compose_end(&shorter, &text);
+			break;
+		}
+	}
+	return text;
 }
 
 /* What no other message of ours has: its time, and what it answers, to whom, for whom. */
@@ -193,18 +217,26 @@ static uint64_t hash_of(const struct sieve_run *run)
 	return text_hash(hash, &run->plan.n_actions, sizeof(run->plan.n_actions));
 }
 
-void compose_head(struct composition *composition)
+void compose_id(struct composition *composition)
 {
 	const struct sieve_facts *facts = composition->run->facts;
-	struct moment now = { .time = facts->now, .zone = facts->zone(facts->now) };
-	char date[CALENDAR_TEXT_MAX], line[200];
-	size_t n = calendar_write(&now, CALENDAR_STD11, date);
+	char line[200];
 
-	compose_text(composition, "X-Sieve: lmtpd " LMTPD_VERSION "\r\n");
 	snprintf(line, sizeof(line), "Message-ID: <sieve.%llx.%llx@%.100s>\r\n",
 	    (unsigned long long)facts->now, (unsigned long long)hash_of(composition->run),
 	    facts->hostname);
 	compose_text(composition, line);
+}
+
+void compose_head(struct composition *composition)
+{
+	const struct sieve_facts *facts = composition->run->facts;
+	struct moment now = { .time = facts->now, .zone = facts->zone(facts->now) };
+	char date[CALENDAR_TEXT_MAX];
+	size_t n = calendar_write(&now, CALENDAR_STD11, date);
+
+	compose_text(composition, "X-Sieve: lmtpd " LMTPD_VERSION "\r\n");
+	compose_id(composition);
 	compose_field(composition, "Date", (struct span){ date, n });
 }
 

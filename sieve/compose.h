@@ -23,9 +23,15 @@ void compose_text(struct composition *composition, const char *text);
  * folded. */
 void compose_field(struct composition *composition, const char *name, struct span value);
 
-/* A field of one address. */
+/* An address, with its name if it has one, behind a prefix. */
 void compose_address(
-    struct composition *composition, const char *name, const struct mail_address *address);
+    struct composition *composition, const char *prefix, const struct mail_address *address);
+
+/* As much of a subject as may be, with a mark that there is more. */
+struct span compose_cut(struct composition *composition, struct span text);
+
+/* A Message-ID that no other message of ours has. */
+void compose_id(struct composition *composition);
 
 /* The fields that every message of ours begins with: X-Sieve, Message-ID, Date. */
 void compose_head(struct composition *composition);

@@ -39,6 +39,7 @@ static void add_range(struct content *content, uint64_t begin, uint64_t end)
 struct content *content_new(struct sieve_run *run, const struct part *part, enum content_form form)
 {
 	struct content *content = run_alloc(run, sizeof(*content));
+	bool is_xhtml;
 
 	if (content == NULL) {
 		return NULL;
@@ -51,13 +52,16 @@ struct content *content_new(struct sieve_run *run, const struct part *part, enum
 		add_range(content, part->begin, part->prologue_end);
 		add_range(content, part->epilogue_begin, part->end);
 	} else if (part->is_message && part->n_inside > 0) {
-		add_range(content, part[1].header_begin, part[1].begin);
+		add_range(content, part[1].header_begin, part[1].begin - part[1].fields->rest.n);
 	} else {
 		add_range(content, part->begin, part->end);
 		content->transfer.transfer = part->transfer;
-		content->is_text = text_is(part->type.type.p, part->type.type.n, "text");
-		content->is_html = form == CONTENT_TEXT &&
-				   text_is(part->type.subtype.p, part->type.subtype.n, "html");
+		is_xhtml = text_is(part->type.first.p, part->type.first.n, "application/xhtml+xml");
+		content->is_text =
+		    is_xhtml || text_is(part->type.type.p, part->type.type.n, "text");
+		content->is_html =
+		    form == CONTENT_TEXT &&
+		    (is_xhtml || text_is(part->type.first.p, part->type.first.n, "text/html"));
 		content->charset.charset = charset_find(mime_value_find(&part->type, "charset"));
 	}
 	if (content->n_ranges > 0) {
@@ -101,7 +105,8 @@ static struct span decode(struct content *content, struct span bytes, bool is_en
 {
 	struct span piece = bytes;
 
-	if (content->transfer.transfer != TRANSFER_PLAIN) {
+	if (content->transfer.transfer == TRANSFER_BASE64 ||
+	    content->transfer.transfer == TRANSFER_QUOTED_PRINTABLE) {
 		piece = (struct span){ content->decoded,
 			transfer_decode(&content->transfer, bytes, is_end, content->decoded) };
 	}

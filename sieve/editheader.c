@@ -33,6 +33,13 @@ static int check_name(struct compiler *compiler, const struct node *node)
 
 static int check_addheader(struct compiler *compiler, struct node *node)
 {
+	const struct argument *value = node_argument(node, SLOT_SECOND);
+	const struct span text = value->strings[0].text;
+
+	if (text.n > 0 && value->strings[0].n_pieces == 0 && memchr(text.p, '\0', text.n) != NULL) {
+		compile_error(compiler, value->line, value->column,
+		    "the value of a header field cannot hold a NUL; take it out");
+	}
 	return check_name(compiler, node);
 }
 
@@ -106,6 +113,17 @@ static bool own_fields(struct sieve_run *run)
 	return true;
 }
 
+/* Bytes of a field where lines end in CRLF, as sizes of messages count. */
+static int64_t size_of(const struct field *field)
+{
+	int64_t n = (int64_t)field->raw.n;
+
+	for (size_t i = 0; i < field->raw.n; i++) {
+		n += field->raw.p[i] == '\n' && (i == 0 || field->raw.p[i - 1] != '\r');
+	}
+	return n;
+}
+
 /* --- addheader -------------------------------------------------------------------------------------------------- */
 
 /* Writes NAME: VALUE with the line ends that the message has. False: no memory or fuel. */
@@ -177,6 +195,7 @@ static enum answer run_addheader(struct sieve_run *run, const struct node *node)
 		fields->list[0] = field;
 	}
 	fields->n++;
+	run->growth += size_of(&field);
 	run->is_edited = true;
 	return ANSWER_YES;
 }
@@ -210,6 +229,7 @@ static void take_out(struct sieve_run *run, size_t i)
 {
 	struct fields *fields = run->fields;
 
+	run->growth -= size_of(&fields->list[i]);
 	fields->n--;
 	memmove(&fields->list[i], &fields->list[i + 1], (fields->n - i) * sizeof(*fields->list));
 	run->is_edited = true;

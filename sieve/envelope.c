@@ -59,21 +59,21 @@ static enum answer compare_part(struct compare *compare, struct span text)
 {
 	struct sieve_run *run = compare->run;
 	const struct argument *wanted = node_argument(compare->node, SLOT_ADDRESS_PART);
-	struct mail_address address;
+	struct mail_address address = { .local = text, .domain = { "", 0 }, .text = text };
 	struct span value = text;
-	int result;
 
+	/* It was an address to those that have brought it: only where it divides is asked. */
+	for (size_t i = text.n; i > 0 && address.domain.n == 0; i--) {
+		if (text.p[i - 1] == '@') {
+			address.local.n = i - 1;
+			address.domain = (struct span){ text.p + i, text.n - i };
+			break;
+		}
+	}
+	if (address.local.n >= 2 && text.p[0] == '"' && text.p[address.local.n - 1] == '"') {
+		address.local = (struct span){ text.p + 1, address.local.n - 2 };
+	}
 	if (text.n > 0 && wanted != NULL) {
-		result = address_of_script(text, false, &run->scratch, &address);
-		if (result < 0) {
-			return run_exhausted(run, compare->node);
-		}
-		if (result > 0) {
-			/* A user's name, without a domain. */
-			address = (struct mail_address){
-				.local = text, .text = text, .domain = { "", 0 }
-			};
-		}
 		value = address_part_of(&address, wanted->value, run->facts->delimiters);
 	}
 	return value.p != NULL ? compare_value(compare, value) : ANSWER_NO;

@@ -71,7 +71,10 @@ static enum answer run_environment(struct sieve_run *run, const struct node *nod
 		return compare_end(&compare, ANSWER_BROKEN);
 	}
 	value = find(run, name);
-	if (answer == ANSWER_NO && value.p != NULL) {
+	if (answer == ANSWER_NO && value.p == NULL) {
+		return ANSWER_NO;
+	}
+	if (answer == ANSWER_NO) {
 		answer = compare_value(&compare, value);
 	}
 	return compare_end(&compare, answer);

@@ -90,6 +90,7 @@ struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span 
 {
 	struct fields *fields = arena_alloc(arena, sizeof(*fields));
 	struct field *field = NULL, next;
+	bool is_folded = false;
 	struct span left = { header.p != NULL ? header.p : "", header.n };
 	size_t n;
 
@@ -106,21 +107,22 @@ struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span 
 		if (fields->rest.p != NULL) {
 			/* One too many was before this line. */
 		} else if (!begins_field((struct span){ left.p, n }, &next)) {
+			/* What is neither a field nor folded says nothing, though it stays where it is. */
+			is_folded = is_folded && is_blank(left.p[0]);
 			if (field != NULL) {
 				field->raw.n += n;
+				field->body.n += is_folded ? n : 0;
 			}
 		} else if (fields->n == FIELDS_MAX) {
 			fields->rest.p = left.p;
 		} else {
 			field = &fields->list[fields->n++];
 			*field = next;
+			field->body.n = n - (size_t)(field->body.p - left.p);
+			is_folded = true;
 		}
 		left.p += n;
 		left.n -= n;
-	}
-	for (size_t i = 0; i < fields->n; i++) {
-		field = &fields->list[i];
-		field->body.n = field->raw.n - (size_t)(field->body.p - field->raw.p);
 	}
 	fields->rest.p = fields->rest.p == NULL ? left.p : fields->rest.p;
 	fields->rest.n = (size_t)(left.p + left.n - fields->rest.p);

@@ -71,27 +71,37 @@ static void take_out(struct list *list, struct span flag)
 	}
 }
 
+/* Takes the next word off. False: there is none. */
+static bool take_word(struct span *words, struct span *word_r)
+{
+	size_t begin = 0, end;
+
+	while (begin < words->n && words->p[begin] == ' ') {
+		begin++;
+	}
+	end = begin;
+	while (end < words->n && words->p[end] != ' ') {
+		end++;
+	}
+	*word_r = (struct span){ words->p + begin, end - begin };
+	*words = (struct span){ words->p + end, words->n - end };
+	return end > begin;
+}
+
 /* Changes a list by each of the words of a string. */
 static bool change(struct sieve_run *run, struct list *list, struct span words,
     void (*with)(struct list *list, struct span flag))
 {
-	size_t i = 0;
+	struct span word;
 
-	if (!fuel_take(&run->fuel, words.n * 2)) {
+	if (!fuel_take(&run->fuel, 2 * words.n)) {
 		return false;
 	}
-	while (i < words.n) {
-		struct span word = { words.p + i, 0 };
-
-		while (i < words.n && words.p[i] != ' ') {
-			i++;
-			word.n++;
-		}
-		i++;
-		if (word.n > 0 && is_flag(word) && !fuel_take(&run->fuel, list->n)) {
+	while (take_word(&words, &word)) {
+		if (!fuel_take(&run->fuel, list->n)) {
 			return false;
 		}
-		if (word.n > 0 && is_flag(word)) {
+		if (is_flag(word)) {
 			with(list, word);
 		}
 	}
@@ -250,12 +260,45 @@ static enum answer compare_list(
 	return answer;
 }
 
+/* Keys are lists of flags, too: each of their words is one (RFC 5232 4). */
+static enum answer split_keys(struct compare *compare)
+{
+	struct sieve_run *run = compare->run;
+	size_t n = 0, n_max = 0;
+	struct key *keys;
+
+	for (size_t i = 0; i < compare->n_keys; i++) {
+		if (compare->keys[i].match > MATCH_MATCHES) {
+			return ANSWER_NO;
+		}
+		n_max += compare->keys[i].text.n / 2 + 1;
+	}
+	keys = run_alloc(run, n_max * sizeof(*keys));
+	if (keys == NULL) {
+		return run_exhausted(run, compare->node);
+	}
+	for (size_t i = 0; i < compare->n_keys; i++) {
+		struct span words = compare->keys[i].text, word;
+
+		while (take_word(&words, &word)) {
+			keys[n] = compare->keys[i];
+			keys[n++].text = word;
+		}
+	}
+	compare->keys = keys;
+	compare->n_keys = n;
+	return ANSWER_NO;
+}
+
 static enum answer run_hasflag(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 	struct compare compare;
 	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
 
+	if (answer == ANSWER_NO) {
+		answer = split_keys(&compare);
+	}
 	if (answer == ANSWER_NO && names == NULL) {
 		answer = compare_list(&compare, run, NULL);
 	}
@@ -296,20 +339,13 @@ static int resolve(struct compiler *compiler, struct argument *names)
 static void warn_of(struct compiler *compiler, const struct argument *flags)
 {
 	for (size_t i = 0; flags != NULL && i < flags->n_strings; i++) {
-		const struct span text = flags->strings[i].text;
+		struct span words = flags->strings[i].text, word;
 
-		if (flags->strings[i].n_pieces > 0) {
-			continue;
-		}
-		for (size_t begin = 0, end; begin < text.n; begin = end + 1) {
-			end = begin;
-			while (end < text.n && text.p[end] != ' ') {
-				end++;
-			}
-			if (end > begin && !is_flag((struct span){ text.p + begin, end - begin })) {
+		while (flags->strings[i].n_pieces == 0 && take_word(&words, &word)) {
+			if (!is_flag(word)) {
 				compile_warning(compiler, flags->line, flags->column,
 				    "\"%.*s\" is no flag that a message can have; it is left out",
-				    (int)(end - begin < 100 ? end - begin : 100), text.p + begin);
+				    SPAN(word));
 			}
 		}
 	}

@@ -50,6 +50,7 @@ struct checkpoint {
 	size_t n_flags;
 	struct fields *fields;
 	bool is_edited;
+	int64_t growth;
 };
 
 struct global {

@@ -28,7 +28,8 @@ static enum answer compare_structured(
 	}
 	switch (wanted->value) {
 	case MIME_PART_TYPE:
-		return compare_value(compare, value.type);
+		/* Content-Disposition has one word alone. */
+		return compare_value(compare, value.type.n > 0 ? value.type : value.first);
 	case MIME_PART_SUBTYPE:
 		return compare_value(compare, value.subtype);
 	case MIME_PART_CONTENT_TYPE:
@@ -216,8 +217,8 @@ static int check_size(struct compiler *compiler, struct node *node)
 static enum answer run_size(struct sieve_run *run, const struct node *node)
 {
 	uint64_t limit = node_argument(node, SLOT_FIRST)->number;
-	bool is_so = node_argument(node, SLOT_SIZE)->value == 1 ? run->facts->size > limit
-								: run->facts->size < limit;
+	uint64_t size = run->facts->size + (uint64_t)run->growth;
+	bool is_so = node_argument(node, SLOT_SIZE)->value == 1 ? size > limit : size < limit;
 
 	return is_so ? ANSWER_YES : ANSWER_NO;
 }

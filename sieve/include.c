@@ -71,6 +71,7 @@ static int add(
 
 		if (include->place == wanted->place && span_equals(include->name, wanted->name)) {
 			include->is_optional &= wanted->is_optional;
+			include->is_once &= wanted->is_once;
 			return 0;
 		}
 	}
@@ -94,6 +95,7 @@ static int check_include(struct compiler *compiler, struct node *node)
 		.place = place != NULL ? (enum sieve_place)place->value : SIEVE_PERSONAL,
 		.name = name->strings[0].text,
 		.is_optional = node_argument(node, SLOT_OPTIONAL) != NULL,
+		.is_once = node_argument(node, SLOT_ONCE) != NULL,
 		.line = node->line,
 	};
 

@@ -106,6 +106,9 @@ static void follow(struct linker *linker, struct visit *visit, const struct siev
 		return;
 	}
 	if (is_open(linker, found)) {
+		if (include->is_once) {
+			return;
+		}
 		say(linker,
 		    "%.*s, line %u: script \"%.*s\" would include itself; take this include out",
 		    AT(visit, include), SPAN(include->name));

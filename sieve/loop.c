@@ -7,6 +7,10 @@
 #include "sieve/frames.h"
 #include "sieve/set.h"
 
+enum {
+	LOOPS_MAX = 4, /* in each other */
+};
+
 static const struct tag name_tags[] = {
 	{ ":name", SLOT_NAME, TYPE_CONSTANT },
 	{ NULL },
@@ -18,9 +22,17 @@ static enum answer run_foreverypart(struct sieve_run *run, const struct node *no
 	const struct parts *parts;
 	enum answer answer = run_parts(run, node, &parts);
 	struct frame frame = { .kind = FRAME_PARTS, .node = node, .part = run->part };
+	unsigned n_loops = 0;
 
 	if (answer != ANSWER_YES) {
 		return answer;
+	}
+	for (size_t i = 0; i < run->machine->n_frames; i++) {
+		n_loops += run->machine->frames[i].kind == FRAME_PARTS;
+	}
+	if (n_loops == LOOPS_MAX) {
+		return run_fail(
+		    run, node, "more than %d foreverypart stand in each other", LOOPS_MAX);
 	}
 	if (run->part == NULL) {
 		frame.end = parts->n;
@@ -40,6 +52,30 @@ enum answer run_end_of_part(struct sieve_run *run, struct frame *frame)
 	}
 	run->part = &run->machine->parts->list[frame->next++];
 	return frames_push_block(run, frame->node);
+}
+
+static int check_foreverypart(struct compiler *compiler, struct node *node)
+{
+	if (compiler->n_loops >= LOOPS_MAX) {
+		compile_error(compiler, node->line, node->column,
+		    "more than %d foreverypart stand in each other; take one out", LOOPS_MAX);
+	}
+	return 0;
+}
+
+static bool stands_in_loop(struct compiler *compiler, const struct node *node)
+{
+	if (compiler->n_loops == 0) {
+		compile_error(compiler, node->line, node->column,
+		    "%s stands in no foreverypart; write it in the block of one", node->word->name);
+	}
+	return compiler->n_loops > 0;
+}
+
+static int check_break(struct compiler *compiler, struct node *node)
+{
+	stands_in_loop(compiler, node);
+	return 0;
 }
 
 static bool has_name(const struct node *loop, struct span name)
@@ -145,6 +181,9 @@ static enum answer read_text(struct sieve_run *run, const struct node *node, str
 
 static int check_extracttext(struct compiler *compiler, struct node *node)
 {
+	if (!stands_in_loop(compiler, node)) {
+		return 0;
+	}
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
 		compile_error(
 		    compiler, node->line, node->column, "extracttext needs require \"variables\"");
@@ -174,8 +213,9 @@ static enum answer run_extracttext(struct sieve_run *run, const struct node *nod
 
 const struct word words_loop[] = {
 	{ "foreverypart", WORD_COMMAND, EXTENSION_FOREVERYPART, .tags = { name_tags },
-	    .has_block = true, .run = run_foreverypart },
-	{ "break", WORD_COMMAND, EXTENSION_FOREVERYPART, .tags = { name_tags }, .run = run_break },
+	    .has_block = true, .check = check_foreverypart, .run = run_foreverypart },
+	{ "break", WORD_COMMAND, EXTENSION_FOREVERYPART, .tags = { name_tags },
+	    .check = check_break, .run = run_break },
 	{ "extracttext", WORD_COMMAND, EXTENSION_EXTRACTTEXT, .tags = { set_tags, first_tags },
 	    .parameters = { TYPE_CONSTANT }, .check = check_extracttext, .run = run_extracttext },
 	{ NULL },

@@ -5,7 +5,6 @@
 #include <errno.h>
 
 #include "base/utf8.h"
-#include "sieve/addresses.h"
 #include "sieve/fields.h"
 
 static const char prefix[] = "mailto:";
@@ -56,14 +55,30 @@ static struct span take(struct span *text, char end)
 	return part;
 }
 
-/* A list of addresses with commas between them. */
+static bool is_named(const struct mailto *mailto, struct span address)
+{
+	for (size_t i = 0; i < mailto->n_recipients; i++) {
+		if (span_is_same(mailto->recipients[i].address.text, address)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A list of addresses with commas between them, which may be encoded. */
 static int add_recipients(struct span list, struct arena *arena, struct mailto *mailto,
     enum mailto_place place, const char **error_r)
 {
-	while (list.n > 0) {
-		struct span text = decode(take(&list, ','), arena);
+	struct span left = decode(list, arena);
+
+	if (left.p == NULL) {
+		*error_r = "a percent sign is not followed by two digits";
+		return 1;
+	}
+	while (left.n > 0) {
+		struct span text = take(&left, ',');
 		struct mail_address address;
-		int result = text.p != NULL ? address_of_script(text, false, arena, &address) : 1;
+		int result = address_of_script(text, true, arena, &address);
 
 		if (result != 0) {
 			*error_r = "it holds what is no address";
@@ -73,8 +88,10 @@ static int add_recipients(struct span list, struct arena *arena, struct mailto *
 			*error_r = "it names too many recipients";
 			return 1;
 		}
-		mailto->recipients[mailto->n_recipients++] =
-		    (struct mailto_recipient){ address.text, place };
+		if (!is_named(mailto, address.text)) {
+			mailto->recipients[mailto->n_recipients++] =
+			    (struct mailto_recipient){ address, place };
+		}
 	}
 	return 0;
 }
@@ -82,7 +99,7 @@ static int add_recipients(struct span list, struct arena *arena, struct mailto *
 static bool is_ours(struct span name)
 {
 	static const char *const fields[] = { "from", "auto-submitted", "date", "message-id",
-		"received", "return-path", "sender", "to", "resent-to", "resent-cc", "resent-bcc",
+		"received", "return-path", "sender", "resent-to", "resent-cc", "resent-bcc",
 		"mime-version", "content-type", "content-transfer-encoding", "x-sieve" };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -98,6 +115,9 @@ static int add_field(
 {
 	struct span name = decode(take(&field, '='), arena), value;
 
+	if (name.p != NULL && text_is(name.p, name.n, "to")) {
+		return add_recipients(field, arena, mailto, MAILTO_TO, error_r);
+	}
 	if (name.p != NULL && text_is(name.p, name.n, "cc")) {
 		return add_recipients(field, arena, mailto, MAILTO_CC, error_r);
 	}

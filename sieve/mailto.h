@@ -3,7 +3,7 @@
 #pragma once
 
 #include "sieve/arena.h"
-#include "sieve/fuel.h"
+#include "sieve/addresses.h"
 
 enum {
 	MAILTO_RECIPIENTS_MAX = 8,
@@ -21,7 +21,7 @@ enum mailto_place {
 };
 
 struct mailto_recipient {
-	struct span address;
+	struct mail_address address;
 	enum mailto_place place;
 };
 

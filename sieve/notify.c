@@ -21,6 +21,35 @@ static bool is_importance(struct span text)
 	return text.n == 1 && text.p[0] >= '1' && text.p[0] <= '3';
 }
 
+/* NAME=VALUE, on one line (RFC 5435 3.5): mail has no option of that kind, but a slip should be found. */
+static bool is_option(struct span text)
+{
+	size_t n = 0;
+
+	while (n < text.n && text.p[n] != '=') {
+		char c = (char)(text.p[n] | 0x20);
+		bool is_letter = (c >= 'a' && c <= 'z') || (text.p[n] >= '0' && text.p[n] <= '9');
+
+		if (!is_letter && (n == 0 || (c != '-' && c != '.' && text.p[n] != '_'))) {
+			return false;
+		}
+		n++;
+	}
+	return n > 0 && n < text.n && !text_has_control(text.p, text.n);
+}
+
+static void check_options(struct compiler *compiler, const struct argument *options)
+{
+	for (size_t i = 0; options != NULL && i < options->n_strings; i++) {
+		const struct string *option = &options->strings[i];
+
+		if (option->n_pieces == 0 && !is_option(option->text)) {
+			compile_error(compiler, options->line, options->column,
+			    "\"%.*s\" is no option; write NAME=VALUE", SPAN(option->text));
+		}
+	}
+}
+
 static int check_notify(struct compiler *compiler, struct node *node)
 {
 	const struct argument *method = node_argument(node, SLOT_FIRST);
@@ -32,6 +61,7 @@ static int check_notify(struct compiler *compiler, struct node *node)
 	const char *error = "";
 	int result = 0;
 
+	check_options(compiler, node_argument(node, SLOT_OPTIONS));
 	if (method->strings[0].n_pieces == 0) {
 		result = mailto_parse(method->strings[0].text, arena, &mailto, &error);
 	}
@@ -96,20 +126,16 @@ static enum answer read_arguments(
 static void put_recipients(
     struct composition *out, const char *name, const struct mailto *mailto, enum mailto_place place)
 {
-	struct composition list;
-	struct span value;
+	bool is_first = true;
 
-	compose_begin(&list, out->run);
 	for (size_t i = 0; i < mailto->n_recipients; i++) {
 		if (mailto->recipients[i].place == place) {
-			compose_text(&list, list.n > 0 ? ", " : "");
-			compose_bytes(&list, mailto->recipients[i].address);
+			compose_text(out, is_first ? name : ",\r\n");
+			compose_address(out, is_first ? ": " : " ", &mailto->recipients[i].address);
+			is_first = false;
 		}
 	}
-	out->has_failed = out->has_failed || !compose_end(&list, &value);
-	if (!out->has_failed && value.n > 0) {
-		compose_field(out, name, value);
-	}
+	compose_text(out, is_first ? "" : "\r\n");
 }
 
 static void put_subject(struct composition *out, const struct notification *notification)
@@ -132,7 +158,7 @@ static void put_subject(struct composition *out, const struct notification *noti
 		    out->has_failed || old.p == NULL || !compose_end(&subject, &value);
 	}
 	if (!out->has_failed) {
-		compose_field(out, "Subject", value);
+		compose_field(out, "Subject", compose_cut(out, value));
 	}
 }
 
@@ -188,12 +214,14 @@ static bool write_message(
 	compose_begin(&to, run);
 	for (size_t i = 0; i < mailto->n_recipients; i++) {
 		compose_text(&to, i > 0 ? "\n" : "");
-		compose_bytes(&to, mailto->recipients[i].address);
+		compose_bytes(&to, mailto->recipients[i].address.text);
 	}
 	compose_begin(&out, run);
 	compose_head(&out);
 	put_importance(&out, notification->importance);
-	compose_address(&out, "From", &notification->from);
+	compose_text(&out, "From");
+	compose_address(&out, ": ", &notification->from);
+	compose_text(&out, "\r\n");
 	put_recipients(&out, "To", mailto, MAILTO_TO);
 	put_recipients(&out, "Cc", mailto, MAILTO_CC);
 	put_subject(&out, notification);
@@ -239,7 +267,12 @@ static enum answer run_notify(struct sieve_run *run, const struct node *node)
 	if (answer != ANSWER_NO) {
 		return answer;
 	}
-	action.from = send_from(run, run->settings->notify_from);
+	action.from = run->settings->notify_from[0] != '\0'
+			  ? send_from(run, run->settings->notify_from)
+			  : notification.from.text;
+	if (run->facts->from.n == 0) {
+		action.from = run->facts->from;
+	}
 	if (!write_message(run, &notification, &action)) {
 		return run_exhausted(run, node);
 	}

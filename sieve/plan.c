@@ -40,6 +40,8 @@ static void *copy_list(struct sieve_run *run, const void *list, size_t n, size_t
 
 /* --- notes ------------------------------------------------------------------------------------------------------ */
 
+static void add_note(struct sieve_run *run, const struct node *node, int kind, const char *format,
+    va_list arguments) __attribute__((format(printf, 4, 0)));
 static void add_note(
     struct sieve_run *run, const struct node *node, int kind, const char *format, va_list arguments)
 {
@@ -354,7 +356,8 @@ bool plan_begin_program(struct sieve_run *run)
 		.flags = run->flags,
 		.n_flags = run->n_flags,
 		.fields = run->fields,
-		.is_edited = run->is_edited };
+		.is_edited = run->is_edited,
+		.growth = run->growth };
 	old->actions = copy_list(run, plan->actions, plan->n_actions, sizeof(*old->actions));
 	return old->actions != NULL;
 }
@@ -376,6 +379,7 @@ void plan_fail_program(struct sieve_run *run)
 	run->fields = old->fields;
 	run->fields_room = 0;
 	run->is_edited = old->is_edited;
+	run->growth = old->growth;
 	run->machine->n_frames = 0;
 	run->paused = NULL;
 	arena_reset(&run->scratch);

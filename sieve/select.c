@@ -48,8 +48,9 @@ int select_check(struct compiler *compiler, struct node *node, enum slot names)
 		const struct string *name = &list->strings[i];
 
 		if (name->n_pieces == 0 && !field_name_is_valid(name->text)) {
-			compile_error(compiler, list->line, list->column,
-			    "\"%.*s\" cannot be the name of a header field", SPAN(name->text));
+			compile_warning(compiler, list->line, list->column,
+			    "\"%.*s\" cannot be the name of a header field; no message has one",
+			    SPAN(name->text));
 		}
 	}
 	return 0;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "sieve/addresses.h"
+#include "sieve/compose.h"
 
 enum {
 	HOPS_MAX = 40, /* Postfix bounces at 50, its hopcount_limit */
@@ -67,7 +67,7 @@ static bool is_loop(struct sieve_run *run, bool *is_sound_r)
 			*is_sound_r = false;
 			return false;
 		}
-		if (span_is_same(value, own)) {
+		if (span_is_same(value, own) || span_is_same(value, run->facts->to)) {
 			return true;
 		}
 	}
@@ -78,6 +78,7 @@ enum answer send_redirect(struct sieve_run *run, const struct node *node,
     struct sieve_action *action, enum plan_keep keep)
 {
 	bool is_sound, loops = is_loop(run, &is_sound);
+	struct composition fields;
 
 	if (!is_sound) {
 		return run_exhausted(run, node);
@@ -88,6 +89,14 @@ enum answer send_redirect(struct sieve_run *run, const struct node *node,
 		    "too many servers",
 		    SPAN(action->to));
 		return ANSWER_YES;
+	}
+	compose_begin(&fields, run);
+	compose_field(&fields, "X-Sieve-Redirected-From", own_address(run));
+	if (fields_find(run->fields, span_of("Message-ID"), 1, false) == NULL) {
+		compose_id(&fields);
+	}
+	if (!compose_end(&fields, &action->message)) {
+		return run_exhausted(run, node);
 	}
 	action->from = send_from(run, run->settings->redirect_from);
 	return plan_add(run, node, action, keep);

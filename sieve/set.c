@@ -58,36 +58,20 @@ static void change_case(char *p, size_t n, enum modifier modifier)
 }
 
 /* Puts a backslash before what would mean something. */
-static size_t quote(char *out, struct span value, const char *special)
+static size_t quote(char *out, size_t max, struct span value, const char *special)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < value.n; i++) {
-		if (value.p[i] != '\0' && strchr(special, value.p[i]) != NULL) {
+		bool is_special = value.p[i] != '\0' && strchr(special, value.p[i]) != NULL;
+
+		if (n + 1 + is_special > max) {
+			break;
+		}
+		if (is_special) {
 			out[n++] = '\\';
 		}
 		out[n++] = value.p[i];
-	}
-	return n;
-}
-
-/* RFC 5435 6: all but what is unreserved in an URI. */
-static size_t encode_url(char *out, struct span value)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	size_t n = 0;
-
-	for (size_t i = 0; i < value.n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-
-		if ((upper((char)c) >= 'A' && upper((char)c) <= 'Z') || (c >= '0' && c <= '9') ||
-		    c == '-' || c == '.' || c == '_' || c == '~') {
-			out[n++] = (char)c;
-		} else {
-			out[n++] = '%';
-			out[n++] = digits[c >> 4];
-			out[n++] = digits[c & 15];
-		}
 	}
 	return n;
 }
@@ -98,6 +82,33 @@ static size_t first_character(struct span text)
 	size_t length = utf8_length(text.p, text.n);
 
 	return length > 0 ? length : 1;
+}
+
+/* RFC 5435 6: all but what is unreserved in an URI. */
+static size_t encode_url(char *out, size_t max, struct span value)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t n = 0;
+
+	for (size_t i = 0, length; i < value.n; i += length) {
+		unsigned char c = (unsigned char)upper(value.p[i]);
+
+		length = first_character((struct span){ value.p + i, value.n - i });
+		if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+		    c == '_' || c == '~') {
+			out[n++] = value.p[i];
+			continue;
+		}
+		if (n + 3 * length > max) {
+			break;
+		}
+		for (size_t j = i; j < i + length; j++) {
+			out[n++] = '%';
+			out[n++] = digits[(unsigned char)value.p[j] >> 4];
+			out[n++] = digits[(unsigned char)value.p[j] & 15];
+		}
+	}
+	return n;
 }
 
 size_t set_length(struct span text, uint64_t n)
@@ -129,15 +140,16 @@ static size_t write_length(char *out, struct span value)
 	return n;
 }
 
-static size_t apply(char *out, struct span value, enum modifier modifier)
+/* What is quoted is cut to max bytes where that breaks nothing in two. */
+static size_t apply(char *out, size_t max, struct span value, enum modifier modifier)
 {
 	switch (modifier) {
 	case MODIFIER_QUOTE_WILDCARD:
-		return quote(out, value, "*?\\");
+		return quote(out, max, value, "*?\\");
 	case MODIFIER_QUOTE_REGEX:
-		return quote(out, value, ".*+?^$[](){}|\\");
+		return quote(out, max, value, ".*+?^$[](){}|\\");
 	case MODIFIER_ENCODE_URL:
-		return encode_url(out, value);
+		return encode_url(out, max, value);
 	case MODIFIER_LENGTH:
 		return write_length(out, value);
 	default:
@@ -163,7 +175,8 @@ static enum answer modify(struct sieve_run *run, const struct node *node, struct
 		if (out == NULL) {
 			return run_exhausted(run, node);
 		}
-		*value = (struct span){ out, apply(out, *value, modifier->value) };
+		*value = (struct span){ out,
+			apply(out, run->settings->value_max, *value, modifier->value) };
 	}
 	return ANSWER_YES;
 }

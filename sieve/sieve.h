@@ -80,7 +80,7 @@ enum sieve_place {
 struct sieve_include {
 	enum sieve_place place;
 	struct span name;
-	bool is_optional;
+	bool is_optional, is_once;
 	unsigned line;
 };
 

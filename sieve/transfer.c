@@ -7,11 +7,24 @@
 
 enum transfer transfer_find(struct span name)
 {
-	if (text_is(name.p, name.n, "base64")) {
-		return TRANSFER_BASE64;
+	static const struct {
+		const char *name;
+		enum transfer transfer;
+	} known[] = {
+		{ "", TRANSFER_PLAIN },
+		{ "7bit", TRANSFER_PLAIN },
+		{ "8bit", TRANSFER_PLAIN },
+		{ "binary", TRANSFER_PLAIN },
+		{ "base64", TRANSFER_BASE64 },
+		{ "quoted-printable", TRANSFER_QUOTED_PRINTABLE },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (text_is(name.p, name.n, known[i].name)) {
+			return known[i].transfer;
+		}
 	}
-	return text_is(name.p, name.n, "quoted-printable") ? TRANSFER_QUOTED_PRINTABLE
-							   : TRANSFER_PLAIN;
+	return TRANSFER_UNKNOWN;
 }
 
 /* -1: it is none of base64. */
@@ -178,6 +191,7 @@ size_t transfer_decode(struct transfer_stream *stream, struct span in, bool is_e
 	case TRANSFER_QUOTED_PRINTABLE:
 		return decode_quoted(stream, in, is_end, out);
 	case TRANSFER_PLAIN:
+	case TRANSFER_UNKNOWN:
 		break;
 	}
 	if (in.n > 0) {

@@ -5,9 +5,10 @@
 #include "sieve/arena.h"
 
 enum transfer {
-	TRANSFER_PLAIN = 0, /* 7bit, 8bit, binary, and what nobody knows */
+	TRANSFER_PLAIN = 0, /* 7bit, 8bit, binary */
 	TRANSFER_BASE64,
 	TRANSFER_QUOTED_PRINTABLE,
+	TRANSFER_UNKNOWN, /* what nobody knows is passed on as it is */
 };
 
 enum {

@@ -6,10 +6,6 @@
 
 #include "sieve/compose.h"
 
-enum {
-	SUBJECT_MAX = 256, /* characters */
-};
-
 /* Whom the header names as the one that is answered, with the name. */
 static bool find_sender(struct sieve_run *run, struct mail_address *address_r)
 {
@@ -41,27 +37,18 @@ static bool find_sender(struct sieve_run *run, struct mail_address *address_r)
 	return true;
 }
 
-static struct span cut(struct span text)
-{
-	size_t n_characters = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		n_characters += ((unsigned char)text.p[i] & 0xc0) != 0x80;
-		if (n_characters > SUBJECT_MAX) {
-			text.n = i;
-		}
-	}
-	return text;
-}
-
 static void put_subject(struct composition *out, const struct vacation *vacation)
 {
 	struct sieve_run *run = out->run;
 	const struct field *field = fields_find(run->fields, span_of("Subject"), 1, false);
-	const char *template = run->settings->vacation_subject_template;
+	const char *template = run->settings->vacation_subject_template[0] != '\0'
+				   ? run->settings->vacation_subject_template
+				   : sieve_defaults.vacation_subject_template;
 	const char *place = strstr(template, "%$");
 	struct composition subject;
-	struct span value = span_of(run->settings->vacation_subject);
+	struct span value =
+	    span_of(run->settings->vacation_subject[0] != '\0' ? run->settings->vacation_subject
+							       : sieve_defaults.vacation_subject);
 
 	if (vacation->has_subject) {
 		value = vacation->subject;
@@ -79,7 +66,7 @@ static void put_subject(struct composition *out, const struct vacation *vacation
 		    out->has_failed || value.p == NULL || !compose_end(&subject, &value);
 	}
 	if (!out->has_failed) {
-		compose_field(out, "Subject", cut(value));
+		compose_field(out, "Subject", compose_cut(out, value));
 	}
 }
 
@@ -130,8 +117,9 @@ bool vacation_compose(
 	}
 	compose_begin(&out, run);
 	compose_head(&out);
-	compose_address(&out, "From", &from);
-	compose_address(&out, "To", &to);
+	compose_address(&out, "From: ", &from);
+	compose_address(&out, to.phrase.n > 0 ? "\r\nTo: " : "\r\nTo: <", &to);
+	compose_text(&out, to.phrase.n > 0 ? "\r\n" : ">\r\n");
 	put_subject(&out, vacation);
 	put_references(&out);
 	compose_text(&out, "Auto-Submitted: auto-replied (vacation)\r\nPrecedence: bulk\r\n"

@@ -78,6 +78,7 @@ struct compiler {
 	const struct sieve_language *language;
 	struct sieve_errors *errors;
 	uint64_t required; /* extensions, so far */
+	unsigned n_loops;  /* foreverypart that the command stands in */
 	/* What else a compiler knows is in compile.c's own struct around this one. */
 };
 
