@@ -158,7 +158,7 @@ static void test_keeps_room_for_errors(void **state)
 	/* Nor is there room for them behind as many errors as there may be. */
 	begin("require \"imap4flags\";");
 	add("x;", SIEVE_ERRORS_MAX);
-	add("addflag \"\\x\";", 1);
+	add("addflag \"\\\\x\";", 1);
 	expect("no command x");
 	assert_int_equal(errors.n, SIEVE_ERRORS_MAX);
 	assert_false(errors.list[SIEVE_ERRORS_MAX - 1].is_warning);
