@@ -179,7 +179,7 @@ static const struct {
 	    "acme" },
 	{ "if header :matches \"x-broken\" \"*\" { set \"k\" \"${1}\"; }"
 	  "if header :regex \"subject\" \"${k}\" { fileinto \"${1}\"; }",
-	    "!\"(\" is no regular expression: a ( has no )" },
+	    "-" },
 };
 
 static void test_values(void **state)

@@ -24,7 +24,7 @@ static const struct {
 	{ "From x@y 1\nA: b\n\n", "A=b|\n" },
 	{ " fold\nA: b\n\n", "A=b|\n" },
 	{ "A: b\nno field\n: x\nB C: d\n\303\266: e\nF: g\n\n",
-	    "A=b no field : x B C: d \303\266: e|F=g|\n" },
+	    "A=b|F=g|\n" },
 	{ "A: b\n \nB: c\n\n", "A=b|B=c|\n" },
 	{ "A: b\rC: d\r\n\r\n", "A=b C: d|\r\n" },
 	{ "A: b\n\r", "A=b|" },

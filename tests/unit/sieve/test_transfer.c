@@ -130,7 +130,7 @@ static void test_find(void **state)
 	assert_int_equal(
 	    transfer_find((struct span){ "Quoted-Printable", 16 }), TRANSFER_QUOTED_PRINTABLE);
 	assert_int_equal(transfer_find((struct span){ "8bit", 4 }), TRANSFER_PLAIN);
-	assert_int_equal(transfer_find((struct span){ "x-uuencode", 10 }), TRANSFER_PLAIN);
+	assert_int_equal(transfer_find((struct span){ "x-uuencode", 10 }), TRANSFER_UNKNOWN);
 }
 
 int main(void)
