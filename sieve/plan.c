@@ -278,12 +278,15 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 	if (!find_version(run, &new.version)) {
 		return run_exhausted(run, node);
 	}
-	for (size_t i = 0; i < plan->n_actions; i++) {
+	for (size_t i = n_earlier(run); i < plan->n_actions; i++) {
 		problem = conflict(plan->actions[i].kind, new.kind);
-		if (problem != NULL && i >= n_earlier(run)) {
+		if (problem != NULL) {
 			return run_fail(run, node, "%s", problem);
 		}
-		if (problem != NULL && new.kind == SIEVE_REJECT) {
+	}
+	/* What another script has done cannot be undone by the reply. */
+	for (size_t i = 0; i < n_earlier(run); i++) {
+		if (new.kind == SIEVE_REJECT && conflict(plan->actions[i].kind, new.kind) != NULL) {
 			new.kind = SIEVE_DISCARD;
 		}
 	}
