@@ -1,6 +1,9 @@
 -- The accounts of the containers. Over the socket MariaDB asks the kernel who connects: the user of
 -- the operating system, whose numbers are the same in all images.
 
+-- Postfix's master is root, and must not be the database's: its administrator is the user mysql.
+DROP USER IF EXISTS root@localhost;
+
 -- lmtpd: who exists, but no password.
 CREATE USER IF NOT EXISTS vmail@localhost IDENTIFIED VIA unix_socket;
 GRANT SELECT (name) ON mailserver.virtual_domains TO vmail@localhost;

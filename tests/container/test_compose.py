@@ -1,11 +1,14 @@
 """The containers of examples/container: mail from Postfix to IMAP, what they may do, and how they end."""
 
+import contextlib
 import itertools
+import json
 import os
 import pathlib
 import re
 import smtplib
 import socket
+import ssl
 import time
 
 import pytest
@@ -95,20 +98,18 @@ def test_mail_and_logins(stack):
 
 def test_nobody_but_whom_it_concerns_reads_hashes(stack):
     """The kernel tells lmtpd's container from lmtpd-auth's, and a password Dovecot's from both."""
-    query = "SELECT password FROM virtual_users"
-    asked = ["mariadb", "--socket", "/sockets/database/mysqld.sock", "mailserver", "-e", query]
-    database = stack.pid("database")
-    outcomes = {}
-    for uid in (0, 5000, 5001, 5003):
-        done = run("nsenter", "--target", str(database), "--mount", "--setuid", str(uid),
-                   "--setgid", str(uid), *asked[:1], f"--user={ {0: 'root', 5000: 'vmail', 5001: 'lmtpd-auth', 5003: 'postfix'}[uid] }",
-                   *asked[1:], check=False)
-        outcomes[uid] = done.returncode == 0
+    def may_read(uid, account):
+        done = run("nsenter", "--target", str(stack.pid("database")), "--mount", "--setuid", str(uid),
+                   "--setgid", str(uid), "mariadb", f"--user={account}", "mailserver",
+                   "-e", "SELECT password FROM virtual_users", check=False)
         assert done.returncode == 0 or "denied" in done.stdout, done.stdout
-    assert outcomes == {0: False, 5000: False, 5001: True, 5003: False}
-    done = run("nsenter", "--target", str(database), "--mount", "--setuid", "5000", "--setgid", "5000",
-               "mariadb", "--user=dovecot", *asked[1:], check=False)
-    assert done.returncode != 0 and "Access denied" in done.stdout
+        return done.returncode == 0
+
+    assert may_read(5001, "lmtpd-auth") and may_read(5002, "mysql")
+    # Postfix's master is root.
+    for uid, account in ((5000, "vmail"), (5003, "postfix"), (0, "root"), (0, "mysql"), (0, "lmtpd-auth"),
+                         (5000, "lmtpd-auth"), (5000, "dovecot"), (5003, "dovecot")):
+        assert not may_read(uid, account), (uid, account)
 
 
 # --- what they may do -------------------------------------------------------
@@ -248,20 +249,85 @@ def test_restart_loses_nothing(stack):
 
 # --- configuration ----------------------------------------------------------
 
-def test_over_tcp(stack):
-    """By variables alone: a listener of TCP, that its own network may reach, or somebody else."""
-    told = stack.inspect("lmtpd")
-    [network] = told["NetworkSettings"]["Networks"]
-    name = f"{stack.name('lmtpd')}-tcp"
-    for allow, is_served in (("0.0.0.0/0", True), ("192.0.2.1", False)):
-        run("podman", "run", "--detach", "--rm", "--name", name, "--network", network, "--user", "5000:5000",
-            "--read-only", "--tmpfs", "/run", "--cap-drop", "all", "--env", "LMTPD_LISTEN=inet:0.0.0.0:2400",
-            "--env", f"LMTPD_ALLOW={allow}", "--env", "LMTPD_HOSTNAME=mx.example.com",
-            "--env", "LMTPD_MESSAGE_SIZE_LIMIT=12345", "localhost/lmtpd")
-        address = run("podman", "inspect", name, "--format",
-                      f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}').stdout.strip()
-        with wait_until(lambda: socket.create_connection((address, 2400), 10), 20, "socket") as client:
-            greeting = client.makefile("rb").readline()
-            assert greeting.startswith(b"220 mx.example.com ") if is_served else greeting == b""
+@contextlib.contextmanager
+def aside(stack, *options, command=()):
+    """One more lmtpd beside that of the stack, confined as that is; its name."""
+    [network] = stack.inspect("lmtpd")["NetworkSettings"]["Networks"]
+    name = f"{stack.directory.name}_aside"
+    run("podman", "run", "--detach", "--name", name, "--network", network, "--read-only", "--tmpfs", "/run",
+        "--cap-drop", "all", "--security-opt", "no-new-privileges", *options, "localhost/lmtpd", *command)
+    try:
+        yield name
+    finally:
+        run("podman", "rm", "--force", name)
+
+
+@pytest.mark.parametrize("service, prefix, user, greeting", [
+    ("lmtpd", "LMTPD", "5000:5000", b"220 "), ("lmtpd-auth", "LMTPD_AUTH", "5001:5001", b"VERSION\t1\t"),
+])
+@pytest.mark.parametrize("allow, is_served", [("0.0.0.0/0", True), ("192.0.2.1", False)])
+def test_over_tcp(stack, service, prefix, user, greeting, allow, is_served):
+    """By variables alone: a listener of TCP, for its own network or for somebody else."""
+    with aside(stack, "--user", user, "--env", f"{prefix}_LISTEN=inet:0.0.0.0:2400",
+               "--env", f"{prefix}_ALLOW={allow}", command=[service]) as name:
+        [told] = json.loads(run("podman", "inspect", name).stdout)
+        [network] = told["NetworkSettings"]["Networks"].values()
+        with wait_until(lambda: socket.create_connection((network["IPAddress"], 2400), 10), 20,
+                        "socket") as client:
+            said = client.makefile("rb").readline()
+        assert said.startswith(greeting) if is_served else said == b""
         assert ("event=refused" in run("podman", "logs", name).stdout) is not is_served
-        run("podman", "stop", name)
+
+
+def test_another_account(stack, tmp_path):
+    """Of the database, with a password in a file; and the other variables."""
+    stack.sql("CREATE USER other@localhost IDENTIFIED BY 'secret';"
+              "GRANT SELECT ON mailserver.* TO other@localhost")
+    secret = tmp_path / "secret"
+    for password, is_well in (("secret", True), ("wrong", False)):
+        secret.write_text(password + "\n")
+        secret.chmod(0o444)
+        with aside(stack, "--user", "5000:5000", "--env", "DATABASE_USER=other",
+                   "--env", "DATABASE_PASSWORD_FILE=/run/secret", "--env", "LMTPD_HOSTNAME=mx.example.net",
+                   "--env", "LMTPD_MESSAGE_SIZE_LIMIT=12345", "--volume", f"{secret}:/run/secret:ro",
+                   "--volume", f"{stack.volume('database-socket')}:/sockets/database") as name:
+            run("podman", "exec", name, "lmtpd", "--version")
+            code = run("podman", "exec", name, "lmtpd", "--status", "--quiet", check=False).returncode
+            assert code == (0 if is_well else UNAVAILABLE)
+            hello = run("podman", "exec", "-i", name, "lmtpd", "--stdio", input="LHLO me\r\nQUIT\r\n").stdout
+            assert "220 mx.example.net " in hello and "SIZE 12345" in hello
+
+
+def test_a_new_user(stack):
+    """As docs/container.md has it, but for the terminal."""
+    secret = stack.exec("lmtpd-auth", "lmtpd-auth", "--hash", input="a secret\n").stdout.strip()
+    stack.sql(f"""INSERT INTO virtual_users (domain_id, email, password)
+                  SELECT id, 'ann@example.com', '{secret}' FROM virtual_domains WHERE name = 'example.com'""")
+    done = stack.exec("lmtpd", "lmtpd", "--check", "ann@example.com")
+    assert "/var/mail/vhosts/example.com/ann/Maildir" in done.stdout
+    stack.send("hello", "ann@example.com")
+    stack.wait_for("hello", user="ann@example.com", password="a secret")
+
+
+def test_a_certificate_of_our_own(empty):
+    """With the lines of compose.yaml that are comments."""
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mail.example.org",
+        "-keyout", "mail.pem", "-out", "certificate.pem", cwd=empty.directory)
+    certificate = (empty.directory / "certificate.pem").read_text()
+    with open(empty.directory / "mail.pem", "a") as file:
+        file.write(certificate)
+    (empty.directory / "mail.pem").chmod(0o644)
+    compose = empty.directory / "compose.yaml"
+    before = compose.read_text()
+    assert before.count("# - ./mail.pem:/tls/mail.pem:ro") == 2
+    compose.write_text(before.replace("# - ./mail.pem", "- ./mail.pem"))
+    try:
+        empty.up()
+        empty.send("hello", EMAIL1)
+        empty.wait_for("hello")
+        assert ssl.get_server_certificate(("127.0.0.1", 993)) == certificate
+        with empty.submission() as client:
+            assert ssl.DER_cert_to_PEM_cert(client.sock.getpeercert(True)) == certificate
+    finally:
+        empty.down()
+        compose.write_text(before)
