@@ -136,11 +136,11 @@ static int explain(const struct ask *ask, int error)
 	return EX_UNAVAILABLE;
 }
 
-/* A line of the answer, from there on. */
+/* The line of the answer, from there on. */
 static void complain(const struct ask *ask, const char *words)
 {
 	fprintf(stderr, "%s: %s: ", ask->program, ask->path);
-	for (; *words != '\0'; words++) {
+	for (; strcmp(words, "\n") != 0 && *words != '\0'; words++) {
 		fputc(*words >= ' ' && *words < 0x7f ? *words : ' ', stderr);
 	}
 	fputc('\n', stderr);

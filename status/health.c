@@ -74,7 +74,7 @@ static void run_store(struct work *work, void *context)
 static void start_trial(struct health *health, struct health_trial *trial, enum service_lane lane,
     void (*run)(struct work *work, void *context))
 {
-	trial->work = (struct work){ .run = run, .done = done_trial };
+	trial->work = (struct work){ .run = run, .done = done_trial, .is_dispensable = true };
 	trial->health = health;
 	trial->is_out = true;
 	lane_submit(&health->service->lanes[lane], &trial->work);
