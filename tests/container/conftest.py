@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import smtplib
 import ssl
 import subprocess
@@ -50,6 +51,7 @@ def no_verification():
 class Stack:
     def __init__(self, directory):
         self.directory = directory
+        self.is_up = False
 
     def compose(self, *arguments):
         """podman-compose tells by its own exit code nothing of those that it prints."""
@@ -112,9 +114,23 @@ class Stack:
     def up(self):
         self.compose("up", "-d")
         self.fill()
+        self.wait_for_health()
+        self.is_up = True
+
+    def renew(self):
+        """What a test has stopped runs again, and its mail goes."""
+        self.start(*SERVICES)
+        self.wait_for_health()
+        wait_until(lambda: self.exec("postfix", "postsuper", "-d", "ALL", check=False).returncode == 0, 60,
+                   "Postfix")
+        for domain in self.volume("mail").iterdir():
+            shutil.rmtree(domain)
+
+    def wait_for_health(self):
         wait_until(lambda: self.health("lmtpd") == self.health("lmtpd-auth") == 0, 60, "health")
 
     def down(self, keeps_volumes=False):
+        self.is_up = False
         run("podman-compose", "down", cwd=self.directory, check=False)
         assert run("podman", "ps", "-aq").stdout == ""
         if not keeps_volumes:
@@ -161,9 +177,9 @@ class Stack:
             yield client
 
 
-@pytest.fixture
-def empty():
-    """No container and no volume."""
+@pytest.fixture(scope="session")
+def stacks():
+    """The one that there is."""
     found = Stack(pathlib.Path(os.environ["COMPOSE_DIRECTORY"]))
     found.down()
     yield found
@@ -171,6 +187,18 @@ def empty():
 
 
 @pytest.fixture
-def stack(empty):
-    empty.up()
-    return empty
+def empty(stacks):
+    """No container and no volume, before and afterwards."""
+    stacks.down()
+    yield stacks
+    stacks.down()
+
+
+@pytest.fixture
+def stack(stacks):
+    """All of it, and no mail; perhaps that of the test before."""
+    if stacks.is_up:
+        stacks.renew()
+    else:
+        stacks.up()
+    return stacks
