@@ -276,6 +276,8 @@ static int put_query(FILE *out, const struct parts *parts, enum select_use use, 
 		fputs(", ", out);
 		put_tokens(out, tokens, label.first, label.behind);
 		fputs(" AS label", out);
+	} else if (use == SELECT_LABELLED) {
+		fputs(", NULL AS label", out);
 	}
 	fputc(' ', out);
 	put_tokens(out, tokens, parts->from, parts->where + 1);

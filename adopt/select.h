@@ -17,7 +17,9 @@ enum select_use {
 	SELECT_USER,   /* the column that is compared is the address */
 	SELECT_ALIAS,  /* the first column leads somewhere: then the one that is compared */
 	SELECT_DOMAIN, /* as a user's */
-	SELECT_PASSWORD, /* columns `user`, `password` and, where it is there, `label` by their names */
+	/* columns `user`, `password` and, where it is there, `label` by their names */
+	SELECT_PASSWORD,
+	SELECT_LABELLED, /* as SELECT_PASSWORD, where it is not there: with one that is NULL */
 };
 
 /* A query whose placeholders are lmtpd's, with the columns that lmtpd wants, to be freed. NULL with the reason
