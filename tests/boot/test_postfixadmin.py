@@ -42,7 +42,6 @@ def settle(container, subject, to, n_lines=1):
     container.path("/root/body").write_text(f"{'x' * 70}\n" * n_lines)
     code, said = send(container, subject, f"--server 127.0.0.1 --to {to} --body @/root/body")
     assert code == 0, said
-
     [queue_id] = re.findall(r"queued as (\w+)", said)
 
     def log():
@@ -201,7 +200,11 @@ def label_of(container, user, word):
     """That of the line of the log of a login that succeeds; None: the line has none."""
     since = container.mark()
     assert log_in(container, user, word) == "235"
-    [line] = re.findall(r"event=auth .*", container.journal("--since", since, "-t", "lmtpd-auth"))
+
+    def find():
+        return re.findall(r"event=auth .*", container.journal("--since", since, "-t", "lmtpd-auth"))
+
+    [line] = wait_until(find, 30, f"the line of a login of {user}")
     assert f"user={user} " in line and "result=ok" in line, line
     found = re.search(r" label=(\S+)", line)
     return found and found[1]
