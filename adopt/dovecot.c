@@ -1,164 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * Where mail lies and whose it is comes from the userdb, logins come from the passdb; what a row says for its user
+ * Where mail lies and whose it is comes from the userdb, logins come from the passdbs; what a row says for its user
  * alone has no translation. */
 #include "adopt/dovecot.h"
 
 #include <ctype.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "adopt/facts.h"
-#include "adopt/file.h"
+#include "adopt/logins.h"
 #include "adopt/others.h"
-#include "adopt/queries.h"
+#include "adopt/select.h"
+#include "adopt/source.h"
 #include "doctor/location.h"
-
-static const char where_said[] = "doveconf -N";
-
-/* Both readings of what doveconf said, and the file of sql of version 2.3. */
-struct source {
-	struct facts facts;
-	struct dovecot places;
-	char *sql_text;
-	const char *sql_path; /* NULL: no such file was read */
-	struct file_pairs sql;
-	char where[PATH_MAX + 16];
-	struct side *mail, *logins;
-};
-
-/* What both kinds of databases say: a place of the file, or doveconf. */
-static const char *place_of(struct source *source, const char *name)
-{
-	const struct file_pair *pair =
-	    source->sql_path == NULL ? NULL : file_find(&source->sql, name);
-
-	if (pair == NULL) {
-		return source->sql_path == NULL ? where_said : source->sql_path;
-	}
-	snprintf(source->where, sizeof(source->where), "%s:%u", source->sql_path, pair->line);
-	return source->where;
-}
-
-static bool is_sql(const struct facts_db *db)
-{
-	return db->driver != NULL && strcmp(db->driver, "sql") == 0;
-}
-
-static enum template_dialect dialect_of(const struct source *source)
-{
-	return source->facts.is_24 ? TEMPLATE_DOVECOT_24 : TEMPLATE_DOVECOT_23;
-}
-
-/* Returns false after it was noted that there is no such file, or it may not be read. */
-static bool load_sql(struct source *source, const char *path, struct side *side)
-{
-	struct error error;
-
-	if (path == NULL || path[0] != '/') {
-		side_note(
-		    side, where_said, "a database of sql names no file: set section mysql by hand");
-		return false;
-	}
-	file_free(source->sql_text);
-	source->sql_path = NULL;
-	source->sql_text = file_load(path, &error);
-	if (source->sql_text == NULL) {
-		side_note(
-		    side, path, "%s: run this as root, or set by hand what it says", error.text);
-		return false;
-	}
-	source->sql_path = path;
-	file_read_dovecot(&source->sql, source->sql_text);
-	return true;
-}
-
-/* Schemes whose hashes crypt(3) verifies: they need no name in front. */
-static void note_scheme(struct source *source, const char *scheme, const char *where)
-{
-	static const char *const fine[] = { "CRYPT", "SHA512-CRYPT", "SHA256-CRYPT", "BLF-CRYPT",
-		"MD5-CRYPT" };
-
-	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
-		if (strcasecmp(scheme, fine[i]) == 0) {
-			return;
-		}
-	}
-	side_note(source->logins, where,
-	    "the scheme of passwords without a name is %s: lmtpd-auth takes those for hashes of "
-	    "crypt(3); "
-	    "lmtpd-auth --check counts those that it cannot verify",
-	    scheme);
-}
-
-static void adopt_password_query(struct source *source, const char *query, const char *where)
-{
-	char others[SELECT_NAMES_MAX];
-	struct adopted adopted;
-
-	queries_make(&adopted, query, dialect_of(source), SELECT_PASSWORD);
-	if (adopted.query == NULL) {
-		side_note(source->logins, where,
-		    "%s: %s: set mysql.password_query by hand, to columns address and password",
-		    query, adopted.error.text);
-	} else {
-		queries_set(&adopted, SELECT_PASSWORD, source->logins, where);
-		select_list_others(query, others);
-		if (others[0] != '\0') {
-			side_note(source->logins, where,
-			    "password_query has the columns %s: a login makes no use of them; "
-			    "those who may "
-			    "not log in are for its conditions to leave out",
-			    others);
-		}
-	}
-	queries_free(&adopted);
-}
-
-static void adopt_logins(struct source *source)
-{
-	const struct facts *facts = &source->facts;
-	const char *query, *scheme = facts->passdb.scheme;
-	struct account account = { .n_hosts = 0 };
-
-	if (facts->passdb.n != 1 || !is_sql(&facts->passdb)) {
-		side_note(source->logins, where_said,
-		    "%u passdbs, the last is %s: lmtpd-auth knows one, of sql: set "
-		    "mysql.password_query by hand",
-		    facts->passdb.n, facts->passdb.driver == NULL ? "none" : facts->passdb.driver);
-		if (!is_sql(&facts->passdb)) {
-			return;
-		}
-	}
-	query = facts->passdb.query;
-	if (!facts->is_24) {
-		if (!load_sql(source, facts->passdb.args, source->logins)) {
-			return;
-		}
-		query = file_value(&source->sql, "password_query");
-		scheme = file_value(&source->sql, "default_pass_scheme");
-		account_read_connect(&account, file_value(&source->sql, "connect"));
-	} else {
-		account = facts->account;
-	}
-	account_set(&account, source->logins, place_of(source, "connect"));
-	account_wipe(&account);
-	if (scheme != NULL && scheme[0] != '\0') {
-		note_scheme(source, scheme, place_of(source, "default_pass_scheme"));
-	} else if (!facts->is_24) {
-		note_scheme(
-		    source, "MD5", place_of(source, "default_pass_scheme")); /* its default */
-	}
-	if (query == NULL || query[0] == '\0') {
-		side_note(source->logins, place_of(source, "password_query"),
-		    "there is no query of passwords: set mysql.password_query by hand");
-	} else {
-		adopt_password_query(source, query, place_of(source, "password_query"));
-	}
-}
 
 /* By name where the number has one. */
 static void set_id(struct side *mail, const char *where, const char *key, const char *id)
@@ -198,7 +54,7 @@ static bool read_constant(struct source *source, const char *query, const char *
 		return true;
 	}
 	if (value != NULL) {
-		side_note(source->mail, place_of(source, "user_query"),
+		side_note(source->mail, source_place(source, "user_query"),
 		    "%s AS %s is of each row: %s", value, column, remedy);
 	}
 	free(value);
@@ -214,10 +70,11 @@ struct constants {
 static void read_query(struct source *source, struct constants *constants_r)
 {
 	const struct facts *facts = &source->facts;
+	const struct facts_db *passdb = source_last_passdb(facts);
 	bool is_prefetch =
 	    facts->userdb.driver != NULL && strcmp(facts->userdb.driver, "prefetch") == 0;
 	const char *prefix = is_prefetch ? "userdb_" : "";
-	const char *query = is_prefetch ? facts->passdb.query : facts->userdb.query;
+	const char *query = is_prefetch ? passdb->query : facts->userdb.query;
 	struct {
 		const char *name, *remedy;
 		char **value;
@@ -234,10 +91,10 @@ static void read_query(struct source *source, struct constants *constants_r)
 		    "let a column `quota_bytes` of mysql.user_query say the limit", NULL },
 	};
 
-	if (!facts->is_24 && is_sql(&facts->passdb) && is_prefetch) {
+	if (!facts->is_24 && source_is_sql(passdb) && is_prefetch) {
 		query = file_value(&source->sql, "password_query");
-	} else if (!facts->is_24 && is_sql(&facts->userdb) &&
-		   load_sql(source, facts->userdb.args, source->mail)) {
+	} else if (!facts->is_24 && source_is_sql(&facts->userdb) &&
+		   source_load_sql(source, facts->userdb.args, source->mail)) {
 		query = file_value(&source->sql, "user_query");
 	}
 	for (size_t i = 0; query != NULL && i < sizeof(columns) / sizeof(columns[0]); i++) {
@@ -278,7 +135,7 @@ static void set_place(struct source *source, const char *home, char *inbox)
 	} else if (percent != NULL) {
 		path = strchrnul(percent, '/');
 	} else {
-		side_note(source->mail, where_said,
+		side_note(source->mail, source_said,
 		    "the INBOX of all users is %s: set maildir.home and maildir.path by hand",
 		    inbox);
 		return;
@@ -287,8 +144,8 @@ static void set_place(struct source *source, const char *home, char *inbox)
 		*path++ = '\0';
 	}
 	write_address(inbox);
-	side_set(source->mail, where_said, "maildir", "home", inbox);
-	side_set(source->mail, where_said, "maildir", "path", path);
+	side_set(source->mail, source_said, "maildir", "home", inbox);
+	side_set(source->mail, source_said, "maildir", "path", path);
 }
 
 /* Version 2.4 takes %d as it stands. */
@@ -320,23 +177,23 @@ static void adopt_place(struct source *source)
 	if (location_find(places, home[0] == '\0' ? NULL : home, inbox)) {
 		set_place(source, home, inbox);
 	} else if (!constants.has_home || constants.home != NULL) {
-		side_note(source->mail, where_said,
+		side_note(source->mail, source_said,
 		    "it does not say where each user's INBOX is, as a Maildir whose place depends "
 		    "on the "
 		    "address alone: set maildir.home and maildir.path by hand");
 	}
 	if (places->is_opaque) {
-		side_note(source->mail, where_said,
+		side_note(source->mail, source_said,
 		    "some users or protocols have another place of mail: lmtpd knows one");
 	}
 	if (constants.uid != NULL || facts->userdb.uid != NULL || facts->uid != NULL) {
-		set_id(source->mail, where_said, "user",
+		set_id(source->mail, source_said, "user",
 		    constants.uid != NULL       ? constants.uid
 		    : facts->userdb.uid != NULL ? facts->userdb.uid
 						: facts->uid);
 	}
 	if (constants.gid != NULL || facts->userdb.gid != NULL || facts->gid != NULL) {
-		set_id(source->mail, where_said, "group",
+		set_id(source->mail, source_said, "group",
 		    constants.gid != NULL       ? constants.gid
 		    : facts->userdb.gid != NULL ? facts->userdb.gid
 						: facts->gid);
@@ -355,7 +212,7 @@ void dovecot_adopt(const char *said, struct side *mail, struct side *logins)
 	if (for_facts != NULL && for_places != NULL) {
 		facts_read(&source.facts, for_facts);
 		dovecot_read(&source.places, for_places);
-		adopt_logins(&source);
+		logins_adopt(&source);
 		adopt_place(&source);
 		others_adopt(&source.facts, mail, logins);
 	}

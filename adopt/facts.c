@@ -39,7 +39,15 @@ static enum block within(const struct reading *reading)
 
 static void begin_db(struct facts_db *db, const char *driver)
 {
-	*db = (struct facts_db){ .n = db->n + 1, .driver = driver[0] == '\0' ? NULL : driver };
+	*db = (struct facts_db){ .driver = driver[0] == '\0' ? NULL : driver };
+}
+
+static void begin_passdb(struct facts *facts, const char *driver)
+{
+	if (facts->n_passdbs < FACTS_PASSDBS_MAX) {
+		begin_db(&facts->passdbs[facts->n_passdbs], driver);
+	}
+	facts->n_passdbs++;
 }
 
 static void begin_listener(struct reading *reading, const char *name, bool is_inet)
@@ -61,11 +69,12 @@ static enum block begin_block(struct reading *reading, char *line)
 	const char *name;
 
 	if ((name = dovecot_block_name(line, "passdb")) != NULL) {
-		begin_db(&facts->passdb, name);
+		begin_passdb(facts, name);
 		return BLOCK_PASSDB;
 	}
 	if ((name = dovecot_block_name(line, "userdb")) != NULL) {
 		begin_db(&facts->userdb, name);
+		facts->n_userdbs++;
 		return BLOCK_USERDB;
 	}
 	if ((name = dovecot_block_name(line, "mysql")) != NULL) {
@@ -107,6 +116,7 @@ static void on_end(void *data)
 	reading->depth -= reading->depth > 0;
 }
 
+/* 2.4 calls the query of a block by a name of its own "sql_query". */
 static void take_db(struct facts_db *db, const char *key, const char *value)
 {
 	const struct {
@@ -116,6 +126,7 @@ static void take_db(struct facts_db *db, const char *key, const char *value)
 		{ "driver", &db->driver },
 		{ "args", &db->args },
 		{ "query", &db->query },
+		{ "sql_query", &db->query },
 		{ "default_password_scheme", &db->scheme },
 		{ "passdb_default_password_scheme", &db->scheme },
 		{ "uid", &db->uid },
@@ -125,7 +136,20 @@ static void take_db(struct facts_db *db, const char *key, const char *value)
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		if (strcmp(members[i].key, key) == 0) {
 			*members[i].member = value;
+			return;
 		}
+	}
+	if (!db->is_no_source) {
+		db->other = key;
+		db->is_no_source = (strcmp(key, "deny") == 0 || strcmp(key, "master") == 0) &&
+				   strcmp(value, "yes") == 0;
+	}
+}
+
+static void take_passdb(struct facts *facts, const char *key, const char *value)
+{
+	if (facts->n_passdbs <= FACTS_PASSDBS_MAX) {
+		take_db(&facts->passdbs[facts->n_passdbs - 1], key, value);
 	}
 }
 
@@ -198,7 +222,7 @@ static void on_value(void *data, const char *key, char *value)
 	}
 	switch (within(reading)) {
 	case BLOCK_PASSDB:
-		take_db(&reading->facts->passdb, key, value);
+		take_passdb(reading->facts, key, value);
 		break;
 	case BLOCK_USERDB:
 		take_db(&reading->facts->userdb, key, value);

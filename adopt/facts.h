@@ -10,12 +10,15 @@
 
 enum {
 	FACTS_LISTENERS_MAX = 16,
+	FACTS_PASSDBS_MAX = 4,
 };
 
-/* passdb or userdb; the last of each counts. NULL: nothing was said. */
+/* passdb or userdb. NULL: nothing was said. */
 struct facts_db {
-	unsigned n;
 	const char *driver, *args, *query, *scheme, *uid, *gid;
+	const char
+	    *other; /* one more key that it has; of several, one that is `deny` or `master` */
+	bool is_no_source; /* by one of these: its rows are not passwords of users */
 };
 
 struct facts_listener {
@@ -26,7 +29,9 @@ struct facts_listener {
 /* All texts lead into the one that was read. */
 struct facts {
 	bool is_24, has_quota, has_sieve;
-	struct facts_db passdb, userdb;
+	struct facts_db passdbs[FACTS_PASSDBS_MAX], userdb; /* the last userdb counts */
+	size_t n_passdbs,
+	    n_userdbs;         /* as there are; of more passdbs than fit, the last are missing */
 	const char *uid, *gid; /* mail_uid and mail_gid; NULL: not set */
 	const char *mechanisms, *realm, *separator,
 	    *detail; /* of settings whose names end so; NULL: not set */

@@ -61,19 +61,17 @@ static bool find_tables(const struct tokens *tokens, struct names *tables)
 	return tables->n > 0;
 }
 
-/* All names but the table's, its alias's, and those of functions; without what stands before a dot. */
+/* All names but the table's, those that are given with AS, and those of functions; without what stands before a dot. */
 static bool find_columns(
     const struct tokens *tokens, const struct names *tables, struct names *columns)
 {
 	for (size_t i = 0; i < tokens->n; i++) {
 		const struct token *token = &tokens->list[i];
 		const char *p = token->p, *end = token->p + token->n, *dot;
-		bool is_behind_table =
-		    i > 0 &&
-		    (token[-1].p == tables->list[0].p ||
-			(i > 1 && token_is(&token[-1], "AS") && token[-2].p == tables->list[0].p));
+		bool is_given =
+		    i > 0 && (token[-1].p == tables->list[0].p || token_is(&token[-1], "AS"));
 
-		if (!token_is_name(token) || p == tables->list[0].p || is_behind_table ||
+		if (!token_is_name(token) || p == tables->list[0].p || is_given ||
 		    (i + 1 < tokens->n && token_is(token + 1, "("))) {
 			continue;
 		}

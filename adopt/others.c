@@ -56,9 +56,9 @@ static void note_settings(const struct facts *facts, struct side *mail, struct s
 		side_note(mail, where_said,
 		    "lmtp_save_to_detail_mailbox = yes: set maildir.detail = existing, or create");
 	}
-	if (facts->userdb.n > 1) {
-		side_note(mail, where_said, "%u userdbs: what the last says is taken, %s",
-		    facts->userdb.n, facts->userdb.driver == NULL ? "" : facts->userdb.driver);
+	if (facts->n_userdbs > 1) {
+		side_note(mail, where_said, "%zu userdbs: what the last says is taken, %s",
+		    facts->n_userdbs, facts->userdb.driver == NULL ? "" : facts->userdb.driver);
 	}
 }
 

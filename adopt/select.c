@@ -259,6 +259,7 @@ static bool has_placeholder(const struct parts *parts, char letter)
 static int put_query(FILE *out, const struct parts *parts, enum select_use use, struct error *error)
 {
 	const struct tokens *tokens = &parts->tokens;
+	struct item label;
 
 	if (parts->where + 1 >= parts->tail) {
 		return error_set(error, "it has no condition");
@@ -270,6 +271,13 @@ static int put_query(FILE *out, const struct parts *parts, enum select_use use, 
 	fputs("SELECT ", out);
 	if (put_columns(out, parts, use, error) != 0) {
 		return -1;
+	}
+	if (use == SELECT_PASSWORD && find_item(parts, "label", &label)) {
+		fputs(", ", out);
+		put_tokens(out, tokens, label.first, label.behind);
+		fputs(" AS label", out);
+	} else if (use == SELECT_LABELLED) {
+		fputs(", NULL AS label", out);
 	}
 	fputc(' ', out);
 	put_tokens(out, tokens, parts->from, parts->where + 1);
@@ -412,7 +420,7 @@ char *select_column(const char *text, const char *name)
 
 void select_list_others(const char *text, char names_r[SELECT_NAMES_MAX])
 {
-	static const char *const known[] = { "user", "password", "username", "domain" };
+	static const char *const known[] = { "user", "password", "label", "username", "domain" };
 	struct item item = { .next = 0 };
 	struct parts parts;
 	struct error ignored;

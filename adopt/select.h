@@ -14,10 +14,12 @@ enum {
 };
 
 enum select_use {
-	SELECT_USER,     /* the column that is compared is the address */
-	SELECT_ALIAS,    /* the first column leads somewhere: then the one that is compared */
-	SELECT_DOMAIN,   /* as a user's */
-	SELECT_PASSWORD, /* columns `user` and `password` by their names */
+	SELECT_USER,   /* the column that is compared is the address */
+	SELECT_ALIAS,  /* the first column leads somewhere: then the one that is compared */
+	SELECT_DOMAIN, /* as a user's */
+	/* columns `user`, `password` and, where it is there, `label` by their names */
+	SELECT_PASSWORD,
+	SELECT_LABELLED, /* as SELECT_PASSWORD, where it is not there: with one that is NULL */
 };
 
 /* A query whose placeholders are lmtpd's, with the columns that lmtpd wants, to be freed. NULL with the reason

@@ -15,6 +15,7 @@
 #include "auth/verification.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
+#include "schema/inspection.h"
 #include "status/ask.h"
 #include "version.h"
 
@@ -30,7 +31,7 @@ enum {
 static const char usage[] =
     "usage: lmtpd-auth [-c FILE]                  serve\n"
     "       lmtpd-auth [-c FILE] --check [--json] check the set-up\n"
-    "       lmtpd-auth [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
+    "       lmtpd-auth [-c FILE] --status [--json | --prometheus | --quiet | --watch [SECONDS]]\n"
     "                                             ask the running lmtpd-auth how it does\n"
     "       lmtpd-auth [-c FILE] --verify USER    verify a password from the terminal or stdin\n"
     "       lmtpd-auth --hash [METHOD]            hash a password from the terminal or stdin:\n"
@@ -104,7 +105,7 @@ static int auth_begin(struct daemon *daemon)
 
 static void auth_end(struct daemon *daemon)
 {
-	control_close(&server.status.vitals.control);
+	vitals_end(&server.status.vitals);
 }
 
 static int run_check(const struct program_call *call)
@@ -114,7 +115,8 @@ static int run_check(const struct program_call *call)
 
 static const struct program_command commands[] = {
 	{ "check", run_check, 0, no_argument, PROGRAM_JSON },
-	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
+	{ "status", ask_run, 0, no_argument,
+	    PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_QUIET | PROGRAM_WATCH },
 	{ "verify", commands_verify, 0, required_argument, PROGRAM_TEXT },
 	{ "hash", commands_hash, 1, no_argument, PROGRAM_TEXT },
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
@@ -134,6 +136,7 @@ static const struct program auth_program = {
 	.root_warning = "auth.user says so; it needs no rights at all: give it a user of its own",
 	.lanes = auth_lanes,
 	.try = directory_try,
+	.ask = inspection_ask_nobody,
 	.tried = auth_tried,
 	.prepare = control_prepare,
 	.begin = auth_begin,

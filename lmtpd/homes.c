@@ -224,6 +224,21 @@ void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMT
 	bases_r[config->n_roots] = NULL;
 }
 
+int homes_probe(const void *values, struct error *error)
+{
+	const struct lmtpd_config *config = values;
+
+	for (size_t i = 0; i < config->n_roots; i++) {
+		int result = maildir_root_probe(&config->roots[i]);
+
+		if (result != 0) {
+			return error_set(error, "%s: cannot be written to: %s",
+			    config->roots[i].base, strerror(-result));
+		}
+	}
+	return 0;
+}
+
 /* Appends n bytes; false when they do not fit. */
 static bool put(char *out, size_t cap, size_t *at, const char *s, size_t n)
 {

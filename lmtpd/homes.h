@@ -21,6 +21,10 @@ int homes_init(struct lmtpd_config *config, struct error *error);
 /* The directories of all roots; NULL ends them. */
 void homes_list_roots(const struct lmtpd_config *config, const char *bases_r[LMTPD_ROOTS_MAX + 2]);
 
+/* For a program's table, whose config is a struct lmtpd_config: can all roots be written to? Returns 0, or -1
+ * with the one that cannot in error. */
+int homes_probe(const void *config, struct error *error);
+
 /* Where the mail of a mailbox goes. */
 struct home {
 	const struct maildir_root *root;

@@ -21,6 +21,7 @@
 #include "lmtpd/homes.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
+#include "schema/inspection.h"
 #include "status/ask.h"
 #include "version.h"
 
@@ -37,7 +38,7 @@ static const char usage[] =
     "one\n"
     "       lmtpd [-c FILE] --quota [--json] [ADDRESS...]\n"
     "                                            list what mailboxes hold, and their limits\n"
-    "       lmtpd [-c FILE] --status [--json | --prometheus | --watch [SECONDS]]\n"
+    "       lmtpd [-c FILE] --status [--json | --prometheus | --quiet | --watch [SECONDS]]\n"
     "                                            ask the running lmtpd how it does\n"
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
     "       lmtpd [-c FILE] --storage            leave what superblocks say, for the daemon: as "
@@ -112,7 +113,7 @@ static int lmtpd_begin(struct daemon *daemon)
 
 static void lmtpd_end(struct daemon *daemon)
 {
-	control_close(&server.status.vitals.control);
+	vitals_end(&server.status.vitals);
 }
 
 static int run_check(const struct program_call *call)
@@ -171,7 +172,8 @@ static const struct program_command commands[] = {
 	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
 	{ "maildirs", run_maildirs, 0, no_argument, PROGRAM_JSON },
 	{ "quota", run_quota, SIZE_MAX, no_argument, PROGRAM_JSON },
-	{ "status", ask_run, 0, no_argument, PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_WATCH },
+	{ "status", ask_run, 0, no_argument,
+	    PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_QUIET | PROGRAM_WATCH },
 	{ "stdio", run_stdio, 0, no_argument, PROGRAM_TEXT },
 	{ "storage", run_storage, 0, no_argument, PROGRAM_TEXT },
 	{ NULL, NULL, 0, no_argument, PROGRAM_TEXT },
@@ -195,6 +197,8 @@ static const struct program lmtpd_program = {
 	.root_warning = "maildir.user says so; mail should belong to a user of its own",
 	.lanes = lmtpd_lanes,
 	.try = directory_try,
+	.ask = inspection_ask_nobody,
+	.store = homes_probe,
 	.tried = lmtpd_tried,
 	.prepare = lmtpd_prepare,
 	.begin = lmtpd_begin,

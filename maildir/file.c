@@ -77,6 +77,33 @@ int file_write(int fd, const char *data, size_t n)
 	return 0;
 }
 
+/* A byte tells of a full disk, and an unnamed file of everything else that keeps files from being made. */
+static int probe_bytes(int directory_fd)
+{
+	int fd = -1, result = linux_create_unnamed(directory_fd, &fd);
+
+	if (result == LINUX_UNKNOWN) {
+		return faccessat(directory_fd, ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+	}
+	if (result == 0) {
+		result = file_write(fd, "", 1);
+		close(fd);
+	}
+	return result;
+}
+
+int maildir_root_probe(const struct maildir_root *root)
+{
+	int fd = open(root->base, O_PATH | O_DIRECTORY | O_CLOEXEC), result;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	result = probe_bytes(fd);
+	close(fd);
+	return result;
+}
+
 int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n)
 {
 	char buffer[COPY_CHUNK];

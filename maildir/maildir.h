@@ -66,6 +66,10 @@ struct maildir_root {
 /* @host goes into every file's name, with '/' and ':' written as \057 and \072. */
 void maildir_root_init(struct maildir_root *root, const char *base, const char *host);
 
+/* Can a file be written in the root now? One without a name is, where there are such; elsewhere the permissions
+ * are asked alone. Returns 0 or a negative errno. */
+int maildir_root_probe(const struct maildir_root *root);
+
 /* Can this be the path of a mailbox below a root? Not too long, no empty, "." or ".." component. */
 bool maildir_path_is_plain(const char *path);
 

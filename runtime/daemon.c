@@ -19,13 +19,15 @@
 #include "runtime/systemd.h"
 
 enum {
-	/* What is under way at SIGTERM may take so long. */
-	DRAIN_MS = 30000,
+	/* What is under way at SIGTERM may take so long: who stops containers kills after 10 s. */
+	DRAIN_MS = 8000,
 	DRAIN_AGAIN_MS = 1000,
 	/* From SIGTERM on nobody waits longer for the database, */
 	LAST_PATIENCE_MS = 1000,
-	/* and from the last connection's end on nothing waits longer for what hangs. */
+	/* and from the last connection's end on nothing waits longer for what hangs, */
 	LAST_MS = 500,
+	/* but for a message that was given up. */
+	TAKE_BACK_MS = 30000,
 	RESERVED = 64, /* descriptors that are neither connections nor the lanes' */
 };
 
@@ -104,7 +106,7 @@ static void on_paused(const char *why)
 static void on_last(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
-	bool is_patient = uv_now(&daemon->loop) - daemon->ended < DRAIN_MS;
+	bool is_patient = uv_now(&daemon->loop) - daemon->ended < TAKE_BACK_MS;
 	struct service *service;
 
 	LIST_FOREACH (service, &daemon->services, entry) {

@@ -155,6 +155,7 @@ static void let_go(struct lane *lane, struct work *work)
 	stop_awaiting(lane, work);
 	lane->n_out--;
 	lane->n_late -= work->is_late;
+	lane->n_dispensable -= work->is_dispensable;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -313,6 +314,7 @@ int lane_init(struct lane *lane, uv_loop_t *loop, const struct lane_settings *se
 void lane_submit(struct lane *lane, struct work *work)
 {
 	lane->n_out++;
+	lane->n_dispensable += work->is_dispensable;
 	work->submitted = uv_now(lane->timer.loop);
 	work->is_late = false;
 	work->is_awaited = false;

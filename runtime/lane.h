@@ -25,6 +25,7 @@ struct work {
 	 * lane's, and done() is still due. NULL: it may take its time. */
 	void (*late)(struct work *work);
 	unsigned rank, share; /* who goes first, see queue.h */
+	bool is_dispensable;  /* as a lane's; it has no late() */
 	unsigned waited; /* ms that count as if it had waited them here: its patience is shorter */
 
 	/* the lane's */
@@ -80,9 +81,10 @@ struct lane {
 	unsigned n_started, n_ended; /* threads */
 
 	/* the loop's */
-	bool has_submitted; /* in this turn */
-	unsigned n_out;     /* works that are not done, */
-	unsigned n_late;    /* and those of them whose owners were told that they are late */
+	bool has_submitted;          /* in this turn */
+	unsigned n_out;              /* works that are not done, */
+	unsigned n_late;             /* those of them whose owners were told that they are late, */
+	unsigned n_dispensable;      /* and those that are dispensable */
 	struct awaited_work awaited; /* those that can be late, the oldest first */
 	unsigned patience;
 	unsigned n_handles;

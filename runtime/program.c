@@ -25,6 +25,7 @@ static const struct option common_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "prometheus", no_argument, NULL, 'p' },
+	{ "quiet", no_argument, NULL, 'q' },
 	{ "watch", optional_argument, NULL, 'w' },
 	{ "write", required_argument, NULL, 'W' },
 	{ "help", no_argument, NULL, 'h' },
@@ -79,6 +80,9 @@ static int take_option(struct program_call *call, int option)
 		return -1;
 	case 'p':
 		call->forms |= PROGRAM_PROMETHEUS;
+		return -1;
+	case 'q':
+		call->forms |= PROGRAM_QUIET;
 		return -1;
 	case 'w':
 		call->forms |= PROGRAM_WATCH;

@@ -40,6 +40,7 @@ enum program_form {
 	PROGRAM_PROMETHEUS = 2,
 	PROGRAM_WATCH = 4,
 	PROGRAM_WRITE = 8,
+	PROGRAM_QUIET = 16,
 };
 
 /* Something else than to serve: the option --NAME. */
@@ -49,7 +50,8 @@ struct program_command {
 	int (*run)(const struct program_call *call);
 	size_t arguments_max;
 	int has_argument; /* as getopt_long(3) has it */
-	unsigned forms;   /* options --json, --prometheus, --watch and --write that it knows */
+	unsigned
+	    forms; /* options --json, --prometheus, --quiet, --watch and --write that it knows */
 };
 
 /* One kind of connections, and of the sockets that they come through. */
@@ -87,6 +89,12 @@ struct program {
 	void (*lanes)(void *config, struct lane_settings settings_r[SERVICE_LANES]);
 	int (*try)(void *context, struct error *error);
 	void (*tried)(struct daemon *daemon, const char *why_not);
+
+	/* Is it well now? ask(), on a thread of SERVICE_LOOKUPS with its context: does the database answer a
+	 * question? store(), on one of SERVICE_WORKERS: can its configuration's store be written to? Each returns
+	 * 0, or -1 with the reason in error. NULL: it has no store. */
+	int (*ask)(void *context, struct error *error);
+	int (*store)(const void *config, struct error *error);
 
 	/* Its life. prepare(): as root, before it is given up. begin(): everything is there, and sockets
 	 * are served unless it was started without; -1 ends it again. end(): the last connection is gone. */

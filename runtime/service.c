@@ -98,7 +98,7 @@ bool service_is_needed(const struct service *service, bool is_patient)
 		const struct lane *lane = &service->lanes[i];
 		unsigned n_late = is_patient ? 0 : lane->n_late;
 
-		if (lane->n_out > n_late && !lane->settings.is_dispensable) {
+		if (lane->n_out > n_late + lane->n_dispensable && !lane->settings.is_dispensable) {
 			return true;
 		}
 	}

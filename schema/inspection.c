@@ -39,6 +39,22 @@ int inspection_try(struct directory *directory, enum directory_query query)
 	return directory_ask(directory, query, nobody, ignore_row, NULL);
 }
 
+int inspection_ask_nobody(void *directory, struct error *error)
+{
+	const struct directory *asked = directory;
+	enum directory_query query = DIRECTORY_MAILBOX;
+
+	if (directory == NULL) {
+		return error_set(error, "out of memory");
+	}
+	if (asked->settings->queries[query] == NULL) {
+		query = DIRECTORY_PASSWORD;
+	}
+	return inspection_try(directory, query) == 0
+		   ? 0
+		   : error_set(error, "%s", directory_error(directory));
+}
+
 bool inspection_may(struct directory *directory, const char *sql)
 {
 	struct driver_statement *statement;

@@ -23,6 +23,10 @@ const char *inspection_client(const struct directory *directory);
 /* Asks the query for whom nobody can be. */
 int inspection_try(struct directory *directory, enum directory_query query);
 
+/* The same with the first query that the directory has, which is each recipient's or each login's. It may be NULL
+ * for want of memory. Returns 0, or -1 with the reason in error. */
+int inspection_ask_nobody(void *directory, struct error *error);
+
 /* May the account run a statement that reads? It is prepared and not run; an accident is a no. */
 bool inspection_may(struct directory *directory, const char *sql);
 

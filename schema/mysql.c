@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The driver for MySQL and MariaDB: blocking prepared statements with time-outs, on the thread that
  * asks. They are what both MariaDB's client library and Oracle's have.
- *
  * The library's automatic reconnect stays off: it would lose the statements, and tell nobody. */
 #include "schema/driver.h"
 
@@ -13,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/greeting.h"
 #include "schema/host.h"
-#include "schema/tls.h"
 
 enum {
 	VALUE_ROOM = 512, /* longer values are fetched again with more room */
@@ -128,26 +127,24 @@ static const char *or_null(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
-/* What mysql.tls asks for. MariaDB's library falls back to plain text where it is told to use TLS and nobody is
- * verified; that of Debian 13 would verify by itself. */
-static void set_tls(MYSQL *mysql, const struct directory_settings *settings, enum tls tls)
+/* Both are said: MariaDB's library of Debian 13 would verify by itself. */
+static void set_tls(MYSQL *mysql, const char *ca, const struct tls_way *way)
 {
-	bool is_verified = settings->tls_ca[0] != '\0' && tls == TLS_REQUIRED;
 #ifdef MARIADB_BASE_VERSION
-	mysql_flag enforce = tls != TLS_OFF, verify = is_verified;
+	mysql_flag enforce = way->tls != TLS_OFF, verify = way->is_verified;
 
 	mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
 	mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 #else
-	unsigned mode = tls == TLS_OFF   ? SSL_MODE_DISABLED
-			: tls == TLS_TRY ? SSL_MODE_PREFERRED
-			: is_verified    ? SSL_MODE_VERIFY_IDENTITY
-					 : SSL_MODE_REQUIRED;
+	unsigned mode = way->tls == TLS_OFF   ? SSL_MODE_DISABLED
+			: way->tls == TLS_TRY ? SSL_MODE_PREFERRED
+			: way->is_verified    ? SSL_MODE_VERIFY_IDENTITY
+					      : SSL_MODE_REQUIRED;
 
 	mysql_options(mysql, MYSQL_OPT_SSL_MODE, &mode);
 #endif
-	if (is_verified) {
-		mysql_options(mysql, MYSQL_OPT_SSL_CA, settings->tls_ca);
+	if (way->is_verified && ca[0] != '\0') {
+		mysql_options(mysql, MYSQL_OPT_SSL_CA, ca);
 	}
 }
 
@@ -184,15 +181,20 @@ static bool fail_connect(
 	return false;
 }
 
-static bool open_connection(
-    struct driver *driver, const struct directory_settings *settings, const struct host *address)
+static bool open_connection(struct driver *driver, const struct directory_settings *settings,
+    const struct host *address, unsigned patience)
 {
-	enum tls tls = tls_over(settings->tls, address->name, address->socket_path);
+	struct tls_way way = greeting_way(settings, address);
 	struct directory_transport transport;
 	MYSQL *mysql = &driver->mysql;
 
-	if (tls != TLS_BY_LIBRARY) {
-		set_tls(mysql, settings, tls);
+#ifdef MARIADB_BASE_VERSION
+	if (!greeting_settle(&way, address, driver->host, patience, driver->failure)) {
+		return false;
+	}
+#endif
+	if (way.tls != TLS_BY_LIBRARY) {
+		set_tls(mysql, settings->tls_ca, &way);
 	}
 	if (mysql_real_connect(mysql, address->name, or_null(settings->user),
 		or_null(settings->password), settings->dbname, address->port, address->socket_path,
@@ -200,8 +202,7 @@ static bool open_connection(
 		return fail_connect(driver, settings, NULL);
 	}
 	driver_transport(driver, &transport);
-	if (strcmp(settings->tls, "required") == 0 && !transport.is_socket &&
-	    transport.tls[0] == '\0') {
+	if (way.tls == TLS_REQUIRED && transport.tls[0] == '\0') {
 		return fail_connect(driver, settings, "the server offers no TLS");
 	}
 	if (mysql_set_character_set(mysql, charset) != 0 ||
@@ -229,8 +230,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 	driver->host = host;
 	driver->failure = failure;
 	mysql = &driver->mysql;
-	/* Each bounds one read or one write: silence, that is. A server that answers byte by byte is
-	 * waited for longer. */
+	/* Each bounds one read or one write: silence, that is. A server that answers byte by byte is waited for longer. */
 	mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &patience);
 	mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout);
 	mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
@@ -247,7 +247,7 @@ struct driver *driver_connect(const struct directory_settings *settings, const c
 	if (host_parse(&address, host) != 0) {
 		driver_fail(
 		    driver, "connect", "", "neither name, name:port, [v6]:port nor unix:/path", 0);
-	} else if (open_connection(driver, settings, &address)) {
+	} else if (open_connection(driver, settings, &address, patience)) {
 		return driver;
 	}
 	driver_disconnect(driver);

@@ -136,6 +136,16 @@ static int explain(const struct ask *ask, int error)
 	return EX_UNAVAILABLE;
 }
 
+/* The line of the answer, from there on. */
+static void complain(const struct ask *ask, const char *words)
+{
+	fprintf(stderr, "%s: %s: ", ask->program, ask->path);
+	for (; strcmp(words, "\n") != 0 && *words != '\0'; words++) {
+		fputc(*words >= ' ' && *words < 0x7f ? *words : ' ', stderr);
+	}
+	fputc('\n', stderr);
+}
+
 /* The answer, of that length; or why there is none, a negative errno. */
 static int print(const struct ask *ask, ssize_t n)
 {
@@ -143,11 +153,7 @@ static int print(const struct ask *ask, ssize_t n)
 		return explain(ask, (int)n);
 	}
 	if (strncmp(answer, "error: ", 7) == 0) {
-		fprintf(stderr, "%s: %s: ", ask->program, ask->path);
-		for (ssize_t i = 0; i < n; i++) {
-			fputc(answer[i] >= ' ' && answer[i] < 0x7f ? answer[i] : ' ', stderr);
-		}
-		fputc('\n', stderr);
+		complain(ask, answer);
 		return strstr(answer, "may ask") != NULL ? EX_NOPERM : EX_PROTOCOL;
 	}
 	for (ssize_t i = 0; i < n; i++) {
@@ -156,6 +162,27 @@ static int print(const struct ask *ask, ssize_t n)
 		putchar((c >= ' ' && c < 0x7f) || c == '\n' ? c : '?');
 	}
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+/* The exit code that the daemon says; words only where it is not well. */
+static int ask_health(const struct ask *ask)
+{
+	ssize_t n = ask_once(ask->path, "health\n");
+	char *words;
+	unsigned long code;
+
+	if (n < 0 || strncmp(answer, "health ", 7) != 0) {
+		return n < 0 || strncmp(answer, "error: ", 7) == 0 ? print(ask, n) : EX_PROTOCOL;
+	}
+	code = strtoul(answer + 7, &words, 10);
+	if (words == answer + 7 || code > UINT8_MAX) {
+		return EX_PROTOCOL;
+	}
+	if (code == EX_OK) {
+		return EX_OK;
+	}
+	complain(ask, words + strspn(words, " "));
+	return (int)code;
 }
 
 static int watch(const struct ask *ask, unsigned seconds)
@@ -216,6 +243,9 @@ int ask_run(const struct program_call *call)
 	}
 	if ((call->forms & PROGRAM_WATCH) != 0) {
 		return watch(&ask, seconds);
+	}
+	if ((call->forms & PROGRAM_QUIET) != 0) {
+		return ask_health(&ask);
 	}
 	return print(&ask, ask_once(ask.path, call->forms == PROGRAM_JSON         ? "json\n"
 					      : call->forms == PROGRAM_PROMETHEUS ? "prometheus\n"

@@ -20,7 +20,7 @@ enum {
 };
 
 static const char denied[] = "error: only root and the daemon's own user may ask\n";
-static const char unknown[] = "error: ask with one line: text, json or prometheus\n";
+static const char unknown[] = "error: ask with one line: text, json, prometheus or health\n";
 static const char too_long[] = "error: the answer does not fit\n";
 
 int control_check(const char *path, struct error *error)
@@ -136,6 +136,32 @@ static void say(struct control_client *client, const char *answer, size_t n)
 	peer_end(&client->peer);
 }
 
+static void examine(struct control_client *client)
+{
+	struct control *control = client->control;
+	const char *answer = control->examine(control->owner);
+
+	if (answer != NULL) {
+		say(client, answer, strlen(answer));
+		return;
+	}
+	client->is_waiting = true;
+	client->peer.n_out++;
+}
+
+void control_conclude(struct control *control, const char *answer)
+{
+	for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+		struct control_client *client = &control->clients[i];
+
+		if (client->is_there && client->is_waiting) {
+			client->is_waiting = false;
+			say(client, answer, strlen(answer));
+			peer_work_done(&client->peer);
+		}
+	}
+}
+
 /* To a request that is NUL-terminated. */
 static void answer(struct control_client *client, const char *request)
 {
@@ -147,6 +173,10 @@ static void answer(struct control_client *client, const char *request)
 	uint64_t id;
 	size_t n;
 
+	if (strcmp(request, "health") == 0) {
+		examine(client);
+		return;
+	}
 	if (!parse(request, &form, &is_watcher, &id)) {
 		say(client, unknown, sizeof(unknown) - 1);
 		return;
@@ -191,7 +221,7 @@ static void on_turn(struct peer *peer)
 	struct control_client *client = (struct control_client *)peer;
 	char *end = memchr(client->request, '\n', client->n_request);
 
-	if (client->is_answered || peer->is_closed) {
+	if (client->is_answered || client->is_waiting || peer->is_closed) {
 		return;
 	}
 	if (!may_ask(peer)) {

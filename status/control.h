@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The control socket, where a running daemon tells of itself. A client sends one line, "text", "json",
- * "prometheus" or "watch ID", is sent one document, and the connection closes.
+ * "prometheus", "watch ID" or "health", is sent one document, and the connection closes. The answer to "health"
+ * is "health CODE WORDS": an exit code of sysexits, 0 if all is well, and what is not.
  *
  * Only root and the daemon's own user may ask. Clients are few, slow ones are dropped, and nothing
  * here keeps the daemon from serving or ending. Loop's thread. */
@@ -34,6 +35,7 @@ struct control_client {
 	struct control *control;
 	bool is_there;    /* else the place is free */
 	bool is_answered; /* the request came whole */
+	bool is_waiting;  /* for control_conclude() */
 	char request[CONTROL_REQUEST_MAX];
 	size_t n_request;
 };
@@ -47,6 +49,8 @@ struct control {
 	uv_loop_t *loop;
 	const char *prefix; /* of Prometheus's names */
 	void (*write)(void *owner, struct document *document);
+	/* Is the daemon well? The answer, or NULL: it comes by control_conclude(). */
+	const char *(*examine)(void *owner);
 	void *owner;
 
 	bool is_open;
@@ -67,5 +71,8 @@ void control_prepare(const struct daemon_settings *settings, uid_t uid, gid_t gi
  * logged, and is no reason not to serve mail. */
 void control_open(struct control *control, const char *path);
 
-/* At the end of the daemon; also when it is not open. */
+/* Answers all who wait for an examination. */
+void control_conclude(struct control *control, const char *answer);
+
+/* At the end of the daemon, when nobody waits for an examination; also when it is not open. */
 void control_close(struct control *control);

@@ -131,6 +131,13 @@ static void write_document(void *owner, struct document *document)
 	write_problems(document);
 }
 
+static const char *examine(void *owner)
+{
+	struct vitals *vitals = owner;
+
+	return health_examine(&vitals->health);
+}
+
 void vitals_begin(struct vitals *vitals, struct daemon *daemon, const char *prefix,
     void (*write)(struct daemon *daemon, struct document *document))
 {
@@ -145,9 +152,17 @@ void vitals_begin(struct vitals *vitals, struct daemon *daemon, const char *pref
 		.loop = &daemon->loop,
 		.prefix = prefix,
 		.write = write_document,
+		.examine = examine,
 		.owner = vitals,
 	};
 	if (daemon->n_listeners > 0) {
+		health_begin(&vitals->health, daemon, &vitals->control);
 		control_open(&vitals->control, settings->control);
 	}
+}
+
+void vitals_end(struct vitals *vitals)
+{
+	health_end(&vitals->health);
+	control_close(&vitals->control);
 }

@@ -10,10 +10,12 @@
 #include "runtime/daemon.h"
 #include "status/control.h"
 #include "status/document.h"
+#include "status/health.h"
 
 struct vitals {
 	struct daemon *daemon;
 	struct control control;
+	struct health health;
 	void (*write)(struct daemon *daemon, struct document *document);
 	time_t started;
 	uint64_t began; /* uv_hrtime() */
@@ -25,11 +27,13 @@ struct vitals {
 	char last_error[512];
 };
 
-/* At the beginning of a daemon; at its end control_close() is due. write() tells what this one has of its
+/* At the beginning of a daemon; at its end vitals_end() is due. write() tells what this one has of its
  * own, in the middle of the document; prefix is that of Prometheus's names. Without listeners there is no
  * control socket either. */
 void vitals_begin(struct vitals *vitals, struct daemon *daemon, const char *prefix,
     void (*write)(struct daemon *daemon, struct document *document));
+
+void vitals_end(struct vitals *vitals);
 
 /* The database was asked: NULL, it has answered; or why it has not. */
 void vitals_asked(struct vitals *vitals, const char *why_not);

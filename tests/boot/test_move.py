@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from guide import follow, sections
+from harness.process import wait_until
 from users import (
     PASSWORD, USER, assert_nothing_lost, assert_read, deliver, is_saved_twice_by_dovecot_s_end, subjects,
     under_load, wait_for,
@@ -28,6 +29,9 @@ def assert_served_by(container, program):
     since, subject = container.mark(), f"for-{program}-{time.monotonic()}"
     deliver(container, subject, f"{LOGIN} --to {USER}")
     wait_for(container, subject)
+    # The message is there before its line is.
+    line = "status=saved" if program == "lmtpd" else "saved mail to INBOX"
+    wait_until(lambda: line in container.journal("--since", since), 30, f"{line} in the log")
     log = container.journal("--since", since)
     assert ("dovecot" in log and "saved mail to INBOX" in log) == (program == "dovecot"), log
     assert ("status=saved" in log and "event=auth" in log) == (program == "lmtpd"), log

@@ -39,9 +39,9 @@ def wait_for(container, subject):
     wait_until(lambda: subject in subjects(container), 60, f"message {subject}")
 
 
-def ask_dovecot(container, url, *options):
+def ask_dovecot(container, url, *options, user=USER, password=PASSWORD):
     """What the user's mail program gets."""
-    words = ["curl", "--silent", "--show-error", "--insecure", "--user", f"{USER}:{PASSWORD}", *options, url]
+    words = ["curl", "--silent", "--show-error", "--insecure", "--user", f"{user}:{password}", *options, url]
     return container.run(shlex.join(words))
 
 

@@ -310,6 +310,37 @@ def test_postfixadmin(machine, served, database):
         database.database = "mailserver"
 
 
+def test_several_passdbs(machine, served, database, auth_binary):
+    """Passwords of all of them are tried; those of another account's are for the admin."""
+    database.sql("CREATE TABLE app_passwords (email VARCHAR(100), hash VARCHAR(255), note VARCHAR(64));"
+                 "GRANT SELECT ON app_passwords TO 'mailauth'@'127.0.0.1'")
+    try:
+        for note, word in (("telephone", "of-the-telephone"), ("tablet", "of-the-tablet")):
+            made = run(auth_binary, "--hash", input=f"{word}\n").stdout.strip()
+            database.sql(f"INSERT INTO app_passwords VALUES ('{EMAIL1}', '{made}', '{note}')")
+        machine.write_maps(GUIDE_MAPS, host=f"127.0.0.1:{database.port}")
+        write_guide(machine, host=f"127.0.0.1 port={database.port}", user="mailauth",
+                    password=AUTH_PASSWORD, vhosts=served.daemon.vhosts, uid=MAIL_ID, gid=MAIL_GROUP)
+        sql = machine.sql.read_text()
+        query = "SELECT email AS user, hash AS password, note AS label FROM app_passwords WHERE email = '%u'"
+        app, other = (machine.sql.with_name(name) for name in ("app.ext", "other.ext"))
+        app.write_text(re.sub("password_query = .*", f"password_query = {query}", sql))
+        other.write_text(app.read_text().replace("user=mailauth", "user=somebody"))
+        with (machine.dovecot / "dovecot.conf").open("a") as config:
+            for path in (app, other):
+                config.write(f"passdb {{\n  driver = sql\n  args = {path}\n}}\n")
+        [note] = machine.printed()[2].splitlines()
+        assert "other.ext:2: it has another server, database or user than the passdb before" in note
+        _, logins = served()
+        for word in (PASSWORD1, "of-the-telephone", "of-the-tablet"):
+            assert logs_in(logins, EMAIL1, word)
+        assert not logs_in(logins, EMAIL1, "wrong")
+        logged = logins.log(event="auth", result="ok")
+        assert [line.get("label") for line in logged] == [None, "telephone", "tablet"]
+    finally:
+        database.sql("DROP TABLE app_passwords; REVOKE SELECT ON app_passwords FROM 'mailauth'@'127.0.0.1'")
+
+
 # --- what has no translation ---------------------------------------------------
 
 def test_what_is_named(machine):

@@ -1,5 +1,10 @@
 """The way to the database: in plain text, over TLS with whoever answers, or with a server that is known."""
 
+import contextlib
+import socket
+import threading
+import time
+
 import pytest
 
 from harness.check import Report
@@ -132,6 +137,87 @@ def test_an_account_that_must_use_tls(make_lmtpd, tls_server):
                 assert rcpt(session) == expected, tls
     finally:
         tls_server.sql(f"ALTER USER {ACCOUNT} REQUIRE NONE", database="")
+
+
+class Thief:
+    """A server of MySQL without TLS, as far as one that has never seen the account: it wants the whole password of it, and
+    keeps what it gets. What it greets with, and when, can be another thing."""
+
+    SCRAMBLE = b"abcdefghijklmnopqrst"
+    # Protocol 4.1, a password in parts, plugins; CAN_TLS is one more.
+    CAPABILITIES, CAN_TLS = 0x8A20D, 0x800
+
+    def __init__(self):
+        self.greeting = self.make_greeting(self.CAPABILITIES)
+        self.heard = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+
+    def make_greeting(self, capabilities):
+        low, high = (capabilities & 0xFFFF).to_bytes(2, "little"), (capabilities >> 16).to_bytes(2, "little")
+        return (b"\x0a8.4.0\0" + bytes(4) + self.SCRAMBLE[:8] + b"\0" + low + b"\xff\2\0" + high + b"\x15"
+                + bytes(10) + self.SCRAMBLE[8:] + b"\0caching_sha2_password\0")
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(10)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client, contextlib.suppress(OSError):
+                client.settimeout(20)
+                self._serve(client)
+
+    def _serve(self, client):
+        for number, packet in ((0, self.greeting), (2, b"\1\4")):
+            client.sendall(len(packet).to_bytes(3, "little") + bytes([number]) + packet)
+            answer = client.recv(4096)
+            if not answer:
+                return
+            self.heard.append(answer[4:])
+
+
+@pytest.fixture
+def thief():
+    made = Thief()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("tls", ["", "off", "try", "required"])
+def test_a_password_never_goes_in_clear_text(make_lmtpd, make_auth, thief, tls):
+    """The server is asked for its key, or nothing is said to it at all."""
+    keys = {"hosts": [f"127.0.0.1:{thief.port}"], "tls": tls, "password": "of-the-account"}
+    for daemon in (make_lmtpd(mysql=keys), make_auth(mysql=keys)):
+        said = complaint(daemon)["detail"]
+        assert (NO_TLS in said) == (tls == "required"), said
+    assert b"of-the-account" not in b"".join(thief.heard)
+    assert (b"\2" in thief.heard) == (tls != "required")
+
+
+@pytest.mark.skipif(IS_ORACLES_LIBRARY, reason="its library asks for TLS by itself")
+def test_a_greeting_that_is_none(make_lmtpd, thief):
+    """Of an error the library tells, and the password goes to nobody; who says nothing is waited for once."""
+    host = f"127.0.0.1:{thief.port}"
+    for greeting, words in ((b"\xff\x10\x04#08004Too many connections", "Too many connections"),
+                            (b"\x09no such version", "")):
+        thief.greeting = greeting
+        for tls in ("try", "required"):
+            assert words in complaint(make_lmtpd(mysql={"hosts": [host], "tls": tls}))["detail"]
+    assert b"".join(thief.heard) == b""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        said = complaint(make_lmtpd(mysql={"hosts": [host], "tls": "try", "timeout": 2}))["detail"]
+        assert "it does not greet: Connection timed out (2003)" in said
+        assert 1.5 < time.monotonic() - began < 30
 
 
 # --- a server that is known -------------------------------------------------

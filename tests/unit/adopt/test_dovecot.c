@@ -29,10 +29,10 @@
 	"userdb {\n  args = uid=vmail gid=vmail home=/var/mail/vhosts/%d/%n\n  driver = " \
 	"static\n}\n"
 #define PAM MECHANISMS "passdb {\n  driver = pam\n}\n"
-#define PAM_NOTE                                                                               \
-	"# NOT TRANSLATED: doveconf -N: 1 passdbs, the last is pam: lmtpd-auth knows one, of " \
-	"sql: set "                                                                            \
-	"mysql.password_query by hand\n"
+#define PAM_NOTE                                                                                 \
+	"# NOT TRANSLATED: doveconf -N: passdb pam: lmtpd-auth knows those of sql alone\n# NOT " \
+	"TRANSLATED: doveconf -N: there is no query of passwords: set mysql.password_query by "  \
+	"hand\n"
 #define NO_PLACE                                                                             \
 	"\n# NOT TRANSLATED: doveconf -N: it does not say where each user's INBOX is, as a " \
 	"Maildir whose "                                                                     \
@@ -126,6 +126,49 @@ static const struct {
 	    "mysql.password_query adds it\n# NOT TRANSLATED: doveconf -N: "
 	    "auth_master_user_separator: "
 	    "lmtpd-auth has no master users\n" GUIDE_GRANT },
+
+	/* passwords of several kinds, in the words that 2.4 has for them */
+	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24
+	    "passdb app {\n  default_password_scheme = SHA512-CRYPT\n  driver = sql\n  sql_query = "
+	    "SELECT a.name AS user, a.hash AS password, a.note AS label FROM app a WHERE a.name = "
+	    "'%{user}' LIMIT 9\n}\npassdb pam {\n}\npassdb sql {\n  deny = yes\n  query = SELECT "
+	    "name AS "
+	    "user, 1 AS password FROM denied WHERE name = '%{user}'\n}\n",
+	    "",
+	    "mysql {\n  password_query = \"(SELECT email, password, NULL AS label FROM "
+	    "virtual_users WHERE "
+	    "email = '%u') UNION ALL (SELECT a.name, a.hash, a.note AS label FROM app a WHERE "
+	    "a.name = "
+	    "'%u' LIMIT 9)\"\n  users_query = \"(SELECT email, password FROM virtual_users) UNION "
+	    "ALL "
+	    "(SELECT a.name, a.hash FROM app a)\"\n}\n\n# NOT TRANSLATED: doveconf -N: passdb pam: "
+	    "lmtpd-auth knows those of sql alone\n# NOT TRANSLATED: doveconf -N: a passdb of sql "
+	    "has deny: "
+	    "lmtpd-auth has nothing of the kind, and leaves it out\n" GUIDE_GRANT
+	    "#   GRANT SELECT (name, hash, note) ON mailserver.app TO 'mailuser'@'localhost';\n" },
+	/* more of them than are looked at, one that is not understood, one with a setting of its own */
+	{ VERSION_24 PLACE_24 SQL_24 USERDB_24
+	    "passdb sql {\n  query = SELECT 1\n}\n" PASSDB_24
+	    "passdb sql {\n  skip = authenticated\n  query = SELECT email AS user, second AS "
+	    "password "
+	    "FROM virtual_users WHERE email = '%{user}' AND note <> '%{user}'\n}\npassdb sql "
+	    "{\n}\n" PASSDB_24,
+	    "",
+	    "mysql {\n  password_query = \"(SELECT email, password FROM virtual_users WHERE email "
+	    "= '%u') "
+	    "UNION ALL (SELECT email, second FROM virtual_users WHERE email = '%u' AND note <> "
+	    "'%u')\"\n  "
+	    "users_query = \"\"\n}\n\n# NOT TRANSLATED: doveconf -N: a passdb of sql has skip: "
+	    "lmtpd-auth "
+	    "takes its passwords without that\n# NOT TRANSLATED: doveconf -N: a passdb of sql has "
+	    "no "
+	    "query of passwords\n# NOT TRANSLATED: doveconf -N: 5 passdbs: the first "
+	    "4 are "
+	    "looked at\n# NOT TRANSLATED: doveconf -N: SELECT 1: it is not SELECT ... FROM ... "
+	    "WHERE ...: set "
+	    "mysql.password_query by hand, to columns address and password\n" GUIDE_GRANT
+	    "#   GRANT SELECT (email, second, note) ON mailserver.virtual_users TO "
+	    "'mailuser'@'localhost';\n" },
 
 	/* 2.3: places of several kinds */
 	{ "mail_location = maildir:~/Maildir\n" STATIC_23 PAM, "", "\n" PAM_NOTE },

@@ -41,6 +41,17 @@ static const struct {
 	    "SELECT CONCAT(username, '@', domain), password FROM u WHERE username='%n' AND "
 	    "domain='%d'",
 	    "SELECT CONCAT(username, '@', domain), password FROM u" },
+	{ SELECT_PASSWORD,
+	    "SELECT label, a.name AS user, a.password FROM app a WHERE a.name = '%u'",
+	    "SELECT a.name, a.password, label AS label FROM app a WHERE a.name = '%u'",
+	    "SELECT a.name, a.password FROM app a" },
+	{ SELECT_PASSWORD,
+	    "SELECT user, password, CONCAT(kind, ' ', note) AS Label FROM u WHERE user = '%u'",
+	    "SELECT user, password, CONCAT(kind, ' ', note) AS label FROM u WHERE user = '%u'",
+	    "SELECT user, password FROM u" },
+	{ SELECT_LABELLED, "SELECT email AS user, password FROM u WHERE email = '%u' LIMIT 1",
+	    "SELECT email, password, NULL AS label FROM u WHERE email = '%u' LIMIT 1",
+	    "SELECT email, password FROM u" },
 	{ SELECT_PASSWORD, "SELECT user FROM u WHERE user = '%u'", NULL, NULL },
 	{ SELECT_PASSWORD, "SELECT user, password FROM u WHERE user = user", NULL,
 	    "SELECT user, password FROM u WHERE user = user" },
@@ -163,7 +174,7 @@ static void test_columns(void **state)
 	select_list_others(text, names);
 	expect_text("others", names, "quota_rule, home, uid, allow_nets");
 	select_list_others(
-	    "SELECT password, email AS user, 1 AS userdb_x FROM u WHERE a='%u'", names);
+	    "SELECT password, email AS user, x AS label, 1 AS userdb_x FROM u WHERE a='%u'", names);
 	expect_text("others", names, "");
 }
 
@@ -184,6 +195,8 @@ static const struct {
 	    "GRANT SELECT (destination, source) ON m.virtual_aliases TO u;\n" },
 	{ "SELECT a.x, LOWER(a.y) FROM t AS a WHERE a.x = '%u' AND a.z = 1",
 	    "GRANT SELECT (x, y, z) ON m.t TO u;\n" },
+	{ "SELECT x, p, note AS label FROM t WHERE x = '%u'",
+	    "GRANT SELECT (x, p, note) ON m.t TO u;\n" },
 	{ "SELECT x FROM other.t t WHERE x = '%u'", "GRANT SELECT (x) ON other.t TO u;\n" },
 	{ "SELECT a.x FROM s a JOIN t b ON b.y = a.y, v WHERE a.x = '%u'",
 	    "GRANT SELECT ON m.s TO u;\nGRANT SELECT ON m.t TO u;\nGRANT SELECT ON m.v TO u;\n" },

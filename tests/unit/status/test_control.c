@@ -29,6 +29,8 @@ struct fixture {
 	uv_timer_t turn;
 	struct control control;
 	uint64_t value;
+	const char *verdict; /* NULL: it comes later */
+	unsigned n_examined;
 };
 
 static void write_document(void *owner, struct document *document)
@@ -42,6 +44,14 @@ static void write_document(void *owner, struct document *document)
 	document_number(document, &value, fixture->value++);
 }
 
+static const char *examine(void *owner)
+{
+	struct fixture *fixture = owner;
+
+	fixture->n_examined++;
+	return fixture->verdict;
+}
+
 static void on_turn(uv_timer_t *timer)
 {
 }
@@ -52,6 +62,7 @@ static void prepare(struct fixture *fixture, struct control *control)
 		.loop = &fixture->loop,
 		.prefix = "test",
 		.write = write_document,
+		.examine = examine,
 		.owner = fixture,
 	};
 }
@@ -152,7 +163,7 @@ static void check_serves(struct fixture *fixture)
 	expect_text("answer", answer, "group        value 42\n");
 }
 
-#define UNKNOWN    "error: ask with one line: text, json or prometheus\n"
+#define UNKNOWN    "error: ask with one line: text, json, prometheus or health\n"
 #define PROMETHEUS "# HELP test_value A value.\n# TYPE test_value counter\ntest_value 7\n"
 #define LONG       "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -220,6 +231,71 @@ static void test_random_bytes(void **state)
 		assert_true(answer[0] == '\0' || strcmp(answer, UNKNOWN) == 0);
 	}
 	check_serves(fixture);
+}
+
+#define HEALTH "health 0 well\n"
+
+static void test_health_at_once(void **state)
+{
+	struct fixture *fixture = *state;
+	char answer[ANSWER];
+
+	control_open(&fixture->control, fixture->path);
+	fixture->verdict = HEALTH;
+	ask(fixture, "health\n", 7, true, answer);
+	expect_text("answer", answer, HEALTH);
+	assert_int_equal(fixture->n_examined, 1);
+}
+
+/* Those who wait are told together, one that has closed his side among them, and one that has gone is none;
+ * their places are free then. */
+static void test_health_later(void **state)
+{
+	struct fixture *fixture = *state;
+	int clients[CONTROL_CLIENTS_MAX];
+	char answer[ANSWER];
+
+	control_open(&fixture->control, fixture->path);
+	for (unsigned round = 0; round < 3; round++) {
+		fixture->n_examined = 0;
+		for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+			clients[i] = connect_to(fixture->path);
+			assert_int_equal(send(clients[i], "health\nmore", 11, MSG_NOSIGNAL), 11);
+			turn(fixture, 5);
+		}
+		assert_int_equal(fixture->n_examined, CONTROL_CLIENTS_MAX);
+		shutdown(clients[0], SHUT_WR);
+		close(clients[1]);
+		turn(fixture, 5);
+		assert_int_equal(recv(clients[0], answer, 1, 0), -1);
+		assert_int_equal(errno, EAGAIN);
+		control_conclude(&fixture->control, HEALTH);
+		for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+			if (i != 1) {
+				read_answer(fixture, clients[i], answer);
+				expect_text("answer", answer, HEALTH);
+			}
+		}
+		control_conclude(&fixture->control, "to nobody\n");
+		check_serves(fixture);
+	}
+}
+
+/* The end comes while somebody waits. */
+static void test_health_at_the_end(void **state)
+{
+	struct fixture *fixture = *state;
+	char answer[ANSWER];
+	int client;
+
+	control_open(&fixture->control, fixture->path);
+	client = connect_to(fixture->path);
+	assert_int_equal(send(client, "health\n", 7, MSG_NOSIGNAL), 7);
+	turn(fixture, 5);
+	control_conclude(&fixture->control, HEALTH);
+	control_close(&fixture->control);
+	read_answer(fixture, client, answer);
+	expect_text("answer", answer, HEALTH);
 }
 
 /* A watcher is told rates from his second look on, one at a time or among others. */
@@ -480,6 +556,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST_IN_PLACE(test_requests),
 		TEST_IN_PLACE(test_random_bytes),
+		TEST_IN_PLACE(test_health_at_once),
+		TEST_IN_PLACE(test_health_later),
+		TEST_IN_PLACE(test_health_at_the_end),
 		TEST_IN_PLACE(test_watchers),
 		TEST_IN_PLACE(test_silent_clients),
 		TEST_IN_PLACE(test_fleeting_clients),
