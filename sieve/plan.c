@@ -2,19 +2,11 @@
  * The plan: actions as they are added, which go together and which do not, and what is taken back when a script
  * fails. */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "sieve/frames.h"
 
-enum {
-	NOTES_MAX = 100,
-	NOTE_MAX = 1000, /* bytes */
-};
-
-/* Room for one more: a list of n has room for the next power of two. */
-static void *grow(struct sieve_run *run, void *list, size_t n, size_t size)
+void *plan_grow(struct sieve_run *run, void *list, size_t n, size_t size)
 {
 	char *p;
 
@@ -25,7 +17,7 @@ static void *grow(struct sieve_run *run, void *list, size_t n, size_t size)
 	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
 }
 
-/* A copy of a list that grow() can go on with. */
+/* A copy of a list that plan_grow() can go on with. */
 static void *copy_list(struct sieve_run *run, const void *list, size_t n, size_t size)
 {
 	size_t room = 4;
@@ -36,77 +28,6 @@ static void *copy_list(struct sieve_run *run, const void *list, size_t n, size_t
 	}
 	p = run_keep(run, room * size);
 	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
-}
-
-/* --- notes ------------------------------------------------------------------------------------------------------ */
-
-static void add_note(struct sieve_run *run, const struct node *node, int kind, const char *format,
-    va_list arguments) __attribute__((format(printf, 4, 0)));
-static void add_note(
-    struct sieve_run *run, const struct node *node, int kind, const char *format, va_list arguments)
-{
-	struct sieve_plan *plan = &run->plan;
-	char text[NOTE_MAX];
-	int n = vsnprintf(text, sizeof(text), format, arguments);
-	struct sieve_note *notes;
-
-	if (n < 0 || plan->n_notes == NOTES_MAX) {
-		return;
-	}
-	if ((size_t)n >= sizeof(text)) {
-		n = sizeof(text) - 1;
-	}
-	for (int i = 0; i < n; i++) {
-		if (text_is_control(text[i])) {
-			text[i] = ' ';
-		}
-	}
-	notes = grow(run, plan->notes, plan->n_notes, sizeof(*notes));
-	if (notes == NULL) {
-		return;
-	}
-	plan->notes = notes;
-	notes[plan->n_notes] =
-	    (struct sieve_note){ .script = run->scope != NULL ? run->scope->name : "",
-		    .line = node != NULL ? node->line : 0,
-		    .kind = kind,
-		    .text = run_keep_copy(run, (struct span){ text, (size_t)n }) };
-	plan->n_notes += notes[plan->n_notes].text.p != NULL;
-}
-
-enum answer run_fail(struct sieve_run *run, const struct node *node, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add_note(run, node, SIEVE_NOTE_ERROR, format, arguments);
-	va_end(arguments);
-	return ANSWER_BROKEN;
-}
-
-void run_warn(struct sieve_run *run, const struct node *node, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add_note(run, node, SIEVE_NOTE_WARNING, format, arguments);
-	va_end(arguments);
-}
-
-void run_debug(struct sieve_run *run, const struct node *node, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add_note(run, node, SIEVE_NOTE_DEBUG, format, arguments);
-	va_end(arguments);
-}
-
-enum answer run_exhausted(struct sieve_run *run, const struct node *node)
-{
-	run->plan.is_exhausted = true;
-	return run_fail(run, node, "the script needs too much %s for this message",
-	    run->fuel.is_empty ? "time" : "memory");
 }
 
 /* --- versions --------------------------------------------------------------------------------------------------- */
@@ -123,7 +44,7 @@ static bool find_version(struct sieve_run *run, unsigned *version_r)
 		*version_r = (unsigned)plan->n_versions - 1;
 		return true;
 	}
-	versions = grow(run, plan->versions, plan->n_versions, sizeof(*versions));
+	versions = plan_grow(run, plan->versions, plan->n_versions, sizeof(*versions));
 	pieces = run_keep(run, (run->fields->n + 1) * sizeof(*pieces));
 	if (versions == NULL || pieces == NULL) {
 		return false;
@@ -311,7 +232,7 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 	if (count(run, node, &new) == ANSWER_BROKEN) {
 		return ANSWER_BROKEN;
 	}
-	actions = grow(run, plan->actions, plan->n_actions, sizeof(*actions));
+	actions = plan_grow(run, plan->actions, plan->n_actions, sizeof(*actions));
 	if (actions == NULL || !copy_action(run, &new)) {
 		return run_exhausted(run, node);
 	}
@@ -433,7 +354,7 @@ int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan)
 	run->is_edited = own->n_versions > 0; /* for all that the run knows */
 	*own = (struct sieve_plan){ .keeps = true };
 	if (plan == NULL) {
-		original = grow(run, NULL, 0, sizeof(*original));
+		original = plan_grow(run, NULL, 0, sizeof(*original));
 		if (original == NULL) {
 			return -ENOMEM;
 		}
