@@ -173,6 +173,34 @@ static int check_root(const char *value, struct error *error)
 	return 0;
 }
 
+/* A file or directory of the user: one that is written for all of them. */
+static int check_own(const char *value, struct error *error)
+{
+	if (strncmp(value, "~/", 2) != 0 || value[2] == '\0' || !maildir_path_is_plain(value + 2) ||
+	    strlen(value) > 128) {
+		return error_set(
+		    error, "\"%s\": needs a path below the home, such as ~/sieve", value);
+	}
+	return 0;
+}
+
+/* One of the admin's. */
+static int check_script(const char *value, struct error *error)
+{
+	return value[0] == '\0' ? 0 : check_root(value, error);
+}
+
+/* Digits, and a fraction maybe. */
+static int check_score(const char *value, struct error *error)
+{
+	size_t n = strspn(value, "0123456789");
+
+	if (n > 0 && value[n] == '.') {
+		n += 1 + strspn(value + n + 1, "0123456789");
+	}
+	return value[n] == '\0' ? 0 : error_set(error, "\"%s\": needs a number", value);
+}
+
 #define AT(member) offsetof(struct lmtpd_config, member)
 
 static const struct settings_key keys[] = {
@@ -216,6 +244,18 @@ static const struct settings_key keys[] = {
 	{ "quota", "grace", SETTINGS_TEXT, "10%", AT(grace), 0, 0, check_grace },
 	{ "quota", "count", SETTINGS_TEXT, "virtual", AT(count), 0, 0, check_count },
 	{ "quota", "ignore", SETTINGS_LIST, "{}", AT(ignored_folders), 0, 0, NULL },
+	{ "sieve", "enabled", SETTINGS_SWITCH, "no", AT(sieve.is_enabled), 0, 0, NULL },
+	{ "sieve", "storage", SETTINGS_TEXT, "~/sieve", AT(sieve.storage), 0, 0, check_own },
+	{ "sieve", "active", SETTINGS_TEXT, "~/.dovecot.sieve", AT(sieve.active), 0, 0, check_own },
+	{ "sieve", "before", SETTINGS_LIST, "{}", AT(sieve.before), 0, 0, check_root },
+	{ "sieve", "after", SETTINGS_LIST, "{}", AT(sieve.after), 0, 0, check_root },
+	{ "sieve", "default", SETTINGS_TEXT, "", AT(sieve.fallback), 0, 0, check_script },
+	{ "sieve", "global", SETTINGS_TEXT, "", AT(sieve.global), 0, 0, check_script },
+	{ "sieve", "autocreate", SETTINGS_SWITCH, "no", AT(sieve.creates_folders), 0, 0, NULL },
+	{ "sieve", "autosubscribe", SETTINGS_SWITCH, "no", AT(sieve.subscribes_folders), 0, 0,
+	    NULL },
+	{ "sieve", "spamtest_header", SETTINGS_TEXT, "", AT(sieve.spam_header), 0, 0, NULL },
+	{ "sieve", "spamtest_max", SETTINGS_TEXT, "", AT(sieve.spam_max), 0, 0, check_score },
 	{ "mysql", "user_query", SETTINGS_TEXT,
 	    "SELECT email FROM virtual_users WHERE email = '%u'",
 	    AT(directory.queries[DIRECTORY_MAILBOX]), 0, 0, NULL },
@@ -266,6 +306,13 @@ static int lmtpd_config_check(void *values, struct error *error)
 		config->node = config->hostname;
 	}
 	config->directory.mailbox_columns = mailbox_columns;
+	config->sieve.settings = sieve_defaults;
+	config->sieve.settings.spam.header = config->sieve.spam_header;
+	config->sieve.settings.spam.max = config->sieve.spam_max;
+	if (config->sieve.spam_header[0] != '\0' && config->sieve.spam_max[0] == '\0') {
+		return error_set(error, "sieve.spamtest_header needs sieve.spamtest_max, the "
+					"score that counts as certain spam");
+	}
 	if (homes_init(config, error) != 0) {
 		return -1;
 	}

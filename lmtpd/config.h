@@ -2,6 +2,7 @@
  * lmtpd.conf, checked once. Constant while it is in use: a reload makes a new one. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -13,11 +14,24 @@
 #include "runtime/daemon.h"
 #include "runtime/settings.h"
 #include "schema/directory.h"
+#include "sieve/sieve.h"
 
 enum {
 	LMTPD_ROOTS_MAX = 16,   /* of maildir.roots */
 	LMTPD_AUTO_MAX = 64,    /* of maildir.auto */
 	LMTPD_IGNORED_MAX = 64, /* of quota.ignore */
+};
+
+/* Section sieve. */
+struct sieve_config {
+	bool is_enabled;
+	const char *storage, *active; /* of the user: below the home, with "~/" in front */
+	/* Of the admin: files and directories, absolute paths; "" for none. */
+	struct settings_list before, after;
+	const char *fallback, *global;
+	bool creates_folders, subscribes_folders;
+	const char *spam_header, *spam_max;
+	struct sieve_settings settings; /* of runs */
 };
 
 struct lmtpd_config {
@@ -64,6 +78,7 @@ struct lmtpd_config {
 	char tidy_roots[LMTPD_ROOTS_MAX][MAILDIR_PATH_MAX + 1];
 	struct maildir_root roots[1 + LMTPD_ROOTS_MAX]; /* base, and those */
 	size_t n_roots;
+	struct sieve_config sieve;
 };
 
 extern const struct settings_form lmtpd_config_form;

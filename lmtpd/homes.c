@@ -346,6 +346,7 @@ int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,
 		return error_set(error, "a part of it is \".\" or \"..\", has a slash, or it is "
 					"too long");
 	}
+	home_r->n_home = strlen(home_r->path);
 	if (add_path(path, home_r->path, error) != 0) {
 		return -1;
 	}

@@ -29,6 +29,7 @@ int homes_probe(const void *config, struct error *error);
 struct home {
 	const struct maildir_root *root;
 	char path[MAILDIR_PATH_MAX]; /* of the Maildir, below the root */
+	size_t n_home;               /* so many bytes of it are the path of the home */
 	/* The folder of it, as a directory; "" is INBOX. May it be made, while there are fewer than so many (0: any
 	 * number)? */
 	char folder[FOLDER_DIRECTORY_MAX + 1];

@@ -17,7 +17,7 @@
 #include "version.h"
 
 enum {
-	COMMANDS_MAX = 8,
+	COMMANDS_MAX = 16,
 	FIRST_COMMAND = 256, /* getopt_long()'s value for commands[0] */
 };
 
