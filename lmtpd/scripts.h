@@ -35,6 +35,8 @@ struct scripts_home {
 int scripts_exist(const struct lmtpd_config *config, const struct scripts_home *home);
 
 /* What runs, in order: before, the user's or the default one, after. */
+struct scripts_private;
+
 struct scripts_chain {
 	struct sieve_script list[SIEVE_CHAIN_MAX];
 	size_t n;
@@ -43,6 +45,7 @@ struct scripts_chain {
 	bool sends; /* one of them leaves marks or messages outside of the mailbox */
 	/* What is wrong with scripts that do not run, for the log: "" as a rule. */
 	char trouble[512];
+	bool has_own; /* the user has a script, if only one that cannot run */
 	struct scripts_private *private;
 };
 
@@ -52,8 +55,9 @@ int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, struct scripts_chain *chain_r, struct error *error);
 void scripts_close(struct scripts *scripts, struct scripts_chain *chain);
 
-/* After a run: tells the user's log what went wrong in his own script, and counts runs that were exhausted: three in an hour
- * switch the script off for an hour. Fails in silence, but for the log. */
+/* After a run, or when there is none to do (plan is NULL): tells the user's log what is wrong with his own script, and the
+ * daemon's what is wrong with others; and counts runs that were exhausted: three in an hour switch the script off for
+ * an hour. Fails in silence, but for the log. message_id: without brackets; may be NULL. */
 void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, const struct scripts_chain *chain,
     const struct sieve_plan *plan, const char *message_id);

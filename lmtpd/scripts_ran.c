@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * What went wrong with scripts: the user's own he can read of in his home, what is the admin's goes to the log. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lmtpd/scripts_chain.h"
+#include "lmtpd/scripts_log.h"
+#include "maildir/home.h"
+#include "runtime/log.h"
+
+static const char *const kinds[] = {
+	[SIEVE_NOTE_ERROR] = "error",
+	[SIEVE_NOTE_WARNING] = "warning",
+	[SIEVE_NOTE_DEBUG] = "debug",
+};
+
+/* The script that a note is about, by the pointer that the run was given; NULL: none of them. */
+static const struct scripts_held *find_held(const struct scripts_private *private, const char *name)
+{
+	for (size_t i = 0; i < private->n_held; i++) {
+		if (private->held[i].name == name) {
+			return &private->held[i];
+		}
+	}
+	return NULL;
+}
+
+/* The script of the chain that a run gave up: the one that says so, or the user's own, which may have included
+ * it. */
+static const struct scripts_held *find_exhausted(
+    const struct scripts_chain *chain, const struct sieve_plan *plan)
+{
+	const struct scripts_private *private = chain->private;
+
+	for (size_t i = plan->n_notes; i-- > 0;) {
+		for (size_t k = 0; k < chain->n && plan->notes[i].kind == SIEVE_NOTE_ERROR; k++) {
+			if (private->chained[k]->name == plan->notes[i].script) {
+				return private->chained[k];
+			}
+		}
+	}
+	return private->own;
+}
+
+static void count(
+    struct scripts *scripts, const struct scripts_home *home, const struct scripts_held *held)
+{
+	struct timespec now;
+	bool is_off;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&scripts->mutex);
+	is_off = script_limit_count(&scripts->limit, &held->script->key, now.tv_sec);
+	pthread_mutex_unlock(&scripts->mutex);
+	if (is_off) {
+		log_event(LOG_LEVEL_WARNING, "script",
+		    "%s of %s took too long %d times within an hour and does not run for an hour",
+		    held->path, home->address, SCRIPT_LIMIT_TIMES);
+	}
+}
+
+static void put_errors(FILE *lines, const char *name, const struct sieve_errors *errors)
+{
+	for (size_t i = 0; errors != NULL && i < errors->n; i++) {
+		const struct sieve_error *error = &errors->list[i];
+
+		fprintf(lines, "%s: line %u: %s: %s\n", name, error->line,
+		    kinds[error->is_warning ? SIEVE_NOTE_WARNING : SIEVE_NOTE_ERROR], error->text);
+	}
+}
+
+static void put_note(FILE *lines, const struct sieve_note *note, const char *message_id)
+{
+	fprintf(lines, "%s: line %u: %s: ", note->script, note->line, kinds[note->kind]);
+	if (message_id != NULL && message_id[0] != '\0' &&
+	    !text_has_control(message_id, strlen(message_id))) {
+		fprintf(lines, "msgid=<%.200s>: ", message_id);
+	}
+	fprintf(lines, "%.*s\n", (int)note->text.n, note->text.p);
+}
+
+static void log_note(
+    const struct scripts_held *held, const struct sieve_note *note, const struct scripts_home *home)
+{
+	log_event(note->kind == SIEVE_NOTE_DEBUG ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "script",
+	    "%s, for %s: line %u: %s: %.*s", held == NULL ? note->script : held->path,
+	    home->address, note->line, kinds[note->kind], (int)note->text.n, note->text.p);
+}
+
+/* All that the user should read; the rest is logged. */
+static void put_lines(FILE *lines, const struct scripts_home *home,
+    const struct scripts_chain *chain, const struct sieve_plan *plan, const char *message_id)
+{
+	const struct scripts_private *private = chain->private;
+
+	if (private->own != NULL && private->own->script->program == NULL) {
+		put_errors(lines, private->own->name, private->own->script->errors);
+	} else if (private->own != NULL) {
+		put_errors(lines, private->own->name, &private->own_errors);
+	}
+	for (size_t i = 0; i < private->n_held; i++) {
+		const struct scripts_held *held = &private->held[i];
+
+		if (held->is_own && held != private->own && held->script->program == NULL) {
+			put_errors(lines, held->name, held->script->errors);
+		}
+	}
+	for (size_t i = 0; plan != NULL && i < plan->n_notes; i++) {
+		const struct scripts_held *held = find_held(private, plan->notes[i].script);
+
+		if (held != NULL && held->is_own) {
+			put_note(lines, &plan->notes[i], message_id);
+		} else {
+			log_note(held, &plan->notes[i], home);
+		}
+	}
+}
+
+static void write_log(
+    const struct lmtpd_config *config, const struct scripts_home *home, const char *lines, size_t n)
+{
+	char path[SCRIPT_PATH_MAX];
+	int home_fd = home_open(home->root, home->path), result = home_fd;
+
+	snprintf(path, sizeof(path), "%s.log", scripts_own_path(config->sieve.active));
+	if (home_fd >= 0) {
+		result = scripts_log_write(home_fd, path, lines, n);
+		close(home_fd);
+	}
+	if (result < 0) {
+		log_event(LOG_LEVEL_WARNING, "script", "~/%s of %s cannot be written: %s", path,
+		    home->address, maildir_strerror(result, ""));
+	}
+}
+
+void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct scripts_home *home, const struct scripts_chain *chain,
+    const struct sieve_plan *plan, const char *message_id)
+{
+	const struct scripts_held *held;
+	char *lines = NULL;
+	size_t n = 0;
+	FILE *stream = open_memstream(&lines, &n);
+
+	if (stream != NULL) {
+		put_lines(stream, home, chain, plan, message_id);
+		if (fclose(stream) == 0 && n > 0) {
+			write_log(config, home, lines, n);
+		}
+		free(lines);
+	}
+	held = plan != NULL && plan->is_exhausted ? find_exhausted(chain, plan) : NULL;
+	if (held != NULL) {
+		count(scripts, home, held);
+	}
+}
