@@ -178,11 +178,8 @@ static int add_own(struct scripts *scripts, const struct lmtpd_config *config,
 	chain->has_own = own.is_there;
 	if (result == 1) {
 		snprintf(whole, sizeof(whole), "~/%s", own.path);
-		result =
-		    chain->n == SIEVE_CHAIN_MAX
-			? 0
-			: scripts_hold(scripts, chain,
-			      home_open_beneath(home_fd, own.path, O_RDONLY), whole, true, &held);
+		result = scripts_hold(scripts, chain,
+		    home_open_beneath(home_fd, own.path, O_RDONLY), whole, true, &held);
 		if (result == 1) {
 			chain->private->own = held;
 			chain_add(scripts, chain, held);
