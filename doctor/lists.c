@@ -55,7 +55,7 @@ void lists_check(const struct lists *lists, const struct postconf *postfix, stru
 
 	rows_begin(&rows);
 	rows_read(&rows, DIRECTORY_DOMAINS, lists->domains_query, judge_domain, NULL);
-	users_check(&rows, lists->users_query, lists->path_of, lists->config);
+	users_check(&rows, lists);
 	if (aliases_check(&rows, lists->aliases_query) > 0 && postfix->is_there && n_maps == 0) {
 		/* Postfix would refuse addresses that are aliases alone. */
 		report_warn(report, "virtual_alias_maps",

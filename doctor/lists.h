@@ -7,6 +7,7 @@
 #include "doctor/mailboxes.h"
 #include "doctor/postconf.h"
 #include "doctor/report.h"
+#include "doctor/users.h"
 #include "mail/resolver.h"
 #include "schema/directory.h"
 
@@ -18,6 +19,8 @@ struct lists {
 	struct directory *directory;                             /* that answers it */
 	mailboxes_path *path_of;                                 /* where the mail of a user lies */
 	const void *config;                                      /* for path_of */
+	users_judge *judge; /* of what else the daemon does for a user; NULL: nothing */
+	void *data;         /* for judge */
 };
 
 /* postfix: as it asks for these rows too. */

@@ -200,8 +200,16 @@ void report_lookup(struct report *report, const char *table, const char *key, co
 	report_print("", found == NULL ? "no row" : found, "\n");
 }
 
+static void print_scripts(const struct report_scripts *scripts)
+{
+	report_print("  scripts  ", scripts->names[0] != '\0' ? scripts->names : "none", "\n");
+	if (scripts->trouble[0] != '\0') {
+		report_print("           wrong: ", scripts->trouble, "\n");
+	}
+}
+
 void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state,
-    const struct report_quota *quota)
+    const struct report_quota *quota, const struct report_scripts *scripts)
 {
 	if (report->is_json) {
 		json_open(&report->json, NULL, JSON_OBJECT);
@@ -209,6 +217,10 @@ void report_mailbox(struct report *report, const char *mailbox, const char *path
 		json_text(&report->json, "path", path);
 		json_text(&report->json, "state", state);
 		report_put_quota(&report->json, quota);
+		if (scripts != NULL) {
+			json_text(&report->json, "scripts", scripts->names);
+			json_text(&report->json, "scripts_trouble", scripts->trouble);
+		}
 		json_close(&report->json);
 		return;
 	}
@@ -216,6 +228,9 @@ void report_mailbox(struct report *report, const char *mailbox, const char *path
 	report_print(" (", state, ")\n");
 	if (quota != NULL) {
 		report_print_quota(quota);
+	}
+	if (scripts != NULL) {
+		print_scripts(scripts);
 	}
 }
 

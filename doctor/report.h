@@ -72,13 +72,18 @@ struct report_quota {
 	    is_file_right; /* the mailbox, counted as Dovecot does for that file, holds just that */
 };
 
+/* Which scripts run for a mailbox, divided by commas, and what is wrong with others; both may be "". */
+struct report_scripts {
+	const char *names, *trouble;
+};
+
 /* The dry run of one address: what is looked up, a list of "lookups" or "mailboxes" after the other, and what
- * RCPT would get, and after the data a message of a megabyte. found, quota, megabyte and note may be NULL. */
+ * RCPT would get, and after the data a message of a megabyte. found, quota, scripts, megabyte and note may be NULL. */
 void report_address(struct report *report, const char *address);
 void report_list(struct report *report, const char *name);
 void report_lookup(struct report *report, const char *table, const char *key, const char *found);
 void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state,
-    const struct report_quota *quota);
+    const struct report_quota *quota, const struct report_scripts *scripts);
 void report_list_end(struct report *report);
 void report_address_end(
     struct report *report, const char *reply, const char *megabyte, const char *note);

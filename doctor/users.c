@@ -7,9 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "doctor/lists.h"
+
 struct users {
-	mailboxes_path *path_of;
-	const void *config; /* its */
+	const struct lists *lists;
 	struct mailboxes mailboxes;
 };
 
@@ -84,7 +85,7 @@ static void check_path(struct users *users, struct rows *rows, const struct mail
 	int result;
 
 	show(mailbox->address.text, shown);
-	if (users->path_of(users->config, mailbox, path, &error) != 0) {
+	if (users->lists->path_of(users->lists->config, mailbox, path, &error) != 0) {
 		if (mailbox->home == NULL && mailbox->path == NULL) {
 			warn_bad(rows, shown);
 			return;
@@ -136,6 +137,9 @@ static void check_found(struct users *users, struct rows *rows, const struct add
 	} else if (found != NULL && strcmp(found->address.text, row->text) == 0) {
 		check_path(users, rows, found);
 		check_limit(rows, found);
+		if (users->lists->judge != NULL) {
+			users->lists->judge(users->lists->data, rows, found);
+		}
 	} else if (result == RESOLVER_BAD_MAILBOX) {
 		rows_say(
 		    rows, USER_ASTRAY, "correct that row", "mail is put off: %s", resolution.note);
@@ -171,10 +175,10 @@ static void judge_user(struct rows *rows, void *data, const struct row *row)
 	}
 }
 
-void users_check(struct rows *rows, const char *query, mailboxes_path *path_of, const void *config)
+void users_check(struct rows *rows, const struct lists *lists)
 {
-	struct users users = { .path_of = path_of, .config = config };
+	struct users users = { .lists = lists };
 
-	rows_read(rows, DIRECTORY_MAILBOXES, query, judge_user, &users);
+	rows_read(rows, DIRECTORY_MAILBOXES, lists->users_query, judge_user, &users);
 	mailboxes_deinit(&users.mailboxes);
 }

@@ -5,5 +5,9 @@
 #include "doctor/mailboxes.h"
 #include "doctor/rows.h"
 
-/* path_of, with config: where the mail of a user lies. */
-void users_check(struct rows *rows, const char *query, mailboxes_path *path_of, const void *config);
+struct lists;
+
+/* Told of each user whom the daemon finds. What it has to say it says by rows_say(). */
+typedef void users_judge(void *data, struct rows *rows, const struct mailbox *mailbox);
+
+void users_check(struct rows *rows, const struct lists *lists);

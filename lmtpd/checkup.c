@@ -21,6 +21,7 @@
 #include "lmtpd/config.h"
 #include "lmtpd/homes.h"
 #include "lmtpd/lookup.h"
+#include "lmtpd/scripts_check.h"
 #include "version.h"
 
 enum {
@@ -69,9 +70,9 @@ static bool asks_guide(const struct lmtpd_config *config, struct database_need n
 	return is_guide;
 }
 
-/* Can the database be worked with, and does mail reach those who are in it? */
-static void check_rows(
-    const struct lmtpd_config *config, const struct postconf *postfix, struct report *report)
+/* Can the database be worked with, and does mail reach those who are in it? scripts: NULL if none run. */
+static void check_rows(const struct lmtpd_config *config, struct scripts_check *scripts,
+    const struct postconf *postfix, struct report *report)
 {
 	struct database_need needs[N_NEEDS];
 	bool is_guide = asks_guide(config, needs);
@@ -91,6 +92,8 @@ static void check_rows(
 		.directory = directory,
 		.path_of = homes_write_path,
 		.config = config,
+		.judge = scripts == NULL ? NULL : scripts_check_user,
+		.data = scripts,
 	};
 
 	if (directory != NULL) {
@@ -99,6 +102,20 @@ static void check_rows(
 		lists_check(&lists, postfix, report);
 	}
 	directory_free(directory);
+}
+
+static void check_rows_and_scripts(
+    const struct lmtpd_config *config, const struct postconf *postfix, struct report *report)
+{
+	struct scripts *scripts = config->sieve.is_enabled ? scripts_new() : NULL;
+	struct scripts_check check;
+
+	if (scripts != NULL) {
+		scripts_check_admin(scripts, config, report);
+		scripts_check_init(&check, scripts, config);
+	}
+	check_rows(config, scripts != NULL ? &check : NULL, postfix, report);
+	scripts_free(scripts);
 }
 
 static void check_folders(const struct lmtpd_config *config, struct report *report)
@@ -180,13 +197,14 @@ static void examine(const void *data, const char *file, struct report *report)
 		location_check(config->home, config->path, report);
 		check_folders(config, report);
 		check_quotas(config, report);
+		scripts_check_dovecot(config, report);
 	}
 	owner_become(&owner, report);
 	owner_check_reload(&owner, file, report);
 	for (size_t i = 0; i < config->n_roots; i++) {
 		storage_check(&config->roots[i], i == 0 ? config->home_rest : NULL, report);
 	}
-	check_rows(config, &postfix, report);
+	check_rows_and_scripts(config, &postfix, report);
 	postconf_free(&postfix);
 }
 

@@ -292,6 +292,13 @@ static int find_host_name(struct lmtpd_config *config, struct error *error)
 	return 0;
 }
 
+void lmtpd_config_init_sieve(struct lmtpd_config *config)
+{
+	config->sieve.settings = sieve_defaults;
+	config->sieve.settings.spam.header = config->sieve.spam_header;
+	config->sieve.settings.spam.max = config->sieve.spam_max;
+}
+
 static int lmtpd_config_check(void *values, struct error *error)
 {
 	struct lmtpd_config *config = values;
@@ -306,9 +313,7 @@ static int lmtpd_config_check(void *values, struct error *error)
 		config->node = config->hostname;
 	}
 	config->directory.mailbox_columns = mailbox_columns;
-	config->sieve.settings = sieve_defaults;
-	config->sieve.settings.spam.header = config->sieve.spam_header;
-	config->sieve.settings.spam.max = config->sieve.spam_max;
+	lmtpd_config_init_sieve(config);
 	if (config->sieve.spam_header[0] != '\0' && config->sieve.spam_max[0] == '\0') {
 		return error_set(error, "sieve.spamtest_header needs sieve.spamtest_max, the "
 					"score that counts as certain spam");

@@ -88,6 +88,9 @@ static inline const struct lmtpd_config *lmtpd_config_of(const struct service *s
 	return service->config;
 }
 
+/* Makes the settings of runs of what the keys say: check() does so, and who reads a file without it may. */
+void lmtpd_config_init_sieve(struct lmtpd_config *config);
+
 /* For a command that looks at mail: loads the configuration and, if it is root who calls, becomes the owner of
  * the mail. NULL with the reason in error; else to be freed by settings_free(). */
 struct lmtpd_config *lmtpd_config_load_as_owner(const char *config_file, struct error *error);

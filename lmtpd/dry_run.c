@@ -14,6 +14,7 @@
 #include "lmtpd/lookup.h"
 #include "lmtpd/quota_list.h"
 #include "lmtpd/room.h"
+#include "lmtpd/scripts_check.h"
 #include "maildir/maildir.h"
 #include "runtime/privilege.h"
 #include "doctor/report.h"
@@ -28,6 +29,7 @@ struct dry_run {
 	struct report report;
 	struct lmtpd_config *config;
 	struct accounts accounts;          /* of mailboxes that were counted here */
+	struct scripts *scripts;           /* NULL: none run */
 	char (*transports)[TRANSPORT_MAX]; /* of each address: what Postfix says; NULL: not asked */
 };
 
@@ -55,6 +57,8 @@ static const struct report_quota *measure(
 
 static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int *exit_r)
 {
+	char names[2048], trouble[2048];
+	const struct report_scripts scripts = { names, trouble };
 	struct report_quota quota;
 	char whole[MAILDIR_PATH_MAX + 4096], state[ERROR_MAX + FOLDER_DIRECTORY_MAX + 64];
 	struct home home;
@@ -77,8 +81,12 @@ static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int
 		    : home.makes_folder    ? ", made if it is not there"
 					   : ", INBOX if it is not there");
 	}
-	report_mailbox(
-	    &run->report, mailbox->address.text, whole, state, measure(run, mailbox, &quota));
+	if (run->scripts != NULL) {
+		scripts_describe(run->scripts, run->config, mailbox, names, sizeof(names), trouble,
+		    sizeof(trouble));
+	}
+	report_mailbox(&run->report, mailbox->address.text, whole, state,
+	    measure(run, mailbox, &quota), run->scripts == NULL ? NULL : &scripts);
 }
 
 /* Says where Postfix sends this mail, behind what was found here. */
@@ -261,6 +269,7 @@ static int show_addresses(struct dry_run *run, char *const *addresses, size_t n)
 		return EX_OSERR;
 	}
 	accounts_init(&run->accounts);
+	run->scripts = run->config->sieve.is_enabled ? scripts_new() : NULL;
 	report_begin(&run->report, "addresses");
 	for (size_t i = 0; i < n; i++) {
 		exit_code = lookup_graver(
@@ -269,6 +278,7 @@ static int show_addresses(struct dry_run *run, char *const *addresses, size_t n)
 	}
 	report_end(&run->report, exit_code);
 	accounts_deinit(&run->accounts);
+	scripts_free(run->scripts);
 	directory_free(directory);
 	return exit_code;
 }

@@ -168,8 +168,8 @@ static int add_own(struct scripts *scripts, const struct lmtpd_config *config,
 	const struct scripts_held *held;
 	int result = 0;
 
-	snprintf(whole, sizeof(whole), "%s/%s", home->root->base, home->path);
 	if (home_fd >= 0) {
+		snprintf(whole, sizeof(whole), "%s/%s", home->root->base, home->path);
 		result = scripts_find(&config->sieve, home_fd, whole, &own);
 	}
 	if (own.why[0] != '\0') {
@@ -202,7 +202,7 @@ int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
 		error_set(error, "scripts of %s: out of memory", home->address);
 		return -ENOMEM;
 	}
-	result = home_open(home->root, home->path);
+	result = home->root == NULL ? -ENOENT : home_open(home->root, home->path);
 	if (result >= 0) {
 		home_fd = result;
 		result = 0;
@@ -221,6 +221,36 @@ int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
 		error_set(error, "scripts of %s: %s", home->address, strerror(-result));
 	}
 	return result;
+}
+
+int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config, const char *path,
+    struct scripts_chain *chain_r, struct error *error)
+{
+	struct lmtpd_config beside = *config;
+	const char *slash = strrchr(path, '/');
+	char directory[PATH_MAX];
+	int fd, result;
+
+	beside.sieve.storage = "~/.";
+	*chain_r = (struct scripts_chain){ .n = 0 };
+	chain_r->private = calloc(1, sizeof(*chain_r->private));
+	snprintf(directory, sizeof(directory), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+	    slash == NULL ? "." : path);
+	fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	result = chain_r->private == NULL ? -ENOMEM : add_file(scripts, chain_r, path);
+	result = result == 0 ? scripts_link(scripts, &beside, fd, chain_r) : result;
+	if (fd >= 0) {
+		close(fd);
+	}
+	if (result < 0) {
+		error_set(error, "%s: %s", path, strerror(-result));
+	}
+	return result;
+}
+
+const char *scripts_path(const struct scripts_chain *chain, size_t i)
+{
+	return chain->private->chained[i]->path;
 }
 
 void scripts_close(struct scripts *scripts, struct scripts_chain *chain)

@@ -24,7 +24,7 @@ void scripts_free(struct scripts *scripts);
 
 /* Where a mailbox' home is: below its root, without a slash at the end. */
 struct scripts_home {
-	const struct maildir_root *root;
+	const struct maildir_root *root; /* NULL: there is no home, only scripts of the admin */
 	const char *path;
 	const char *address; /* of the mailbox, for words */
 };
@@ -53,6 +53,14 @@ struct scripts_chain {
  * negative errno with words in error: mail must wait. scripts_close() is due in both cases. */
 int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, struct scripts_chain *chain_r, struct error *error);
+
+/* The same of one script in a file of any path, for commands: what it includes from the user's storage lies beside it. */
+int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config, const char *path,
+    struct scripts_chain *chain_r, struct error *error);
+
+/* Where a script of the list lies, for people. */
+const char *scripts_path(const struct scripts_chain *chain, size_t i);
+
 void scripts_close(struct scripts *scripts, struct scripts_chain *chain);
 
 /* After a run, or when there is none to do (plan is NULL): tells the user's log what is wrong with his own script, and the

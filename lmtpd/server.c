@@ -18,6 +18,7 @@
 #include "lmtpd/policy.h"
 #include "lmtpd/quota_list.h"
 #include "lmtpd/session.h"
+#include "lmtpd/sieve_command.h"
 #include "lmtpd/homes.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
@@ -40,6 +41,9 @@ static const char usage[] =
     "                                            list what mailboxes hold, and their limits\n"
     "       lmtpd [-c FILE] --status [--json | --prometheus | --quiet | --watch [SECONDS]]\n"
     "                                            ask the running lmtpd how it does\n"
+    "       lmtpd --sieve-check SCRIPT           say what is wrong with a Sieve script\n"
+    "       lmtpd [-c FILE] --sieve-test SCRIPT [SENDER [RECIPIENT]] <MESSAGE\n"
+    "                                            say what it would do with a message\n"
     "       lmtpd [-c FILE] --stdio              one LMTP session on stdin and stdout\n"
     "       lmtpd [-c FILE] --storage            leave what superblocks say, for the daemon: as "
     "root\n"
@@ -141,6 +145,19 @@ static int run_stdio(const struct program_call *call)
 	return program_serve(call, false);
 }
 
+static int run_sieve_check(const struct program_call *call)
+{
+	return call->n_arguments == 0 ? program_misused(call->program)
+				      : sieve_check(call->arguments[0]);
+}
+
+static int run_sieve_test(const struct program_call *call)
+{
+	return call->n_arguments == 0
+		   ? program_misused(call->program)
+		   : sieve_test(call->config_file, call->arguments, call->n_arguments);
+}
+
 static int run_adopt(const struct program_call *call)
 {
 	return adopt_run(&lmtpd_config_form, &auth_config_form, LMTPD_SYSCONFDIR, call->directory);
@@ -172,6 +189,8 @@ static const struct program_command commands[] = {
 	{ "check", run_check, SIZE_MAX, no_argument, PROGRAM_JSON },
 	{ "maildirs", run_maildirs, 0, no_argument, PROGRAM_JSON },
 	{ "quota", run_quota, SIZE_MAX, no_argument, PROGRAM_JSON },
+	{ "sieve-check", run_sieve_check, 1, no_argument, PROGRAM_TEXT },
+	{ "sieve-test", run_sieve_test, 3, no_argument, PROGRAM_TEXT },
 	{ "status", ask_run, 0, no_argument,
 	    PROGRAM_JSON | PROGRAM_PROMETHEUS | PROGRAM_QUIET | PROGRAM_WATCH },
 	{ "stdio", run_stdio, 0, no_argument, PROGRAM_TEXT },

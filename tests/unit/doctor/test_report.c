@@ -61,7 +61,7 @@ static void say_addresses(struct report *report)
 	report_lookup(report, "alias", "a@x", "b@x");
 	report_list_end(report);
 	report_list(report, "mailboxes");
-	report_mailbox(report, "b@x", "/m/b", "exists", NULL);
+	report_mailbox(report, "b@x", "/m/b", "exists", NULL, NULL);
 	report_list_end(report);
 	report_address_end(report, "250 ok", NULL, "a note");
 	report_address(report, "none");
@@ -132,9 +132,9 @@ static void say_address_with_quota(struct report *report)
 	report_begin(report, "addresses");
 	report_address(report, "a@x");
 	report_list(report, "mailboxes");
-	report_mailbox(report, "a@x", "/m/a", "exists", &full);
-	report_mailbox(report, "b@x", "/m/b", "exists", &unread);
-	report_mailbox(report, "c@x", "/m/c", "exists", &known);
+	report_mailbox(report, "a@x", "/m/a", "exists", &full, NULL);
+	report_mailbox(report, "b@x", "/m/b", "exists", &unread, NULL);
+	report_mailbox(report, "c@x", "/m/c", "exists", &known, NULL);
 	report_list_end(report);
 	report_address_end(report, "552 full", "552 too", NULL);
 	report_end(report, 75);
@@ -178,10 +178,10 @@ static void say_quotas(struct report *report)
 	const struct report_quotas totals = { 4, 1, 1, 1 };
 
 	report_begin(report, "mailboxes");
-	report_quota(report, "a@x", &full);
-	report_quota(report, "\303\274@x", &unread);
+	report_quota(report, "a@x", &full, NULL);
+	report_quota(report, "\303\274@x", &unread, NULL);
 	report_quota(report, "a-name-that-is-rather-long@example.com", &odd);
-	report_quota(report, "c@x", &known);
+	report_quota(report, "c@x", &known, NULL);
 	report_quotas_end(report, &totals, 75);
 }
 

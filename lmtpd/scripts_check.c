@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * The scripts are found and compiled by the daemon's own code. */
+#include "lmtpd/scripts_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor/pigeonhole.h"
+#include "lmtpd/homes.h"
+
+static const char sends[] =
+    "redirects, answers, rejects or remembers, which is not carried out yet: such mail is "
+    "kept in INBOX as well";
+
+void scripts_check_dovecot(const struct lmtpd_config *config, struct report *report)
+{
+	const char *names[EXTENSIONS + 1];
+	const struct sieve_config *sieve = &config->sieve;
+	const struct pigeonhole_facts facts = {
+		.is_enabled = sieve->is_enabled,
+		.extensions = names,
+		.storage = sieve->storage,
+		.active = sieve->active,
+		.has = {
+			[PIGEONHOLE_BEFORE] = sieve->before.n > 0,
+			[PIGEONHOLE_AFTER] = sieve->after.n > 0,
+			[PIGEONHOLE_DEFAULT] = sieve->fallback[0] != '\0',
+			[PIGEONHOLE_GLOBAL] = sieve->global[0] != '\0',
+		},
+	};
+	size_t n = 0;
+
+	for (int i = EXTENSION_NONE + 1; i < EXTENSIONS; i++) {
+		if ((sieve_language.extensions & EXTENSION_BIT(i)) != 0) {
+			names[n++] = extension_names[i];
+		}
+	}
+	names[n] = NULL;
+	pigeonhole_check(&facts, report);
+}
+
+static void check_path(const char *key, const char *path, struct report *report)
+{
+	if (path[0] != '\0' && access(path, F_OK) != 0) {
+		report_warn(report, "script",
+		    "put it there, or take it out of lmtpd.conf; the owner of the mail must be "
+		    "able to read it",
+		    "sieve.%s: %s: %s", key, path, strerror(errno));
+	}
+}
+
+void scripts_check_admin(
+    struct scripts *scripts, const struct lmtpd_config *config, struct report *report)
+{
+	const struct sieve_config *sieve = &config->sieve;
+	const struct scripts_home nobody = { .root = NULL, .path = "", .address = "nobody" };
+	struct scripts_chain chain;
+	struct error error;
+
+	for (size_t i = 0; i < sieve->before.n; i++) {
+		check_path("before", sieve->before.texts[i], report);
+	}
+	for (size_t i = 0; i < sieve->after.n; i++) {
+		check_path("after", sieve->after.texts[i], report);
+	}
+	check_path("default", sieve->fallback, report);
+	check_path("global", sieve->global, report);
+	if (scripts_open(scripts, config, &nobody, &chain, &error) != 0) {
+		report_warn(report, "script", NULL, "%s", error.text);
+	} else if (chain.trouble[0] != '\0') {
+		report_warn(report, "script",
+		    "correct it: lmtpd --sieve-check SCRIPT says all that is wrong with one",
+		    "does not run: %s", chain.trouble);
+	} else if (chain.n > 0) {
+		report_ok(report, "script", "%zu of the admin", chain.n);
+	}
+	if (chain.sends) {
+		report_warn(report, "script", NULL, "one of the admin's %s", sends);
+	}
+	scripts_close(scripts, &chain);
+}
+
+void scripts_check_init(
+    struct scripts_check *check_r, struct scripts *scripts, const struct lmtpd_config *config)
+{
+	check_r->scripts = scripts;
+	check_r->config = *config;
+	check_r->config.sieve.before.n = 0;
+	check_r->config.sieve.after.n = 0;
+	check_r->config.sieve.fallback = "";
+}
+
+/* Returns as scripts_open(); chain_r is empty where the mailbox has no home. */
+static int open_chain(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct mailbox *mailbox, struct scripts_chain *chain_r, struct error *error)
+{
+	struct home home;
+
+	*chain_r = (struct scripts_chain){ .n = 0 };
+	if (homes_find(config, mailbox, &home, error) != 0) {
+		return 0; /* said elsewhere */
+	}
+	home.path[home.n_home] = '\0';
+	return scripts_open(scripts, config,
+	    &(struct scripts_home){ home.root, home.path, mailbox->address.text }, chain_r, error);
+}
+
+void scripts_check_user(void *data, struct rows *rows, const struct mailbox *mailbox)
+{
+	struct scripts_check *check = data;
+	struct scripts_chain chain;
+	struct error error;
+	int result = open_chain(check->scripts, &check->config, mailbox, &chain, &error);
+
+	if (result != 0) {
+		rows_say(rows, USER_SCRIPT, NULL, "%s: mail is put off", error.text);
+	} else if (chain.trouble[0] != '\0') {
+		rows_say(rows, USER_SCRIPT, "let the user correct it, or activate another one",
+		    "%s: does not run: %s", mailbox->address.text, chain.trouble);
+	}
+	if (chain.sends) {
+		rows_say(rows, USER_SENDS, NULL, "%s: %s", mailbox->address.text, sends);
+	}
+	scripts_close(check->scripts, &chain);
+}
+
+void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct mailbox *mailbox, char *names_r, size_t n_names, char *trouble_r, size_t n_trouble)
+{
+	struct scripts_chain chain;
+	struct error error;
+	int result = open_chain(scripts, config, mailbox, &chain, &error);
+	size_t at = 0;
+
+	names_r[0] = '\0';
+	for (size_t i = 0; i < chain.n && at < n_names; i++) {
+		at += (size_t)snprintf(
+		    names_r + at, n_names - at, "%s%s", i > 0 ? ", " : "", scripts_path(&chain, i));
+	}
+	snprintf(trouble_r, n_trouble, "%s%s%s", result != 0 ? error.text : chain.trouble,
+	    chain.sends && chain.trouble[0] != '\0' ? "; " : "", chain.sends ? sends : "");
+	scripts_close(scripts, &chain);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * What --check says of Sieve scripts: those of the admin, and those of users that do not do what they do elsewhere. */
+#pragma once
+
+#include "doctor/users.h"
+#include "lmtpd/scripts.h"
+
+/* Reports whether Dovecot and lmtpd agree. As the caller. */
+void scripts_check_dovecot(const struct lmtpd_config *config, struct report *report);
+
+/* Reports scripts of the admin that do not run, or are not there. As the owner of the mail. */
+void scripts_check_admin(
+    struct scripts *scripts, const struct lmtpd_config *config, struct report *report);
+
+/* A users_judge: says what is wrong with the script of a user. */
+struct scripts_check {
+	struct scripts *scripts;
+	struct lmtpd_config config; /* without scripts of the admin, which are not each user's */
+};
+users_judge scripts_check_user;
+
+void scripts_check_init(
+    struct scripts_check *check_r, struct scripts *scripts, const struct lmtpd_config *config);
+
+/* For a mailbox: what runs, divided by commas, in names_r, and what is wrong in trouble_r. */
+void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct mailbox *mailbox, char *names_r, size_t n_names, char *trouble_r,
+    size_t n_trouble);
