@@ -30,6 +30,7 @@ enum block {
 	BLOCK_PLUGIN,
 	BLOCK_LMTP,
 	BLOCK_PLUGINS, /* mail_plugins of 2.4 */
+	BLOCK_PROTOCOLS,
 	BLOCK_EXTENSIONS,
 	BLOCK_SCRIPT,
 };
@@ -111,6 +112,7 @@ static enum block kind_of(enum block outer, char *line)
 	}
 	return name != NULL && strcmp(name, "lmtp") == 0          ? BLOCK_LMTP
 	       : strcmp(line, "plugin") == 0                      ? BLOCK_PLUGIN
+	       : strcmp(line, "protocols") == 0                   ? BLOCK_PROTOCOLS
 	       : strcmp(line, "sieve_extensions") == 0            ? BLOCK_EXTENSIONS
 	       : dovecot_block_name(line, "sieve_script") != NULL ? BLOCK_SCRIPT
 								  : BLOCK_OTHER;
@@ -213,6 +215,9 @@ static void on_value(void *data, const char *key, char *value)
 		break;
 	case BLOCK_PLUGINS:
 		reading->found->runs |= strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0;
+		break;
+	case BLOCK_PROTOCOLS:
+		reading->found->uploads |= strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0;
 		break;
 	case BLOCK_EXTENSIONS:
 		allow(reading, key, strcmp(value, "yes") == 0);

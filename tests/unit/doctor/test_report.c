@@ -178,10 +178,10 @@ static void say_quotas(struct report *report)
 	const struct report_quotas totals = { 4, 1, 1, 1 };
 
 	report_begin(report, "mailboxes");
-	report_quota(report, "a@x", &full, NULL);
-	report_quota(report, "\303\274@x", &unread, NULL);
+	report_quota(report, "a@x", &full);
+	report_quota(report, "\303\274@x", &unread);
 	report_quota(report, "a-name-that-is-rather-long@example.com", &odd);
-	report_quota(report, "c@x", &known, NULL);
+	report_quota(report, "c@x", &known);
 	report_quotas_end(report, &totals, 75);
 }
 
