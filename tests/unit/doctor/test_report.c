@@ -173,6 +173,39 @@ static void test_address_with_quota(void **state)
 	    "too\",\"note\":null}],\"exit\":75}\n");
 }
 
+static void say_address_with_scripts(struct report *report)
+{
+	report_begin(report, "addresses");
+	report_address(report, "a@x");
+	report_list(report, "mailboxes");
+	report_mailbox(report, "a@x", "/m/a", "exists", NULL,
+	    &(struct report_scripts){ "/e/a, ~/s/\033", "" });
+	report_mailbox(
+	    report, "b@x", "/m/b", "exists", NULL, &(struct report_scripts){ "", "bad \"x\"" });
+	report_list_end(report);
+	report_address_end(report, "250 ok", NULL, NULL);
+	report_end(report, 0);
+}
+
+static void test_address_with_scripts(void **state)
+{
+	expect_said(say_address_with_scripts, false,
+	    "a@x\n"
+	    "  delivers to /m/a (exists)\n"
+	    "  scripts  /e/a, ~/s/?\n"
+	    "  delivers to /m/b (exists)\n"
+	    "  scripts  none\n"
+	    "           wrong: bad \"x\"\n"
+	    "  reply    250 ok\n");
+	expect_said(say_address_with_scripts, true,
+	    "{\"addresses\":[{\"address\":\"a@x\",\"mailboxes\":["
+	    "{\"mailbox\":\"a@x\",\"path\":\"/m/a\",\"state\":\"exists\",\"quota\":null,"
+	    "\"scripts\":\"/e/a, ~/s/\\u001b\",\"scripts_trouble\":\"\"},"
+	    "{\"mailbox\":\"b@x\",\"path\":\"/m/b\",\"state\":\"exists\",\"quota\":null,"
+	    "\"scripts\":\"\",\"scripts_trouble\":\"bad \\\"x\\\"\"}"
+	    "],\"reply\":\"250 ok\",\"reply_to_1_mb\":null,\"note\":null}],\"exit\":0}\n");
+}
+
 static void say_quotas(struct report *report)
 {
 	const struct report_quotas totals = { 4, 1, 1, 1 };
@@ -290,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_address_with_quota),
+		cmocka_unit_test(test_address_with_scripts),
 		cmocka_unit_test(test_quotas),
 		cmocka_unit_test(test_maildirs),
 		cmocka_unit_test(test_nothing),
