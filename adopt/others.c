@@ -92,6 +92,7 @@ void others_adopt(const struct facts *facts, struct side *mail, struct side *log
 	}
 	if (facts->has_sieve) {
 		side_note(mail, where_said,
-		    "sieve: lmtpd runs no scripts: who needs them keeps Dovecot's LMTP");
+		    "sieve: let section sieve run the scripts; lmtpd-sieve(5) says what is "
+		    "otherwise");
 	}
 }

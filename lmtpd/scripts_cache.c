@@ -148,6 +148,7 @@ static int look(int fd, struct script_key *key_r)
 {
 	struct stat status;
 
+	*key_r = (struct script_key){ .size = 0 };
 	if (fstat(fd, &status) != 0) {
 		return -errno;
 	}

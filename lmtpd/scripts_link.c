@@ -153,9 +153,10 @@ static void leave_out(struct scripts_chain *chain, size_t i, const struct sieve_
 		private->own_errors = *errors;
 	}
 	chain->n--;
-	memmove(&chain->list[i], &chain->list[i + 1], (chain->n - i) * sizeof(chain->list[0]));
-	memmove(&private->chained[i], &private->chained[i + 1],
-	    (chain->n - i) * sizeof(private->chained[0]));
+	for (; i < chain->n; i++) {
+		chain->list[i] = chain->list[i + 1];
+		private->chained[i] = private->chained[i + 1];
+	}
 }
 
 int scripts_link(struct scripts *scripts, const struct lmtpd_config *config, int home_fd,

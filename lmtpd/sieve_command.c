@@ -28,7 +28,7 @@ static int read_file(FILE *file, size_t max, char **bytes_r, size_t *n_r)
 	char *bytes = NULL;
 	size_t n = 0, room = 0;
 
-	while (!feof(file) && !ferror(file) && n <= max) {
+	do {
 		if (n == room) {
 			char *more = realloc(bytes, (room = room == 0 ? WINDOW : 2 * room) + 1);
 
@@ -39,7 +39,7 @@ static int read_file(FILE *file, size_t max, char **bytes_r, size_t *n_r)
 			bytes = more;
 		}
 		n += fread(bytes + n, 1, room - n, file);
-	}
+	} while (!feof(file) && !ferror(file) && n <= max);
 	if (ferror(file) || n > max) {
 		int result = n > max ? -EFBIG : -errno;
 

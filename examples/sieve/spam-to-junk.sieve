@@ -4,9 +4,9 @@
 require ["fileinto", "mailbox"];
 
 if anyof (
-	# rspamd, by extended_spam_headers or its action add header: "X-Spam: Yes"
+	# rspamd, from the score of its action "add header" on
 	header :is "X-Spam" "Yes",
-	# SpamAssassin: "X-Spam-Flag: YES"
+	# SpamAssassin
 	header :is "X-Spam-Flag" "YES"
 ) {
 	fileinto :create "Junk";

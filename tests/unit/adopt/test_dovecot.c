@@ -104,7 +104,7 @@ static const struct {
 	    "TRANSLATED: doveconf -N: quota: let columns `quota_bytes` and `quota_messages` of "
 	    "mysql.user_query say the limits; lmtpd.conf(5), section quota\n# NOT TRANSLATED: "
 	    "doveconf -N: "
-	    "sieve: lmtpd runs no scripts: who needs them keeps Dovecot's LMTP\n",
+	    "sieve: let section sieve run the scripts; lmtpd-sieve(5) says what is otherwise\n",
 	    GUIDE_GRANT },
 
 	/* settings that change who is who */
