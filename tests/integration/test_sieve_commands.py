@@ -254,6 +254,15 @@ def test_link_that_leads_elsewhere(homes, directory):
     assert Report(homes.daemon).find("warn", "script") == []
 
 
+@pytest.mark.needs_root
+def test_script_that_may_not_be_read(homes):
+    home = homes.write("email1", "keep;\n")
+    (home / "sieve/roundcube.sieve").chmod(0)
+    row = Report(homes.daemon).only("warn", "script")
+    assert row["detail"].endswith("~/sieve/roundcube.sieve: Permission denied")
+    assert homes.daemon.run("--check", EMAIL1).returncode == 0
+
+
 def test_scripts_of_the_admin(homes):
     (homes.admin / "good.sieve").write_text("keep;\n")
     (homes.admin / "bad.sieve").write_text("no;\n")

@@ -7,11 +7,43 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lmtpd/scripts_chain.h"
 #include "lmtpd/scripts_log.h"
 #include "tests/unit/unit.h"
+
+/* Of the linker's --wrap: a disk that does not answer as it should. */
+long __wrap_syscall(long number, int base_fd, const char *path, void *how, size_t n);
+long __real_syscall(long number, int base_fd, const char *path, void *how, size_t n);
+int __wrap_fstat64(int fd, struct stat *status_r);
+int __real_fstat64(int fd, struct stat *status_r);
+
+static int error_of_open, error_of_stat;
+static unsigned n_good; /* calls before the one that fails */
+
+static bool strikes(int error)
+{
+	if (error != 0 && n_good-- == 0) {
+		n_good = 0;
+		errno = error;
+		return true;
+	}
+	return false;
+}
+
+long __wrap_syscall(long number, int base_fd, const char *path, void *how, size_t n)
+{
+	return number == SYS_openat2 && strikes(error_of_open)
+		   ? -1
+		   : __real_syscall(number, base_fd, path, how, n);
+}
+
+int __wrap_fstat64(int fd, struct stat *status_r)
+{
+	return strikes(error_of_stat) ? -1 : __real_fstat64(fd, status_r);
+}
 
 static void test_resolving(void **state)
 {
@@ -285,6 +317,45 @@ static void test_includes(void **state)
 	expect_chain(tree, "an optional one", "own", "");
 }
 
+/* Whatever may be otherwise in a minute makes mail wait, wherever it happens; what stays does not. */
+static void test_accidents(void **state)
+{
+	static const int errors[] = { EIO, ESTALE, ENOMEM, EMFILE, ENFILE, EACCES, EPERM, ELOOP };
+	struct tree *tree = *state;
+	struct scripts_chain chain;
+	struct error error;
+
+	write_file(tree, "home/sieve/own.sieve", "keep;\n");
+	activate(tree, "sieve/own.sieve");
+	for (size_t i = 0; i < LENGTH(errors); i++) {
+		bool waits = i < 5;
+
+		/* From the home, the link, what it leads to, or that to be read on; then the status of link and script. */
+		for (unsigned at = 0; at < (waits ? 6 : 4); at++) {
+			int result;
+
+			n_good = at % 4;
+			error_of_open = at < 4 ? errors[i] : 0;
+			error_of_stat = at < 4 ? 0 : errors[i];
+			result =
+			    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error);
+			error_of_open = error_of_stat = 0;
+			assert_int_equal(result, waits ? -errors[i] : 0);
+			assert_int_equal(chain.n, 0);
+			assert_true(waits ? strstr(error.text, "user@example.com") != NULL
+					  : chain.trouble[0] != '\0');
+			scripts_close(tree->scripts, &chain);
+		}
+		for (unsigned at = 0; at < 2; at++) {
+			n_good = at;
+			error_of_open = errors[i];
+			assert_int_equal(
+			    scripts_exist(&tree->config, &tree->home), waits ? -errors[i] : 1);
+			error_of_open = 0;
+		}
+	}
+}
+
 static void test_sending(void **state)
 {
 	struct tree *tree = *state;
@@ -415,6 +486,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_includes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_accidents, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sending, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_log, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_log_is_no_file, set_up, tear_down),
