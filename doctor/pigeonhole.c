@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Version 2.3 has its settings in the block of plugins, version 2.4 at the top and in blocks sieve_script. */
+ * Version 2.3 has its settings in the block of plugins, version 2.4 at the top and in blocks sieve_script. A block
+ * sieve_extensions of 2.4 names all, those of the default too, unless the list was replaced. */
 #include "doctor/pigeonhole.h"
 
 #include <stdio.h>
@@ -30,7 +31,6 @@ enum block {
 	BLOCK_PLUGIN,
 	BLOCK_LMTP,
 	BLOCK_PLUGINS, /* mail_plugins of 2.4 */
-	BLOCK_PROTOCOLS,
 	BLOCK_EXTENSIONS,
 	BLOCK_SCRIPT,
 };
@@ -112,7 +112,6 @@ static enum block kind_of(enum block outer, char *line)
 	}
 	return name != NULL && strcmp(name, "lmtp") == 0          ? BLOCK_LMTP
 	       : strcmp(line, "plugin") == 0                      ? BLOCK_PLUGIN
-	       : strcmp(line, "protocols") == 0                   ? BLOCK_PROTOCOLS
 	       : strcmp(line, "sieve_extensions") == 0            ? BLOCK_EXTENSIONS
 	       : dovecot_block_name(line, "sieve_script") != NULL ? BLOCK_SCRIPT
 								  : BLOCK_OTHER;
@@ -216,9 +215,6 @@ static void on_value(void *data, const char *key, char *value)
 	case BLOCK_PLUGINS:
 		reading->found->runs |= strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0;
 		break;
-	case BLOCK_PROTOCOLS:
-		reading->found->uploads |= strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0;
-		break;
 	case BLOCK_EXTENSIONS:
 		allow(reading, key, strcmp(value, "yes") == 0);
 		break;
@@ -226,9 +222,9 @@ static void on_value(void *data, const char *key, char *value)
 		read_plugin(reading, key, value);
 		break;
 	case BLOCK_SCRIPT:
-		reading->type = strcmp(key, "sieve_script_type") == 0 ? value : reading->type;
-		reading->path = strcmp(key, "sieve_script_path") == 0 ? value : reading->path;
-		if (strcmp(key, "sieve_script_active_path") == 0) {
+		reading->type = strcmp(key, "type") == 0 ? value : reading->type;
+		reading->path = strcmp(key, "path") == 0 ? value : reading->path;
+		if (strcmp(key, "active_path") == 0) {
 			reading->active_path = value;
 		}
 		break;

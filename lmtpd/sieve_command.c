@@ -236,7 +236,7 @@ static int show(const struct lmtpd_config *config, const struct scripts_chain *c
 	if (host[0] == '\0' && gethostname(host, sizeof(host) - 1) != 0) {
 		host[0] = '\0';
 	}
-	facts.domain = strchr(host, '.') == NULL ? "" : strchr(host, '.') + 1;
+	facts.domain = strchr(host, '.') == NULL ? host : strchr(host, '.') + 1;
 	run = sieve_run_new(&facts, chain->list, chain->n);
 	if (run != NULL && (result = run_to_end(run, config, message)) == 0) {
 		printf("envelope  from <");
@@ -260,7 +260,8 @@ static int test(const struct lmtpd_config *config, struct scripts *scripts, char
 	int result = scripts_open_file(scripts, config, arguments[0], &chain, &error);
 
 	if (result == 0 && chain.n == 0) {
-		printf("%s\n", chain.trouble);
+		sieve_print_text(span_of(chain.trouble));
+		putchar('\n');
 		result = EX_DATAERR;
 	} else if (result == 0) {
 		result = read_file(stdin, MESSAGE_MAX, &message->bytes, &message->n);

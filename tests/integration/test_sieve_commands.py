@@ -276,26 +276,43 @@ def test_scripts_of_the_admin(homes):
     assert any(f"{bad}: line 1: " in row["detail"] for row in found)
 
 
+# As doveconf -N of each version prints it.
+DOVECOT = {
+    "2.3": ("protocols = imap sieve\nprotocol lmtp {\n  mail_plugins = \" sieve\"\n}\nplugin {\n"
+            "  sieve = file:~/sieve;active=~/.dovecot.sieve\n  sieve_before = /etc/spam\n"
+            "  sieve_extensions = +vnd.dovecot.pipe\n}\n",
+            "plugin { sieve_extensions = -vnd.dovecot.pipe }",
+            "plugin { sieve_extensions = +vacation-seconds +editheader +special-use +spamtest +spamtestplus "
+            "+virustest }"),
+    "2.4": ("dovecot_config_version = 2.4.0\nprotocols = imap sieve\nsieve_extensions {\n  fileinto = yes\n"
+            "  vacation-seconds = yes\n  editheader = yes\n  body = no\n  vnd.dovecot.pipe = yes\n}\n"
+            "protocol lmtp {\n  mail_plugins {\n    sieve = yes\n  }\n}\nsieve_script personal {\n"
+            "  active_path = ~/.dovecot.sieve\n  path = ~/sieve\n  type = personal\n}\n"
+            "sieve_script spam {\n  path = /etc/spam\n  type = before\n}\n",
+            "sieve_extensions { vnd.dovecot.pipe = no }",
+            "sieve_extensions { special-use = yes spamtest = yes spamtestplus = yes virustest = yes }"),
+}
+
+
 @pytest.mark.needs_root
-def test_dovecot(make_lmtpd, directory, lay_over):
-    """As the doveconf of 2.3 says it."""
+@pytest.mark.parametrize("version", DOVECOT)
+def test_dovecot(make_lmtpd, directory, lay_over, version):
+    said, remedy, more = DOVECOT[version]
     doveconf = directory / "doveconf"
     settings = directory / "dovecot.conf"
     doveconf.write_text(f"#!/bin/sh\n[ \"$1\" = -N ] && exec cat {settings}\necho 'protocols = imap'\n")
     doveconf.chmod(0o755)
     lay_over(doveconf, Path(shutil.which("doveconf")).resolve())
-    settings.write_text("protocols = imap sieve\nprotocol lmtp {\n  mail_plugins = \" sieve\"\n}\nplugin {\n"
-                        "  sieve = file:~/sieve;active=~/.dovecot.sieve\n"
-                        "  sieve_extensions = +vnd.dovecot.pipe\n}\n")
+    settings.write_text(said)
     daemon = make_lmtpd(starts_as_root=True)
     assert "lmtpd does not" in Report(daemon).only("warn", "sieve")["detail"]
     daemon.configure(sieve={"enabled": True})
     report = Report(daemon)
-    row = report.only("warn", "sieve")
-    assert "vnd.dovecot.pipe" in row["detail"]
-    assert row["remedy"] == "in Dovecot: plugin { sieve_extensions = -vnd.dovecot.pipe }"
-    assert ("plugin { sieve_extensions = +vacation-seconds +editheader +special-use +spamtest +spamtestplus "
-            "+virustest }") in report.only("ok", "sieve")["detail"]
+    extensions, before = report.find("warn", "sieve")
+    assert "vnd.dovecot.pipe" in extensions["detail"]
+    assert extensions["remedy"] == f"in Dovecot: {remedy}"
+    assert report.only("ok", "sieve")["detail"].endswith(f"in Dovecot: {more}")
+    assert before["detail"] == "Dovecot has /etc/spam as before, and lmtpd has none"
 
 
 @pytest.mark.parametrize("key, value, said", [

@@ -55,14 +55,16 @@ static const struct {
 	{ PLUGIN("  sieve_global = /etc/g\n  sieve_before = /etc/a\n  sieve_before2 = /etc/b\n"),
 	    false, false, "", "vacation-seconds editheader special-use", "", "", "/etc/a" },
 
-	{ VERSION_24 "protocols {\n  sieve = yes\n}\n" LMTP_24, true, true, "",
+	{ VERSION_24 "protocols = imap sieve\n" LMTP_24, true, true, "",
 	    "vacation-seconds editheader special-use", "", "", "" },
 	{ VERSION_24 EXTENSIONS("  vacation-seconds = yes\n  extlists = yes\n  body = no\n"), false,
 	    false, "extlists", "editheader special-use", "", "", "" },
-	{ VERSION_24 "sieve_script personal {\n  sieve_script_path = ~/s\n"
-		     "  sieve_script_active_path = ~/.a\n}\n"
-		     "sieve_script spam {\n  sieve_script_type = before\n"
-		     "  sieve_script_path = /etc/spam\n}\n",
+	{ VERSION_24 "sieve_extensions = fileinto body mboxmetadata\n", false, false,
+	    "mboxmetadata", "vacation-seconds editheader special-use", "", "", "" },
+	{ VERSION_24 "sieve_script personal {\n  path = ~/s\n"
+		     "  active_path = ~/.a\n}\n"
+		     "sieve_script spam {\n  type = before\n"
+		     "  path = /etc/spam\n}\n",
 	    false, false, "", "vacation-seconds editheader special-use", "~/s", "~/.a",
 	    "/etc/spam" },
 };
