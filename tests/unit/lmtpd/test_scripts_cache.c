@@ -295,7 +295,7 @@ static void test_limit_is_bounded(void **state)
 	const struct script_key a = { .inode = 999999 };
 
 	memset(&limit, 0, sizeof(limit));
-	for (ino_t i = 1; i <= 10 * SCRIPT_LIMIT_MAX; i++) {
+	for (ino_t i = 1; i <= (ino_t)10 * SCRIPT_LIMIT_MAX; i++) {
 		const struct script_key key = { .inode = i };
 
 		for (unsigned n = 1; n <= SCRIPT_LIMIT_TIMES; n++) {
