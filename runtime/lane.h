@@ -25,8 +25,8 @@ struct work {
 	 * lane's, and done() is still due. NULL: it may take its time. */
 	void (*late)(struct work *work);
 	unsigned rank, share; /* who goes first, see queue.h */
-	bool is_dispensable;  /* as a lane's; it has no late() */
 	unsigned waited; /* ms that count as if it had waited them here: its patience is shorter */
+	bool is_dispensable; /* as a lane's; it has no late() */
 
 	/* the lane's */
 	bool is_waiting, is_awaited, is_late;

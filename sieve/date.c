@@ -76,7 +76,7 @@ static enum answer compare_moment(
     struct compare *compare, struct moment *moment, enum slot part_slot)
 {
 	struct sieve_run *run = compare->run;
-	char text[CALENDAR_TEXT_MAX];
+	char text[CALENDAR_TEXT_MAX] = "";
 	struct span name;
 	int part;
 

@@ -329,8 +329,10 @@ static bool print_result(struct tester *tester, const struct node *node)
 	for (size_t i = 0; i < plan->n_actions; i++) {
 		const struct sieve_action *action = &plan->actions[i];
 
-		printf("# %zu: %s %.*s%.*s\n", i + 1, action_names[action->kind],
-		    SPAN(action->folder), (int)strcspn(action->to.p, "\n"), action->to.p);
+		const struct span what = action->folder.n > 0 ? action->folder : action->to;
+
+		printf("# %zu: %s %.*s\n", i + 1, action_names[action->kind],
+		    (int)strcspn(what.p, "\n"), what.p);
 	}
 	printf("# implicit keep: %s\n", plan->keeps ? "yes" : "no");
 	return true;

@@ -125,8 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	for (size_t i = 0; i < fields->n; i++) {
 		fuzz_require(fields->list[i].raw.p == at, "a field follows another");
 		at += fields->list[i].raw.n;
-		fuzz_require(fields->list[i].body.p + fields->list[i].body.n <= at,
-		    "and has its body");
+		fuzz_require(
+		    fields->list[i].body.p + fields->list[i].body.n <= at, "and has its body");
 		check_field(&fields->list[i], &arena);
 		arena.max = arena.used + (256 << 20);
 	}

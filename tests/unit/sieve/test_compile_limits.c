@@ -71,7 +71,7 @@ static void test_limits(void **state)
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		const struct row *row = &rows[i];
 
-		for (size_t more = 0; more <= (row->part != NULL); more++) {
+		for (size_t more = 0; more <= (row->part != NULL ? 1U : 0U); more++) {
 			begin(row->begin);
 			add(row->repeated, row->n + more);
 			add(row->middle, 1);

@@ -23,8 +23,7 @@ static const struct {
 	/* What is no field. */
 	{ "From x@y 1\nA: b\n\n", "A=b|\n" },
 	{ " fold\nA: b\n\n", "A=b|\n" },
-	{ "A: b\nno field\n: x\nB C: d\n\303\266: e\nF: g\n\n",
-	    "A=b|F=g|\n" },
+	{ "A: b\nno field\n: x\nB C: d\n\303\266: e\nF: g\n\n", "A=b|F=g|\n" },
 	{ "A: b\n \nB: c\n\n", "A=b|B=c|\n" },
 	{ "A: b\rC: d\r\n\r\n", "A=b C: d|\r\n" },
 	{ "A: b\n\r", "A=b|" },
