@@ -255,7 +255,8 @@ static enum answer match_keys(
 
 enum answer compare_value(struct compare *compare, struct span value)
 {
-	struct captures captures, *captures_r = compare->sets_values ? &captures : NULL;
+	struct captures captures;
+	struct captures *captures_r = compare->sets_values ? &captures : NULL;
 	enum answer answer;
 
 	if (compare->counts) {
