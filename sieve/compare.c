@@ -255,7 +255,7 @@ static enum answer match_keys(
 
 enum answer compare_value(struct compare *compare, struct span value)
 {
-	struct captures captures;
+	struct captures captures = { .n = 0 };
 	struct captures *captures_r = compare->sets_values ? &captures : NULL;
 	enum answer answer;
 
