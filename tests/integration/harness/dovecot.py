@@ -95,6 +95,37 @@ quota "User quota" {{
 }}
 """
 
+# ManageSieve, and Pigeonhole's Sieve in delivery, with what lmtpd knows besides the defaults.
+SIEVE = """
+protocols = imap lmtp sieve
+hostname = mx.example.com
+postmaster_address = postmaster@example.com
+recipient_delimiter = +
+lda_mailbox_autocreate = no
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {sieve_port}
+  }}
+}}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+namespace inbox {{
+  inbox = yes
+  mailbox Junk {{
+    special_use = \\Junk
+  }}
+}}
+plugin {{
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  sieve_extensions = +editheader +special-use +spamtest +spamtestplus
+  sieve_spamtest_status_type = score
+  sieve_spamtest_status_header = X-Spam-Score
+  sieve_spamtest_max_value = 10
+  {scripts}
+}}
+"""
+
 BOTH = """
 protocols = imap lmtp
 service lmtp {{
@@ -221,6 +252,21 @@ class DovecotLmtp(GuideDovecot):
                 return client.reply().code == 220
         except OSError:
             return False
+
+
+class SieveDovecot(GuideDovecot):
+    """Keeps scripts by ManageSieve, shows mail by IMAP, and runs scripts in its LMTP."""
+
+    def __init__(self, base, database, vhosts, scripts=""):
+        self.imap_port, self.sieve_port = free_port(), free_port()
+        self.socket = base / "lmtp"
+        self.vhosts = vhosts
+        services = SIEVE + BOTH.replace("protocols = imap lmtp\n", "")
+        super().__init__(base, database, vhosts, services, imap_port=self.imap_port,
+                         sieve_port=self.sieve_port, socket=self.socket, scripts=scripts)
+
+    def is_answering(self):
+        return answers(self.imap_port) and answers(self.sieve_port) and self.socket.exists()
 
 
 class QuotaDovecot(GuideDovecot):
