@@ -67,6 +67,24 @@ service lmtp {{
 }}
 """
 
+RUNNING_SCRIPTS_2_3 = """
+postmaster_address = postmaster@example.com
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+plugin {{
+  sieve = ~/.dovecot.sieve
+}}
+"""
+RUNNING_SCRIPTS_2_4 = """
+postmaster_address = postmaster@example.com
+protocol lmtp {{
+  mail_plugins {{
+    sieve = yes
+  }}
+}}
+"""
+
 # As its own examples have quota, with one limit for all, and a tenth of it for the last message.
 QUOTA_2_3 = """
 mail_plugins = quota
@@ -242,9 +260,11 @@ class Dovecot(GuideDovecot):
 
 
 class DovecotLmtp(GuideDovecot):
-    def __init__(self, base, database, vhosts, socket):
+    def __init__(self, base, database, vhosts, socket, has_sieve=False):
         self.socket = socket
-        super().__init__(base, database, vhosts, DELIVERING, socket=socket)
+        scripts = RUNNING_SCRIPTS_2_4 if is_2_4() else RUNNING_SCRIPTS_2_3
+        super().__init__(base, database, vhosts, DELIVERING + (scripts if has_sieve else ""),
+                         socket=socket)
 
     def is_answering(self):
         try:
