@@ -3,6 +3,7 @@
  * writer's thread. */
 #include "lmtpd/delivery.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -69,6 +70,7 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 		return NULL;
 	}
 	delivery->service = service_ref(service);
+	delivery->envelope = envelope;
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
 	if (delivery->buffer == NULL ||
@@ -88,7 +90,10 @@ void delivery_free(struct delivery *delivery)
 	struct service *service = delivery->service;
 
 	tally_drop(&delivery->tally);
+	versions_drop(&delivery->versions);
 	places_free(&delivery->places);
+	places_free(&delivery->expected);
+	filter_free(delivery->filter);
 	free(delivery->buffer);
 	free(delivery);
 	service_unref(service);
@@ -109,57 +114,154 @@ static void add_sizes(struct delivery *delivery)
 
 		if (place->result == 0 && !place->is_unwanted && place->same == NULL &&
 		    usage_counts_folder(style, place->where)) {
-			maildirsize_add(place, delivery->message.size);
+			maildirsize_add(place, versions_message(&delivery->versions, i)->size);
 		}
+	}
+}
+
+/* The message lies nowhere, and every recipient's reply is that. */
+static void fail(struct delivery *delivery, int error, const char *step)
+{
+	maildir_abort(&delivery->message, NULL, 0);
+	delivery->is_open = false;
+	for (size_t i = 0; i < delivery->places.n; i++) {
+		struct maildir_place *place = &delivery->places.list[i];
+
+		if (place->result == 0) {
+			place->result = error;
+			place->step = step;
+			place->part = "";
+		}
+	}
+	delivery->finished = uv_hrtime();
+	if (delivery->committing == 0) {
+		delivery->committing = delivery->finished;
 	}
 }
 
 /* Gives the message its names, unless it was given up, or takes them away again if that happened meanwhile. */
 static void commit(struct delivery *delivery)
 {
-	struct maildir_place *places = delivery->places.list;
-	size_t n_places = delivery->places.n;
+	struct places *places = &delivery->places;
+	struct versions *versions = &delivery->versions;
 	enum delivery_fate fate = DELIVERY_OPEN;
 	bool is_durable;
 
 	delivery->committing = uv_hrtime();
-	maildir_prepare(&delivery->message, places, n_places);
+	if (versions_make(versions, &delivery->message, places, delivery->filter) < 0) {
+		fail(delivery, -ENOMEM, "find room for");
+		return;
+	}
+	versions_prepare(versions, places, delivery->filter);
 	delivery->is_open = false;
 	if (is_given_up(delivery)) {
-		maildir_abort(&delivery->message, places, n_places);
+		versions_abort(versions, places);
 		return;
 	}
-	tally_charge(&delivery->tally, &delivery->places, &delivery->message);
+	tally_charge(&delivery->tally, places, versions);
 	/* Counting may have taken long. */
 	if (is_given_up(delivery)) {
-		tally_settle(&delivery->tally, &delivery->places, false);
-		maildir_abort(&delivery->message, places, n_places);
+		tally_settle(&delivery->tally, places, false);
+		versions_abort(versions, places);
 		return;
 	}
-	places_choose(&delivery->places);
-	maildir_commit(&delivery->message, places, n_places);
+	places_choose(places);
+	versions_commit(versions, places);
 	delivery->finished = uv_hrtime();
 	/* A disk that stands still here is the client's to wait for, too. */
 	add_sizes(delivery);
 	is_durable = atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE);
-	tally_settle(&delivery->tally, &delivery->places, is_durable);
+	tally_settle(&delivery->tally, places, is_durable);
 	if (!is_durable) {
-		maildir_take_back(places, n_places);
+		maildir_take_back(places->list, places->n);
+	}
+}
+
+static void run_commit(struct work *work, void *context)
+{
+	commit((struct delivery *)work);
+}
+
+/* Takes the places that scripts want instead of those that were expected, which the message still knows. */
+static int refile(struct delivery *delivery)
+{
+	struct filter *filter = delivery->filter;
+	struct places places = { .n = 0 };
+	int result = filter->error;
+
+	if (result == 0) {
+		result = places_refile(&places, &delivery->places, &filter->filing, &filter->arena);
+	}
+	if (result < 0) {
+		places_free(&places);
+		return result;
+	}
+	delivery->expected = delivery->places;
+	delivery->places = places;
+	return 0;
+}
+
+/* On a thread of the scripts. */
+static void run_filter(struct work *work, void *context)
+{
+	struct delivery *delivery = (struct delivery *)work;
+	bool is_whole = delivery->message.size == delivery->n_last;
+	int result;
+
+	if (is_given_up(delivery)) {
+		return;
+	}
+	filter_run(delivery->filter, &delivery->message, delivery->facts.message_id,
+	    delivery->buffer, delivery->cap, is_whole ? delivery->n_last : 0);
+	result = refile(delivery);
+	if (result < 0) {
+		fail(delivery, result, "run the scripts of");
+	} else {
+		delivery->next = run_commit;
+	}
+}
+
+/* Do scripts run for the message? Else it gets its names at once, and so does what could not be written: nothing. */
+static void finish(struct delivery *delivery, bool is_written)
+{
+	const struct lmtpd_config *config = lmtpd_config_of(delivery->service);
+	int result = 0;
+
+	if (config->sieve.is_enabled && is_written) {
+		result = filter_look(&delivery->filter, lmtpd_server_of(delivery->service)->scripts,
+		    config, &delivery->places);
+	}
+	if (result < 0) {
+		fail(delivery, result, "run the scripts of");
+	} else if (delivery->filter != NULL) {
+		delivery->next = run_filter;
+	} else {
+		commit(delivery);
 	}
 }
 
 static void run_write(struct work *work, void *context)
 {
 	struct delivery *delivery = (struct delivery *)work;
+	int result;
 
 	if (!delivery->is_open) {
 		maildir_begin(&delivery->message, delivery->places.list, delivery->places.n);
 		delivery->is_open = true;
 	}
 	/* An error stands in the places' results; the rest of the message is taken and dropped. */
-	maildir_write(&delivery->message, delivery->buffer, delivery->n);
+	result = maildir_write(&delivery->message, delivery->buffer, delivery->n);
 	if (delivery->is_last) {
-		commit(delivery);
+		delivery->n_last = delivery->n;
+		finish(delivery, result == 0);
+	}
+}
+
+static void share_lane(struct lane *lane, const struct devices *devices)
+{
+	for (unsigned share = 0; !lane->is_closing && share < QUEUE_SHARES; share++) {
+		lane_set_share(
+		    lane, share, devices_limit(devices, share, lane->settings.n_threads));
 	}
 }
 
@@ -184,19 +286,46 @@ static void learn_devices(struct delivery *delivery)
 		return;
 	}
 	LIST_FOREACH (service, &delivery->service->daemon->services, entry) {
-		struct lane *lane = &service->lanes[SERVICE_WORKERS];
-
-		for (unsigned share = 0; !lane->is_closing && share < QUEUE_SHARES; share++) {
-			lane_set_share(
-			    lane, share, devices_limit(devices, share, lane->settings.n_threads));
+		for (size_t i = SERVICE_WORKERS; i < service->n_lanes; i++) {
+			share_lane(&service->lanes[i], devices);
 		}
 	}
 }
 
-static void done_write(struct work *work)
+static void submit(struct delivery *delivery, enum service_lane lane,
+    void (*run)(struct work *work, void *context))
+{
+	delivery->lane = lane;
+	delivery->work.run = run;
+	lane_submit(&delivery->service->lanes[lane], &delivery->work);
+}
+
+/* The next trip, which has no more patience than what the ones before have left. */
+static void go_on(struct delivery *delivery)
+{
+	void (*run)(struct work * work, void *context) = delivery->next;
+
+	delivery->next = NULL;
+	delivery->work.waited = (unsigned)((uv_hrtime() - delivery->ended) / 1000000);
+	if (run == run_filter) {
+		filter_take(delivery->filter, delivery->envelope);
+		submit(delivery, SERVICE_SCRIPTS, run);
+		return;
+	}
+	tally_drop(&delivery->tally);
+	tally_make(&delivery->tally, &lmtpd_server_of(delivery->service)->accounts,
+	    lmtpd_config_of(delivery->service), &delivery->places);
+	submit(delivery, SERVICE_WORKERS, run);
+}
+
+static void done_trip(struct work *work)
 {
 	struct delivery *delivery = (struct delivery *)work;
 
+	if (delivery->owner != NULL && delivery->next != NULL) {
+		go_on(delivery);
+		return;
+	}
 	delivery->is_out = false;
 	delivery->n = 0;
 	learn_devices(delivery);
@@ -208,7 +337,7 @@ static void done_write(struct work *work)
 }
 
 /* What is durable already is about to come back. */
-static void late_write(struct work *work)
+static void late_trip(struct work *work)
 {
 	struct delivery *delivery = (struct delivery *)work;
 	enum delivery_fate fate = DELIVERY_OPEN;
@@ -218,7 +347,7 @@ static void late_write(struct work *work)
 	}
 	delivery->late(delivery);
 	delivery->owner = NULL;
-	if (lane_withdraw(&delivery->service->lanes[SERVICE_WORKERS], work)) {
+	if (lane_withdraw(&delivery->service->lanes[delivery->lane], work)) {
 		delivery->is_out = false;
 		delivery_abandon(delivery);
 	}
@@ -252,13 +381,12 @@ void delivery_write(struct delivery *delivery, bool is_last,
 	delivery->owner = owner;
 	delivery->is_last = is_last;
 	delivery->is_out = true;
-	delivery->work.run = run_write;
-	delivery->work.done = done_write;
-	delivery->work.late = late_write;
+	delivery->work.done = done_trip;
+	delivery->work.late = late_trip;
 	if (is_last) {
 		delivery->ended = uv_hrtime();
 	}
-	lane_submit(&delivery->service->lanes[SERVICE_WORKERS], &delivery->work);
+	submit(delivery, SERVICE_WORKERS, run_write);
 }
 
 static void run_abandon(struct work *work, void *context)
@@ -284,8 +412,7 @@ void delivery_abandon(struct delivery *delivery)
 		delivery_free(delivery);
 		return;
 	}
-	delivery->work.run = run_abandon;
 	delivery->work.done = done_abandon;
 	delivery->work.late = late_abandon;
-	lane_submit(&delivery->service->lanes[SERVICE_WORKERS], &delivery->work);
+	submit(delivery, SERVICE_WORKERS, run_abandon);
 }

@@ -2,7 +2,8 @@
  * The delivery of one transaction: its places, its bytes, and the writer lane.
  *
  * A message that fits into the buffer takes one trip to a thread; of a larger one the buffer goes
- * there each time it is full, while the session waits and its client with it.
+ * there each time it is full, while the session waits and its client with it. Where scripts run, two more
+ * follow the last one: to them, and back to the disk with the places that they want.
  *
  * A disk may stand still, and the thread with it. After DELIVERY_PATIENCE the client is told to keep the
  * message, and then it must not be delivered: whoever is first, the loop that gives it up or the thread
@@ -12,8 +13,10 @@
 #include <stdbool.h>
 
 #include "lmtpd/config.h"
+#include "lmtpd/filter.h"
 #include "lmtpd/places.h"
 #include "lmtpd/tally.h"
+#include "lmtpd/versions.h"
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "protocol/reply.h"
@@ -21,7 +24,7 @@
 enum {
 	/* Mailboxes of one transaction, counted for each recipient: what lists among them may cost. */
 	DELIVERY_MAILBOXES_MAX = 10000,
-	DELIVERY_PATIENCE = 60, /* seconds that the disk may take for one trip */
+	DELIVERY_PATIENCE = 60, /* seconds for one trip, and for all that follow the last byte */
 };
 
 struct delivery {
@@ -37,15 +40,24 @@ struct delivery {
 		DELIVERY_DURABLE
 	} fate;
 
+	const struct envelope *envelope; /* while there is an owner */
+	enum service_lane lane;          /* that it was given to last */
+	/* The trip that follows, on a thread's word. NULL: none, it goes to its owner. */
+	void (*next)(struct work *work, void *context);
+
 	char *buffer;
 	size_t n, cap;
+	size_t n_last;   /* bytes there of the last write */
 	size_t n_header; /* of the fields put on top, in the first buffer */
 	bool is_open, is_last;
 	bool is_out; /* on the lane */
 
 	struct maildir_message message;
 	struct places places;
-	struct tally tally; /* of their quotas */
+	struct tally tally;       /* of their quotas */
+	struct filter *filter;    /* NULL: no script runs for it */
+	struct places expected;   /* those before the filter, if places are its */
+	struct versions versions; /* of the message, from its commit on */
 	struct header_facts facts;
 	uint64_t ended;      /* uv_hrtime() of the end of data, */
 	uint64_t committing; /* of the beginning of its commit, */

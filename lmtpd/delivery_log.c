@@ -3,6 +3,7 @@
 #include "lmtpd/delivery_log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "protocol/reply.h"
 #include "runtime/log.h"
@@ -19,19 +20,87 @@ static void list_mailboxes(const struct resolution *resolution, char *out, size_
 	}
 }
 
-/* The folder that the message lies in, of the first mailbox; "" is INBOX. */
-static void find_folder(
-    const struct recipient *recipient, const struct delivery *delivery, char *name_r, size_t n)
+/* What a thread may still be at is not looked at. */
+static bool has_places(const struct recipient *recipient, const struct delivery *delivery)
 {
-	const struct maildir_place *place =
-	    delivery == NULL || recipient->reply == REPLY_DISK_STALLED
-		? NULL
-		: delivery->places.of[recipient->first_mailbox];
+	return delivery != NULL && recipient->reply != REPLY_DISK_STALLED;
+}
 
-	name_r[0] = '\0';
-	if (place != NULL && place->where != NULL && place->where[0] != '\0') {
-		folder_to_name(
-		    &lmtpd_config_of(delivery->service)->folder_style, place->where, name_r, n);
+/* Appends a word, divided by a comma, unless it is there already; it is cut where the room ends. */
+static void append(char *list, size_t cap, const char *word)
+{
+	size_t n = strlen(list), n_word = strlen(word);
+
+	for (const char *p = list; *p != '\0'; p += strcspn(p, ",")) {
+		p += *p == ',';
+		if (strcspn(p, ",") == n_word && strncmp(p, word, n_word) == 0) {
+			return;
+		}
+	}
+	snprintf(list + n, cap - n, "%s%s", n > 0 ? "," : "", word);
+}
+
+/* The folders that the message lies in, divided by commas; "" if that is INBOX alone. */
+static void list_folders(
+    const struct recipient *recipient, const struct delivery *delivery, char *list_r, size_t n)
+{
+	const struct places *places = &delivery->places;
+	size_t end = recipient->first_mailbox + recipient->resolution.n_mailboxes;
+
+	list_r[0] = '\0';
+	for (size_t i = recipient->first_mailbox; i < end; i++) {
+		const struct places_slot *slot = &places->slots[i];
+
+		for (size_t k = slot->first; k < slot->first + slot->n; k++) {
+			const struct maildir_place *place = places->of[k];
+			char name[1024] = "INBOX";
+
+			if (place->where != NULL && place->where[0] != '\0') {
+				folder_to_name(&lmtpd_config_of(delivery->service)->folder_style,
+				    place->where, name, sizeof(name));
+			}
+			append(list_r, n, name);
+		}
+	}
+	if (strcmp(list_r, "INBOX") == 0) {
+		list_r[0] = '\0';
+	}
+}
+
+/* The scripts that ran for the recipient. */
+static void list_scripts(
+    const struct recipient *recipient, const struct delivery *delivery, char *list_r, size_t n)
+{
+	const struct filter *filter = delivery->filter;
+	size_t end = recipient->first_mailbox + recipient->resolution.n_mailboxes;
+
+	list_r[0] = '\0';
+	for (size_t i = recipient->first_mailbox; filter != NULL && filter->error == 0 && i < end;
+	     i++) {
+		if (filter->runs[i].scripts[0] != '\0') {
+			append(list_r, n, filter->runs[i].scripts);
+		}
+	}
+}
+
+static void put_text(struct log_line *line, const char *key, const char *text)
+{
+	if (text[0] != '\0') {
+		log_text(line, key, text);
+	}
+}
+
+/* Where it went, and by whose word. */
+static void put_folders(
+    struct log_line *line, const struct recipient *recipient, const struct delivery *delivery)
+{
+	char list[1024];
+
+	if (has_places(recipient, delivery)) {
+		list_folders(recipient, delivery, list, sizeof(list));
+		put_text(line, "folder", list);
+		list_scripts(recipient, delivery, list, sizeof(list));
+		put_text(line, "script", list);
 	}
 }
 
@@ -42,16 +111,18 @@ static void put_quota(
 	char text[16];
 	int percent = -1;
 
-	/* What a thread may still be at is not looked at. */
-	if (delivery == NULL || recipient->reply == REPLY_DISK_STALLED) {
+	if (!has_places(recipient, delivery)) {
 		return;
 	}
 	for (size_t i = 0; i < recipient->resolution.n_mailboxes && percent < 0; i++) {
-		const struct maildir_place *place =
-		    delivery->places.of[recipient->first_mailbox + i];
+		const struct places *places = &delivery->places;
+		const struct places_slot *slot = &places->slots[recipient->first_mailbox + i];
 
-		if (place != NULL) {
-			percent = tally_percent(&delivery->tally, &delivery->places, place);
+		/* Each folder's copy adds to what the one before came to. */
+		for (size_t k = slot->first; k < slot->first + slot->n; k++) {
+			int one = tally_percent(&delivery->tally, places, places->of[k]);
+
+			percent = one > percent ? one : percent;
 		}
 	}
 	if (percent >= 0) {
@@ -90,10 +161,9 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 {
 	enum reply reply = recipient->reply;
 	struct log_line line;
-	char mailboxes[1024], folder[1024];
+	char mailboxes[1024];
 
 	list_mailboxes(&recipient->resolution, mailboxes, sizeof(mailboxes));
-	find_folder(recipient, delivery, folder, sizeof(folder));
 	log_begin(&line, reply == REPLY_SAVED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "delivery");
 	/* The sender's problem, not ours. What else is refused for good will bounce, since Postfix took it:
 	 * its own maps should have known. */
@@ -103,20 +173,40 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_address(&line, "from", envelope->sender);
 	log_address(&line, "to", recipient->text);
 	log_address(&line, "mailbox", mailboxes);
-	if (folder[0] != '\0') {
-		log_text(&line, "folder", folder);
-	}
+	put_folders(&line, recipient, delivery);
 	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
-	/* What a thread may still be at is not looked at. */
-	log_number(&line, "size",
-	    delivery != NULL && reply != REPLY_DISK_STALLED ? delivery->message.size : 0);
+	log_number(&line, "size", has_places(recipient, delivery) ? delivery->message.size : 0);
 	log_number(&line, "ms", ms_of(delivery, reply));
 	put_quota(&line, recipient, delivery);
-	log_text(&line, "status", delivery_status(reply));
+	log_text(&line, "status",
+	    reply == REPLY_SAVED && places_has_discarded(&delivery->places, recipient)
+		? "discarded"
+		: delivery_status(reply));
 	log_number(&line, "code", (uint64_t)reply_code(reply));
 	log_text(&line, "dsn", reply_enhanced(reply));
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
+}
+
+static void log_runs(const struct delivery *delivery)
+{
+	const struct filter *filter = delivery->filter;
+
+	if (filter == NULL || filter->error != 0) {
+		return;
+	}
+	for (size_t i = 0; i < delivery->places.n_slots; i++) {
+		if (filter->runs[i].note[0] != '\0') {
+			log_event(LOG_LEVEL_WARNING, "script", "%s: %s",
+			    filter->mailboxes[i].address, filter->runs[i].note);
+		}
+	}
+}
+
+/* A script names a folder that is not there: its user should make it. */
+static bool is_missed(const struct maildir_place *place)
+{
+	return place->folder[0] != '\0' && place->where != NULL && place->where[0] == '\0';
 }
 
 void delivery_log_notes(const struct delivery *delivery)
@@ -127,8 +217,13 @@ void delivery_log_notes(const struct delivery *delivery)
 		if (place->note[0] != '\0') {
 			log_event(LOG_LEVEL_WARNING, "folder", "%s/%s: %s", place->root->base,
 			    place->mailbox, place->note);
+		} else if (delivery->filter != NULL && is_missed(place)) {
+			log_event(LOG_LEVEL_WARNING, "folder",
+			    "%s/%s: there is no %s, INBOX is used", place->root->base,
+			    place->mailbox, place->folder);
 		}
 	}
+	log_runs(delivery);
 }
 
 void delivery_log_refusal(const struct envelope *envelope, const struct recipient *recipient)

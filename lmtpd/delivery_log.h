@@ -12,7 +12,7 @@ const char *delivery_status(enum reply reply);
 void delivery_log(const struct envelope *envelope, const struct recipient *recipient,
     const struct delivery *delivery, const char *reason);
 
-/* What places have to say for people though the message lies there: event=folder. */
+/* What places and scripts have to say for people though the message lies there: event=folder, event=script. */
 void delivery_log_notes(const struct delivery *delivery);
 
 /* For a recipient that was refused; the reason is what is known of it. */

@@ -180,9 +180,17 @@ int homes_init(struct lmtpd_config *config, struct error *error)
 		   : -1;
 }
 
-/* Where the home itself is the Maildir, other hidden things have their place among the folders: nobody's mail may
- * take the names of a user's script and keys. */
-static bool is_taken(const char *folder)
+bool homes_is_auto(const struct lmtpd_config *config, const char *folder)
+{
+	for (size_t i = 0; i < config->auto_folders.n; i++) {
+		if (strcmp(config->auto_directories[i], folder) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool homes_is_taken(const char *folder)
 {
 	static const char *const names[] = { ".dovecot", ".ssh" };
 
@@ -205,14 +213,12 @@ static void choose_folder(
 				  home_r->folder) != FOLDER_FINE) {
 		return;
 	}
-	if (is_home && is_taken(home_r->folder)) {
+	if (is_home && homes_is_taken(home_r->folder)) {
 		home_r->folder[0] = '\0';
 	}
-	for (size_t i = 0; i < config->auto_folders.n; i++) {
-		if (strcmp(config->auto_directories[i], home_r->folder) == 0) {
-			home_r->makes_folder = true;
-			home_r->folders_max = 0;
-		}
+	if (homes_is_auto(config, home_r->folder)) {
+		home_r->makes_folder = true;
+		home_r->folders_max = 0;
 	}
 }
 

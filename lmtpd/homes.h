@@ -37,6 +37,13 @@ struct home {
 	unsigned folders_max;
 };
 
+/* A folder, as a directory, that is made when it is first needed (maildir.auto). */
+bool homes_is_auto(const struct lmtpd_config *config, const char *folder);
+
+/* Where the home itself is the Maildir, other hidden things have their place among the folders: nobody's mail may
+ * take the names of a user's script and keys. */
+bool homes_is_taken(const char *folder);
+
 /* Returns 0, or -1 with what is refused in error: a part of the address is no name of a directory, the home of its
  * row lies below no root, or the path is too long. */
 int homes_find(const struct lmtpd_config *config, const struct mailbox *mailbox,

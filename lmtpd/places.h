@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The places of a message: each mailbox once, however many recipients lead to it, and for each recipient
- * the outcome of its own. Pure; lists are long and this runs on the loop, so what is compared is no more
+ * The places of a message: each mailbox, or folder of one, once, however many recipients lead to it, and for each
+ * recipient the outcome of its own. Pure; lists are long and this runs on the loop, so what is compared is no more
  * than a search takes. */
 #pragma once
 
@@ -8,21 +8,33 @@
 #include "mail/envelope.h"
 #include "maildir/maildir.h"
 #include "protocol/reply.h"
+#include "sieve/arena.h"
 
 struct lmtpd_config;
 
+/* A mailbox of a recipient: its places are n of those in places.of, from first on. Without scripts it is one; with them
+ * it may be several folders, or none, since the message was discarded. */
+struct places_slot {
+	size_t first, n;
+	/* Why the message cannot go there now, in words; "": its path is refused. NULL as a rule. */
+	const char *refusal;
+};
+
 struct places {
-	struct maildir_place *list; /* in the order of the envelope */
+	/* In the order of the envelope; what gets another version of the message stands behind. */
+	struct maildir_place *list;
 	size_t n;
-	/* Of each of them: the mailbox that led there first, of the envelope's; and the reply that it has no room for the
-	 * message, as is known between prepare and commit, REPLY_NONE as a rule. */
+	/* Of each of them: the mailbox that led there first, of the envelope's; how many bytes of its path are the home;
+	 * which version of the message it gets; and the reply that it has no room for the message, as is known between
+	 * prepare and commit, REPLY_NONE as a rule. */
 	const struct mailbox **mailboxes;
+	unsigned *homes, *versions;
 	enum reply *refusals;
-	size_t n_recipients;
-	/* Private: that of each mailbox of each recipient, in their order. NULL: its path is refused. And
-	 * where the mailboxes of each recipient begin there; one more stands for the end. */
-	struct maildir_place **of;
+	/* The mailboxes of all recipients, in their order; where those of each recipient begin, and one more for the end. */
+	struct places_slot *slots;
+	size_t n_slots, n_recipients;
 	size_t *first;
+	struct maildir_place **of;
 };
 
 /* Where the mail of a mailbox goes, as homes_find() says it. */
@@ -35,6 +47,31 @@ int places_make(struct places *places, struct envelope *envelope, places_find *f
     const struct lmtpd_config *config);
 void places_free(struct places *places);
 
+/* What a script wants: a folder of the mailbox in some slot. */
+struct store {
+	const char *folder; /* as a directory; "" for INBOX */
+	enum maildir_if_absent if_absent;
+	unsigned folders_max;
+	bool subscribes;
+	const char *flags; /* letters; these and keywords as in a place */
+	const char *const *keywords;
+	size_t n_keywords;
+	unsigned version;
+};
+
+/* What scripts have made of a message: for each slot of its places those in stores that are its own. */
+struct filing {
+	struct store *stores;
+	size_t n_stores;
+	struct places_slot *slots; /* as many as before */
+	unsigned n_versions;       /* 1: there is only the one that came */
+};
+
+/* The places after that: a folder gets a version once, with the flags of all that want it there, which are taken from the
+ * arena and must outlive them, as must @from. @places is zero before. Returns as places_make(). */
+int places_refile(struct places *places, const struct places *from, const struct filing *filing,
+    struct arena *arena);
+
 /* Between prepare and commit: a place that only recipients lead to who will be told that it failed, since
  * another one of theirs cannot take the message, is not wanted. They get it at the next try, and once. One that is
  * full is left out. */
@@ -44,3 +81,6 @@ void places_choose(struct places *places);
  * full. reason_r[n] says why not. */
 enum reply places_outcome(
     const struct places *places, const struct recipient *recipient, char *reason_r, size_t n);
+
+/* Has every mailbox of a recipient discarded it? */
+bool places_has_discarded(const struct places *places, const struct recipient *recipient);

@@ -28,6 +28,7 @@
 
 enum {
 	WRITER_DESCRIPTORS = 32, /* of one delivery, but for long lists */
+	SCRIPT_DESCRIPTORS = 8,  /* of one run, but for what its delivery holds */
 };
 
 static const char usage[] =
@@ -58,6 +59,13 @@ static const char usage[] =
 /* There is one, and it lives as long as the process. */
 static struct lmtpd_server server;
 
+static unsigned count_processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
 static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANES])
 {
 	struct lmtpd_config *config = data;
@@ -76,12 +84,20 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.n_descriptors = WRITER_DESCRIPTORS,
 		.patience = DELIVERY_PATIENCE * 1000,
 	};
+	settings_r[SERVICE_SCRIPTS] = (struct lane_settings){
+		.name = "scripts",
+		.n_threads = config->sieve.is_enabled ? count_processors() : 0,
+		.n_descriptors = SCRIPT_DESCRIPTORS,
+		.patience = DELIVERY_PATIENCE * 1000,
+	};
 	for (size_t i = 0; i < config->n_roots; i++) {
 		devices_expect(&server.devices, &config->roots[i]);
 	}
 	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
-		settings_r[SERVICE_WORKERS].max[share] =
-		    devices_limit(&server.devices, share, (unsigned)config->writers);
+		for (size_t i = SERVICE_WORKERS; i < SERVICE_LANES; i++) {
+			settings_r[i].max[share] =
+			    devices_limit(&server.devices, share, settings_r[i].n_threads);
+		}
 	}
 }
 
@@ -105,12 +121,21 @@ static void lmtpd_tried(struct daemon *daemon, const char *why_not)
 static int lmtpd_begin(struct daemon *daemon)
 {
 	accounts_init(&server.accounts);
+	server.scripts = scripts_new();
+	if (server.scripts == NULL) {
+		log_event(LOG_LEVEL_ERROR, "start", "out of memory");
+		return -1;
+	}
 	snprintf(server.id_prefix, sizeof(server.id_prefix), "%llx-%x-", (long long)time(NULL),
 	    (unsigned)getpid());
 	vitals_begin(&server.status.vitals, daemon, "lmtpd", status_write);
 	if (daemon->n_listeners > 0) {
 		log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
 		    LMTPD_VERSION, daemon->n_listeners, lmtpd_config_of(daemon->service)->base);
+	}
+	if (lmtpd_config_of(daemon->service)->sieve.is_enabled) {
+		log_event(LOG_LEVEL_WARNING, "start",
+		    "what scripts send is not carried out yet: such mail is kept in INBOX");
 	}
 	return 0;
 }

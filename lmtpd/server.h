@@ -5,6 +5,7 @@
 #include "lmtpd/account.h"
 #include "lmtpd/config.h"
 #include "lmtpd/devices.h"
+#include "lmtpd/scripts.h"
 #include "lmtpd/status.h"
 #include "runtime/daemon.h"
 
@@ -13,6 +14,7 @@ struct lmtpd_server {
 	struct lmtpd_status status;
 	struct devices devices;
 	struct accounts accounts; /* of mailboxes with a quota */
+	struct scripts *scripts;  /* of mailboxes */
 	char id_prefix[40];       /* of its sessions */
 };
 

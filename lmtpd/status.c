@@ -28,7 +28,13 @@ void status_delivered(
 
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		status->recipients[recipient->reply]++;
-		is_saved = is_saved || recipient->reply == REPLY_SAVED;
+		if (recipient->reply == REPLY_SAVED) {
+			bool is_discarded =
+			    delivery != NULL && places_has_discarded(&delivery->places, recipient);
+
+			status->scripts.n_discarded += is_discarded;
+			is_saved = is_saved || !is_discarded;
+		}
 	}
 	status->n_messages++;
 	if (is_saved) {
@@ -36,6 +42,14 @@ void status_delivered(
 	}
 	if (delivery != NULL) {
 		histogram_add(&status->commits, delivery->finished - delivery->committing);
+	}
+	if (delivery != NULL && delivery->filter != NULL) {
+		const struct filter *filter = delivery->filter;
+
+		status->scripts.n_runs += filter->counts.n_runs;
+		status->scripts.n_failed += filter->counts.n_failed;
+		status->scripts.n_exhausted += filter->counts.n_exhausted;
+		status->scripts.n_fuel += filter->counts.n_fuel;
 	}
 }
 
@@ -215,6 +229,27 @@ static void write_quota(struct lmtpd_server *server, struct document *document)
 	    server->status.n_untold);
 }
 
+static void write_scripts(const struct lmtpd_server *server, struct document *document)
+{
+	const struct lmtpd_status *status = &server->status;
+
+	document_group(document, "scripts");
+	document_counter(document, "runs", "script_runs_total",
+	    "Runs of the scripts of a mailbox over a message.", status->scripts.n_runs);
+	document_counter(document, "failed", "script_runs_failed_total",
+	    "Runs in which a script failed.", status->scripts.n_failed);
+	document_counter(document, "exhausted", "script_runs_exhausted_total",
+	    "Of these, runs that needed too much time or memory.", status->scripts.n_exhausted);
+	document_counter(document, "fuel", "script_fuel_total",
+	    "Work that runs have done: a unit is a byte that was looked at.",
+	    status->scripts.n_fuel);
+	document_counter(document, "discarded", "script_discarded_total",
+	    "Recipients whose message a script has discarded.", status->scripts.n_discarded);
+	if (server->daemon.service->n_lanes > SERVICE_SCRIPTS) {
+		vitals_write_lane(&status->vitals, document, SERVICE_SCRIPTS, "script");
+	}
+}
+
 void status_write(struct daemon *daemon, struct document *document)
 {
 	struct lmtpd_server *server = (struct lmtpd_server *)daemon;
@@ -236,4 +271,5 @@ void status_write(struct daemon *daemon, struct document *document)
 	write_way(&lmtpd_config_of(server->daemon.service)->roots[0].storage, document);
 	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "writer");
 	write_quota(server, document);
+	write_scripts(server, document);
 }

@@ -26,6 +26,10 @@ struct lmtpd_status {
 		uint64_t n_questions; /* that were answered */
 		uint64_t n_full, n_disabled;
 	} policy;
+	struct {
+		uint64_t n_runs, n_failed, n_exhausted, n_fuel;
+		uint64_t n_discarded; /* recipients whose message they discarded */
+	} scripts;
 	struct histogram lookups, commits;
 };
 

@@ -73,11 +73,12 @@ static enum allowance_answer charge(
 
 /* Says whether a place takes the message, and charges it there. */
 static enum reply judge(struct tally *tally, const struct places *places, size_t i,
-    const struct maildir_message *message, uint64_t end)
+    const struct versions *versions, uint64_t end)
 {
 	struct tally_row *row = &tally->rows[i];
 	const struct maildir_place *place = &places->list[i];
 	const struct account_rules *rules = row->allowance.rules;
+	const struct maildir_message *message = versions_message(versions, i);
 
 	if (row->allowance.account == NULL || place->result != 0 ||
 	    !usage_counts_folder(&rules->style, place->where)) {
@@ -98,13 +99,13 @@ static enum reply judge(struct tally *tally, const struct places *places, size_t
 	}
 }
 
-void tally_charge(struct tally *tally, struct places *places, const struct maildir_message *message)
+void tally_charge(struct tally *tally, struct places *places, const struct versions *versions)
 {
 	/* The client waits, and so does the rest of a list. */
 	uint64_t end = uv_hrtime() + ROOM_PATIENCE * UINT64_C(1000000);
 
 	for (size_t i = 0; i < tally->n; i++) {
-		places->refusals[i] = judge(tally, places, i, message, end);
+		places->refusals[i] = judge(tally, places, i, versions, end);
 	}
 }
 

@@ -7,6 +7,7 @@
 
 #include "lmtpd/allowance.h"
 #include "lmtpd/places.h"
+#include "lmtpd/versions.h"
 
 struct tally_row {
 	struct allowance allowance;
@@ -23,15 +24,14 @@ struct tally {
 	size_t n;
 };
 
-/* On the loop. Without memory for it all is let in. */
+/* Without memory for it all is let in. */
 void tally_make(struct tally *tally, struct accounts *accounts, const struct lmtpd_config *config,
     const struct places *places);
 void tally_drop(struct tally *tally);
 
 /* Between prepare and commit, on a writer's thread: says of each place whether it is full. Nothing that has no place
  * to go to may be charged after all: settle it. */
-void tally_charge(
-    struct tally *tally, struct places *places, const struct maildir_message *message);
+void tally_charge(struct tally *tally, struct places *places, const struct versions *versions);
 
 /* Behind the commit, as well. is_durable: nobody has given the message up meanwhile. */
 void tally_settle(struct tally *tally, const struct places *places, bool is_durable);

@@ -104,26 +104,40 @@ int maildir_root_probe(const struct maildir_root *root)
 	return result;
 }
 
+int file_read(int fd, uint64_t offset, char *buffer, size_t n)
+{
+	while (n > 0) {
+		ssize_t got = pread(fd, buffer, n, (off_t)offset);
+
+		if (got < 0 && errno == EINTR) {
+			continue;
+		}
+		if (got <= 0) { /* 0: shorter than what was written to it */
+			return got < 0 ? -errno : -EIO;
+		}
+		offset += (uint64_t)got;
+		buffer += got;
+		n -= (size_t)got;
+	}
+	return 0;
+}
+
 int file_copy(const struct maildir_file *file, const struct maildir_file *from, uint64_t n)
 {
 	char buffer[COPY_CHUNK];
 	uint64_t at = 0;
+	int result = 0;
 
-	while (at < n) {
+	while (at < n && result == 0) {
 		size_t rest = n - at < sizeof(buffer) ? (size_t)(n - at) : sizeof(buffer);
-		ssize_t got = pread(from->fd, buffer, rest, (off_t)at);
-		int result;
 
-		if (got <= 0) { /* 0: shorter than what was written to it */
-			return got < 0 ? -errno : -EIO;
+		result = file_read(from->fd, at, buffer, rest);
+		if (result == 0) {
+			result = file_write(file->fd, buffer, rest);
 		}
-		result = file_write(file->fd, buffer, (size_t)got);
-		if (result < 0) {
-			return result;
-		}
-		at += (uint64_t)got;
+		at += rest;
 	}
-	return 0;
+	return result;
 }
 
 int file_seal(const struct maildir_file *file)

@@ -19,6 +19,9 @@ bool file_reaches(const struct maildir_file *file, const struct maildir_place *p
 /* Appends to a file. Returns 0 or a negative errno. */
 int file_write(int fd, const char *data, size_t n);
 
+/* Reads n bytes that were written to it. Returns 0 or a negative errno. */
+int file_read(int fd, uint64_t offset, char *buffer, size_t n);
+
 /* Brings its bytes to the disk, and where that is not enough before it gets names, all of it. Returns 0 or a
  * negative errno, which is final: the kernel tells it once. */
 int file_seal(const struct maildir_file *file);

@@ -189,6 +189,11 @@ int maildir_begin(
  * then is every place's result; the message must still be ended by commit or abort. */
 int maildir_write(struct maildir_message *message, const char *data, size_t n);
 
+/* Reads what was written so far, from an offset on, for who decides by it where the message goes. Returns how many bytes it
+ * was, fewer than n at the end alone, or a negative errno. */
+ssize_t maildir_read(
+    const struct maildir_message *message, uint64_t offset, char *buffer, size_t n);
+
 /* Steps 3 and 4 for these places: those of maildir_begin(), others, or both; others are opened first.
  * What cannot take the message has its result then, but for what happens at the last moment. What can has the
  * name that it will get: who counts a mailbox meanwhile knows by it what is under way. */

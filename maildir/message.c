@@ -201,6 +201,20 @@ int maildir_write(struct maildir_message *message, const char *data, size_t n)
 	return 0;
 }
 
+ssize_t maildir_read(const struct maildir_message *message, uint64_t offset, char *buffer, size_t n)
+{
+	uint64_t left = offset < message->size ? message->size - offset : 0;
+	int result = message->error;
+
+	if (n > left) {
+		n = (size_t)left;
+	}
+	if (result == 0) {
+		result = file_read(message->file.fd, offset, buffer, n);
+	}
+	return result < 0 ? result : (ssize_t)n;
+}
+
 /* What could not be synced cannot be read back and trusted either, so nobody gets it. */
 static void message_seal(
     struct maildir_message *message, struct maildir_place *places, size_t n_places)

@@ -231,7 +231,7 @@ static void set_limits(struct daemon *daemon)
 	size_t n_reserved = RESERVED, room;
 	struct rlimit limit;
 
-	for (size_t i = 0; i < SERVICE_LANES; i++) {
+	for (size_t i = 0; i < daemon->service->n_lanes; i++) {
 		const struct lane_settings *settings = &daemon->service->lanes[i].settings;
 
 		n_reserved += (size_t)settings->n_threads * settings->n_descriptors;

@@ -82,7 +82,8 @@ struct program {
 	const char *fixed_keys;   /* in words: those that change with a restart only */
 	const char *root_warning; /* why its user should not be root */
 
-	/* Its lanes: how they are set for a configuration, but for what is the same in all daemons (service.c).
+	/* Its lanes: how they are set for a configuration, but for what is the same in all daemons (service.c). One
+	 * without threads is not there.
 	 * try(), on a thread of SERVICE_LOOKUPS with its
 	 * context: can the database be worked with? 0; a positive outcome if it refuses; or a negative
 	 * errno if it is merely away. error says why. tried(): the outcome at the start; NULL if it can. */

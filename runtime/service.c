@@ -45,12 +45,15 @@ struct service *service_new(struct daemon *daemon, void *config, struct error *e
 	LIST_INSERT_HEAD(&daemon->services, service, entry);
 	daemon->program->lanes(config, settings);
 	settings[SERVICE_LOOKUPS].patience += SLACK_MS;
-	for (size_t i = 0; i < SERVICE_LANES && result == 0; i++) {
-		struct lane *lane = &service->lanes[i];
+	while (service->n_lanes < SERVICE_LANES && settings[service->n_lanes].n_threads > 0 &&
+	       result == 0) {
+		struct lane *lane = &service->lanes[service->n_lanes];
 
 		/* A lane that could not start its threads closes on its own. */
-		result = lane_init(lane, &daemon->loop, &settings[i], service_closed);
+		result =
+		    lane_init(lane, &daemon->loop, &settings[service->n_lanes], service_closed);
 		lane->owner = service;
+		service->n_lanes++;
 		service->n_open++;
 	}
 	if (result < 0) {
@@ -73,7 +76,7 @@ void service_unref(struct service *service)
 	if (--service->n_refs > 0) {
 		return;
 	}
-	for (size_t i = 0, n = service->n_open; i < n; i++) {
+	for (size_t i = 0, n = service->n_lanes; i < n; i++) {
 		if (!service->lanes[i].is_closing) {
 			lane_close(&service->lanes[i]);
 		}
@@ -94,7 +97,7 @@ bool service_renew(struct service **service)
 
 bool service_is_needed(const struct service *service, bool is_patient)
 {
-	for (size_t i = 0; i < SERVICE_LANES; i++) {
+	for (size_t i = 0; i < service->n_lanes; i++) {
 		const struct lane *lane = &service->lanes[i];
 		unsigned n_late = is_patient ? 0 : lane->n_late;
 

@@ -14,6 +14,7 @@ struct daemon;
 enum service_lane {
 	SERVICE_LOOKUPS, /* each thread's context is a connection to the database, its one descriptor */
 	SERVICE_WORKERS, /* what is to be done with the answers: the program says what */
+	SERVICE_SCRIPTS, /* what takes the processor's time; the last, since a program may do without it */
 	SERVICE_LANES
 };
 
@@ -26,7 +27,8 @@ struct service {
 	struct daemon *daemon;
 	void *config; /* the program's; constant while the service lives */
 	struct lane lanes[SERVICE_LANES];
-	size_t n_open; /* lanes that are not closed */
+	size_t n_lanes; /* that there are, from the first on */
+	size_t n_open;  /* of them, that are not closed */
 	unsigned n_refs;
 };
 LIST_HEAD(services, service);

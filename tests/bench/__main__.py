@@ -16,6 +16,7 @@ import memory  # noqa: E402
 import plots  # noqa: E402
 import relay  # noqa: E402
 import report  # noqa: E402
+import scripts  # noqa: E402
 from filesystem import Filesystem, fill  # noqa: E402
 from harness.base import make_base  # noqa: E402
 from harness.disk import unshare_mounts  # noqa: E402
@@ -25,7 +26,8 @@ from rows import add_rows  # noqa: E402
 from servers import Place  # noqa: E402
 from turns import Turns  # noqa: E402
 from workloads import (  # noqa: E402
-    BESIDE, BY_NAME, EXISTING, FULL, FULL_FILES, READ_FILES, SERVERS, SINGLE, USERS, WITH_LIMITS,
+    BESIDE, BY_NAME, EXISTING, FULL, FULL_FILES, READ_FILES, SERVERS, SINGLE, SPECIAL, USERS,
+    WITH_LIMITS,
 )
 
 BUILT = TREE / "build/release"
@@ -68,11 +70,17 @@ def parse_arguments():
     return arguments
 
 
+def specials(arguments):
+    """The servers that the chosen workloads need besides the usual ones."""
+    return {name for workload in arguments.workloads for name in workload.servers
+            if name in SPECIAL}
+
+
 def trees(arguments):
     """The mailboxes that the chosen workloads need, by directory."""
     found = {}
     if arguments.workloads:
-        names = BESIDE if arguments.beside else (*WITH_LIMITS, "limited")
+        names = BESIDE if arguments.beside else (*WITH_LIMITS, *specials(arguments))
         found.update({name: [*EXISTING, *SINGLE, *FULL] for name in names})
     for workload in arguments.workloads:
         if workload.mailboxes == "crowd":
@@ -100,7 +108,9 @@ def run_rounds(arguments, place, results):
     for name in full:
         fill(place.root(name), FULL[0], FULL_FILES)
         fill(place.root(name), FULL[0], READ_FILES, "cur")
-    for name in (*arguments.servers, *(full - {*arguments.servers})):
+    for name in specials(arguments) - {"limited"}:
+        scripts.give(place.root(name), EXISTING)
+    for name in (*arguments.servers, *((full | specials(arguments)) - {*arguments.servers})):
         if arguments.workloads:
             turns.accustom(BY_NAME["twenty"], name)
     for number in range(arguments.rounds):

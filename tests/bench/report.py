@@ -4,7 +4,7 @@ import statistics
 
 from relay import SERVERS as RELAYS
 from results import NAMES, goals
-from workloads import BESIDE, MB, WITH_LIMITS, WITH_QUOTA
+from workloads import BESIDE, MB, WITH_LIMITS, WITH_QUOTA, WITH_SCRIPTS
 
 PLOTS = (
     ("sessions", "Messages a second by sessions"),
@@ -77,7 +77,7 @@ def speed_table(results):
         (workload.title,
          *[with_spread(results.values(workload.name, name, "messages")) for name in WITH_LIMITS],
          times(results.ratio(workload.name, "dovecot")))
-        for workload in results.measured() if workload.servers != WITH_QUOTA]
+        for workload in results.measured() if workload.servers not in (WITH_QUOTA, WITH_SCRIPTS)]
     return table(("messages a second", *[NAMES[name] for name in WITH_LIMITS],
                   "lmtpd : Dovecot"), rows)
 
@@ -129,6 +129,17 @@ def quota_table(results):
     return table(("messages a second", "without", "with a quota", ""), rows) if rows else ""
 
 
+def scripts_table(results):
+    rows = [
+        (workload.title,
+         *[with_spread(results.values(workload.name, name, "messages")) for name in WITH_SCRIPTS],
+         f"{100 * results.ratio(workload.name, 'lmtpd', of='scripts'):.1f} %",
+         times(results.ratio(workload.name, "pigeonhole", of="scripts")))
+        for workload in results.measured() if workload.servers == WITH_SCRIPTS]
+    return table(("messages a second", "lmtpd, no script", "lmtpd", NAMES["pigeonhole"],
+                  "to none", "to Pigeonhole"), rows) if rows else ""
+
+
 def beside_table(results):
     rows = [
         (workload.title,
@@ -157,6 +168,9 @@ def sections(results):
         yield "Quota", (
             "A mailbox with 100,000 messages in new/ and 50,000 in cur/, far below its limit.\n\n" +
             quotas)
+    if not results.is_beside and (scripts := scripts_table(results)):
+        yield "Scripts", (
+            "Ten rules as a webmail writes them; none is for the message, which is kept.\n\n" + scripts)
     if results.memory:
         yield "Memory", (
             "Of all processes of the server together. Resident memory counts what processes share "

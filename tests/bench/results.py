@@ -81,7 +81,8 @@ SPEED = (
 # Of what goes through Postfix.
 RELAY = (("dovecot", 2), ("virtual", 1.0))
 NAMES = {"lmtpd": "lmtpd", "dovecot": "Dovecot LMTP", "sink": "sink", "once": "one-commit sink",
-         "limited": "lmtpd with a quota", "asking": "asking sink", "disk": "the disk alone", "virtual": "Postfix virtual(8)"}
+         "limited": "lmtpd with a quota", "scripts": "lmtpd with scripts",
+         "pigeonhole": "Dovecot LMTP with Pigeonhole", "asking": "asking sink", "disk": "the disk alone", "virtual": "Postfix virtual(8)"}
 MEMORY = ((idle_title(IDLE[-1]), 64 * MB), (FLIGHT_TITLE, 48 * MB))
 PROCESSOR = ("twenty", 0.25)
 QUOTA = (("quota", 0.95), ("marks", 0.95))

@@ -62,7 +62,7 @@ class Place:
         self.filesystem.sync()
 
     def start(self, name, root=None, rows="mailserver"):
-        """A fresh lmtpd, limited, beside, sink, once, asking, dovecot or auth, with its mail below root and its users from
+        """A fresh lmtpd, limited, scripts, pigeonhole, beside, sink, once, asking, dovecot or auth, with its mail below root and its users from
         rows."""
         self.n_started += 1
         directory = self.base / f"{name}{self.n_started}"
@@ -90,6 +90,14 @@ class Place:
         daemon.configure(mysql={"user_query": f"SELECT email, {1 << 40} AS quota_bytes "
                                               "FROM virtual_users WHERE email = '%u'"})
         return daemon
+
+    def _make_scripts(self, directory, root):
+        daemon = self._make_lmtpd(directory, root)
+        daemon.configure(sieve={"enabled": True})
+        return daemon
+
+    def _make_pigeonhole(self, directory, root):
+        return DovecotLmtp(directory, self.database, root, directory / "lmtp", has_sieve=True)
 
     def _make_beside(self, directory, root):
         return self._make_lmtpd(directory, root, self.beside)

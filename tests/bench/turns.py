@@ -128,7 +128,7 @@ class Turns:
 
     def _clear(self, workload, name, numbers):
         """Every turn begins alike. Dovecot's indexes know of its messages, so these stay."""
-        if name != "dovecot" and workload.mailboxes != "full":
+        if name not in ("dovecot", "pigeonhole") and workload.mailboxes != "full":
             remove_files(self._root(workload, name), {*EXISTING, *numbers})
         self.place.filesystem.sync()
 

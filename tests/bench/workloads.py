@@ -30,6 +30,10 @@ SERVERS = ("lmtpd", "sink", "dovecot")
 BESIDE = ("lmtpd", "beside")
 # "limited": lmtpd, and every mailbox has a quota.
 WITH_QUOTA = ("lmtpd", "limited")
+# "scripts": lmtpd, and every user has a script of ten rules; "pigeonhole": Dovecot, as well.
+WITH_SCRIPTS = ("lmtpd", "scripts", "pigeonhole")
+# Those that only some workloads have.
+SPECIAL = ("limited", "scripts", "pigeonhole")
 WITH_DISK = (*SERVERS, "disk")
 # "once": the sink with one commit of the journal; "asking": and one question to the database for each
 # recipient.
@@ -77,6 +81,7 @@ WORKLOADS = [
     Workload("quota", "20 sessions, that mailbox, with a quota", mailboxes="full", servers=WITH_QUOTA),
     Workload("marks", "20 sessions, that mailbox, while a client changes flags", mailboxes="full",
              marks=True, servers=WITH_QUOTA),
+    Workload("sieve", "20 sessions, every user has a script of 10 rules", servers=WITH_SCRIPTS),
     Workload("few", "20 sessions, 1,000 rows in the database", database="few",
              servers=("lmtpd", "dovecot")),
     Workload("idle", "20 sessions, beside 10,000 idle connections", idle=10_000, servers=("lmtpd",)),

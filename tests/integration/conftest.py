@@ -15,11 +15,12 @@ import pytest
 
 from harness.base import make_base
 from harness.disk import CuttableDisk, Mount, unshare_mounts
-from harness.dovecot import Dovecot
+from harness.dovecot import Dovecot, SieveDovecot, is_2_4
 from harness.lmtpd import Lmtpd
 from harness.mysql import IS_MYSQL, running_database
 from harness.postfix import Postfix
 from harness.process import IS_ROOT, run_checked
+from harness.sieve import Site
 
 TREE = Path(__file__).resolve().parents[2]
 counter = itertools.count(1)
@@ -249,3 +250,31 @@ def make_dovecot(directory, database):
     yield make
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def make_sieve_dovecot(directory, database):
+    """Starts Dovecots with ManageSieve over homes, with more lines of section plugin."""
+    if is_2_4():
+        pytest.skip("WRITTEN FOR THE CONFIGURATION OF DOVECOT 2.3")
+    started = []
+
+    def make(vhosts, scripts=""):
+        started.append(SieveDovecot(directory / f"sieve{len(started)}", database, vhosts, scripts))
+        started[-1].start()
+        return started[-1]
+
+    yield make
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def site(make_lmtpd, make_sieve_dovecot):
+    """site(sieve={...}, ...): an lmtpd that runs scripts, and its Dovecot."""
+    def start(sieve=None, **rest):
+        daemon = make_lmtpd(sieve={"enabled": True, **(sieve or {})}, **rest)
+        dovecot = make_sieve_dovecot(daemon.vhosts)
+        return Site(daemon.start(), dovecot)
+
+    return start

@@ -67,6 +67,24 @@ service lmtp {{
 }}
 """
 
+RUNNING_SCRIPTS_2_3 = """
+postmaster_address = postmaster@example.com
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+plugin {{
+  sieve = ~/.dovecot.sieve
+}}
+"""
+RUNNING_SCRIPTS_2_4 = """
+postmaster_address = postmaster@example.com
+protocol lmtp {{
+  mail_plugins {{
+    sieve = yes
+  }}
+}}
+"""
+
 # As its own examples have quota, with one limit for all, and a tenth of it for the last message.
 QUOTA_2_3 = """
 mail_plugins = quota
@@ -92,6 +110,37 @@ quota "User quota" {{
   driver = {driver}
   storage_size = {limit}B
   storage_grace = {grace}B
+}}
+"""
+
+# ManageSieve, and Pigeonhole's Sieve in delivery, with what lmtpd knows besides the defaults.
+SIEVE = """
+protocols = imap lmtp sieve
+hostname = mx.example.com
+postmaster_address = postmaster@example.com
+recipient_delimiter = +
+lda_mailbox_autocreate = no
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {sieve_port}
+  }}
+}}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+namespace inbox {{
+  inbox = yes
+  mailbox Junk {{
+    special_use = \\Junk
+  }}
+}}
+plugin {{
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  sieve_extensions = +editheader +special-use +spamtest +spamtestplus
+  sieve_spamtest_status_type = score
+  sieve_spamtest_status_header = X-Spam-Score
+  sieve_spamtest_max_value = 10
+  {scripts}
 }}
 """
 
@@ -211,9 +260,11 @@ class Dovecot(GuideDovecot):
 
 
 class DovecotLmtp(GuideDovecot):
-    def __init__(self, base, database, vhosts, socket):
+    def __init__(self, base, database, vhosts, socket, has_sieve=False):
         self.socket = socket
-        super().__init__(base, database, vhosts, DELIVERING, socket=socket)
+        scripts = RUNNING_SCRIPTS_2_4 if is_2_4() else RUNNING_SCRIPTS_2_3
+        super().__init__(base, database, vhosts, DELIVERING + (scripts if has_sieve else ""),
+                         socket=socket)
 
     def is_answering(self):
         try:
@@ -221,6 +272,21 @@ class DovecotLmtp(GuideDovecot):
                 return client.reply().code == 220
         except OSError:
             return False
+
+
+class SieveDovecot(GuideDovecot):
+    """Keeps scripts by ManageSieve, shows mail by IMAP, and runs scripts in its LMTP."""
+
+    def __init__(self, base, database, vhosts, scripts=""):
+        self.imap_port, self.sieve_port = free_port(), free_port()
+        self.socket = base / "lmtp"
+        self.vhosts = vhosts
+        services = SIEVE + BOTH.replace("protocols = imap lmtp\n", "")
+        super().__init__(base, database, vhosts, services, imap_port=self.imap_port,
+                         sieve_port=self.sieve_port, socket=self.socket, scripts=scripts)
+
+    def is_answering(self):
+        return answers(self.imap_port) and answers(self.sieve_port) and self.socket.exists()
 
 
 class QuotaDovecot(GuideDovecot):

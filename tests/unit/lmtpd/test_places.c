@@ -191,6 +191,150 @@ static void test_no_place(void **state)
 	expect_outcome(0, REPLY_NOT_WRITTEN, "the path of !long@d is refused");
 }
 
+/* --- what scripts want --------------------------------------------------------------------------------------------- */
+
+enum {
+	STORES_MAX = 8,
+};
+
+static struct places filed;
+static struct arena arena;
+
+static int begin_filing(void **state)
+{
+	arena_init(&arena, 1 << 20);
+	filed = (struct places){ 0 };
+	return begin_envelope(state);
+}
+
+static int end_filing(void **state)
+{
+	places_free(&filed);
+	arena_deinit(&arena);
+	return end_envelope(state);
+}
+
+/* "mailbox/folder FLAGS keyword ... vN", one a line, in the order of the list. */
+static void expect_filed(const char *want)
+{
+	char got[1024] = "";
+
+	for (size_t i = 0; i < filed.n; i++) {
+		const struct maildir_place *place = &filed.list[i];
+		size_t n = strlen(got);
+
+		n += (size_t)snprintf(
+		    got + n, sizeof(got) - n, "%s/%s", place->mailbox, place->folder);
+		n +=
+		    (size_t)snprintf(got + n, sizeof(got) - n, "%s%s%s", place->flags[0] ? " " : "",
+			place->flags, place->if_absent == MAILDIR_MAKE ? " made" : "");
+		for (size_t k = 0; k < place->n_keywords; k++) {
+			n += (size_t)snprintf(got + n, sizeof(got) - n, " %s", place->keywords[k]);
+		}
+		snprintf(got + n, sizeof(got) - n, "%s v%u\n", place->subscribes ? " listed" : "",
+		    filed.versions[i]);
+	}
+	expect_text("places", got, want);
+}
+
+/* Of each slot as many stores as counts says, one behind the other. */
+static void refile(
+    const size_t *counts, const char *const *refusals, struct store *stores, unsigned n_versions)
+{
+	struct places_slot slots[STORES_MAX] = { { 0 } };
+	struct filing filing = { stores, 0, slots, n_versions };
+
+	for (size_t i = 0; i < places.n_slots; i++) {
+		slots[i] = (struct places_slot){ filing.n_stores, counts[i], refusals[i] };
+		filing.n_stores += counts[i];
+	}
+	assert_int_equal(places_refile(&filed, &places, &filing, &arena), 0);
+}
+
+#define KEYWORDS(...)                                     \
+	.keywords = (const char *const[]){ __VA_ARGS__ }, \
+	.n_keywords = sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
+
+/* One mailbox by two addresses, and others: a folder gets a version once, with all that anybody marks it with. */
+static void test_stores(void **state)
+{
+	static const size_t counts[] = { 2, 3, 1 };
+	static const char *const refusals[] = { NULL, NULL, NULL };
+	struct store stores[] = {
+		{ .folder = "", .flags = "S", KEYWORDS("$a", "$b") },
+		{ .folder = ".Work", .flags = "" },
+		{ .folder = "", .flags = "FS", KEYWORDS("$B", "$c") },
+		{ .folder = ".Work", .flags = "F", .version = 1 },
+		{ .folder = ".Work", .flags = "", .if_absent = MAILDIR_MAKE, .subscribes = true },
+		{ .folder = "", .flags = "", .version = 1 },
+	};
+
+	add_named("a@d");
+	add_named("a@d");
+	add_named("b@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	refile(counts, refusals, stores, 2);
+	expect_filed("a@d/ SF $a $b $c v0\na@d/.Work made listed v0\na@d/.Work F v1\nb@d/ v1\n");
+	assert_string_equal(filed.mailboxes[3]->address.text, "b@d");
+}
+
+/* Who discards is told that all is well; who must wait is not, and gets nothing of what others get for him. */
+static void test_stores_of_some(void **state)
+{
+	static const size_t counts[] = { 0, 1, 2, 0, 0 };
+	static const char *const refusals[] = { NULL, NULL, NULL, "scripts of c@d: no", NULL };
+	struct store stores[] = { { .folder = "", .flags = "" }, { .folder = ".x", .flags = "" },
+		{ .folder = ".y", .flags = "" } };
+	char reason[100];
+
+	add_named("a@d");
+	add_named("b@d");
+	add_named("e@d c@d");
+	add_named("f@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	refile(counts, refusals, stores, 1);
+	expect_filed("b@d/ v0\ne@d/.x v0\ne@d/.y v0\n");
+	places_choose(&filed);
+	assert_false(filed.list[0].is_unwanted);
+	assert_true(filed.list[1].is_unwanted);
+	assert_true(filed.list[2].is_unwanted);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(places_outcome(&filed, recipients[i], reason, sizeof(reason)),
+		    i == 2 ? REPLY_NOT_WRITTEN : REPLY_SAVED);
+		assert_int_equal(places_has_discarded(&filed, recipients[i]), i == 0 || i == 3);
+	}
+	places_outcome(&filed, recipients[2], reason, sizeof(reason));
+	expect_text("reason", reason, "scripts of c@d: no");
+}
+
+/* Of the folders of one mailbox those without room are left out; an accident in one holds the recipient. */
+static void test_folders_that_fail(void **state)
+{
+	static const size_t counts[] = { 2, 2 };
+	static const char *const refusals[] = { NULL, NULL };
+	struct store stores[] = { { .folder = "", .flags = "" }, { .folder = ".x", .flags = "" },
+		{ .folder = "", .flags = "" }, { .folder = ".x", .flags = "" } };
+	char reason[100];
+
+	add_named("a@d");
+	add_named("b@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	refile(counts, refusals, stores, 1);
+	filed.refusals[0] = REPLY_FULL;
+	filed.list[3].result = -ENOSPC;
+	filed.list[3].step = "sync";
+	filed.list[3].part = "/new";
+	filed.list[3].where = ".x";
+	places_choose(&filed);
+	assert_true(filed.list[0].is_unwanted);
+	assert_false(filed.list[1].is_unwanted);
+	assert_true(filed.list[2].is_unwanted);
+	assert_int_equal(
+	    places_outcome(&filed, recipients[0], reason, sizeof(reason)), REPLY_SAVED);
+	assert_int_equal(
+	    places_outcome(&filed, recipients[1], reason, sizeof(reason)), REPLY_DISK_FULL);
+}
+
 /* Eleven lists with a thousand mailboxes each, of which some are in every list: about 14
  * comparisons put one among ten thousand, and finding it again takes none. */
 static void test_cost_of_lists(void **state)
@@ -222,6 +366,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_choice, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_full, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_no_place, begin_envelope, end_envelope),
+		cmocka_unit_test_setup_teardown(test_stores, begin_filing, end_filing),
+		cmocka_unit_test_setup_teardown(test_stores_of_some, begin_filing, end_filing),
+		cmocka_unit_test_setup_teardown(test_folders_that_fail, begin_filing, end_filing),
 		cmocka_unit_test_setup_teardown(test_cost_of_lists, begin_envelope, end_envelope),
 	};
 

@@ -152,6 +152,45 @@ static void test_no_file(void **state)
 	expect_text("the root", list, "");
 }
 
+/* What a filter reads again, before there is any name. */
+static void test_read(void **state)
+{
+	static const struct {
+		struct faults faults;
+		uint64_t offset;
+		size_t n;
+		ssize_t result;
+	} cases[] = {
+		{ { .call = FAULT_CALLS }, 0, 7, 7 },
+		{ { .call = FAULT_CALLS }, 9, 3, 3 },
+		{ { .call = FAULT_CALLS }, 9, 100, 8 },
+		{ { .call = FAULT_CALLS }, 17, 100, 0 },
+		{ { .call = FAULT_CALLS }, UINT64_MAX, 100, 0 },
+		{ { .call = FAULT_PREAD, .error = EIO, .mask = UINT64_MAX }, 0, 7, -EIO },
+		{ { .call = FAULT_PREAD, .error = EINTR, .mask = 1 }, 0, 7, 7 },
+		{ { .call = FAULT_CALLS, .reads_nothing = true }, 0, 7, -EIO },
+	};
+	struct mailroot *mailroot = *state;
+	struct maildir_place expected;
+	struct maildir_message delivery;
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		char buffer[100];
+		ssize_t result;
+
+		begin(mailroot, &delivery, &expected, &cases[i].faults);
+		result = maildir_read(&delivery, cases[i].offset, buffer, cases[i].n);
+		faults_end();
+		assert_int_equal(result, cases[i].result);
+		if (result > 0) {
+			assert_memory_equal(buffer, message.p + cases[i].offset, (size_t)result);
+		}
+		maildir_abort(&delivery, NULL, 0);
+	}
+	delivery = (struct maildir_message){ .error = -ENOSPC };
+	assert_int_equal(maildir_read(&delivery, 0, NULL, 0), -ENOSPC);
+}
+
 /* More than the process can have files open. */
 static void test_many(void **state)
 {
@@ -195,6 +234,7 @@ int main(void)
 		TEST(test_other_filesystem_than_expected),
 		TEST(test_one_cannot_be_opened),
 		TEST(test_no_file),
+		TEST(test_read),
 		TEST(test_many),
 	};
 

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT
+ * Whatever goes wrong here, and whatever a plan may lack, leaves the message in INBOX. */
+#include "lmtpd/filing.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lmtpd/folders.h"
+
+/* The place of a slot without scripts. */
+static size_t origin_of(const struct filter *filter, size_t slot)
+{
+	const struct places *places = filter->places;
+
+	return (size_t)(places->of[places->slots[slot].first] - places->list);
+}
+
+static int add_store(struct filter *filter, size_t slot, const struct store *store)
+{
+	struct filing *filing = &filter->filing;
+
+	if (filing->n_stores == filter->room) {
+		size_t room = filter->room == 0 ? 16 : 2 * filter->room;
+		struct store *grown = reallocarray(filing->stores, room, sizeof(*grown));
+
+		if (grown == NULL) {
+			return -ENOMEM;
+		}
+		filing->stores = grown;
+		filter->room = room;
+	}
+	filing->stores[filing->n_stores++] = *store;
+	filing->slots[slot].n++;
+	return 0;
+}
+
+static struct store inbox_of(const struct filter *filter, size_t slot)
+{
+	const struct maildir_place *place = &filter->places->list[origin_of(filter, slot)];
+
+	return (struct store){ .folder = place->folder,
+		.if_absent = place->if_absent,
+		.folders_max = place->folders_max,
+		.subscribes = place->subscribes,
+		.flags = "" };
+}
+
+int filing_keep(struct filter *filter, size_t slot)
+{
+	const struct store store = inbox_of(filter, slot);
+
+	return add_store(filter, slot, &store);
+}
+
+/* --- flags --------------------------------------------------------------------------------------------------------- */
+
+static char letter_of(struct span flag)
+{
+	static const struct {
+		const char *name;
+		char letter;
+	} system[] = { { "\\Draft", 'D' }, { "\\Flagged", 'F' }, { "\\Answered", 'R' },
+		{ "\\Seen", 'S' }, { "\\Deleted", 'T' } };
+
+	for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++) {
+		if (text_is(flag.p, flag.n, system[i].name)) {
+			return system[i].letter;
+		}
+	}
+	return '\0';
+}
+
+static int mark(
+    struct filter *filter, struct store *store, const struct span *flags, size_t n_flags)
+{
+	char *letters = arena_alloc(&filter->arena, n_flags + 1);
+	const char **keywords = arena_alloc(&filter->arena, n_flags * sizeof(*keywords));
+	size_t n_letters = 0;
+
+	if (letters == NULL || keywords == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n_flags; i++) {
+		char letter = letter_of(flags[i]);
+
+		if (letter != '\0' && strchr(letters, letter) == NULL) {
+			letters[n_letters++] = letter;
+		} else if (letter == '\0') {
+			struct span keyword = arena_copy(&filter->arena, flags[i]);
+
+			if (keyword.p == NULL) {
+				return -ENOMEM;
+			}
+			keywords[store->n_keywords++] = keyword.p;
+		}
+	}
+	store->flags = letters;
+	store->keywords = keywords;
+	return 0;
+}
+
+/* --- versions ------------------------------------------------------------------------------------------------------ */
+
+static size_t length_of(const struct sieve_version *version)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < version->n_header; i++) {
+		n += version->header[i].n;
+	}
+	return n;
+}
+
+static bool is_same(const struct sieve_version *version, const char *text, size_t n)
+{
+	if (length_of(version) != n) {
+		return false;
+	}
+	for (size_t i = 0; i < version->n_header; i++) {
+		const struct span piece = version->header[i];
+
+		if (memcmp(text, piece.p, piece.n) != 0) {
+			return false;
+		}
+		text += piece.n;
+	}
+	return true;
+}
+
+/* Puts the pieces of a header together. False: no memory. */
+static bool compose(
+    struct filter *filter, const struct sieve_version *version, struct filter_header *header_r)
+{
+	size_t n = length_of(version);
+	char *text = NULL;
+
+	if (n < FILTER_MEMORY_MAX / 4 && filter->arena.used + n < FILTER_MEMORY_MAX / 2) {
+		text = arena_alloc(&filter->arena, n);
+	}
+	*header_r = (struct filter_header){ text, n };
+	for (size_t i = 0; text != NULL && i < version->n_header; i++) {
+		memcpy(text, version->header[i].p, version->header[i].n);
+		text += version->header[i].n;
+	}
+	return header_r->text != NULL;
+}
+
+/* The number of a version of the plan's among those of all runs: equal ones are one. False: there is no room for one more, and it
+ * is the one that came. */
+static bool find_version(
+    struct filter *filter, const struct sieve_version *version, unsigned *number_r)
+{
+	unsigned n = filter->filing.n_versions;
+
+	*number_r = 0;
+	if (is_same(version, filter_header_of(filter), filter->n_header)) {
+		return true;
+	}
+	for (unsigned i = 1; i < n; i++) {
+		if (is_same(version, filter->headers[i].text, filter->headers[i].n)) {
+			*number_r = i;
+			return true;
+		}
+	}
+	if (n == FILTER_VERSIONS_MAX || !compose(filter, version, &filter->headers[n])) {
+		return false;
+	}
+	filter->filing.n_versions = n + 1;
+	*number_r = n;
+	return true;
+}
+
+/* --- plans --------------------------------------------------------------------------------------------------------- */
+
+struct note {
+	char *text;
+	size_t cap, n;
+};
+
+static void say(struct note *note, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct note *note, const char *format, ...)
+{
+	va_list arguments;
+	size_t n = note->n;
+
+	if (n > 0 && n + 2 < note->cap) {
+		memcpy(note->text + n, "; ", 3);
+		n += 2;
+	}
+	va_start(arguments, format);
+	vsnprintf(note->text + n, note->cap - n, format, arguments);
+	va_end(arguments);
+	note->n = n + strlen(note->text + n);
+}
+
+/* Where a store goes. */
+static int choose(struct filter *filter, size_t slot, const struct sieve_action *action,
+    struct store *store, struct note *note)
+{
+	const struct lmtpd_config *config = filter->config;
+	char directory[FOLDER_DIRECTORY_MAX + 1];
+	const char *why;
+	struct span copy;
+	bool is_auto;
+
+	if (folders_find(config, filter->places, origin_of(filter, slot), action->folder, directory,
+		&why) != 0) {
+		say(note, "%s line %u: the folder \"%.100s\" cannot be: %s, INBOX is used",
+		    action->script, action->line, action->folder.p, why);
+		return 0;
+	}
+	copy = arena_copy(&filter->arena, span_of(directory));
+	is_auto = homes_is_auto(config, directory);
+	*store = (struct store){ .folder = copy.p,
+		.if_absent = is_auto || action->creates || config->sieve.creates_folders
+				 ? MAILDIR_MAKE
+				 : MAILDIR_USE_INBOX,
+		.folders_max = is_auto ? 0 : (unsigned)config->folders_max,
+		.subscribes = is_auto || config->sieve.subscribes_folders,
+		.flags = "" };
+	return copy.p == NULL ? -ENOMEM : 0;
+}
+
+static int add(struct filter *filter, size_t slot, const struct sieve_plan *plan,
+    const struct sieve_action *action, struct note *note)
+{
+	struct store store = inbox_of(filter, slot);
+	int result = 0;
+
+	if (action->kind == SIEVE_STORE) {
+		result = choose(filter, slot, action, &store, note);
+	}
+	if (result == 0) {
+		result = mark(filter, &store, action->flags, action->n_flags);
+	}
+	if (result == 0 && action->version > 0 &&
+	    !find_version(filter, &plan->versions[action->version], &store.version)) {
+		say(note, "too many different headers for one message: the one that came is kept");
+	}
+	return result == 0 ? add_store(filter, slot, &store) : result;
+}
+
+/* What is not carried out: the message is kept instead. NULL: it is. */
+static const char *unsent(const struct sieve_action *action)
+{
+	switch (action->kind) {
+	case SIEVE_REDIRECT:
+		return "redirect";
+	case SIEVE_REJECT:
+		return action->is_ereject ? "ereject" : "reject";
+	case SIEVE_VACATION:
+		return action->message.n > 0 ? "vacation" : NULL;
+	case SIEVE_NOTIFY:
+		return "notify";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_inbox(const struct sieve_action *action)
+{
+	return action->kind == SIEVE_KEEP ||
+	       (action->kind == SIEVE_STORE &&
+		   (action->folder.n == 0 || text_is(action->folder.p, action->folder.n, "INBOX")));
+}
+
+int filing_add(
+    struct filter *filter, size_t slot, const struct sieve_plan *plan, char *note_r, size_t n)
+{
+	const struct sieve_action inbox = { .kind = SIEVE_KEEP,
+		.flags = plan->keep_flags,
+		.n_flags = plan->n_keep_flags,
+		.version = plan->keep_version };
+	struct note note = { .text = note_r, .cap = n };
+	bool keeps = plan->keeps, is_kept = false, is_discarded = false, is_unsent = false;
+	int result = 0;
+
+	note_r[0] = '\0';
+	for (size_t i = 0; i < plan->n_actions && result == 0; i++) {
+		const struct sieve_action *action = &plan->actions[i];
+
+		if (action->kind == SIEVE_KEEP || action->kind == SIEVE_STORE) {
+			result = add(filter, slot, plan, action, &note);
+			is_kept = is_kept || is_inbox(action);
+		} else if (unsent(action) != NULL) {
+			say(&note, "%s line %u: %s is not carried out, INBOX keeps the message",
+			    action->script, action->line, unsent(action));
+			is_unsent = true;
+		}
+		is_discarded = is_discarded || action->kind == SIEVE_DISCARD;
+	}
+	/* A plan that says nothing at all would be a mistake of ours. */
+	keeps = keeps || (is_unsent && !is_kept) ||
+		(filter->filing.slots[slot].n == 0 && !is_discarded);
+	return result == 0 && keeps ? add(filter, slot, plan, &inbox, &note) : result;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT
+ * Runs, one after the other: they share a processor with whatever else the thread has to do, and the client's patience
+ * with the disk. */
+#include "lmtpd/filter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uv.h>
+
+#include "lmtpd/filing.h"
+#include "lmtpd/folders.h"
+
+enum {
+	NOTE_MAX = 1024,
+};
+
+int filter_look(struct filter **filter_r, struct scripts *scripts,
+    const struct lmtpd_config *config, const struct places *places)
+{
+	struct filter *filter = NULL;
+
+	*filter_r = NULL;
+	for (size_t i = 0; i < places->n; i++) {
+		char path[MAILDIR_PATH_MAX];
+		const struct maildir_place *place = &places->list[i];
+		const struct scripts_home home = { place->root, path, "" };
+		int answer;
+
+		snprintf(path, sizeof(path), "%.*s", (int)places->homes[i], place->mailbox);
+		answer = scripts_exist(config, &home);
+		if (answer == 0) {
+			continue;
+		}
+		if (filter == NULL) {
+			filter = calloc(1, sizeof(*filter));
+			if (filter == NULL || (filter->answers = calloc(
+						   places->n, sizeof(*filter->answers))) == NULL) {
+				free(filter);
+				return -ENOMEM;
+			}
+		}
+		filter->answers[i] = answer;
+	}
+	if (filter != NULL) {
+		filter->config = config;
+		filter->scripts = scripts;
+		filter->places = places;
+		filter->now = time(NULL);
+		filter->filing.n_versions = 1;
+		arena_init(&filter->arena, FILTER_MEMORY_MAX);
+		*filter_r = filter;
+	}
+	return 0;
+}
+
+void filter_free(struct filter *filter)
+{
+	if (filter != NULL) {
+		arena_deinit(&filter->arena);
+		free(filter->filing.stores);
+		free(filter->header);
+		free(filter->answers);
+		free(filter);
+	}
+}
+
+static const char *copy_text(struct filter *filter, const char *text)
+{
+	struct span copy = arena_copy(&filter->arena, span_of(text));
+
+	if (copy.p == NULL) {
+		filter->error = -ENOMEM;
+	}
+	return copy.p;
+}
+
+void filter_take(struct filter *filter, const struct envelope *envelope)
+{
+	size_t n_slots = filter->places->n_slots, slot = 0;
+	const struct recipient *recipient;
+
+	filter->from = copy_text(filter, envelope->sender);
+	filter->mailboxes = arena_alloc(&filter->arena, n_slots * sizeof(*filter->mailboxes));
+	filter->runs = arena_alloc(&filter->arena, n_slots * sizeof(*filter->runs));
+	filter->filing.slots = arena_alloc(&filter->arena, n_slots * sizeof(struct places_slot));
+	if (filter->mailboxes == NULL || filter->runs == NULL || filter->filing.slots == NULL) {
+		filter->error = -ENOMEM;
+	}
+	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
+		const struct resolution *resolution = &recipient->resolution;
+		const char *to = copy_text(filter, recipient->text);
+
+		for (size_t i = 0; i < resolution->n_mailboxes && filter->error == 0; i++) {
+			filter->mailboxes[slot].to = to;
+			filter->mailboxes[slot++].address =
+			    copy_text(filter, resolution->mailboxes[i].address.text);
+		}
+	}
+}
+
+/* --- one run ------------------------------------------------------------------------------------------------------- */
+
+/* Seconds east of UTC. */
+static int zone(time_t time)
+{
+	struct tm tm;
+
+	return localtime_r(&time, &tm) != NULL ? (int)tm.tm_gmtoff : 0;
+}
+
+static struct sieve_facts facts_of(
+    const struct filter *filter, size_t slot, const struct scripts_chain *chain)
+{
+	const struct filter_mailbox *mailbox = &filter->mailboxes[slot];
+	const char *hostname = filter->config->hostname, *dot = strchr(hostname, '.');
+
+	return (struct sieve_facts){
+		.settings = &filter->config->sieve.settings,
+		.from = span_of(filter->from),
+		.to = span_of(mailbox->to),
+		.original_to = span_of(mailbox->to),
+		.delimiters = filter->config->lmtp.recipient_delimiter,
+		.user = mailbox->address,
+		.user_email = mailbox->address,
+		.hostname = hostname,
+		.domain = dot != NULL ? dot + 1 : hostname,
+		.now = filter->now,
+		.zone = zone,
+		.header = { filter_header_of(filter), filter->n_header },
+		.size = filter->message->wire_size,
+		.library = chain->library,
+		.n_library = chain->n_library,
+	};
+}
+
+/* Tells a run what it wants to know. Returns 0 or a negative errno. */
+static int answer(struct filter *filter, size_t place, struct sieve_run *run, enum sieve_need need,
+    const struct sieve_question *question)
+{
+	const struct lmtpd_config *config = filter->config;
+	struct span bytes;
+	int result = 0;
+
+	switch (need) {
+	case SIEVE_NEED_BODY:
+		result = filter_read(filter, question->offset, &bytes);
+		if (result == 0) {
+			sieve_give_body(run, bytes);
+		}
+		break;
+	case SIEVE_NEED_MAILBOX:
+		sieve_answer(run, folders_exist(config, filter->places, place, question->name));
+		break;
+	case SIEVE_NEED_SPECIAL_USE:
+		sieve_answer_name(run, folders_with_use(config, filter->places, place,
+					   question->name, question->folder));
+		break;
+	default: /* nothing is remembered, and no command is ours */
+		sieve_answer(run, false);
+		break;
+	}
+	return result;
+}
+
+/* Returns 0 when it is done, or a negative errno. */
+static int carry_out(struct filter *filter, size_t place, struct sieve_run *run)
+{
+	struct sieve_question question;
+	int need;
+
+	while ((need = sieve_step(run, &question)) > 0) {
+		int result = answer(filter, place, run, (enum sieve_need)need, &question);
+
+		if (result < 0) {
+			return result;
+		}
+	}
+	return need;
+}
+
+static const char *names_of(struct filter *filter, const struct scripts_chain *chain)
+{
+	char names[NOTE_MAX] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < chain->n && n < sizeof(names); i++) {
+		n += (size_t)snprintf(
+		    names + n, sizeof(names) - n, "%s%s", i > 0 ? "," : "", chain->list[i].name);
+	}
+	return copy_text(filter, names);
+}
+
+static void count(struct filter *filter, const struct sieve_plan *plan)
+{
+	filter->counts.n_runs++;
+	filter->counts.n_failed += plan->has_failed;
+	filter->counts.n_exhausted += plan->is_exhausted;
+	filter->counts.n_fuel += plan->fuel;
+}
+
+/* What an admin should know of a run: what is wrong with scripts, the first error of those that ran, and more. */
+static const char *note_of(
+    struct filter *filter, const char *trouble, const struct sieve_plan *plan, const char *filed)
+{
+	char note[2 * NOTE_MAX];
+	size_t i = 0, n;
+
+	n = (size_t)snprintf(note, sizeof(note), "%s", trouble);
+	while (plan->has_failed && i < plan->n_notes && plan->notes[i].kind != SIEVE_NOTE_ERROR) {
+		i++;
+	}
+	if (plan->has_failed && i < plan->n_notes) {
+		const struct sieve_note *error = &plan->notes[i];
+
+		n += (size_t)snprintf(note + n, sizeof(note) - n, "%s%s line %u: %.300s",
+		    n > 0 ? "; " : "", error->script, error->line, error->text.p);
+	}
+	snprintf(note + n, sizeof(note) - n, "%s%s", n > 0 && filed[0] != '\0' ? "; " : "", filed);
+	return copy_text(filter, note);
+}
+
+/* A run that had no memory to say anything. */
+static int give_up(struct filter *filter, size_t slot, const char *names)
+{
+	filter->counts.n_runs++;
+	filter->counts.n_failed++;
+	filter->counts.n_exhausted++;
+	filter->runs[slot] = (struct filter_run){ .scripts = names,
+		.note = "the scripts need too much memory for this message: INBOX keeps it" };
+	return filing_keep(filter, slot);
+}
+
+/* Runs a chain that is not empty, and files the message. */
+static int run_chain(struct filter *filter, size_t slot, const struct scripts_home *home,
+    const struct scripts_chain *chain)
+{
+	const struct places *places = filter->places;
+	size_t place = (size_t)(places->of[places->slots[slot].first] - places->list);
+	const struct sieve_facts facts = facts_of(filter, slot, chain);
+	struct sieve_run *run = sieve_run_new(&facts, chain->list, chain->n);
+	const char *names = names_of(filter, chain);
+	char filed[NOTE_MAX];
+	int result = run == NULL ? -ENOMEM : carry_out(filter, place, run);
+
+	if (result == 0) {
+		const struct sieve_plan *plan = sieve_run_plan(run);
+
+		count(filter, plan);
+		result = filing_add(filter, slot, plan, filed, sizeof(filed));
+		filter->runs[slot] = (struct filter_run){ .scripts = names,
+			.note = note_of(filter, chain->trouble, plan, filed) };
+		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->message_id);
+	} else if (result == -ENOMEM) {
+		result = give_up(filter, slot, names);
+	}
+	if (run != NULL) {
+		sieve_run_free(run);
+	}
+	return result;
+}
+
+/* --- all of them --------------------------------------------------------------------------------------------------- */
+
+/* The mailbox must wait, and nothing else. */
+static void refuse(struct filter *filter, size_t slot, const char *why)
+{
+	struct places_slot *own = &filter->filing.slots[slot];
+
+	filter->filing.n_stores = own->first;
+	own->n = 0;
+	own->refusal = copy_text(filter, why);
+}
+
+static int run_slot(struct filter *filter, size_t slot, struct maildir_place *place)
+{
+	const char *address = filter->mailboxes[slot].address;
+	size_t i = (size_t)(place - filter->places->list);
+	char path[MAILDIR_PATH_MAX];
+	const struct scripts_home home = { place->root, path, address };
+	struct scripts_chain chain;
+	struct error error;
+	int result = 0;
+
+	snprintf(path, sizeof(path), "%.*s", (int)filter->places->homes[i], place->mailbox);
+	if (filter->answers[i] < 0) {
+		error_set(&error, "scripts of %.200s: %s", address, strerror(-filter->answers[i]));
+		refuse(filter, slot, error.text);
+		return 0;
+	}
+	if (scripts_open(filter->scripts, filter->config, &home, &chain, &error) < 0) {
+		refuse(filter, slot, error.text);
+	} else if (chain.n > 0) {
+		result = run_chain(filter, slot, &home, &chain);
+	} else {
+		filter->runs[slot].note = copy_text(filter, chain.trouble);
+		result = filing_keep(filter, slot);
+	}
+	scripts_close(filter->scripts, &chain);
+	return result;
+}
+
+/* Returns 0 or a negative errno, with which nothing of the message can be delivered. */
+static int file_slot(struct filter *filter, size_t slot, bool is_late)
+{
+	const struct places *places = filter->places;
+	const struct places_slot *old = &places->slots[slot];
+	struct places_slot *new = &filter->filing.slots[slot];
+	struct maildir_place *place;
+
+	*new = (struct places_slot){ .first = filter->filing.n_stores, .refusal = old->refusal };
+	filter->runs[slot] = (struct filter_run){ "", "" };
+	if (old->refusal != NULL) {
+		return 0;
+	}
+	place = places->of[old->first];
+	if (filter->answers[place - places->list] == 0) {
+		return filing_keep(filter, slot);
+	}
+	if (is_late || filter->filing.n_stores >= FILTER_STORES_MAX ||
+	    filter->arena.used > FILTER_MEMORY_MAX / 2) {
+		filter->runs[slot].note = "the scripts of others have taken too much for one "
+					  "message: INBOX keeps it";
+		return filing_keep(filter, slot);
+	}
+	return run_slot(filter, slot, place);
+}
+
+void filter_run(struct filter *filter, const struct maildir_message *message,
+    const char *message_id, char *buffer, size_t cap, size_t n)
+{
+	uint64_t end = uv_hrtime() + FILTER_PATIENCE * UINT64_C(1000000000);
+
+	filter->message = message;
+	filter->message_id = message_id;
+	filter->buffer = buffer;
+	filter->cap = cap;
+	filter->n_buffer = n;
+	if (filter->error == 0) {
+		filter->error = filter_read_header(filter);
+	}
+	for (size_t i = 0; i < filter->places->n_slots && filter->error == 0; i++) {
+		int result = file_slot(filter, i, uv_hrtime() > end);
+
+		if (result < 0) {
+			filter->error = result;
+		}
+	}
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * The scripts of a message's mailboxes: a run for each mailbox that a recipient leads to, since scripts see the
+ * address that the recipient was given by. What they want becomes a filing, from which places are made.
+ *
+ * No script loses mail: one that is broken, fails or takes too long leaves the message in INBOX, and so does what cannot be
+ * done. A detail that chose a folder makes it what INBOX is to the script's keep.
+ *
+ * It is looked for by a thread of the writers, told of the envelope on the loop, and run on a thread of the scripts. It
+ * touches nothing but itself, its places and the message, since the session may be gone meanwhile. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lmtpd/config.h"
+#include "lmtpd/places.h"
+#include "lmtpd/scripts.h"
+
+enum {
+	FILTER_PATIENCE = 20,      /* seconds for the scripts of one message; the rest is kept */
+	FILTER_STORES_MAX = 10000, /* of one message, and one more for each mailbox */
+	FILTER_VERSIONS_MAX = 64,  /* headers of one message; others keep the one that came */
+	FILTER_MEMORY_MAX = 64 << 20,
+};
+
+/* A header that editheader has made. */
+struct filter_header {
+	const char *text;
+	size_t n;
+};
+
+/* What became of a run, for log and counters. */
+struct filter_run {
+	const char *scripts; /* that ran, divided by commas; "" if none did */
+	const char *note;    /* what an admin should know; "" for nothing */
+};
+
+struct filter {
+	const struct lmtpd_config *config;
+	struct scripts *scripts;
+	const struct places *places;
+	int *answers; /* of scripts_exist(), of each place */
+
+	/* Of the envelope, copied. */
+	const char *from;
+	struct filter_mailbox {
+		const char *address, *to; /* the mailbox's, and the recipient's as it was given */
+	} * mailboxes;                    /* of each slot */
+
+	/* The message: all of it, or what a window of it is read with. */
+	const struct maildir_message *message;
+	const char *message_id;
+	char *buffer;
+	size_t cap;
+	size_t n_buffer; /* bytes of the message there, from its start; 0: they are not all there */
+	char *header;    /* that was read for itself; NULL: it stands in the buffer */
+	size_t n_header;
+
+	/* The outcome. */
+	int error; /* of the message or the memory, negative: nothing can be delivered */
+	struct filing filing;
+	struct filter_header headers[FILTER_VERSIONS_MAX]; /* of versions; the first is not there */
+	struct filter_run *runs;                           /* of each slot */
+	struct {
+		uint64_t n_runs, n_failed, n_exhausted, n_fuel;
+	} counts;
+
+	/* Private. */
+	struct arena arena;
+	size_t room; /* of the list of stores */
+	time_t now;
+};
+
+/* Does any script run for the places of a message, or may that not be known now? Returns 0, and no filter if none does;
+ * or -ENOMEM. Places outlive the filter. */
+int filter_look(struct filter **filter_r, struct scripts *scripts,
+    const struct lmtpd_config *config, const struct places *places);
+
+/* Copies what runs must know of the envelope that the places were made of. Without memory its error says so. */
+void filter_take(struct filter *filter, const struct envelope *envelope);
+
+/* Runs all. message_id is for the user's log. buffer[cap] holds the whole message of n bytes, or n is 0 and pieces of it
+ * are read into it; it is the filter's until the end. */
+void filter_run(struct filter *filter, const struct maildir_message *message,
+    const char *message_id, char *buffer, size_t cap, size_t n);
+
+void filter_free(struct filter *filter); /* NULL: nothing to do */
+
+/* Private to filter: the header, once it is read, which is what this one does; and bytes of the body, none at its end. Return 0 or
+ * a negative errno. */
+const char *filter_header_of(const struct filter *filter);
+int filter_read_header(struct filter *filter);
+int filter_read(struct filter *filter, uint64_t offset, struct span *bytes_r);

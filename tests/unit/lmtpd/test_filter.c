@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: MIT
+ * From scripts to places: who runs them, what they are told, and what becomes of what they want. */
+#include "lmtpd/filter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+enum {
+	RECIPIENTS_MAX = 3,
+	SCRIPTS_MAX = 2,
+	WINDOW = 4096,
+};
+
+static const char plain[] = "Return-Path: <s@x>\nSubject: Report\nTo: a+t@d\nX: 1\n\nthe body\n";
+
+/* --- the world: scripts, folders, a message ------------------------------------------------------------------------ */
+
+static const char *scripts[SCRIPTS_MAX]; /* of a@d */
+static struct sieve_program *programs[SCRIPTS_MAX];
+static int opened, n_ran; /* what scripts_open() returns, and how often scripts_ran() was called */
+static const char *message_text;
+static size_t n_read_max; /* bytes of a window */
+static int read_error;
+
+static bool has_scripts(const struct scripts_home *home)
+{
+	return strcmp(home->path, "a@d") == 0;
+}
+
+int scripts_exist(const struct lmtpd_config *config, const struct scripts_home *home)
+{
+	return strcmp(home->path, "eio@d") == 0 ? -EIO : has_scripts(home);
+}
+
+int scripts_open(struct scripts *all, const struct lmtpd_config *config,
+    const struct scripts_home *home, struct scripts_chain *chain_r, struct error *error)
+{
+	struct sieve_errors errors = { .n = 0 };
+
+	*chain_r = (struct scripts_chain){ .n = 0 };
+	if (opened < 0) {
+		error_set(error, "scripts of %s: %s", home->address, strerror(-opened));
+		return opened;
+	}
+	for (size_t i = 0; i < SCRIPTS_MAX && scripts[i] != NULL; i++) {
+		if (sieve_compile(&sieve_language, span_of(scripts[i]), &programs[i], &errors) !=
+		    0) {
+			snprintf(chain_r->trouble, sizeof(chain_r->trouble), "it is broken");
+		} else {
+			chain_r->list[chain_r->n++] =
+			    (struct sieve_script){ programs[i], i == 0 ? "own" : "after" };
+		}
+	}
+	return 0;
+}
+
+void scripts_close(struct scripts *all, struct scripts_chain *chain)
+{
+	for (size_t i = 0; i < SCRIPTS_MAX; i++) {
+		sieve_program_free(programs[i]);
+		programs[i] = NULL;
+	}
+}
+
+void scripts_ran(struct scripts *all, const struct lmtpd_config *config,
+    const struct scripts_home *home, const struct scripts_chain *chain,
+    const struct sieve_plan *plan, const char *message_id)
+{
+	n_ran++;
+	assert_string_equal(message_id, "<id>");
+}
+
+int __wrap_maildir_probe(const struct maildir_root *root, const char *mailbox, const char **part_r);
+ssize_t __wrap_maildir_read(
+    const struct maildir_message *message, uint64_t offset, char *buffer, size_t n);
+
+/* .Work and .Junk are there. */
+int __wrap_maildir_probe(const struct maildir_root *root, const char *mailbox, const char **part_r)
+{
+	return strcmp(mailbox, "a@d/Maildir/.Work") == 0 ||
+		       strcmp(mailbox, "a@d/Maildir/.Junk") == 0
+		   ? MAILDIR_EXISTS
+		   : MAILDIR_ABSENT;
+}
+
+ssize_t __wrap_maildir_read(
+    const struct maildir_message *message, uint64_t offset, char *buffer, size_t n)
+{
+	size_t length = strlen(message_text), left = offset < length ? length - offset : 0;
+
+	if (read_error < 0 && offset > 0) {
+		return read_error;
+	}
+	if (n > n_read_max) {
+		n = n_read_max;
+	}
+	n = n < left ? n : left;
+	memcpy(buffer, message_text + offset, n);
+	return (ssize_t)n;
+}
+
+/* --- one message --------------------------------------------------------------------------------------------------- */
+
+static struct lmtpd_config config;
+static struct envelope envelope;
+static struct places places, filed;
+static struct filter *filter;
+
+/* The mailbox is the local part before a plus sign, and what stands behind it the folder. */
+static int find(const struct lmtpd_config *unused, const struct mailbox *mailbox,
+    struct home *home_r, struct error *error)
+{
+	static const struct maildir_root root = { .base = "/mail" };
+	const char *detail = mailbox->detail;
+
+	*home_r = (struct home){ .root = &root, .n_home = strlen(mailbox->address.text) };
+	snprintf(home_r->path, sizeof(home_r->path), "%s/Maildir", mailbox->address.text);
+	if (detail != NULL) {
+		snprintf(home_r->folder, sizeof(home_r->folder), ".%s", detail);
+	}
+	return 0;
+}
+
+static void add_recipient(const char *text, const char *address, const char *detail)
+{
+	struct recipient *recipient = recipient_new(text, strlen(text));
+	struct mailbox *mailbox = calloc(1, sizeof(*mailbox));
+
+	snprintf(mailbox->address.text, ADDRESS_MAX, "%s", address);
+	mailbox->detail = detail == NULL ? NULL : strdup(detail);
+	recipient->resolution.mailboxes = mailbox;
+	recipient->resolution.n_mailboxes = 1;
+	envelope_add(&envelope, recipient);
+	envelope.n_mailboxes++;
+}
+
+static int begin(void **state)
+{
+	static const char *uses[] = { "\\Junk=Junk", "\\Trash=Trash" };
+
+	config = (struct lmtpd_config){
+		.hostname = "mx.example.com",
+		.folder_style = { '.', "" },
+		.folders_max = 100,
+		.special_use = { uses, 2 },
+		.auto_folders = { uses, 1 },
+		.sieve = { .settings = sieve_defaults },
+	};
+	snprintf(config.auto_directories[0], FOLDER_DIRECTORY_MAX, ".Auto");
+	config.lmtp.recipient_delimiter = "+";
+	memset(scripts, 0, sizeof(scripts));
+	opened = n_ran = read_error = 0;
+	n_read_max = WINDOW;
+	message_text = plain;
+	envelope_init(&envelope);
+	envelope.sender = strdup("s@x");
+	places = filed = (struct places){ 0 };
+	filter = NULL;
+	return 0;
+}
+
+static int end(void **state)
+{
+	filter_free(filter);
+	places_free(&filed);
+	places_free(&places);
+	envelope_deinit(&envelope);
+	return 0;
+}
+
+/* Runs all, with the message in memory or read piece by piece. */
+static void run(bool is_whole)
+{
+	static char buffer[WINDOW];
+	size_t n = strlen(message_text);
+	struct maildir_message message = { .size = n, .wire_size = n + 6 };
+
+	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
+	assert_int_equal(filter_look(&filter, NULL, &config, &places), 0);
+	assert_non_null(filter);
+	filter_take(filter, &envelope);
+	memcpy(buffer, message_text, is_whole ? n : 0);
+	filter_run(filter, &message, "<id>", buffer, sizeof(buffer), is_whole ? n : 0);
+	if (filter->error == 0) {
+		assert_int_equal(
+		    places_refile(&filed, &places, &filter->filing, &filter->arena), 0);
+	}
+}
+
+/* "mailbox FOLDER flags keywords (make subscribe) vN", one a line; then the notes. */
+static void describe(char *got, size_t cap)
+{
+	size_t n = 0;
+
+	got[0] = '\0';
+	for (size_t i = 0; i < filed.n; i++) {
+		const struct maildir_place *place = &filed.list[i];
+
+		n += (size_t)snprintf(got + n, cap - n, "%.*s %s%s%s", (int)filed.homes[i],
+		    place->mailbox, place->folder[0] == '\0' ? "INBOX" : place->folder,
+		    place->flags[0] ? " " : "", place->flags);
+		for (size_t k = 0; k < place->n_keywords; k++) {
+			n += (size_t)snprintf(got + n, cap - n, " %s", place->keywords[k]);
+		}
+		if (place->if_absent == MAILDIR_MAKE) {
+			n += (size_t)snprintf(
+			    got + n, cap - n, " make%s", place->subscribes ? " subscribe" : "");
+		}
+		if (filed.versions[i] > 0) {
+			n += (size_t)snprintf(got + n, cap - n, " v%u", filed.versions[i]);
+		}
+		n += (size_t)snprintf(got + n, cap - n, "\n");
+	}
+	for (size_t i = 0; filter->error == 0 && i < places.n_slots; i++) {
+		if (filter->runs[i].note[0] != '\0') {
+			n += (size_t)snprintf(got + n, cap - n, "(%s)\n", filter->runs[i].note);
+		}
+	}
+}
+
+static void expect(const char *name, const char *want)
+{
+	char got[4096];
+
+	describe(got, sizeof(got));
+	expect_text(name, got, want);
+}
+
+#define FILE_FLAGS "require [\"fileinto\", \"imap4flags\", \"mailbox\", \"copy\"];\n"
+
+/* What a script of a@d makes of a message for a@d alone. */
+static const struct {
+	const char *script, *want;
+} cases[] = {
+	{ "", "a@d INBOX\n" },
+	{ "keep;", "a@d INBOX\n" },
+	{ "discard;", "" },
+	{ FILE_FLAGS "fileinto \"Work\";", "a@d .Work\n" },
+	{ FILE_FLAGS "fileinto \"Work.\xc3\xa4\";", "a@d .Work.&AOQ-\n" },
+	{ FILE_FLAGS "fileinto \"inbox\";", "a@d INBOX\n" },
+	{ FILE_FLAGS "keep; fileinto \"INBOX\"; fileinto \"Work\";", "a@d INBOX\na@d .Work\n" },
+	{ FILE_FLAGS "fileinto :copy \"Work\";", "a@d .Work\na@d INBOX\n" },
+	{ FILE_FLAGS "fileinto :create \"New\";", "a@d .New make\n" },
+	{ FILE_FLAGS "fileinto \"Auto\";", "a@d .Auto make subscribe\n" },
+	{ FILE_FLAGS "if mailboxexists [\"Work\", \"Auto\", \"INBOX\"] { discard; }", "" },
+	{ FILE_FLAGS "if mailboxexists \"None\" { discard; }", "a@d INBOX\n" },
+	{ FILE_FLAGS "if mailboxexists \"a..b\" { discard; }", "a@d INBOX\n" },
+	{ FILE_FLAGS "fileinto :flags [\"\\\\Seen\", \"$x\", \"\\\\seen\", \"y\"] \"Work\";",
+	    "a@d .Work S $x y\n" },
+	{ FILE_FLAGS "setflag [\"\\\\Deleted\", \"\\\\Draft\", \"\\\\Answered\", \"\\\\Flagged\"];",
+	    "a@d INBOX TDRF\n" },
+	{ FILE_FLAGS "fileinto \"a..b\";",
+	    "a@d INBOX\n(own line 2: the folder \"a..b\" cannot be: a separator has no name on "
+	    "one of its sides, INBOX is used)\n" },
+	{ "require [\"fileinto\", \"special-use\"]; fileinto :specialuse \"\\\\Junk\" \"Other\";",
+	    "a@d .Junk\n" },
+	{ "require [\"fileinto\", \"special-use\"]; fileinto :specialuse \"\\\\Trash\" \"Work\";",
+	    "a@d .Work\n" },
+	{ "require \"special-use\"; if specialuse_exists \"\\\\Junk\" { discard; }", "" },
+	{ "require \"special-use\"; if specialuse_exists \"Junk\" \"\\\\junk\" { discard; }", "" },
+	{ "require \"special-use\"; if specialuse_exists \"Work\" \"\\\\Junk\" { discard; }",
+	    "a@d INBOX\n" },
+	{ "require \"special-use\"; if specialuse_exists \"\\\\Trash\" { discard; }",
+	    "a@d INBOX\n" },
+	/* What is sent is not. */
+	{ "redirect \"b@x\";",
+	    "a@d INBOX\n(own line 1: redirect is not carried out, INBOX keeps the message)\n" },
+	{ "require [\"copy\", \"fileinto\"]; redirect :copy \"b@x\"; fileinto \"Work\";",
+	    "a@d .Work\na@d INBOX\n"
+	    "(own line 1: redirect is not carried out, INBOX keeps the message)\n" },
+	{ "redirect \"b@x\"; keep;",
+	    "a@d INBOX\n(own line 1: redirect is not carried out, INBOX keeps the message)\n" },
+	{ "require \"reject\"; reject \"no\";",
+	    "a@d INBOX\n(own line 1: reject is not carried out, INBOX keeps the message)\n" },
+	{ "require \"vacation\"; vacation \"away\"; discard;",
+	    "a@d INBOX\n(own line 1: vacation is not carried out, INBOX keeps the message)\n" },
+	/* Nobody is answered here, since the message is not for whom it was sent to. */
+	{ "require [\"vacation\", \"fileinto\"]; vacation :addresses \"s@x\" \"away\"; fileinto "
+	  "\"Work\";",
+	    "a@d .Work\n" },
+	/* A script that fails adds nothing. */
+	{ FILE_FLAGS "fileinto \"Work\"; redirect \"${x}\"; require \"x\";",
+	    "a@d INBOX\n(it is broken)\n" },
+	{ "require [\"fileinto\", \"variables\", \"editheader\"]; fileinto \"Work\"; "
+	  "set \"n\" \" \"; addheader \"${n}\" \"x\";",
+	    NULL },
+	/* Versions: what comes to the same is one. */
+	{ "require [\"editheader\", \"fileinto\"]; fileinto \"Work\"; addheader \"X-A\" \"1\";",
+	    "a@d .Work\n" },
+	{ "require [\"editheader\", \"fileinto\", \"copy\"]; fileinto :copy \"Work\"; addheader "
+	  "\"X-A\" \"1\";",
+	    "a@d .Work\na@d INBOX v1\n" },
+	{ "require [\"editheader\", \"fileinto\"]; addheader \"X-A\" \"1\"; deleteheader \"X-A\"; "
+	  "fileinto \"Work\";",
+	    "a@d .Work\n" },
+	/* What scripts are told. */
+	{ "require [\"envelope\", \"subaddress\"]; if allof(envelope \"from\" \"s@x\", "
+	  "envelope :detail \"to\" \"t\") { discard; }",
+	    "" },
+	{ "require \"body\"; if body :contains \"the body\" { discard; }", "" },
+	{ "require \"duplicate\"; if duplicate { discard; }", "a@d INBOX\n" },
+	{ "require \"environment\"; if allof(environment \"host\" \"mx.example.com\", "
+	  "environment \"domain\" \"example.com\") { discard; }",
+	    "" },
+	{ "if size :over 65 { discard; }", "" },
+	{ "if size :over 66 { discard; }", "a@d INBOX\n" },
+};
+
+static void test_scripts(void **state)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int is_whole = 0; is_whole <= 1; is_whole++) {
+			begin(state);
+			scripts[0] = cases[i].script;
+			n_read_max = is_whole ? WINDOW : 7;
+			add_recipient("a+t@d", "a@d", NULL);
+			run(is_whole);
+			assert_int_equal(filter->error, 0);
+			if (cases[i].want != NULL) {
+				expect(cases[i].script, cases[i].want);
+			} else {
+				assert_int_equal(filter->counts.n_failed, 1);
+				assert_int_equal(filed.n, 1);
+				assert_string_equal(filed.list[0].folder, "");
+			}
+			end(state);
+		}
+	}
+}
+
+/* A detail's folder is what INBOX is to keep; who says INBOX means it. */
+static void test_detail(void **state)
+{
+	scripts[0] = "require [\"fileinto\", \"copy\"]; fileinto :copy \"INBOX\"; stop;";
+	add_recipient("a+Lists@d", "a@d", "Lists");
+	run(true);
+	expect("INBOX, and what keep means", "a@d INBOX\n");
+	end(state);
+	begin(state);
+	scripts[0] = "require [\"fileinto\", \"copy\"]; fileinto :copy \"Work\";";
+	add_recipient("a+Lists@d", "a@d", "Lists");
+	run(true);
+	expect("the detail's folder", "a@d .Work\na@d .Lists\n");
+}
+
+/* Two addresses of one mailbox are two runs; a mailbox without scripts, and one that must wait, have theirs. */
+static void test_recipients(void **state)
+{
+	scripts[0] = "require [\"envelope\", \"subaddress\", \"fileinto\", \"imap4flags\"];"
+		     "if envelope :detail \"to\" \"x\" { fileinto :flags \"\\\\Seen\" \"Work\"; }"
+		     "else { fileinto :flags \"$k\" \"Work\"; keep; }";
+	add_recipient("a+x@d", "a@d", NULL);
+	add_recipient("a+y@d", "a@d", NULL);
+	add_recipient("b@d", "b@d", NULL);
+	add_recipient("eio@d", "eio@d", NULL);
+	run(true);
+	expect("all", "a@d .Work S $k\na@d INBOX\nb@d INBOX\n");
+	assert_int_equal(filter->counts.n_runs, 2);
+	assert_int_equal(n_ran, 2);
+	assert_string_equal(filter->runs[0].scripts, "own");
+	assert_string_equal(filter->runs[2].scripts, "");
+	expect_text("refusal", filed.slots[3].refusal, "scripts of eio@d: Input/output error");
+	assert_int_equal(filed.slots[3].n, 0);
+}
+
+/* Behind a script that fails the others run. */
+static void test_chain(void **state)
+{
+	scripts[0] =
+	    "require [\"fileinto\", \"editheader\", \"variables\"]; fileinto \"Work\"; set \"n\" "
+	    "\" \"; addheader \"${n}\" \"x\";";
+	scripts[1] = "require \"fileinto\"; if header \"X\" \"1\" { fileinto \"Junk\"; }";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	assert_int_equal(filter->counts.n_failed, 1);
+	assert_int_equal(filed.n, 1);
+	assert_string_equal(filed.list[0].folder, ".Junk");
+	assert_string_equal(filter->runs[0].scripts, "own,after");
+}
+
+/* Too little for the body, and for anything at all. */
+static void test_fuel(void **state)
+{
+	static const uint64_t fuels[] = { 200, 5 };
+
+	for (size_t i = 0; i < LENGTH(fuels); i++) {
+		begin(state);
+		config.sieve.settings.fuel = fuels[i];
+		scripts[0] = "require \"body\"; if body :contains \"x\" { discard; }";
+		add_recipient("a@d", "a@d", NULL);
+		add_recipient("b@d", "b@d", NULL);
+		run(true);
+		assert_int_equal(filter->counts.n_exhausted, 1);
+		assert_int_equal(filter->counts.n_failed, 1);
+		assert_int_equal(filed.n, 2);
+		assert_string_equal(filed.list[0].folder, "");
+		assert_string_not_equal(filter->runs[0].note, "");
+		end(state);
+	}
+}
+
+/* Scripts that cannot be read now hold their mailbox's mail; a message that cannot be read again holds all. */
+static void test_accidents(void **state)
+{
+	opened = -EIO;
+	add_recipient("a@d", "a@d", NULL);
+	add_recipient("b@d", "b@d", NULL);
+	run(true);
+	expect("the other one", "b@d INBOX\n");
+	expect_text("refusal", filed.slots[0].refusal, "scripts of a@d: Input/output error");
+	end(state);
+	begin(state);
+	read_error = -EIO;
+	n_read_max = 50;
+	scripts[0] = "require \"body\"; if body :contains \"x\" { discard; }";
+	add_recipient("a@d", "a@d", NULL);
+	add_recipient("b@d", "b@d", NULL);
+	run(false);
+	assert_int_equal(filter->error, -EIO);
+}
+
+/* No script, no filter. */
+static void test_nobody(void **state)
+{
+	add_recipient("b@d", "b@d", NULL);
+	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
+	assert_int_equal(filter_look(&filter, NULL, &config, &places), 0);
+	assert_null(filter);
+}
+
+/* Two recipients whose scripts say the same of the header share what they make of it. */
+static void test_shared_version(void **state)
+{
+	scripts[0] = "require [\"editheader\", \"fileinto\", \"envelope\", \"subaddress\"];"
+		     "addheader \"X-A\" \"1\"; if envelope :detail \"to\" \"y\" { fileinto "
+		     "\"Work\"; }";
+	add_recipient("a+x@d", "a@d", NULL);
+	add_recipient("a+y@d", "a@d", NULL);
+	run(true);
+	expect("versions", "a@d INBOX v1\na@d .Work v1\n");
+	assert_int_equal(filter->filing.n_versions, 2);
+	assert_int_equal(filter->headers[1].n, filter->n_header + strlen("X-A: 1\n"));
+	assert_memory_equal(filter->headers[1].text, "X-A: 1\nReturn-Path:", 19);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test_setup_teardown(test_detail, begin, end),
+		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
+		cmocka_unit_test_setup_teardown(test_chain, begin, end),
+		cmocka_unit_test(test_fuel),
+		cmocka_unit_test_setup_teardown(test_accidents, begin, end),
+		cmocka_unit_test_setup_teardown(test_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(test_shared_version, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
