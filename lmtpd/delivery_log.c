@@ -175,7 +175,8 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_address(&line, "mailbox", mailboxes);
 	put_folders(&line, recipient, delivery);
 	log_text(&line, "msgid", delivery != NULL ? delivery->facts.message_id : "");
-	log_number(&line, "size", has_places(recipient, delivery) ? delivery->message.size : 0);
+	log_number(&line, "size",
+	    delivery != NULL && has_places(recipient, delivery) ? delivery->message.size : 0);
 	log_number(&line, "ms", ms_of(delivery, reply));
 	put_quota(&line, recipient, delivery);
 	log_text(&line, "status",

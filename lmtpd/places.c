@@ -64,12 +64,12 @@ static struct maildir_place *add_place(
 	place->mailbox = memcpy(copy, wanted->mailbox, n_path);
 	place->folder = memcpy(copy + n_path, wanted->folder, n_folder);
 	found = tsearch(place, tree, compare_places);
-	if (found != NULL && *found == place) {
-		places->n++;
-	} else {
+	if (found == NULL || *found != place) {
 		free(copy);
+		return found == NULL ? NULL : *found;
 	}
-	return found == NULL ? NULL : *found;
+	places->n++;
+	return place;
 }
 
 /* Only the tree goes, the places stay. */

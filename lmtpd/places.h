@@ -50,13 +50,13 @@ void places_free(struct places *places);
 /* What a script wants: a folder of the mailbox in some slot. */
 struct store {
 	const char *folder; /* as a directory; "" for INBOX */
-	enum maildir_if_absent if_absent;
-	unsigned folders_max;
-	bool subscribes;
-	const char *flags; /* letters; these and keywords as in a place */
+	const char *flags;  /* letters; these and keywords as in a place */
 	const char *const *keywords;
 	size_t n_keywords;
+	enum maildir_if_absent if_absent;
+	unsigned folders_max;
 	unsigned version;
+	bool subscribes;
 };
 
 /* What scripts have made of a message: for each slot of its places those in stores that are its own. */

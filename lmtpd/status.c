@@ -28,19 +28,16 @@ void status_delivered(
 
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		status->recipients[recipient->reply]++;
-		if (recipient->reply == REPLY_SAVED) {
-			bool is_discarded =
-			    delivery != NULL && places_has_discarded(&delivery->places, recipient);
+		if (recipient->reply == REPLY_SAVED && delivery != NULL) {
+			bool is_discarded = places_has_discarded(&delivery->places, recipient);
 
 			status->scripts.n_discarded += is_discarded;
 			is_saved = is_saved || !is_discarded;
 		}
 	}
 	status->n_messages++;
-	if (is_saved) {
-		status->n_bytes += delivery->message.size;
-	}
 	if (delivery != NULL) {
+		status->n_bytes += is_saved ? delivery->message.size : 0;
 		histogram_add(&status->commits, delivery->finished - delivery->committing);
 	}
 	if (delivery != NULL && delivery->filter != NULL) {

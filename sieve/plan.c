@@ -222,6 +222,10 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 				old->n_flags = new.n_flags;
 				old->flags = new.flags;
 				old->creates = old->creates || new.creates;
+				if (old->kind != new.kind) {
+					old->kind = SIEVE_STORE;
+					old->is_kept = true;
+				}
 				return copy_flags(run, &old->flags, old->n_flags)
 					   ? ANSWER_YES
 					   : run_exhausted(run, node);
@@ -249,10 +253,12 @@ static void put_keeps_off(struct sieve_plan *plan)
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_actions; i++) {
-		if (plan->actions[i].kind == SIEVE_KEEP) {
-			plan->keeps = true;
-		} else {
-			plan->actions[n++] = plan->actions[i];
+		struct sieve_action action = plan->actions[i];
+
+		plan->keeps = plan->keeps || action.kind == SIEVE_KEEP || action.is_kept;
+		action.is_kept = false;
+		if (action.kind != SIEVE_KEEP) {
+			plan->actions[n++] = action;
 		}
 	}
 	plan->n_actions = n;
@@ -264,7 +270,8 @@ bool plan_goes_on(const struct sieve_run *run)
 	bool is_kept = plan->keeps;
 
 	for (size_t i = 0; i < plan->n_actions; i++) {
-		is_kept = is_kept || plan->actions[i].kind == SIEVE_KEEP;
+		is_kept =
+		    is_kept || plan->actions[i].kind == SIEVE_KEEP || plan->actions[i].is_kept;
 	}
 	return is_kept;
 }

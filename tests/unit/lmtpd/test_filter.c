@@ -109,6 +109,7 @@ static struct lmtpd_config config;
 static struct envelope envelope;
 static struct places places, filed;
 static struct filter *filter;
+static const char *maildir_path; /* below the home */
 
 /* The mailbox is the local part before a plus sign, and what stands behind it the folder. */
 static int find(const struct lmtpd_config *unused, const struct mailbox *mailbox,
@@ -118,7 +119,7 @@ static int find(const struct lmtpd_config *unused, const struct mailbox *mailbox
 	const char *detail = mailbox->detail;
 
 	*home_r = (struct home){ .root = &root, .n_home = strlen(mailbox->address.text) };
-	snprintf(home_r->path, sizeof(home_r->path), "%s/Maildir", mailbox->address.text);
+	snprintf(home_r->path, sizeof(home_r->path), "%s%s", mailbox->address.text, maildir_path);
 	if (detail != NULL) {
 		snprintf(home_r->folder, sizeof(home_r->folder), ".%s", detail);
 	}
@@ -156,6 +157,7 @@ static int begin(void **state)
 	opened = n_ran = read_error = 0;
 	n_read_max = WINDOW;
 	message_text = plain;
+	maildir_path = "/Maildir";
 	envelope_init(&envelope);
 	envelope.sender = strdup("s@x");
 	places = filed = (struct places){ 0 };
@@ -347,6 +349,19 @@ static void test_detail(void **state)
 	expect("the detail's folder", "a@d .Work\na@d .Lists\n");
 }
 
+/* The user's script lies where a folder would: nobody makes one of that name. */
+static void test_home_that_is_the_maildir(void **state)
+{
+	maildir_path = "";
+	scripts[0] = FILE_FLAGS "if not mailboxexists \"dovecot.sieve\" { fileinto :create "
+				"\"dovecot.sieve\"; fileinto :create \"Work\"; }";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	expect("taken",
+	    "a@d INBOX\na@d .Work make\n(own line 2: the folder \"dovecot.sieve\" cannot be: that "
+	    "name is taken, INBOX is used)\n");
+}
+
 /* Two addresses of one mailbox are two runs; a mailbox without scripts, and one that must wait, have theirs. */
 static void test_recipients(void **state)
 {
@@ -452,6 +467,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scripts),
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
+		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
 		cmocka_unit_test_setup_teardown(test_chain, begin, end),
 		cmocka_unit_test(test_fuel),

@@ -244,7 +244,8 @@ static void refile(
 	struct places_slot slots[STORES_MAX] = { { 0 } };
 	struct filing filing = { stores, 0, slots, n_versions };
 
-	for (size_t i = 0; i < places.n_slots; i++) {
+	assert_true(places.n_slots <= STORES_MAX);
+	for (size_t i = 0; i < places.n_slots && i < STORES_MAX; i++) {
 		slots[i] = (struct places_slot){ filing.n_stores, counts[i], refusals[i] };
 		filing.n_stores += counts[i];
 	}
@@ -258,8 +259,8 @@ static void refile(
 /* One mailbox by two addresses, and others: a folder gets a version once, with all that anybody marks it with. */
 static void test_stores(void **state)
 {
-	static const size_t counts[] = { 2, 3, 1 };
-	static const char *const refusals[] = { NULL, NULL, NULL };
+	static const size_t counts[STORES_MAX] = { 2, 3, 1 };
+	static const char *const refusals[STORES_MAX] = { NULL, NULL, NULL };
 	struct store stores[] = {
 		{ .folder = "", .flags = "S", KEYWORDS("$a", "$b") },
 		{ .folder = ".Work", .flags = "" },
@@ -281,8 +282,9 @@ static void test_stores(void **state)
 /* Who discards is told that all is well; who must wait is not, and gets nothing of what others get for him. */
 static void test_stores_of_some(void **state)
 {
-	static const size_t counts[] = { 0, 1, 2, 0, 0 };
-	static const char *const refusals[] = { NULL, NULL, NULL, "scripts of c@d: no", NULL };
+	static const size_t counts[STORES_MAX] = { 0, 1, 2, 0, 0 };
+	static const char *const refusals[STORES_MAX] = { NULL, NULL, NULL, "scripts of c@d: no",
+		NULL };
 	struct store stores[] = { { .folder = "", .flags = "" }, { .folder = ".x", .flags = "" },
 		{ .folder = ".y", .flags = "" } };
 	char reason[100];
@@ -310,8 +312,8 @@ static void test_stores_of_some(void **state)
 /* Of the folders of one mailbox those without room are left out; an accident in one holds the recipient. */
 static void test_folders_that_fail(void **state)
 {
-	static const size_t counts[] = { 2, 2 };
-	static const char *const refusals[] = { NULL, NULL };
+	static const size_t counts[STORES_MAX] = { 2, 2 };
+	static const char *const refusals[STORES_MAX] = { NULL, NULL };
 	struct store stores[] = { { .folder = "", .flags = "" }, { .folder = ".x", .flags = "" },
 		{ .folder = "", .flags = "" }, { .folder = ".x", .flags = "" } };
 	char reason[100];
