@@ -61,8 +61,10 @@ static struct maildir_place *add_place(
 		return NULL;
 	}
 	*place = *wanted;
-	place->mailbox = memcpy(copy, wanted->mailbox, n_path);
-	place->folder = memcpy(copy + n_path, wanted->folder, n_folder);
+	memcpy(copy, wanted->mailbox, n_path);
+	memcpy(copy + n_path, wanted->folder, n_folder);
+	place->mailbox = copy;
+	place->folder = copy + n_path;
 	found = tsearch(place, tree, compare_places);
 	if (found == NULL || *found != place) {
 		free(copy);

@@ -222,10 +222,7 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 				old->n_flags = new.n_flags;
 				old->flags = new.flags;
 				old->creates = old->creates || new.creates;
-				if (old->kind != new.kind) {
-					old->kind = SIEVE_STORE;
-					old->is_kept = true;
-				}
+				old->is_both = old->is_both || old->kind != new.kind;
 				return copy_flags(run, &old->flags, old->n_flags)
 					   ? ANSWER_YES
 					   : run_exhausted(run, node);
@@ -255,8 +252,11 @@ static void put_keeps_off(struct sieve_plan *plan)
 	for (size_t i = 0; i < plan->n_actions; i++) {
 		struct sieve_action action = plan->actions[i];
 
-		plan->keeps = plan->keeps || action.kind == SIEVE_KEEP || action.is_kept;
-		action.is_kept = false;
+		plan->keeps = plan->keeps || action.kind == SIEVE_KEEP || action.is_both;
+		if (action.is_both) {
+			action.kind = SIEVE_STORE;
+			action.is_both = false;
+		}
 		if (action.kind != SIEVE_KEEP) {
 			plan->actions[n++] = action;
 		}
@@ -271,7 +271,7 @@ bool plan_goes_on(const struct sieve_run *run)
 
 	for (size_t i = 0; i < plan->n_actions; i++) {
 		is_kept =
-		    is_kept || plan->actions[i].kind == SIEVE_KEEP || plan->actions[i].is_kept;
+		    is_kept || plan->actions[i].kind == SIEVE_KEEP || plan->actions[i].is_both;
 	}
 	return is_kept;
 }

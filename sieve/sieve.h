@@ -188,7 +188,7 @@ struct sieve_action {
 	unsigned version; /* of the message: index into the plan's */
 	/* KEEP, STORE */
 	struct span folder; /* as IMAP names it, in UTF-8; "" or INBOX in any case: INBOX */
-	bool is_kept;       /* of a STORE into INBOX: keep said so, too */
+	bool is_both;       /* keep and fileinto have both said INBOX */
 	bool creates;
 	struct span special_use;  /* that led to the folder; "" if none did */
 	const struct span *flags; /* as IMAP writes them: \Seen, $Forwarded */

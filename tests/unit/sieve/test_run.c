@@ -167,7 +167,7 @@ static const struct {
 	{ { REQUIRE "fileinto :copy \"A\";" }, "store A; (keep)" },
 	{ { REQUIRE "fileinto \"A\"; fileinto \"A\"; fileinto \"B\";" }, "store A; store B" },
 	{ { REQUIRE "keep :flags \"\\\\Seen\"; fileinto :flags \"\\\\Flagged\" \"inbox\";" },
-	    "store  \\Flagged" },
+	    "keep \\Flagged" },
 	{ { REQUIRE "fileinto :copy \"INBOX\"; setflag \"x\";" }, "store INBOX x" },
 	{ { REQUIRE "fileinto :specialuse \"\\\\Junk\" \"Junk\";" }, "store Spam" },
 	{ { REQUIRE "if mailboxexists \"Yes\" { fileinto \"Yes\"; } else { keep; }" },
