@@ -204,7 +204,7 @@ def test_wrong_node_is_asked(site):
         assert {line["size"] for line in lines} == {"0"}
     assert wrong.reached() == {} and site.count("n2") == 0
     site.send_some([ON_N1[0]], 5)
-    site.wait_for_more("n1", 5 - site.count("n1"))
+    wait_until(lambda: site.count("n1") == 5, 120, "mail on n1")
     status = json.loads(wrong.run("--status", "--json").stdout)
     assert status["replies"]["451 4.3.2"] >= 10
     assert status["recipients"]["rejected"] == 0
