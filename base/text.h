@@ -26,6 +26,17 @@ bool text_is(const char *s, size_t n, const char *name);
 bool text_is_control(char c);
 bool text_has_control(const char *s, size_t n);
 
+/* Of ASCII, whatever the locale. */
+static inline bool text_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline char text_lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 /* Does a string hold ASCII alone? */
 bool text_is_ascii(const char *s);
 

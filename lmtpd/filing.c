@@ -244,30 +244,6 @@ static int add(struct filter *filter, size_t slot, const struct sieve_plan *plan
 	return result == 0 ? add_store(filter, slot, &store) : result;
 }
 
-/* What is not carried out: the message is kept instead. NULL: it is. */
-static const char *unsent(const struct sieve_action *action)
-{
-	switch (action->kind) {
-	case SIEVE_REDIRECT:
-		return "redirect";
-	case SIEVE_REJECT:
-		return action->is_ereject ? "ereject" : "reject";
-	case SIEVE_VACATION:
-		return action->message.n > 0 ? "vacation" : NULL;
-	case SIEVE_NOTIFY:
-		return "notify";
-	default:
-		return NULL;
-	}
-}
-
-static bool is_inbox(const struct sieve_action *action)
-{
-	return action->kind == SIEVE_KEEP ||
-	       (action->kind == SIEVE_STORE &&
-		   (action->folder.n == 0 || text_is(action->folder.p, action->folder.n, "INBOX")));
-}
-
 int filing_add(
     struct filter *filter, size_t slot, const struct sieve_plan *plan, char *note_r, size_t n)
 {
@@ -285,10 +261,10 @@ int filing_add(
 
 		if (action->kind == SIEVE_KEEP || action->kind == SIEVE_STORE) {
 			result = add(filter, slot, plan, action, &note);
-			is_kept = is_kept || is_inbox(action);
-		} else if (unsent(action) != NULL) {
+			is_kept = is_kept || sieve_action_is_inbox(action);
+		} else if (sieve_action_sends(action) != NULL) {
 			say(&note, "%s line %u: %s is not carried out, INBOX keeps the message",
-			    action->script, action->line, unsent(action));
+			    action->script, action->line, sieve_action_sends(action));
 			is_unsent = true;
 		}
 		is_discarded = is_discarded || action->kind == SIEVE_DISCARD;

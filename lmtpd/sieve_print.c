@@ -92,13 +92,6 @@ static void print_vacation(const struct sieve_action *action)
 	}
 }
 
-static bool sends(const struct sieve_action *action)
-{
-	return action->kind == SIEVE_REDIRECT || action->kind == SIEVE_REJECT ||
-	       action->kind == SIEVE_NOTIFY ||
-	       (action->kind == SIEVE_VACATION && action->message.n > 0);
-}
-
 static void print_action(const struct sieve_action *action)
 {
 	static const char *const words[] = {
@@ -140,7 +133,7 @@ static void print_action(const struct sieve_action *action)
 	}
 	print_flags(action->flags, action->n_flags);
 	print_version(action->version);
-	printf("%s", sends(action) ? kept : "");
+	printf("%s", sieve_action_sends(action) != NULL ? kept : "");
 	if (action->line > 0) {
 		printf("  (%s: line %u)", action->script, action->line);
 	}

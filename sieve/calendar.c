@@ -60,19 +60,9 @@ static int days_in(int64_t year, int month)
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-static char lower(char c)
-{
-	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_letter(char c)
 {
-	return lower(c) >= 'a' && lower(c) <= 'z';
+	return text_lower(c) >= 'a' && text_lower(c) <= 'z';
 }
 
 static void skip(struct span *text, size_t n)
@@ -103,10 +93,10 @@ static bool take_number(struct span *text, size_t min, size_t max, int *number_r
 
 	skip_blanks(text);
 	*number_r = 0;
-	for (; n < text->n && n < max && is_digit(text->p[n]); n++) {
+	for (; n < text->n && n < max && text_is_digit(text->p[n]); n++) {
 		*number_r = *number_r * 10 + (text->p[n] - '0');
 	}
-	if (n < min || (n < text->n && is_digit(text->p[n]))) {
+	if (n < min || (n < text->n && text_is_digit(text->p[n]))) {
 		return false;
 	}
 	skip(text, n);
@@ -147,8 +137,8 @@ bool calendar_zone(struct span text, int *seconds_r)
 	}
 	sign = text.p[0] == '-' ? -1 : 1;
 	digits = (struct span){ text.p + 1, 4 };
-	if (!is_digit(digits.p[0]) || !take_number(&digits, 4, 4, &number) || number % 100 > 59 ||
-	    number / 100 > 23) {
+	if (!text_is_digit(digits.p[0]) || !take_number(&digits, 4, 4, &number) ||
+	    number % 100 > 59 || number / 100 > 23) {
 		return false;
 	}
 	*seconds_r = sign * (number / 100 * 3600 + number % 100 * 60);
@@ -170,7 +160,7 @@ static bool take_zone(struct span *text, int *seconds_r)
 	if (text->n > 0 && (text->p[0] == '+' || text->p[0] == '-')) {
 		return calendar_zone(
 			   (struct span){ text->p, text->n < 5 ? text->n : 5 }, seconds_r) &&
-		       (text->n == 5 || !is_digit(text->p[5]));
+		       (text->n == 5 || !text_is_digit(text->p[5]));
 	}
 	word = take_word(text);
 	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {

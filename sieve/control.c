@@ -96,19 +96,6 @@ static enum answer run_anyof(struct sieve_run *run, const struct node *node)
 
 /* --- other scripts ---------------------------------------------------------------------------------------------- */
 
-static const struct sieve_library *find(
-    const struct sieve_facts *facts, enum sieve_place place, struct span name)
-{
-	for (size_t i = 0; i < facts->n_library; i++) {
-		const struct sieve_library *found = &facts->library[i];
-
-		if (found->place == place && span_equals(found->name, name)) {
-			return found;
-		}
-	}
-	return NULL;
-}
-
 static bool was_included(const struct machine *machine, const struct sieve_program *program)
 {
 	for (unsigned i = 0; i < machine->n_included; i++) {
@@ -124,8 +111,8 @@ enum answer run_include(struct sieve_run *run, const struct node *node)
 	struct machine *machine = run->machine;
 	const struct argument *place = node_argument(node, SLOT_PLACE);
 	const struct span name = node_argument(node, SLOT_FIRST)->strings[0].text;
-	const struct sieve_library *found =
-	    find(run->facts, place != NULL ? place->value : SIEVE_PERSONAL, name);
+	const struct sieve_library *found = library_find(run->facts->library, run->facts->n_library,
+	    place != NULL ? place->value : SIEVE_PERSONAL, name);
 	struct frame frame = { .kind = FRAME_SCRIPT, .node = node, .scope = run->scope };
 	struct frame block = { .kind = FRAME_BLOCK };
 

@@ -54,14 +54,9 @@ const char *lexer_init(struct lexer *lexer, struct span script)
 	return NULL;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool is_of_name(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_digit(c);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || text_is_digit(c);
 }
 
 /* Goes behind the next string; the end if there is none. */
@@ -105,7 +100,7 @@ static void read_name(struct lexer *lexer, struct token *token)
 	token->text = (struct span){ begin, n };
 	if (n == 1 && *begin == ':') {
 		token->error = "behind a colon there must be the name of a tag, such as :is";
-	} else if (is_digit(begin[*begin == ':'])) {
+	} else if (text_is_digit(begin[*begin == ':'])) {
 		token->error = "the name of a tag cannot begin with a digit";
 	} else if (n - (*begin == ':') > LEXER_NAME_MAX) {
 		token->error = "a name is longer than 64 bytes; no command, test or tag is";
@@ -119,7 +114,7 @@ static void read_number(struct lexer *lexer, struct token *token)
 	unsigned shift = 0;
 	size_t n = 0;
 
-	for (; n < left(lexer) && is_digit(lexer->p[n]); n++) {
+	for (; n < left(lexer) && text_is_digit(lexer->p[n]); n++) {
 		is_too_large |=
 		    __builtin_mul_overflow(token->number, 10, &token->number) ||
 		    __builtin_add_overflow(token->number, lexer->p[n] - '0', &token->number);
@@ -191,7 +186,7 @@ static void read_token(struct lexer *lexer, struct token *token)
 {
 	char c = *lexer->p;
 
-	if (is_digit(c)) {
+	if (text_is_digit(c)) {
 		read_number(lexer, token);
 	} else if (c == ':' || is_of_name(c)) {
 		read_name(lexer, token);

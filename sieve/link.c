@@ -40,19 +40,6 @@ static void say(struct linker *linker, const char *format, ...)
 	va_end(arguments);
 }
 
-static const struct sieve_library *find(
-    const struct linker *linker, const struct sieve_include *include)
-{
-	for (size_t i = 0; i < linker->n_library; i++) {
-		const struct sieve_library *found = &linker->library[i];
-
-		if (found->place == include->place && span_equals(found->name, include->name)) {
-			return found;
-		}
-	}
-	return NULL;
-}
-
 /* Where an include stands, for messages. */
 #define AT(visit, include)                                                                \
 	SPAN((visit)->library != NULL ? (visit)->library->name : span_of("this script")), \
@@ -92,7 +79,8 @@ static void raise_height(struct visit *visit, unsigned height)
 
 static void follow(struct linker *linker, struct visit *visit, const struct sieve_include *include)
 {
-	const struct sieve_library *found = find(linker, include);
+	const struct sieve_library *found =
+	    library_find(linker->library, linker->n_library, include->place, include->name);
 	unsigned height;
 	bool was_walked;
 

@@ -92,11 +92,6 @@ static enum match_outcome contains(
 
 /* --- order ------------------------------------------------------------------------------------------------------ */
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 void order_init(struct order *order, enum comparator comparator, struct span key)
 {
 	size_t n = 0;
@@ -105,7 +100,7 @@ void order_init(struct order *order, enum comparator comparator, struct span key
 	if (comparator != COMPARATOR_NUMERIC) {
 		return;
 	}
-	while (n < key.n && is_digit(key.p[n])) {
+	while (n < key.n && text_is_digit(key.p[n])) {
 		n++;
 	}
 	order->key_is_number = n > 0;
@@ -119,7 +114,7 @@ void order_init(struct order *order, enum comparator comparator, struct span key
 /* RFC 4790 9.1.1: the digits in front count, however many they are. */
 static void order_digit(struct order *order, char c)
 {
-	if (!is_digit(c) || order->at == order->key.n + 1) {
+	if (!text_is_digit(c) || order->at == order->key.n + 1) {
 		order->is_decided = true;
 		return;
 	}

@@ -101,18 +101,12 @@ static bool copy_action(struct sieve_run *run, struct sieve_action *action)
 	       copy(run, &action->text);
 }
 
-static bool is_inbox(const struct sieve_action *action)
-{
-	return action->kind == SIEVE_KEEP ||
-	       (action->kind == SIEVE_STORE &&
-		   (action->folder.n == 0 || text_is(action->folder.p, action->folder.n, "INBOX")));
-}
-
 /* Do both come to one effect? */
 static bool is_twin(const struct sieve_action *a, const struct sieve_action *b)
 {
-	if (is_inbox(a) || is_inbox(b)) {
-		return is_inbox(a) && is_inbox(b) && a->version == b->version;
+	if (sieve_action_is_inbox(a) || sieve_action_is_inbox(b)) {
+		return sieve_action_is_inbox(a) && sieve_action_is_inbox(b) &&
+		       a->version == b->version;
 	}
 	if (a->kind != b->kind) {
 		return false;

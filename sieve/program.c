@@ -42,3 +42,14 @@ const struct sieve_include *sieve_program_includes(const struct sieve_program *p
 	*n_r = program->n_includes;
 	return program->includes;
 }
+
+const struct sieve_library *library_find(
+    const struct sieve_library *library, size_t n_library, enum sieve_place place, struct span name)
+{
+	for (size_t i = 0; i < n_library; i++) {
+		if (library[i].place == place && span_equals(library[i].name, name)) {
+			return &library[i];
+		}
+	}
+	return NULL;
+}

@@ -72,7 +72,6 @@ enum slot {
 	SLOT_MODIFIER_15,
 	SLOT_MODIFIER_10,
 	SLOT_HOST, /* whatever the host's commands want */
-	SLOT_HOST_2,
 };
 
 struct argument {
@@ -99,6 +98,10 @@ struct node {
 
 /* NULL: it was not given. */
 const struct argument *node_argument(const struct node *node, enum slot slot);
+
+/* NULL: it is not there. */
+const struct sieve_library *library_find(const struct sieve_library *library, size_t n_library,
+    enum sieve_place place, struct span name);
 
 struct sieve_program {
 	struct arena arena;

@@ -35,11 +35,6 @@ const struct tag set_tags[] = {
 };
 
 /* Letters of ASCII alone: the variable's owner may write in any language. */
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static char upper(char c)
 {
 	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
@@ -53,7 +48,7 @@ static void change_case(char *p, size_t n, enum modifier modifier)
 		n = n > 0;
 	}
 	for (size_t i = 0; i < n; i++) {
-		p[i] = is_lower ? lower(p[i]) : upper(p[i]);
+		p[i] = is_lower ? text_lower(p[i]) : upper(p[i]);
 	}
 }
 

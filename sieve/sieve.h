@@ -206,6 +206,13 @@ struct sieve_action {
 	bool is_ereject;
 };
 
+/* Does it store into INBOX? */
+bool sieve_action_is_inbox(const struct sieve_action *action);
+
+/* The command, if it tells somebody something: redirect, reject, ereject, vacation that answers, notify. NULL: it
+ * stays in the mailbox. */
+const char *sieve_action_sends(const struct sieve_action *action);
+
 /* What a message's header has become (RFC 5293). Version 0 is the message as it came. */
 struct sieve_version {
 	const struct span *

@@ -111,21 +111,16 @@ static bool is_letter(char c)
 	return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* An identifier, or a number if there may be one. Returns its length; 0: it is none. */
 static size_t part_length(struct span in, bool may_be_number)
 {
-	bool is_number = in.n > 0 && is_digit(in.p[0]);
+	bool is_number = in.n > 0 && text_is_digit(in.p[0]);
 	size_t n = 0;
 
 	if (is_number && !may_be_number) {
 		return 0;
 	}
-	while (n < in.n && (is_digit(in.p[n]) || (!is_number && is_letter(in.p[n])))) {
+	while (n < in.n && (text_is_digit(in.p[n]) || (!is_number && is_letter(in.p[n])))) {
 		n++;
 	}
 	return n;
@@ -137,7 +132,7 @@ static size_t name_length(struct span in)
 	size_t n = part_length(in, true), n_part = n;
 
 	/* A namespace begins with an identifier. */
-	while (n_part > 0 && n < in.n && in.p[n] == '.' && !is_digit(in.p[0])) {
+	while (n_part > 0 && n < in.n && in.p[n] == '.' && !text_is_digit(in.p[0])) {
 		n_part = part_length((struct span){ in.p + n + 1, in.n - n - 1 }, true);
 		n += n_part > 0 ? n_part + 1 : 0;
 		if (n_part == 0) {
@@ -167,7 +162,7 @@ static bool is_named_well(struct compiler *compiler, struct span name, const str
 		compile_error(compiler, where->line, where->column,
 		    "\"%.*s\" is no name of a variable; write letters, digits and _ only",
 		    SPAN(name));
-	} else if (is_digit(plain.p[0])) {
+	} else if (text_is_digit(plain.p[0])) {
 		compile_error(compiler, where->line, where->column,
 		    "\"%.*s\" is a number, which matches set; write a name that begins with a "
 		    "letter",

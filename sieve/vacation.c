@@ -97,11 +97,6 @@ static bool is_own(const struct own *own, struct span address)
 
 /* --- who is not answered ---------------------------------------------------------------------------------------- */
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool begins_with(struct span text, const char *prefix)
 {
 	size_t n = strlen(prefix);
@@ -114,7 +109,7 @@ static bool contains(struct span text, const char *part)
 	size_t n = strlen(part);
 
 	for (size_t i = 0; i + n <= text.n; i++) {
-		if (lower(text.p[i]) == part[0] && text_is(text.p + i, n, part)) {
+		if (text_lower(text.p[i]) == part[0] && text_is(text.p + i, n, part)) {
 			return true;
 		}
 	}
@@ -272,7 +267,7 @@ static bool write_id(struct sieve_run *run, const struct vacation *text, struct 
 
 	compose_begin(&id, run);
 	for (size_t i = 0; i < sender.n; i++) {
-		char c = lower(sender.p[i]);
+		char c = text_lower(sender.p[i]);
 
 		compose_bytes(&id, (struct span){ &c, 1 });
 	}
