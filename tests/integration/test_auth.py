@@ -675,10 +675,9 @@ def test_no_password_and_no_hash_in_the_log(auth, database):
 def test_root_is_given_up_for_good(make_auth):
     daemon = make_auth(starts_as_root=True, auth={
         "socket_user": "postfix", "socket_group": "postfix", "socket_mode": 0o660}).start()
-    tasks = os.listdir(f"/proc/{daemon.pid}/task")
+    tasks = daemon.tasks()
     assert len(tasks) > 2
-    for task in tasks:
-        status = daemon.status(task)
+    for status in tasks:
         assert status["Uid"].split() == [str(AUTH_ID)] * 4
         assert status["Gid"].split() == [str(AUTH_GROUP)] * 4
         assert set(status["Groups"].split()) <= {str(AUTH_GROUP)}

@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import pytest
 
@@ -72,8 +71,7 @@ def test_switched_off(make_lmtpd, make_sieve_dovecot):
 
 def threads(daemon):
     """Their names."""
-    return {path.read_text().strip()
-            for path in Path(f"/proc/{daemon.pid}/task").glob("*/comm")}
+    return {task["Name"] for task in daemon.tasks()}
 
 
 def test_discard(site):

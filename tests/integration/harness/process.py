@@ -1,10 +1,12 @@
 """Child processes: each is ended by its own id, and waited for."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 IS_ROOT = os.geteuid() == 0
 MAIL_ID = 5000 if IS_ROOT else os.geteuid()
@@ -20,6 +22,11 @@ def wait_until(check, seconds, what):
             return value
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
         time.sleep(0.02)
+
+
+def status_fields(status):
+    """A file /proc/*/status as a dict."""
+    return dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
 
 
 given_ports = set()
@@ -94,11 +101,17 @@ class Daemon:
     def output(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
-    def status(self, task=None):
+    def status(self):
         """/proc/PID/status as a dict."""
-        path = f"/proc/{self.pid}/" + (f"task/{task}/status" if task else "status")
-        with open(path) as status:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
+        return status_fields(Path(f"/proc/{self.pid}/status").read_text())
+
+    def tasks(self):
+        """/proc/PID/task/*/status of its threads, but for those that end meanwhile."""
+        found = []
+        for path in Path(f"/proc/{self.pid}/task").glob("*/status"):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                found.append(status_fields(path.read_text()))
+        return found
 
     def memory(self):
         """Resident now, in bytes."""
@@ -140,8 +153,7 @@ class Daemon:
         wait_until(self.is_frozen, 10, "stop of all threads")
 
     def is_frozen(self):
-        tasks = os.listdir(f"/proc/{self.pid}/task")
-        return all(self.status(task)["State"].startswith("T") for task in tasks)
+        return all(task["State"].startswith("T") for task in self.tasks())
 
     def thaw(self):
         self.signal(signal.SIGCONT)
