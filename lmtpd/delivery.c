@@ -70,13 +70,20 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 		return NULL;
 	}
 	delivery->service = service_ref(service);
-	delivery->envelope = envelope;
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
 	if (delivery->buffer == NULL ||
 	    places_make(&delivery->places, envelope, homes_find, lmtpd_config_of(service)) != 0) {
 		delivery_free(delivery);
 		return NULL;
+	}
+	if (lmtpd_config_of(service)->sieve.is_enabled) {
+		delivery->filter = filter_new(lmtpd_server_of(service)->scripts,
+		    lmtpd_config_of(service), &delivery->places, envelope);
+		if (delivery->filter == NULL) {
+			delivery_free(delivery);
+			return NULL;
+		}
 	}
 	tally_make(&delivery->tally, &lmtpd_server_of(delivery->service)->accounts,
 	    lmtpd_config_of(service), &delivery->places);
@@ -198,6 +205,27 @@ static int refile(struct delivery *delivery)
 	}
 	delivery->expected = delivery->places;
 	delivery->places = places;
+	tally_drop(&delivery->tally);
+	tally_make(&delivery->tally, &lmtpd_server_of(delivery->service)->accounts,
+	    lmtpd_config_of(delivery->service), &delivery->places);
+	return 0;
+}
+
+/* Returns 1 if scripts take too long here: the delivery must go on with a thread of theirs. Else it is ready for its
+ * commit, or has failed. */
+static int run_scripts(struct delivery *delivery, bool is_first)
+{
+	bool is_whole = delivery->message.size == delivery->n_last;
+	int result = filter_run(delivery->filter, &delivery->message, delivery->facts.message_id,
+	    delivery->buffer, delivery->cap, is_whole ? delivery->n_last : 0, is_first);
+
+	if (result > 0) {
+		return 1;
+	}
+	result = refile(delivery);
+	if (result < 0) {
+		fail(delivery, result, "run the scripts of");
+	}
 	return 0;
 }
 
@@ -205,37 +233,23 @@ static int refile(struct delivery *delivery)
 static void run_filter(struct work *work, void *context)
 {
 	struct delivery *delivery = (struct delivery *)work;
-	bool is_whole = delivery->message.size == delivery->n_last;
-	int result;
 
-	if (is_given_up(delivery)) {
-		return;
-	}
-	filter_run(delivery->filter, &delivery->message, delivery->facts.message_id,
-	    delivery->buffer, delivery->cap, is_whole ? delivery->n_last : 0);
-	result = refile(delivery);
-	if (result < 0) {
-		fail(delivery, result, "run the scripts of");
-	} else {
-		delivery->next = run_commit;
+	if (!is_given_up(delivery)) {
+		run_scripts(delivery, false);
+		delivery->next = delivery->is_open ? run_commit : NULL;
 	}
 }
 
 /* Do scripts run for the message? Else it gets its names at once, and so does what could not be written: nothing. */
 static void finish(struct delivery *delivery, bool is_written)
 {
-	const struct lmtpd_config *config = lmtpd_config_of(delivery->service);
-	int result = 0;
-
-	if (config->sieve.is_enabled && is_written) {
-		result = filter_look(&delivery->filter, lmtpd_server_of(delivery->service)->scripts,
-		    config, &delivery->places);
+	if (delivery->filter != NULL && (!is_written || !filter_look(delivery->filter))) {
+		filter_free(delivery->filter);
+		delivery->filter = NULL;
 	}
-	if (result < 0) {
-		fail(delivery, result, "run the scripts of");
-	} else if (delivery->filter != NULL) {
+	if (delivery->filter != NULL && run_scripts(delivery, true) > 0) {
 		delivery->next = run_filter;
-	} else {
+	} else if (delivery->is_open) {
 		commit(delivery);
 	}
 }
@@ -307,15 +321,7 @@ static void go_on(struct delivery *delivery)
 
 	delivery->next = NULL;
 	delivery->work.waited = (unsigned)((uv_hrtime() - delivery->ended) / 1000000);
-	if (run == run_filter) {
-		filter_take(delivery->filter, delivery->envelope);
-		submit(delivery, SERVICE_SCRIPTS, run);
-		return;
-	}
-	tally_drop(&delivery->tally);
-	tally_make(&delivery->tally, &lmtpd_server_of(delivery->service)->accounts,
-	    lmtpd_config_of(delivery->service), &delivery->places);
-	submit(delivery, SERVICE_WORKERS, run);
+	submit(delivery, run == run_filter ? SERVICE_SCRIPTS : SERVICE_WORKERS, run);
 }
 
 static void done_trip(struct work *work)

@@ -2,8 +2,8 @@
  * The delivery of one transaction: its places, its bytes, and the writer lane.
  *
  * A message that fits into the buffer takes one trip to a thread; of a larger one the buffer goes
- * there each time it is full, while the session waits and its client with it. Where scripts run, two more
- * follow the last one: to them, and back to the disk with the places that they want.
+ * there each time it is full, while the session waits and its client with it. Where scripts take long, two more
+ * follow the last one: to a thread of theirs, and back to the disk with the places that they want.
  *
  * A disk may stand still, and the thread with it. After DELIVERY_PATIENCE the client is told to keep the
  * message, and then it must not be delivered: whoever is first, the loop that gives it up or the thread
@@ -40,8 +40,7 @@ struct delivery {
 		DELIVERY_DURABLE
 	} fate;
 
-	const struct envelope *envelope; /* while there is an owner */
-	enum service_lane lane;          /* that it was given to last */
+	enum service_lane lane; /* that it was given to last */
 	/* The trip that follows, on a thread's word. NULL: none, it goes to its owner. */
 	void (*next)(struct work *work, void *context);
 
@@ -55,7 +54,7 @@ struct delivery {
 	struct maildir_message message;
 	struct places places;
 	struct tally tally;       /* of their quotas */
-	struct filter *filter;    /* NULL: no script runs for it */
+	struct filter *filter;    /* NULL: no script runs for it, or that was not looked for yet */
 	struct places expected;   /* those before the filter, if places are its */
 	struct versions versions; /* of the message, from its commit on */
 	struct header_facts facts;

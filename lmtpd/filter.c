@@ -17,56 +17,6 @@ enum {
 	NOTE_MAX = 1024,
 };
 
-int filter_look(struct filter **filter_r, struct scripts *scripts,
-    const struct lmtpd_config *config, const struct places *places)
-{
-	struct filter *filter = NULL;
-
-	*filter_r = NULL;
-	for (size_t i = 0; i < places->n; i++) {
-		char path[MAILDIR_PATH_MAX];
-		const struct maildir_place *place = &places->list[i];
-		const struct scripts_home home = { place->root, path, "" };
-		int answer;
-
-		snprintf(path, sizeof(path), "%.*s", (int)places->homes[i], place->mailbox);
-		answer = scripts_exist(config, &home);
-		if (answer == 0) {
-			continue;
-		}
-		if (filter == NULL) {
-			filter = calloc(1, sizeof(*filter));
-			if (filter == NULL || (filter->answers = calloc(
-						   places->n, sizeof(*filter->answers))) == NULL) {
-				free(filter);
-				return -ENOMEM;
-			}
-		}
-		filter->answers[i] = answer;
-	}
-	if (filter != NULL) {
-		filter->config = config;
-		filter->scripts = scripts;
-		filter->places = places;
-		filter->now = time(NULL);
-		filter->filing.n_versions = 1;
-		arena_init(&filter->arena, FILTER_MEMORY_MAX);
-		*filter_r = filter;
-	}
-	return 0;
-}
-
-void filter_free(struct filter *filter)
-{
-	if (filter != NULL) {
-		arena_deinit(&filter->arena);
-		free(filter->filing.stores);
-		free(filter->header);
-		free(filter->answers);
-		free(filter);
-	}
-}
-
 static const char *copy_text(struct filter *filter, const char *text)
 {
 	struct span copy = arena_copy(&filter->arena, span_of(text));
@@ -77,18 +27,13 @@ static const char *copy_text(struct filter *filter, const char *text)
 	return copy.p;
 }
 
-void filter_take(struct filter *filter, const struct envelope *envelope)
+/* What runs must know of the envelope. */
+static void copy_mailboxes(struct filter *filter, const struct envelope *envelope)
 {
-	size_t n_slots = filter->places->n_slots, slot = 0;
 	const struct recipient *recipient;
+	size_t slot = 0;
 
 	filter->from = copy_text(filter, envelope->sender);
-	filter->mailboxes = arena_alloc(&filter->arena, n_slots * sizeof(*filter->mailboxes));
-	filter->runs = arena_alloc(&filter->arena, n_slots * sizeof(*filter->runs));
-	filter->filing.slots = arena_alloc(&filter->arena, n_slots * sizeof(struct places_slot));
-	if (filter->mailboxes == NULL || filter->runs == NULL || filter->filing.slots == NULL) {
-		filter->error = -ENOMEM;
-	}
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		const struct resolution *resolution = &recipient->resolution;
 		const char *to = copy_text(filter, recipient->text);
@@ -99,6 +44,69 @@ void filter_take(struct filter *filter, const struct envelope *envelope)
 			    copy_text(filter, resolution->mailboxes[i].address.text);
 		}
 	}
+}
+
+struct filter *filter_new(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct places *places, const struct envelope *envelope)
+{
+	struct filter *filter = calloc(1, sizeof(*filter));
+	size_t n = places->n_slots;
+
+	if (filter == NULL) {
+		return NULL;
+	}
+	filter->config = config;
+	filter->scripts = scripts;
+	filter->places = places;
+	filter->first = config->sieve.settings;
+	if (filter->first.fuel > FILTER_FUEL_FIRST) {
+		filter->first.fuel = FILTER_FUEL_FIRST;
+	}
+	filter->filing.n_versions = 1;
+	arena_init(&filter->arena, FILTER_MEMORY_MAX);
+	filter->mailboxes = arena_alloc(&filter->arena, n * sizeof(*filter->mailboxes));
+	filter->runs = arena_alloc(&filter->arena, n * sizeof(*filter->runs));
+	filter->filing.slots = arena_alloc(&filter->arena, n * sizeof(struct places_slot));
+	filter->answers = arena_alloc(&filter->arena, places->n * sizeof(*filter->answers));
+	if (filter->mailboxes == NULL || filter->runs == NULL || filter->filing.slots == NULL ||
+	    filter->answers == NULL) {
+		filter->error = -ENOMEM;
+	} else {
+		copy_mailboxes(filter, envelope);
+	}
+	if (filter->error != 0) {
+		filter_free(filter);
+		return NULL;
+	}
+	return filter;
+}
+
+void filter_free(struct filter *filter)
+{
+	if (filter != NULL) {
+		arena_deinit(&filter->arena);
+		free(filter->filing.stores);
+		free(filter->header);
+		free(filter);
+	}
+}
+
+bool filter_look(struct filter *filter)
+{
+	const struct places *places = filter->places;
+	bool is_any = false;
+
+	for (size_t i = 0; i < places->n; i++) {
+		char path[MAILDIR_PATH_MAX];
+		const struct maildir_place *place = &places->list[i];
+		const struct scripts_home home = { place->root, path, "" };
+
+		snprintf(path, sizeof(path), "%.*s", (int)places->homes[i], place->mailbox);
+		filter->answers[i] = scripts_exist(filter->config, &home);
+		is_any = is_any || filter->answers[i] != 0;
+	}
+	filter->now = time(NULL);
+	return is_any;
 }
 
 /* --- one run ------------------------------------------------------------------------------------------------------- */
@@ -118,7 +126,7 @@ static struct sieve_facts facts_of(
 	const char *hostname = filter->config->hostname, *dot = strchr(hostname, '.');
 
 	return (struct sieve_facts){
-		.settings = &filter->config->sieve.settings,
+		.settings = filter->is_first ? &filter->first : &filter->config->sieve.settings,
 		.from = span_of(filter->from),
 		.to = span_of(mailbox->to),
 		.original_to = span_of(mailbox->to),
@@ -233,7 +241,7 @@ static int give_up(struct filter *filter, size_t slot, const char *names)
 	return filing_keep(filter, slot);
 }
 
-/* Runs a chain that is not empty, and files the message. */
+/* Runs a chain that is not empty, and files the message. Returns 0; 1: it takes too long here; or -ENOMEM. */
 static int run_chain(struct filter *filter, size_t slot, const struct scripts_home *home,
     const struct scripts_chain *chain)
 {
@@ -245,7 +253,10 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 	char filed[NOTE_MAX];
 	int result = run == NULL ? -ENOMEM : carry_out(filter, place, run);
 
-	if (result == 0) {
+	if (filter->is_first &&
+	    (result == -ENOMEM || (result == 0 && sieve_run_plan(run)->is_exhausted))) {
+		result = 1;
+	} else if (result == 0) {
 		const struct sieve_plan *plan = sieve_run_plan(run);
 
 		count(filter, plan);
@@ -302,7 +313,7 @@ static int run_slot(struct filter *filter, size_t slot, struct maildir_place *pl
 	return result;
 }
 
-/* Returns 0 or a negative errno, with which nothing of the message can be delivered. */
+/* Returns 0; 1: it takes too long here; or a negative errno, with which nothing of the message can be delivered. */
 static int file_slot(struct filter *filter, size_t slot, bool is_late)
 {
 	const struct places *places = filter->places;
@@ -328,24 +339,30 @@ static int file_slot(struct filter *filter, size_t slot, bool is_late)
 	return run_slot(filter, slot, place);
 }
 
-void filter_run(struct filter *filter, const struct maildir_message *message,
-    const char *message_id, char *buffer, size_t cap, size_t n)
+int filter_run(struct filter *filter, const struct maildir_message *message, const char *message_id,
+    char *buffer, size_t cap, size_t n, bool is_first)
 {
-	uint64_t end = uv_hrtime() + FILTER_PATIENCE * UINT64_C(1000000000);
+	const uint64_t ms = 1000000, start = uv_hrtime();
+	int result = 0;
 
 	filter->message = message;
 	filter->message_id = message_id;
 	filter->buffer = buffer;
 	filter->cap = cap;
 	filter->n_buffer = n;
-	if (filter->error == 0) {
+	filter->is_first = is_first;
+	if (filter->n_header == 0) {
 		filter->error = filter_read_header(filter);
 	}
-	for (size_t i = 0; i < filter->places->n_slots && filter->error == 0; i++) {
-		int result = file_slot(filter, i, uv_hrtime() > end);
+	while (filter->n_filed < filter->places->n_slots && result == 0 && filter->error == 0) {
+		uint64_t spent = (uv_hrtime() - start) / ms;
 
-		if (result < 0) {
-			filter->error = result;
+		if (is_first && spent >= FILTER_FIRST_MS) {
+			return 1;
 		}
+		result = file_slot(filter, filter->n_filed, spent >= FILTER_PATIENCE * 1000);
+		filter->n_filed += result == 0;
+		filter->error = result < 0 ? result : 0;
 	}
+	return result > 0;
 }

@@ -5,8 +5,9 @@
  * No script loses mail: one that is broken, fails or takes too long leaves the message in INBOX, and so does what cannot be
  * done. A detail that chose a folder makes it what INBOX is to the script's keep.
  *
- * It is looked for by a thread of the writers, told of the envelope on the loop, and run on a thread of the scripts. It
- * touches nothing but itself, its places and the message, since the session may be gone meanwhile. */
+ * It is made on the loop, and copies what it must know of the envelope, since the session may be gone meanwhile. A thread of
+ * the writers looks for scripts and runs them, too, which as a rule takes less than a trip to another thread; what takes
+ * longer goes on with a thread of the scripts. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,9 +18,11 @@
 #include "lmtpd/scripts.h"
 
 enum {
-	FILTER_PATIENCE = 20,      /* seconds for the scripts of one message; the rest is kept */
-	FILTER_STORES_MAX = 10000, /* of one message, and one more for each mailbox */
-	FILTER_VERSIONS_MAX = 64,  /* headers of one message; others keep the one that came */
+	FILTER_PATIENCE = 20,        /* seconds for the scripts of one message; the rest is kept */
+	FILTER_FUEL_FIRST = 1 << 20, /* of a run on a writer's thread: some milliseconds */
+	FILTER_FIRST_MS = 5,         /* that a writer's thread takes for all runs */
+	FILTER_STORES_MAX = 10000,   /* of one message, and one more for each mailbox */
+	FILTER_VERSIONS_MAX = 64,    /* headers of one message; others keep the one that came */
 	FILTER_MEMORY_MAX = 64 << 20,
 };
 
@@ -39,13 +42,14 @@ struct filter {
 	const struct lmtpd_config *config;
 	struct scripts *scripts;
 	const struct places *places;
-	int *answers; /* of scripts_exist(), of each place */
 
 	/* Of the envelope, copied. */
 	const char *from;
 	struct filter_mailbox {
 		const char *address, *to; /* the mailbox's, and the recipient's as it was given */
 	} * mailboxes;                    /* of each slot */
+
+	int *answers; /* of scripts_exist(), of each place */
 
 	/* The message: all of it, or what a window of it is read with. */
 	const struct maildir_message *message;
@@ -67,22 +71,25 @@ struct filter {
 
 	/* Private. */
 	struct arena arena;
-	size_t room; /* of the list of stores */
+	struct sieve_settings first; /* of runs on a writer's thread */
+	bool is_first;
+	size_t n_filed; /* slots that are done */
+	size_t room;    /* of the list of stores */
 	time_t now;
 };
 
-/* Does any script run for the places of a message, or may that not be known now? Returns 0, and no filter if none does;
- * or -ENOMEM. Places outlive the filter. */
-int filter_look(struct filter **filter_r, struct scripts *scripts,
-    const struct lmtpd_config *config, const struct places *places);
+/* For the places that were made of an envelope, and outlive it. NULL: no memory. */
+struct filter *filter_new(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct places *places, const struct envelope *envelope);
 
-/* Copies what runs must know of the envelope that the places were made of. Without memory its error says so. */
-void filter_take(struct filter *filter, const struct envelope *envelope);
+/* Does any script run for the message, or may that not be known now? */
+bool filter_look(struct filter *filter);
 
 /* Runs all. message_id is for the user's log. buffer[cap] holds the whole message of n bytes, or n is 0 and pieces of it
- * are read into it; it is the filter's until the end. */
-void filter_run(struct filter *filter, const struct maildir_message *message,
-    const char *message_id, char *buffer, size_t cap, size_t n);
+ * are read into it; it is the filter's until the end. is_first: on a writer's thread. Returns 1 if that takes too long, then it must
+ * go on elsewhere with another call, the buffer as it is; else 0, and the outcome stands in the filter. */
+int filter_run(struct filter *filter, const struct maildir_message *message, const char *message_id,
+    char *buffer, size_t cap, size_t n, bool is_first);
 
 void filter_free(struct filter *filter); /* NULL: nothing to do */
 

@@ -174,6 +174,10 @@ static int end(void **state)
 	return 0;
 }
 
+/* Fuel of a run on a writer's thread. */
+static uint64_t first_fuel = FILTER_FUEL_FIRST;
+static int n_elsewhere; /* messages for which it was not enough */
+
 /* Runs all, with the message in memory or read piece by piece. */
 static void run(bool is_whole)
 {
@@ -182,11 +186,19 @@ static void run(bool is_whole)
 	struct maildir_message message = { .size = n, .wire_size = n + 6 };
 
 	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
-	assert_int_equal(filter_look(&filter, NULL, &config, &places), 0);
+	filter = filter_new(NULL, &config, &places, &envelope);
 	assert_non_null(filter);
-	filter_take(filter, &envelope);
+	if (first_fuel < filter->first.fuel) {
+		filter->first.fuel = first_fuel;
+	}
+	assert_true(filter_look(filter));
 	memcpy(buffer, message_text, is_whole ? n : 0);
-	filter_run(filter, &message, "<id>", buffer, sizeof(buffer), is_whole ? n : 0);
+	n = is_whole ? n : 0;
+	if (filter_run(filter, &message, "<id>", buffer, sizeof(buffer), n, true) > 0) {
+		n_elsewhere++;
+		assert_int_equal(
+		    filter_run(filter, &message, "<id>", buffer, sizeof(buffer), n, false), 0);
+	}
 	if (filter->error == 0) {
 		assert_int_equal(
 		    places_refile(&filed, &places, &filter->filing, &filter->arena), 0);
@@ -443,8 +455,31 @@ static void test_nobody(void **state)
 {
 	add_recipient("b@d", "b@d", NULL);
 	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
-	assert_int_equal(filter_look(&filter, NULL, &config, &places), 0);
-	assert_null(filter);
+	filter = filter_new(NULL, &config, &places, &envelope);
+	assert_non_null(filter);
+	assert_false(filter_look(filter));
+}
+
+/* What a writer's thread has no time for comes to the same on another one, is counted once, and what was done before stays. */
+static void test_elsewhere(void **state)
+{
+	n_elsewhere = 0;
+	scripts[0] = FILE_FLAGS "if header :contains \"subject\" \"port\" { fileinto \"Work\"; }";
+	add_recipient("b@d", "b@d", NULL);
+	add_recipient("a@d", "a@d", NULL);
+	first_fuel = 10;
+	run(true);
+	first_fuel = FILTER_FUEL_FIRST;
+	assert_int_equal(n_elsewhere, 1);
+	assert_int_equal(n_ran, 1);
+	assert_int_equal(filter->counts.n_runs, 1);
+	assert_int_equal(filter->counts.n_exhausted, 0);
+	expect("filed", "b@d INBOX\na@d .Work\n");
+	end(state);
+	begin(state);
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	assert_int_equal(n_elsewhere, 1);
 }
 
 /* Two recipients whose scripts say the same of the header share what they make of it. */
@@ -473,6 +508,7 @@ int main(void)
 		cmocka_unit_test(test_fuel),
 		cmocka_unit_test_setup_teardown(test_accidents, begin, end),
 		cmocka_unit_test_setup_teardown(test_nobody, begin, end),
+		cmocka_unit_test_setup_teardown(test_elsewhere, begin, end),
 		cmocka_unit_test_setup_teardown(test_shared_version, begin, end),
 	};
 
