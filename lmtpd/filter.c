@@ -201,10 +201,12 @@ static const char *names_of(struct filter *filter, const struct scripts_chain *c
 	return copy_text(filter, names);
 }
 
-static void count(struct filter *filter, const struct sieve_plan *plan)
+/* A script that cannot run has failed, too. */
+static void count(
+    struct filter *filter, const struct scripts_chain *chain, const struct sieve_plan *plan)
 {
 	filter->counts.n_runs++;
-	filter->counts.n_failed += plan->has_failed;
+	filter->counts.n_failed += plan->has_failed || chain->trouble[0] != '\0';
 	filter->counts.n_exhausted += plan->is_exhausted;
 	filter->counts.n_fuel += plan->fuel;
 }
@@ -230,14 +232,14 @@ static const char *note_of(
 	return copy_text(filter, note);
 }
 
-/* A run that had no memory to say anything. */
-static int give_up(struct filter *filter, size_t slot, const char *names)
+/* A run that came to nothing, or for which there is no script that can run. */
+static int give_up(struct filter *filter, size_t slot, const struct scripts_home *home,
+    const struct scripts_chain *chain, const struct filter_run *run)
 {
 	filter->counts.n_runs++;
 	filter->counts.n_failed++;
-	filter->counts.n_exhausted++;
-	filter->runs[slot] = (struct filter_run){ .scripts = names,
-		.note = "the scripts need too much memory for this message: INBOX keeps it" };
+	filter->runs[slot] = *run;
+	scripts_ran(filter->scripts, filter->config, home, chain, NULL, filter->message_id);
 	return filing_keep(filter, slot);
 }
 
@@ -259,13 +261,16 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 	} else if (result == 0) {
 		const struct sieve_plan *plan = sieve_run_plan(run);
 
-		count(filter, plan);
+		count(filter, chain, plan);
 		result = filing_add(filter, slot, plan, filed, sizeof(filed));
 		filter->runs[slot] = (struct filter_run){ .scripts = names,
 			.note = note_of(filter, chain->trouble, plan, filed) };
 		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->message_id);
 	} else if (result == -ENOMEM) {
-		result = give_up(filter, slot, names);
+		filter->counts.n_exhausted++;
+		result = give_up(filter, slot, home, chain,
+		    &(struct filter_run){ names,
+			"the scripts need too much memory for this message: INBOX keeps it" });
 	}
 	if (run != NULL) {
 		sieve_run_free(run);
@@ -305,8 +310,10 @@ static int run_slot(struct filter *filter, size_t slot, struct maildir_place *pl
 		refuse(filter, slot, error.text);
 	} else if (chain.n > 0) {
 		result = run_chain(filter, slot, &home, &chain);
+	} else if (chain.trouble[0] != '\0') {
+		result = give_up(filter, slot, &home, &chain,
+		    &(struct filter_run){ "", copy_text(filter, chain.trouble) });
 	} else {
-		filter->runs[slot].note = copy_text(filter, chain.trouble);
 		result = filing_keep(filter, slot);
 	}
 	scripts_close(filter->scripts, &chain);

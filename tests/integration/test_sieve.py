@@ -258,6 +258,25 @@ addheader "${name}" "x";
     assert "line 4" in (here.daemon.vhosts / "example.com/email1/.dovecot.sieve.log").read_text()
 
 
+def test_broken_script_alone(site):
+    """No script is left to run: the user is told all the same, and it is counted."""
+    here = site()
+    here.activate("keep;")
+    script = here.daemon.vhosts / "example.com/email1/sieve/own.sieve"
+    script.write_text("keep;\nfileinto without what it requires")
+    assert here.deliver() == ["250 2.0.0"]
+    assert here.shown() == {"INBOX": [("test", [])]}
+    told = json.loads(here.daemon.run("--status", "--json").stdout)["scripts"]
+    assert (told["runs"], told["failed"], told["exhausted"]) == (1, 1, 0)
+    first, *rest = users_log(here.daemon)
+    assert first.startswith("sieve: info: started log at ")
+    assert rest and all(line.startswith("own: line 2: error: ") for line in rest)
+
+
+def users_log(daemon):
+    return (daemon.vhosts / "example.com/email1/.dovecot.sieve.log").read_text().splitlines()
+
+
 def test_what_is_not_carried_out(site):
     """Nothing is sent, and nothing is lost for that."""
     here = site()

@@ -21,7 +21,8 @@ static const char plain[] = "Return-Path: <s@x>\nSubject: Report\nTo: a+t@d\nX: 
 
 static const char *scripts[SCRIPTS_MAX]; /* of a@d */
 static struct sieve_program *programs[SCRIPTS_MAX];
-static int opened, n_ran; /* what scripts_open() returns, and how often scripts_ran() was called */
+static int opened;                /* what scripts_open() returns */
+static int n_ran, n_without_plan; /* how often scripts_ran() was called */
 static const char *message_text;
 static size_t n_read_max; /* bytes of a window */
 static int read_error;
@@ -71,6 +72,7 @@ void scripts_ran(struct scripts *all, const struct lmtpd_config *config,
     const struct sieve_plan *plan, const char *message_id)
 {
 	n_ran++;
+	n_without_plan += plan == NULL;
 	assert_string_equal(message_id, "<id>");
 }
 
@@ -154,7 +156,7 @@ static int begin(void **state)
 	snprintf(config.auto_directories[0], FOLDER_DIRECTORY_MAX, ".Auto");
 	config.lmtp.recipient_delimiter = "+";
 	memset(scripts, 0, sizeof(scripts));
-	opened = n_ran = read_error = 0;
+	opened = n_ran = n_without_plan = read_error = 0;
 	n_read_max = WINDOW;
 	message_text = plain;
 	maildir_path = "/Maildir";
@@ -409,6 +411,35 @@ static void test_chain(void **state)
 	assert_string_equal(filter->runs[0].scripts, "own,after");
 }
 
+/* A broken script is told of and counted, alone as well as before one that runs; that there is none is no run. */
+static void test_broken_script(void **state)
+{
+	static const char *const afters[] = { NULL, "keep;" };
+
+	for (size_t i = 0; i < LENGTH(afters); i++) {
+		begin(state);
+		scripts[0] = "no script at all";
+		scripts[1] = afters[i];
+		add_recipient("a@d", "a@d", NULL);
+		run(true);
+		expect("broken", "a@d INBOX\n(it is broken)\n");
+		assert_int_equal(n_ran, 1);
+		assert_int_equal(n_without_plan, afters[i] == NULL);
+		assert_int_equal(filter->counts.n_runs, 1);
+		assert_int_equal(filter->counts.n_failed, 1);
+		assert_int_equal(filter->counts.n_exhausted, 0);
+		assert_string_equal(filter->runs[0].scripts, afters[i] == NULL ? "" : "after");
+		end(state);
+	}
+	begin(state);
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	expect("none", "a@d INBOX\n");
+	assert_int_equal(n_ran, 0);
+	assert_int_equal(filter->counts.n_runs, 0);
+	end(state);
+}
+
 /* Too little for the body, and for anything at all. */
 static void test_fuel(void **state)
 {
@@ -426,6 +457,7 @@ static void test_fuel(void **state)
 		assert_int_equal(filed.n, 2);
 		assert_string_equal(filed.list[0].folder, "");
 		assert_string_not_equal(filter->runs[0].note, "");
+		assert_int_equal(n_ran, 1);
 		end(state);
 	}
 }
@@ -505,6 +537,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
 		cmocka_unit_test_setup_teardown(test_chain, begin, end),
+		cmocka_unit_test(test_broken_script),
 		cmocka_unit_test(test_fuel),
 		cmocka_unit_test_setup_teardown(test_accidents, begin, end),
 		cmocka_unit_test_setup_teardown(test_nobody, begin, end),
