@@ -55,6 +55,9 @@ static void list_folders(
 			const struct maildir_place *place = places->of[k];
 			char name[1024] = "INBOX";
 
+			if (places->refusals[place - places->list] != REPLY_NONE) {
+				continue; /* it has no room */
+			}
 			if (place->where != NULL && place->where[0] != '\0') {
 				folder_to_name(&lmtpd_config_of(delivery->service)->folder_style,
 				    place->where, name, sizeof(name));

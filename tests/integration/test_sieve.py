@@ -330,6 +330,24 @@ def test_quota_counts_every_copy(site, directory):
     assert [line["quota"] for line in here.log(event="delivery")] == ["20%", "41%", "62%", "82%"]
 
 
+def test_quota_leaves_copies_out(site):
+    """Those for which there is room are there, and the log names no others."""
+    here = site(mysql={"user_query": "SELECT email, 1048576 AS quota_bytes FROM virtual_users "
+                                     "WHERE email = '%u'"}, quota={"grace": "0"})
+    here.folders("A", "B")
+    here.activate(FILE + 'fileinto "A"; fileinto "B"; keep;')
+    body = mail("big", ("x" * 70 + "\r\n") * 1000)
+    for _ in range(5):
+        assert here.deliver(body=body) == ["250 2.0.0"]
+    assert here.deliver(body=body) == ["552 5.2.2"]
+    assert {folder: len(rows) for folder, rows in here.shown().items()} == {
+        "A": 5, "B": 5, "INBOX": 4}
+    lines = here.log(event="delivery")
+    assert [line.get("folder") for line in lines] == ["A,B,INBOX"] * 4 + ["A,B", None]
+    assert lines[4]["quota"] == "96%"
+    assert [line["reason"] for line in here.log(event="quota")][-1] == "a message has no room in it"
+
+
 def test_with_postfix(postfix, make_lmtpd, make_sieve_dovecot):
     daemon = make_lmtpd(
         starts_as_root=True, sieve={"enabled": True},
