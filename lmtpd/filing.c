@@ -175,26 +175,45 @@ static bool find_version(
 
 /* --- plans --------------------------------------------------------------------------------------------------------- */
 
+enum {
+	WHERE_MAX = SIEVE_NAME_MAX + 32,
+	REASON_MAX = 512,
+};
+
 struct note {
 	char *text;
 	size_t cap, n;
 };
 
-static void say(struct note *note, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct filter *filter, struct note *note, const struct sieve_action *action,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static void say(struct note *note, const char *format, ...)
+/* Why an action cannot be done as the script wants it: for the admin, and for the user. */
+static void say(struct filter *filter, struct note *note, const struct sieve_action *action,
+    const char *format, ...)
 {
+	char where[WHERE_MAX] = "", reason[REASON_MAX];
+	struct span copy;
 	va_list arguments;
-	size_t n = note->n;
 
-	if (n > 0 && n + 2 < note->cap) {
-		memcpy(note->text + n, "; ", 3);
-		n += 2;
+	if (action->script != NULL) { /* the implicit keep stands in none */
+		snprintf(where, sizeof(where), "%s line %u: ", action->script, action->line);
 	}
 	va_start(arguments, format);
-	vsnprintf(note->text + n, note->cap - n, format, arguments);
+	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
-	note->n = n + strlen(note->text + n);
+	for (char *p = reason; *p != '\0'; p++) {
+		*p = text_is_control(*p) ? ' ' : *p;
+	}
+	if (note->n < note->cap) {
+		note->n += (size_t)snprintf(note->text + note->n, note->cap - note->n, "%s%s%s",
+		    note->n > 0 ? "; " : "", where, reason);
+	}
+	copy = arena_copy(&filter->arena, span_of(reason));
+	if (copy.p != NULL && action->script != NULL) {
+		filter->undone[filter->n_undone++] =
+		    (struct sieve_note){ action->script, action->line, SIEVE_NOTE_ERROR, copy };
+	}
 }
 
 /* Where a store goes. */
@@ -209,8 +228,8 @@ static int choose(struct filter *filter, size_t slot, const struct sieve_action 
 
 	if (folders_find(config, filter->places, origin_of(filter, slot), action->folder, directory,
 		&why) != 0) {
-		say(note, "%s line %u: the folder \"%.100s\" cannot be: %s, INBOX is used",
-		    action->script, action->line, action->folder.p, why);
+		say(filter, note, action, "the folder \"%.100s\" cannot be: %s, INBOX is used",
+		    action->folder.p, why);
 		return 0;
 	}
 	copy = arena_copy(&filter->arena, span_of(directory));
@@ -239,7 +258,8 @@ static int add(struct filter *filter, size_t slot, const struct sieve_plan *plan
 	}
 	if (result == 0 && action->version > 0 &&
 	    !find_version(filter, &plan->versions[action->version], &store.version)) {
-		say(note, "too many different headers for one message: the one that came is kept");
+		say(filter, note, action,
+		    "too many different headers for one message: the one that came is kept");
 	}
 	return result == 0 ? add_store(filter, slot, &store) : result;
 }
@@ -253,9 +273,14 @@ int filing_add(
 		.version = plan->keep_version };
 	struct note note = { .text = note_r, .cap = n };
 	bool keeps = plan->keeps, is_kept = false, is_discarded = false, is_unsent = false;
-	int result = 0;
+	/* Each action has one thing to say at most, and so has keep. */
+	int result;
 
 	note_r[0] = '\0';
+	filter->n_undone = 0;
+	filter->undone =
+	    arena_alloc(&filter->arena, (plan->n_actions + 1) * sizeof(*filter->undone));
+	result = filter->undone == NULL ? -ENOMEM : 0;
 	for (size_t i = 0; i < plan->n_actions && result == 0; i++) {
 		const struct sieve_action *action = &plan->actions[i];
 
@@ -263,8 +288,8 @@ int filing_add(
 			result = add(filter, slot, plan, action, &note);
 			is_kept = is_kept || sieve_action_is_inbox(action);
 		} else if (sieve_action_sends(action) != NULL) {
-			say(&note, "%s line %u: %s is not carried out, INBOX keeps the message",
-			    action->script, action->line, sieve_action_sends(action));
+			say(filter, &note, action, "%s is not carried out, INBOX keeps the message",
+			    sieve_action_sends(action));
 			is_unsent = true;
 		}
 		is_discarded = is_discarded || action->kind == SIEVE_DISCARD;

@@ -239,7 +239,8 @@ static int give_up(struct filter *filter, size_t slot, const struct scripts_home
 	filter->counts.n_runs++;
 	filter->counts.n_failed++;
 	filter->runs[slot] = *run;
-	scripts_ran(filter->scripts, filter->config, home, chain, NULL, filter->message_id);
+	scripts_ran(
+	    filter->scripts, filter->config, home, chain, NULL, NULL, 0, filter->message_id);
 	return filing_keep(filter, slot);
 }
 
@@ -265,7 +266,8 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 		result = filing_add(filter, slot, plan, filed, sizeof(filed));
 		filter->runs[slot] = (struct filter_run){ .scripts = names,
 			.note = note_of(filter, chain->trouble, plan, filed) };
-		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->message_id);
+		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->undone,
+		    filter->n_undone, filter->message_id);
 	} else if (result == -ENOMEM) {
 		filter->counts.n_exhausted++;
 		result = give_up(filter, slot, home, chain,

@@ -73,8 +73,10 @@ struct filter {
 	struct arena arena;
 	struct sieve_settings first; /* of runs on a writer's thread */
 	bool is_first;
-	size_t n_filed; /* slots that are done */
-	size_t room;    /* of the list of stores */
+	size_t n_filed;            /* slots that are done */
+	struct sieve_note *undone; /* of the last run: what it wanted and cannot be */
+	size_t n_undone;
+	size_t room; /* of the list of stores */
 	time_t now;
 };
 

@@ -65,7 +65,9 @@ void scripts_close(struct scripts *scripts, struct scripts_chain *chain);
 
 /* After a run, or when there is none to do (plan is NULL): tells the user's log what is wrong with his own script, and the
  * daemon's what is wrong with others; and counts runs that were exhausted: three in an hour switch the script off for
- * an hour. Fails in silence, but for the log. message_id: without brackets; may be NULL. */
+ * an hour. undone[n_undone]: what the plan wants and cannot be, which the daemon's log is told by the caller. Fails in
+ * silence, but for the log. message_id: as its field has it; may be NULL. */
 void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, const struct scripts_chain *chain,
-    const struct sieve_plan *plan, const char *message_id);
+    const struct sieve_plan *plan, const struct sieve_note *undone, size_t n_undone,
+    const char *message_id);

@@ -76,7 +76,7 @@ static void put_note(FILE *lines, const struct sieve_note *note, const char *mes
 	fprintf(lines, "%s: line %u: %s: ", note->script, note->line, kinds[note->kind]);
 	if (message_id != NULL && message_id[0] != '\0' &&
 	    !text_has_control(message_id, strlen(message_id))) {
-		fprintf(lines, "msgid=<%.200s>: ", message_id);
+		fprintf(lines, "msgid=%.200s: ", message_id);
 	}
 	fprintf(lines, "%.*s\n", (int)note->text.n, note->text.p);
 }
@@ -118,6 +118,19 @@ static void put_lines(FILE *lines, const struct scripts_home *home,
 	}
 }
 
+/* Those of the user's own scripts. */
+static void put_undone(FILE *lines, const struct scripts_chain *chain,
+    const struct sieve_note *undone, size_t n_undone, const char *message_id)
+{
+	for (size_t i = 0; i < n_undone; i++) {
+		const struct scripts_held *held = find_held(chain->private, undone[i].script);
+
+		if (held != NULL && held->is_own) {
+			put_note(lines, &undone[i], message_id);
+		}
+	}
+}
+
 static void write_log(
     const struct lmtpd_config *config, const struct scripts_home *home, const char *lines, size_t n)
 {
@@ -137,7 +150,8 @@ static void write_log(
 
 void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, const struct scripts_chain *chain,
-    const struct sieve_plan *plan, const char *message_id)
+    const struct sieve_plan *plan, const struct sieve_note *undone, size_t n_undone,
+    const char *message_id)
 {
 	const struct scripts_held *held;
 	char *lines = NULL;
@@ -146,6 +160,7 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
 
 	if (stream != NULL) {
 		put_lines(stream, home, chain, plan, message_id);
+		put_undone(stream, chain, undone, n_undone, message_id);
 		if (fclose(stream) == 0 && n > 0) {
 			write_log(config, home, lines, n);
 		}

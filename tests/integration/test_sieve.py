@@ -277,6 +277,21 @@ def users_log(daemon):
     return (daemon.vhosts / "example.com/email1/.dovecot.sieve.log").read_text().splitlines()
 
 
+def test_names_that_cannot_be(site):
+    """INBOX has the message, and the user finds why in his log."""
+    here = site()
+    here.activate("""require ["fileinto", "variables"];
+if header :matches "subject" "*" { fileinto "Lists.${1}"; }
+""")
+    assert here.deliver(body=mail("a..b")) == ["250 2.0.0"]
+    assert here.shown() == {"INBOX": [("a..b", [])]}
+    why = ('the folder "Lists.a..b" cannot be: a separator has no name on one of its sides, '
+           "INBOX is used")
+    assert users_log(here.daemon)[1:] == [f"own: line 2: error: msgid=<a..b@example.net>: {why}"]
+    [line] = here.log(event="script")
+    assert line["reason"].replace('\\"', '"') == f"{EMAIL1}: own line 2: {why}"
+
+
 def test_what_is_not_carried_out(site):
     """Nothing is sent, and nothing is lost for that."""
     here = site()

@@ -23,6 +23,7 @@ static const char *scripts[SCRIPTS_MAX]; /* of a@d */
 static struct sieve_program *programs[SCRIPTS_MAX];
 static int opened;                /* what scripts_open() returns */
 static int n_ran, n_without_plan; /* how often scripts_ran() was called */
+static char undone_text[1024];    /* what it was told for the user, a line each */
 static const char *message_text;
 static size_t n_read_max; /* bytes of a window */
 static int read_error;
@@ -69,8 +70,17 @@ void scripts_close(struct scripts *all, struct scripts_chain *chain)
 
 void scripts_ran(struct scripts *all, const struct lmtpd_config *config,
     const struct scripts_home *home, const struct scripts_chain *chain,
-    const struct sieve_plan *plan, const char *message_id)
+    const struct sieve_plan *plan, const struct sieve_note *undone, size_t n_undone,
+    const char *message_id)
 {
+	size_t n = 0;
+
+	undone_text[0] = '\0';
+	for (size_t i = 0; i < n_undone; i++) {
+		n += (size_t)snprintf(undone_text + n, sizeof(undone_text) - n, "%s %u: %.*s\n",
+		    undone[i].script, undone[i].line, (int)undone[i].text.n, undone[i].text.p);
+		assert_int_equal(undone[i].kind, SIEVE_NOTE_ERROR);
+	}
 	n_ran++;
 	n_without_plan += plan == NULL;
 	assert_string_equal(message_id, "<id>");
@@ -348,6 +358,58 @@ static void test_scripts(void **state)
 	}
 }
 
+/* What cannot be done is told to the user as well as to the admin, one line each. */
+static void test_undone(void **state)
+{
+	scripts[0] = "require [\"fileinto\", \"copy\", \"encoded-character\"];\n"
+		     "fileinto :copy \"a..b\";\nfileinto \"x${hex:0a}own: y\";\n"
+		     "fileinto \"Work\"; redirect \"b@x\";";
+	add_recipient("a@d", "a@d", NULL);
+	add_recipient("a+t@d", "a@d", NULL);
+	run(true);
+	expect_text("the user's", undone_text,
+	    "own 2: the folder \"a..b\" cannot be: a separator has no name on one of its sides, "
+	    "INBOX is used\n"
+	    "own 3: the folder \"x own: y\" cannot be: it has a control character, INBOX is "
+	    "used\n"
+	    "own 4: redirect is not carried out, INBOX keeps the message\n");
+	expect_text("the admin's", filter->runs[1].note,
+	    "own line 2: the folder \"a..b\" cannot be: a separator has no name on one of its "
+	    "sides, INBOX is used; "
+	    "own line 3: the folder \"x own: y\" cannot be: it has a control character, INBOX is "
+	    "used; "
+	    "own line 4: redirect is not carried out, INBOX keeps the message");
+}
+
+/* More headers than there may be: the one that came is kept, also by what stands in no script. */
+static void test_too_many_versions(void **state)
+{
+	char text[8192] = "require [\"editheader\", \"fileinto\", \"copy\", \"mailbox\"];\n";
+	size_t n = strlen(text);
+
+	config.sieve.settings.actions_max = 1000;
+	for (int i = 1; i < FILTER_VERSIONS_MAX; i++) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "addheader \"X\" \"%d\"; fileinto :copy :create \"f%d\";\n", i, i);
+	}
+	snprintf(text + n, sizeof(text) - n,
+	    "addheader \"X\" \"y\"; fileinto :copy \"Work\"; addheader \"X\" \"z\";");
+	scripts[0] = text;
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	assert_int_equal(filter->error, 0);
+	assert_int_equal(filter->filing.n_versions, FILTER_VERSIONS_MAX);
+	assert_int_equal(filed.n, FILTER_VERSIONS_MAX + 1);
+	assert_string_equal(filed.list[0].folder, ".Work");
+	assert_string_equal(filed.list[1].folder, "");
+	assert_int_equal(filed.versions[1], 0);
+	expect_text("the user's", undone_text,
+	    "own 65: too many different headers for one message: the one that came is kept\n");
+	expect_text("the admin's", filter->runs[0].note,
+	    "own line 65: too many different headers for one message: the one that came is kept; "
+	    "too many different headers for one message: the one that came is kept");
+}
+
 /* A detail's folder is what INBOX is to keep; who says INBOX means it. */
 static void test_detail(void **state)
 {
@@ -533,6 +595,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scripts),
+		cmocka_unit_test_setup_teardown(test_undone, begin, end),
+		cmocka_unit_test_setup_teardown(test_too_many_versions, begin, end),
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),

@@ -399,6 +399,10 @@ static void test_log(void **state)
 		{ .line = 3, .kind = SIEVE_NOTE_ERROR, .text = { "too bad", 7 } },
 		{ .script = "other", .line = 4, .kind = SIEVE_NOTE_ERROR, .text = { "x", 1 } },
 	};
+	struct sieve_note undone[] = {
+		{ .script = "other", .line = 5, .kind = SIEVE_NOTE_ERROR, .text = { "y", 1 } },
+		{ .line = 6, .kind = SIEVE_NOTE_ERROR, .text = { "no such name", 12 } },
+	};
 	struct sieve_plan plan = { .notes = notes, .n_notes = 2, .has_failed = true };
 	struct stat status;
 	char path[600];
@@ -407,11 +411,13 @@ static void test_log(void **state)
 	write_file(tree, "home/sieve/own.sieve", "keep;\n");
 	assert_int_equal(
 	    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
-	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, NULL, NULL);
+	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, NULL, NULL, 0, NULL);
 	expect_log(tree, ".dovecot.sieve.log", "");
-	notes[0].script = chain.list[0].name;
-	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, "a@b");
-	expect_log(tree, ".dovecot.sieve.log", "own: line 3: error: msgid=<a@b>: too bad\n");
+	notes[0].script = undone[1].script = chain.list[0].name;
+	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, undone, 2, "<a@b>");
+	expect_log(tree, ".dovecot.sieve.log",
+	    "own: line 3: error: msgid=<a@b>: too bad\n"
+	    "own: line 6: error: msgid=<a@b>: no such name\n");
 	scripts_close(tree->scripts, &chain);
 	write_file(tree, "home/sieve/own.sieve", "keep;\nno;\n");
 	assert_int_equal(
@@ -422,7 +428,7 @@ static void test_log(void **state)
 	assert_int_equal(status.st_mode & 0777, 0600);
 	/* A full one makes room. */
 	assert_int_equal(truncate(path, SCRIPTS_LOG_MAX), 0);
-	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, NULL, NULL);
+	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, NULL, NULL, 0, NULL);
 	assert_int_equal(stat(path, &status), 0);
 	assert_true(status.st_size < 1000);
 	snprintf(path, sizeof(path), "%s/home/.dovecot.sieve.log.0", tree->base);
@@ -470,7 +476,8 @@ static void test_exhausted(void **state)
 		assert_int_equal(
 		    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
 		assert_int_equal(chain.n, 1);
-		scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL);
+		scripts_ran(
+		    tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL, 0, NULL);
 		scripts_close(tree->scripts, &chain);
 	}
 	expect_chain(tree, "exhausted", "", "~/sieve/own.sieve: switched off for an hour");
