@@ -20,6 +20,7 @@ from harness.audit import Audit, Ledger
 from harness.disk import FILESYSTEMS
 from harness.load import Load, add_mailboxes
 from harness.process import run_checked
+from harness.scripts import EDITS, FLAGS, FOLDERS, NONE, Scripts
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
@@ -71,13 +72,12 @@ def cut_after_a_reply(disk, ledger, rng):
 # mailboxes are soon no new ones, whose way is synced too.
 CROWD = (cut_at_any_time, 1000, {"n_senders": 12})
 LONE = (cut_after_a_reply, 3, {"n_senders": 1, "pause": 0.05})
-# Both into folders, which are made as they are needed.
-CROWD_OF_FOLDERS = (*CROWD, "folders")
-LONE_FOLDERS = (*LONE, "folders")
+SCRIPTS = Scripts(NONE, FOLDERS, FLAGS, EDITS)
 
 
-def into_folders(addresses):
-    """Each user's mail into one of three folders, and a list's into one of each of its users."""
+def into_folders(vhosts, addresses):
+    """Each user's mail into one of three folders, which are made as they are needed, and a list's into one of each of
+    its users."""
     def folder(address):
         return f"Folder{len(address) % 3}.Sub"
 
@@ -88,6 +88,21 @@ def into_folders(addresses):
     }
 
 
+def by_scripts(vhosts, addresses):
+    """As their scripts say: into several folders, with flags and keywords, or with other headers."""
+    SCRIPTS.write(vhosts, addresses)
+    return SCRIPTS.file(addresses)
+
+
+CROWD_OF_FOLDERS = (*CROWD, into_folders)
+LONE_FOLDERS = (*LONE, into_folders)
+CROWD_OF_SCRIPTS = (*CROWD, by_scripts)
+LONE_SCRIPTS = (*LONE, by_scripts)
+KINDS = {
+    "users": [CROWD, LONE_FOLDERS, LONE, CROWD_OF_FOLDERS],
+    "scripts": [CROWD_OF_SCRIPTS, LONE_SCRIPTS],
+}
+
 @pytest.fixture
 def cut_round(make_lmtpd, database, cuttable_disk):
     """cut_round(n, totals, kind, filesystem, is_lossy, **lmtpd): n cuts while mail comes to an empty
@@ -95,8 +110,10 @@ def cut_round(make_lmtpd, database, cuttable_disk):
     mailboxes = add_mailboxes(database)
 
     def cut(n, totals, kind, filesystem, is_lossy, **settings):
-        cut_once, n_addresses, settings_of_load, *has_folders = kind
-        daemon = make_lmtpd(maildir={"detail": "create"}, **settings)
+        cut_once, n_addresses, settings_of_load, *aims = kind
+        judge = SCRIPTS.judge if aims == [by_scripts] else None
+        daemon = make_lmtpd(maildir={"detail": "create"}, sieve={"enabled": judge is not None},
+                            **settings)
         cuttable_disk.format(daemon.vhosts, filesystem, is_lossy)
         # As the unit does it, as root.
         run_checked(*daemon.command("--storage"))
@@ -106,16 +123,16 @@ def cut_round(make_lmtpd, database, cuttable_disk):
         ledger = Ledger()
         rng = random.Random(totals.cuts)
         addresses = dict(itertools.islice(mailboxes.items(), n_addresses))
-        if has_folders:
-            addresses = into_folders(addresses)
+        for aim in aims:
+            addresses = aim(daemon.vhosts, addresses)
         with Load(daemon.connect, ledger, addresses, seed=totals.cuts, **settings_of_load) as load:
             cuts = [cut_once(cuttable_disk, ledger, rng) for _ in range(n)]
         assert (load.n_deferred, load.n_broken) == (0, 0), daemon.output()
         assert daemon.stop() == 0
-        Audit(daemon.vhosts, ledger).assert_clean()
+        Audit(daemon.vhosts, ledger, judge=judge).assert_clean()
         for n_saved, copy in cuts:
             with cuttable_disk.after(copy) as path:
-                audit = Audit(path, ledger, n_saved)
+                audit = Audit(path, ledger, n_saved, judge)
                 if cuttable_disk.filesystem.repair:
                     audit.left.clear()  # names come back that were taken away
                 totals.add(audit)
@@ -124,27 +141,29 @@ def cut_round(make_lmtpd, database, cuttable_disk):
     return cut
 
 
+@pytest.mark.parametrize("kinds", KINDS)
 @pytest.mark.parametrize("disk", DISKS)
 @pytest.mark.parametrize("filesystem", FILESYSTEMS)
-def test_power_cuts(cut_round, filesystem, disk, pytestconfig, table):
+def test_power_cuts(cut_round, filesystem, disk, kinds, pytestconfig, table):
     n_cuts = max(2, pytestconfig.getoption("--cuts") * DISKS[disk] // max(DISKS.values()))
     n_round = max(2, min(CUTS_OF_A_ROUND, n_cuts // 4))
     totals = Totals()
-    for kind in itertools.cycle([CROWD, LONE_FOLDERS, LONE, CROWD_OF_FOLDERS]):
+    for kind in itertools.cycle(KINDS[kinds]):
         cut_round(min(n_round, n_cuts - totals.cuts), totals, kind, filesystem,
                   disk == "loses its cache")
         if totals.cuts >= n_cuts:
             break
-    table.append(f"{filesystem:24} {disk:16} {totals}")
+    table.append(f"{filesystem:24} {disk:16} {kinds:8} {totals}")
     assert totals.acknowledged > 0
     assert totals.complaints == []
 
 
 @pytest.mark.parametrize("filesystem, is_lossy, fault, kind", [
     ("ext4", False, {"fsync_skip": 1}, CROWD),
+    ("ext4", False, {"fsync_skip": 1}, CROWD_OF_SCRIPTS),
     ("ext4", False, {"fsync_skip": 1, "fsync_on": "names"}, LONE),
     ("ext4 without a journal", True, {"fsync_skip": 1, "fsync_on": "names"}, CROWD),
-], ids=["nothing synced", "no name synced", "no name synced, no journal"])
+], ids=["nothing synced", "nothing of scripts synced", "no name synced", "no name synced, no journal"])
 def test_it_would_be_seen(cut_round, faults, filesystem, is_lossy, fault, kind, table):
     """Where less is synced mail is lost: else the test above would prove nothing. A missing sync of
     directories alone cannot be seen like this, since ext4 writes its whole journal with the first sync
@@ -152,5 +171,5 @@ def test_it_would_be_seen(cut_round, faults, filesystem, is_lossy, fault, kind, 
     totals = Totals()
     cut_round(4, totals, kind, filesystem, is_lossy, environment=faults(**fault))
     what = " ".join(map(str, fault.values()))
-    table.append(f"{filesystem:24} {'without: ' + what:16} {totals}")
+    table.append(f"{filesystem:24} {'without: ' + what:25} {totals}")
     assert totals.lost > 0

@@ -47,10 +47,12 @@ def is_unfinished_folder(path):
 
 class Audit:
     """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries
-    of ledger.saved must be there; the others, and whatever is in doubt, may be."""
+    of ledger.saved must be there; the others, and whatever is in doubt, may be. judge(place, path) asserts more of
+    each file."""
 
-    def __init__(self, vhosts, ledger, n_promised=None):
+    def __init__(self, vhosts, ledger, n_promised=None, judge=None):
         self.ledger = ledger
+        self.judge = judge
         self.found = Counter()
         self.torn = []
         self.left = []
@@ -75,7 +77,10 @@ class Audit:
             directory = maildir / folder
             for path in directory.iterdir() if directory.is_dir() else ():
                 try:
-                    self.found[mailbox, self._identify(path)] += 1
+                    letter_id = self._identify(path)
+                    if self.judge:
+                        self.judge(mailbox, path)
+                    self.found[mailbox, letter_id] += 1
                 except AssertionError as error:
                     self.torn.append(f"{path}: {str(error).splitlines()[0] if str(error) else ''}")
         if (maildir / "tmp").is_dir():

@@ -1,0 +1,94 @@
+"""Scripts of users for a load: each user has one of a few kinds, which file all mail alike, so that the books can say
+where each message must lie."""
+
+import os
+from typing import NamedTuple
+
+from harness.mail import Message
+from harness.process import MAIL_GROUP, MAIL_ID
+
+REQUIRE = 'require ["fileinto", "mailbox", "copy", "imap4flags", "editheader", "variables"];\n'
+
+
+class Kind(NamedTuple):
+    script: str
+    places: dict  # folder as it lies on the disk, "" for INBOX: the outcome of each copy there
+
+
+class Copy(NamedTuple):
+    """What a script has made of a message."""
+
+    flags: str = ""
+    keyword: str = ""
+    is_edited: bool = False
+
+
+PLAIN = Copy()
+EDITED = Copy(is_edited=True)
+NONE = Kind("", {"": PLAIN})
+FOLDERS = Kind('fileinto :create "One.Sub"; fileinto :create "Two"; keep;',
+               {"": PLAIN, ".One.Sub": PLAIN, ".Two": PLAIN})
+FLAGS = Kind('fileinto :create :flags ["\\\\Seen", "$todo"] "Seen"; setflag "\\\\Flagged";'
+             'fileinto :create :flags "" "Plain"; keep;',
+             {".Seen": Copy("S", "$todo"), ".Plain": PLAIN, "": Copy("F")})
+EDITS = Kind('fileinto :create "Before"; addheader :last "X-New" "1"; fileinto :create "After"; '
+             'fileinto :create :flags "$new" "Marked";',
+             {".Before": PLAIN, ".After": EDITED, ".Marked": Copy("", "$new", True)})
+BROKEN = Kind('if header "subject" { discard; }', {"": PLAIN})
+# Much work: a message or three later it is switched off.
+ENDLESS = Kind('set "a" "' + "a" * 4000 + '";\n' + 'fileinto :create "Never";\n'
+               + 'if string :matches "${a}" "*a*a*a*a*a*a*a*a*b" { discard; }\n' * 8000,
+               {"": PLAIN})
+
+
+def write_script(home, text):
+    """The owner of the mail's, as are the directories above it."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    script = home / ".dovecot.sieve"
+    script.write_text(REQUIRE + text)
+    for path in (home.parent, home, script):
+        os.chown(path, MAIL_ID, MAIL_GROUP)
+
+
+class Scripts:
+    """Those of the users of a load, in turns by their numbers."""
+
+    def __init__(self, *kinds):
+        self.kinds = kinds
+
+    def kind_of(self, mailbox):
+        """mailbox: "d1.example.com/u7"."""
+        return self.kinds[int(mailbox.rpartition("/u")[2]) % len(self.kinds)]
+
+    def write(self, vhosts, addresses):
+        for mailbox in {mailbox for mailboxes in addresses.values() for mailbox in mailboxes}:
+            if self.kind_of(mailbox).script:
+                write_script(vhosts / mailbox, self.kind_of(mailbox).script)
+        os.sync()
+
+    def file(self, addresses):
+        """Address to places, of address to mailboxes."""
+        return {
+            address: tuple(f"{mailbox}/{folder}".rstrip("/") for mailbox in mailboxes
+                           for folder in self.kind_of(mailbox).places)
+            for address, mailboxes in addresses.items()
+        }
+
+    def judge(self, place, path):
+        """Is this file, which lies in a place of the books, what the script makes of a message?"""
+        domain, user, *folder = place.split("/")
+        want = self.kind_of(f"{domain}/{user}").places["".join(folder)]
+        letters = path.name.partition(":2,")[2]
+        names = keywords(path.parents[1])
+        assert {names[letter] for letter in letters if letter.islower()} == set(want.keyword.split())
+        assert "".join(filter(str.isupper, letters)) == want.flags
+        assert path.parent.name == ("cur" if letters else "new")
+        head = Message(path).content.partition(b"\n\n")[0]
+        assert head.endswith(b"\nX-New: 1") is want.is_edited
+
+
+def keywords(folder):
+    """Letter to name."""
+    listed = folder / "dovecot-keywords"
+    rows = [line.split(" ", 1) for line in listed.read_text().splitlines()] if listed.exists() else []
+    return {chr(ord("a") + int(number)): name for number, name in rows}
