@@ -44,8 +44,9 @@ static const struct scripts_held *find_exhausted(
 	return private->own;
 }
 
-static void count(
-    struct scripts *scripts, const struct scripts_home *home, const struct scripts_held *held)
+/* One more time that it was exhausted. */
+static void count(struct scripts *scripts, const struct scripts_home *home,
+    const struct scripts_held *held, FILE *lines)
 {
 	struct timespec now;
 	bool is_off;
@@ -58,6 +59,12 @@ static void count(
 		log_event(LOG_LEVEL_WARNING, "script",
 		    "%s of %s took too long %d times within an hour and does not run for an hour",
 		    held->path, home->address, SCRIPT_LIMIT_TIMES);
+	}
+	if (is_off && held->is_own) {
+		fprintf(lines,
+		    "%s: error: took too long %d times within an hour and does not run for an "
+		    "hour: make it simpler\n",
+		    held->name, SCRIPT_LIMIT_TIMES);
 	}
 }
 
@@ -158,16 +165,19 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
 	size_t n = 0;
 	FILE *stream = open_memstream(&lines, &n);
 
-	if (stream != NULL) {
-		put_lines(stream, home, chain, plan, message_id);
-		put_undone(stream, chain, undone, n_undone, message_id);
-		if (fclose(stream) == 0 && n > 0) {
-			write_log(config, home, lines, n);
-		}
-		free(lines);
+	if (stream == NULL) {
+		log_event(
+		    LOG_LEVEL_WARNING, "script", "the log of %s: out of memory", home->address);
+		return;
 	}
+	put_lines(stream, home, chain, plan, message_id);
+	put_undone(stream, chain, undone, n_undone, message_id);
 	held = plan != NULL && plan->is_exhausted ? find_exhausted(chain, plan) : NULL;
 	if (held != NULL) {
-		count(scripts, home, held);
+		count(scripts, home, held, stream);
 	}
+	if (fclose(stream) == 0 && n > 0) {
+		write_log(config, home, lines, n);
+	}
+	free(lines);
 }

@@ -480,6 +480,9 @@ static void test_exhausted(void **state)
 		    tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL, 0, NULL);
 		scripts_close(tree->scripts, &chain);
 	}
+	expect_log(tree, ".dovecot.sieve.log",
+	    "own: error: took too long 3 times within an hour and does not run for an hour: make "
+	    "it simpler\n");
 	expect_chain(tree, "exhausted", "", "~/sieve/own.sieve: switched off for an hour");
 	write_file(tree, "home/sieve/own.sieve", "stop;\n# changed\n");
 	expect_chain(tree, "changed", "own", "");
