@@ -1,6 +1,7 @@
-"""Scripts on a disk that fails: who is told that his mail is saved has it, where his script wanted it or in INBOX."""
+"""Scripts and disks that fail: who is told that his mail is saved has it, where his script wanted it or in INBOX."""
 
 import errno
+import json
 import os
 import shutil
 import time
@@ -10,6 +11,7 @@ import pytest
 from harness.disk import leave_blocks, make_image
 from harness.lmtp import message
 from harness.process import MAIL_GROUP, MAIL_ID, wait_until
+from harness.scripts import ENDLESS, REQUIRE
 
 pytestmark = pytest.mark.needs_root
 
@@ -108,6 +110,37 @@ def test_scripts_that_cannot_be_read(daemon):
     assert deliver(daemon, EMAIL2) == ["250 2.0.0"]
     assert [(folder, is_new) for folder, is_new, _ in stored(daemon, "email2")] == [
         ("", False), (".Other", True)]
+
+
+@pytest.mark.heavy  # seconds of the processor
+def test_script_that_takes_too_long(daemon):
+    """INBOX has the mail. After three times it is not even tried, until it is changed; both logs and --status say so,
+    and nobody else's script minds."""
+    write_script(daemon, "email1", REQUIRE + ENDLESS.script)
+    write_script(daemon, "email2", SCRIPT)
+    for _ in range(3):
+        assert deliver(daemon, EMAIL1, EMAIL2) == ["250 2.0.0"] * 2
+    reasons = [line["reason"] for line in daemon.wait_for_log(4, event="script")]
+    assert sum("the script needs too much time for this message" in text for text in reasons) == 3
+    assert sum("does not run for an hour" in text for text in reasons) == 1
+    assert told(daemon) == {"runs": 6, "failed": 3, "exhausted": 3}
+    n_fuel = json.loads(daemon.run("--status", "--json").stdout)["scripts"]["fuel"]
+    assert n_fuel > 3 * 10**8
+    log = (daemon.vhosts / "example.com/email1/.dovecot.sieve.log").read_text()
+    assert log.count("line ") == 3 and log.count("does not run for an hour: make it simpler\n") == 1
+    assert deliver(daemon, EMAIL1, EMAIL2) == ["250 2.0.0"] * 2
+    assert "switched off for an hour" in daemon.wait_for_log(5, event="script")[4]["reason"]
+    assert told(daemon) == {"runs": 8, "failed": 4, "exhausted": 3}
+    assert [folder for folder, _, _ in stored(daemon, "email1")] == [""] * 4
+    assert len(stored(daemon, "email2")) == 8
+    write_script(daemon, "email1", SCRIPT)
+    assert deliver(daemon, EMAIL1) == ["250 2.0.0"]
+    assert len(stored(daemon, "email1")) == 6
+
+
+def told(daemon):
+    scripts = json.loads(daemon.run("--status", "--json").stdout)["scripts"]
+    return {key: scripts[key] for key in ("runs", "failed", "exhausted")}
 
 
 def test_slow_disk_and_the_end(make_lmtpd, faults):

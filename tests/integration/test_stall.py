@@ -12,6 +12,7 @@ import pytest
 from harness.disk import Mount, make_image
 from harness.lmtp import message, stuffed
 from harness.process import MAIL_GROUP, MAIL_ID, run, run_checked, wait_until
+from harness.scripts import ENDLESS, write_script
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
@@ -101,12 +102,19 @@ def make_disks(daemon, disk):
     return still
 
 
+FILE = 'fileinto :create "Work"; addheader :last "X-New" "1";'
+
+
 def test_frozen_disk(make_lmtpd, database, disk):
     """70 messages for a frozen disk are put off after a minute, and never come; a message for another
-    disk comes at once meanwhile. When the disk moves again, everything is there once."""
+    disk comes at once meanwhile. When the disk moves again, everything is there once. Half of the users
+    have scripts."""
     add_users(database, CLIENTS)
-    daemon = make_lmtpd()
+    daemon = make_lmtpd(sieve={"enabled": True})
     still = make_disks(daemon, disk)
+    for number in range(0, CLIENTS, 2):
+        write_script(still / f"u{number}", FILE)
+    write_script(daemon.vhosts / "example.com/email1", FILE)
     daemon.start()
 
     def found():
@@ -136,6 +144,37 @@ def test_frozen_disk(make_lmtpd, database, disk):
     again = run_all([Client(daemon, f"u{n}@frozen.example") for n in range(CLIENTS)])
     assert statuses(again) == {"250 2.0.0"}
     assert found() == 1 + CLIENTS
+
+
+def test_disk_that_freezes_while_scripts_run(make_lmtpd, database, disk):
+    """They want to say in their users' logs that they took too long. Their mail is put off and never comes; the
+    scripts of those on another disk run meanwhile."""
+    add_users(database, 4)
+    daemon = make_lmtpd(sieve={"enabled": True})
+    still = make_disks(daemon, disk)
+    for number in range(4):
+        write_script(still / f"u{number}", ENDLESS.script)
+    write_script(daemon.vhosts / "example.com/email1", FILE)
+    daemon.start()
+    with daemon.session(timeout=SLACK) as session:
+        for address in ("u0@frozen.example", "email1@example.com"):
+            assert session.deliver(address)[0].status == "250 2.0.0"
+    stuck = run_all([Client(daemon, f"u{number}@frozen.example") for number in range(4)])
+    wait_until(lambda: status(daemon)["scripts"]["busy"] > 0, SLACK, "scripts that run")
+    with frozen(still):
+        others = run_all([Client(daemon, "email1@example.com") for _ in range(10)])
+        assert statuses(others) == {"250 2.0.0"}
+        # One whose script had ended before is saved.
+        assert "451 4.3.0" in statuses(stuck) <= {"451 4.3.0", "250 2.0.0"}
+        n_saved = [client.status for client in stuck].count("250 2.0.0")
+        assert status(daemon)["messages"]["stalled"] == 4 - n_saved
+    wait_until(lambda: status(daemon)["scripts"]["busy"] == 0, SLACK, "scripts that have ended")
+    wait_until(lambda: status(daemon)["commits"]["busy"] == 0, SLACK, "writers that are free")
+    assert len(list(still.rglob("*,S=*"))) == 1 + n_saved
+    assert list(still.rglob("tmp/*")) == []
+    again = run_all([Client(daemon, f"u{number}@frozen.example") for number in range(4)])
+    assert statuses(again) == {"250 2.0.0"}
+    assert len(list(still.rglob("*,S=*"))) == 5 + n_saved
 
 
 class ClientOfTwo(Client):

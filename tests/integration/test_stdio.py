@@ -7,6 +7,7 @@ import pytest
 
 from harness.lmtp import message, stuffed
 from harness.process import as_mail_user, run
+from harness.scripts import FOLDERS, write_script
 
 pytestmark = pytest.mark.quick
 
@@ -33,6 +34,22 @@ def test_session(configured):
     assert codes == [220, 250, 250, 250, 550, 354, 250, 221]
     assert exit_code == 0
     assert configured.reached() == {"example.com/email1": 1}
+
+
+def test_scripts(make_lmtpd):
+    """The session is over only when the message lies where its script wants it."""
+    daemon = make_lmtpd(sieve={"enabled": True})
+    write_script(daemon.vhosts / "example.com/email1", FOLDERS.script)
+    text = (b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<email1@example.com>\r\n"
+            b"RCPT TO:<email2@example.com>\r\nDATA\r\n" + stuffed(message()))
+    for end in (b"QUIT\r\n", b""):
+        codes, exit_code = converse(daemon, text + end)
+        assert codes == [220, 250, 250, 250, 250, 354, 250, 250] + [221] * bool(end)
+        assert exit_code == 0
+    maildir = daemon.vhosts / "example.com/email1/Maildir"
+    for folder in FOLDERS.places:
+        assert len(list((maildir / folder / "new").iterdir())) == 2
+    assert daemon.reached() == {"example.com/email1": 2, "example.com/email2": 2}
 
 
 def test_end_of_input_without_quit(configured):
