@@ -1,7 +1,7 @@
 """Mixed mail for a long time, while the database, the disk and lmtpd itself come and go.
 
-Two lmtpds serve the same mailboxes. One is killed and restarted now and then; the other stays, and
-what it takes of the machine must stay too. ./dev soak goes on for an hour.
+Two lmtpds serve the same mailboxes, most of which have scripts. One is killed and restarted now and then; the
+other stays, and what it takes of the machine must stay too. ./dev soak goes on for an hour.
 """
 
 import os
@@ -18,6 +18,7 @@ from harness.audit import Audit, Ledger
 from harness.disk import leave_blocks, make_image
 from harness.load import Load, add_mailboxes
 from harness.process import MAIL_GROUP, MAIL_ID
+from harness.scripts import BROKEN, EDITS, ENDLESS, FLAGS, FOLDERS, NONE, Scripts
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
@@ -25,7 +26,9 @@ WINDOW_SECONDS = 30
 WINDOWS_AT_LEAST = 4
 SENDERS = 6  # for each lmtpd
 
-HEADLINE = ("window  faults   saved deferred  broken | of the lmtpd that stays: "
+SCRIPTS = Scripts(NONE, FOLDERS, FLAGS, EDITS, BROKEN, **{"d1.example.com/u1": ENDLESS})
+
+HEADLINE = ("window  faults   saved  INBOX deferred  broken | of the lmtpd that stays: "
             "ms median   ms 99 %  RSS KiB  files  threads")
 
 
@@ -87,16 +90,17 @@ class Machine:
 
 @pytest.fixture
 def machine(make_lmtpd, database, mount, directory):
-    stays = make_lmtpd(mysql={"timeout": 1})
+    stays = make_lmtpd(mysql={"timeout": 1}, sieve={"enabled": True})
     make_image(directory / "disk.img", 4096, "mkfs.ext4", "-q", "-F", "-m", "0")
     mount(directory / "disk.img", stays.vhosts)
     os.chown(stays.vhosts, MAIL_ID, MAIL_GROUP)
-    goes = make_lmtpd(mysql={"timeout": 1}, maildir={"home": f"{stays.vhosts}/%d/%n"})
+    goes = make_lmtpd(mysql={"timeout": 1}, sieve={"enabled": True},
+                      maildir={"home": f"{stays.vhosts}/%d/%n"})
     return Machine(stays.start(), goes.start(), database, random.Random(1))
 
 
 def remove_mail(vhosts):
-    for path in vhosts.glob("*/*/Maildir/new/*"):
+    for path in vhosts.rglob("*,S=*"):
         path.unlink()
 
 
@@ -115,20 +119,24 @@ def measure(daemon, load):
 def run_window(machine, number, mailboxes, seconds):
     """Load and faults, then an audit of all mail, which is removed. Returns the measures."""
     ledger = Ledger()
+    SCRIPTS.write(machine.stays.vhosts, mailboxes)
+    addresses = SCRIPTS.file(mailboxes)
     end = time.monotonic() + seconds
     n_faults = 0
     options = {"n_senders": SENDERS, "drains": True, "rudeness": 0.01, "pause": 0.1}
-    with Load(machine.stays.connect, ledger, mailboxes, seed=2 * number, **options) as load, \
-            Load(machine.goes.connect, ledger, mailboxes, seed=2 * number + 1, **options) as other:
+    with Load(machine.stays.connect, ledger, addresses, seed=2 * number, **options) as load, \
+            Load(machine.goes.connect, ledger, addresses, seed=2 * number + 1, **options) as other:
         while time.monotonic() < end:
             time.sleep(machine.rng.uniform(0.1, 1.5))
             machine.fail()
             n_faults += 1
             load.check()
             other.check()
-    Audit(machine.stays.vhosts, ledger).assert_clean()
+    audit = Audit(machine.stays.vhosts, ledger)
+    n_inbox = audit.take_inbox_for_folders()
+    audit.assert_clean()
     window = measure(machine.stays, load)
-    print(f"{number:6} {n_faults:7} {len(ledger.saved):7} {load.n_deferred + other.n_deferred:8} "
+    print(f"{number:6} {n_faults:7} {len(ledger.saved):7} {n_inbox:6} {load.n_deferred + other.n_deferred:8} "
           f"{load.n_broken + other.n_broken:7} | {window.median:35.1f} {window.worst:9.1f} "
           f"{window.memory >> 10:8} {window.descriptors:6} {window.threads:8}", flush=True)
     (remove_mail, remove_mailboxes)[number % 2](machine.stays.vhosts)
@@ -139,7 +147,8 @@ def run_window(machine, number, mailboxes, seconds):
 
 
 def test_soak(machine, database, pytestconfig):
-    """Every acknowledged message is there once; twice only if nobody read the reply; none is torn.
+    """Every acknowledged message is there once in each folder that scripts want; twice only if nobody read the reply;
+    none is torn.
     Memory, descriptors, threads and waiting times stay what they were."""
     mailboxes = add_mailboxes(database)
     seconds = pytestconfig.getoption("--soak")

@@ -110,6 +110,16 @@ class Audit:
         assert digest == self.ledger.digests.get(letter_id), "the body is not what was sent"
         return letter_id
 
+    def take_inbox_for_folders(self):
+        """A folder that could not be made has its mail in INBOX: one copy there may stand for those that are lost.
+        Returns how many were."""
+        excused = [(place, letter_id) for place, letter_id in self.lost
+                   if "/." in place and self.found[place.partition("/.")[0], letter_id]]
+        self.lost = sorted((Counter(self.lost) - Counter(excused)).elements())
+        instead = {(place.partition("/.")[0], letter_id) for place, letter_id in excused}
+        self.surplus = sorted((Counter(self.surplus) - Counter(instead)).elements())
+        return len(excused)
+
     @property
     def is_clean(self):
         return not (self.lost or self.torn or self.surplus or self.left)

@@ -51,13 +51,16 @@ def write_script(home, text):
 
 
 class Scripts:
-    """Those of the users of a load, in turns by their numbers."""
+    """Those of the users of a load, in turns by their numbers, but for some: mailbox to kind."""
 
-    def __init__(self, *kinds):
+    def __init__(self, *kinds, **others):
         self.kinds = kinds
+        self.others = others
 
     def kind_of(self, mailbox):
         """mailbox: "d1.example.com/u7"."""
+        if mailbox in self.others:
+            return self.others[mailbox]
         return self.kinds[int(mailbox.rpartition("/u")[2]) % len(self.kinds)]
 
     def write(self, vhosts, addresses):
