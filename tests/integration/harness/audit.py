@@ -45,6 +45,11 @@ def is_unfinished_folder(path):
                                  for found in path.rglob("*"))
 
 
+def inbox_of(entry):
+    """Of (place, id), the same message in INBOX of that mailbox."""
+    return entry[0].partition("/.")[0], entry[1]
+
+
 class Audit:
     """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries
     of ledger.saved must be there; the others, and whatever is in doubt, may be. judge(place, path) asserts more of
@@ -111,13 +116,14 @@ class Audit:
         return letter_id
 
     def take_inbox_for_folders(self):
-        """A folder that could not be made has its mail in INBOX: one copy there may stand for those that are lost.
-        Returns how many were."""
-        excused = [(place, letter_id) for place, letter_id in self.lost
-                   if "/." in place and self.found[place.partition("/.")[0], letter_id]]
+        """A folder that could not be made has its mail in INBOX: one copy there may stand for those that are lost or
+        in doubt. Returns how many were lost."""
+        excused = [entry for entry in self.lost
+                   if entry != inbox_of(entry) and self.found[inbox_of(entry)]]
         self.lost = sorted((Counter(self.lost) - Counter(excused)).elements())
-        instead = {(place.partition("/.")[0], letter_id) for place, letter_id in excused}
-        self.surplus = sorted((Counter(self.surplus) - Counter(instead)).elements())
+        instead = Counter({inbox_of(entry) for entry in excused})
+        instead += Counter({inbox_of(entry) for entry in self.ledger.doubtful})
+        self.surplus = sorted((Counter(self.surplus) - instead).elements())
         return len(excused)
 
     @property
