@@ -534,14 +534,36 @@ static void test_accidents(void **state)
 	expect("the other one", "b@d INBOX\n");
 	expect_text("refusal", filed.slots[0].refusal, "scripts of a@d: Input/output error");
 	end(state);
+	/* In the header, in the body. */
+	for (size_t n = 50; n < WINDOW; n += 10) {
+		begin(state);
+		read_error = -EIO;
+		n_read_max = n;
+		scripts[0] = "require \"body\"; if body :contains \"x\" { discard; }";
+		add_recipient("a@d", "a@d", NULL);
+		add_recipient("b@d", "b@d", NULL);
+		run(false);
+		assert_int_equal(filter->error, -EIO);
+		end(state);
+	}
 	begin(state);
-	read_error = -EIO;
-	n_read_max = 50;
-	scripts[0] = "require \"body\"; if body :contains \"x\" { discard; }";
-	add_recipient("a@d", "a@d", NULL);
-	add_recipient("b@d", "b@d", NULL);
-	run(false);
-	assert_int_equal(filter->error, -EIO);
+}
+
+/* A message that is a header and nothing else. */
+static void test_header_alone(void **state)
+{
+	for (int is_whole = 0; is_whole <= 1; is_whole++) {
+		begin(state);
+		message_text = "Subject: Report\nX: 1\n";
+		n_read_max = is_whole ? WINDOW : 7;
+		scripts[0] = "require [\"body\", \"fileinto\"]; if allof(header \"x\" \"1\", not "
+			     "body :raw :contains \"1\") { fileinto \"Work\"; }";
+		add_recipient("a@d", "a@d", NULL);
+		run(is_whole);
+		assert_int_equal(filter->n_header, strlen(message_text));
+		expect("filed", "a@d .Work\n");
+		end(state);
+	}
 }
 
 /* No script, no filter. */
@@ -604,6 +626,7 @@ int main(void)
 		cmocka_unit_test(test_broken_script),
 		cmocka_unit_test(test_fuel),
 		cmocka_unit_test_setup_teardown(test_accidents, begin, end),
+		cmocka_unit_test(test_header_alone),
 		cmocka_unit_test_setup_teardown(test_nobody, begin, end),
 		cmocka_unit_test_setup_teardown(test_elsewhere, begin, end),
 		cmocka_unit_test_setup_teardown(test_shared_version, begin, end),

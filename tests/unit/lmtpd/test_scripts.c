@@ -293,6 +293,17 @@ static void test_order(void **state)
 	}
 	expect_chain(
 	    tree, "many broken ones", "B b default after", "/admin/before/a.sieve: line 1: ");
+	write_file(tree, "admin/before/a.sieve", "keep;\n");
+	for (unsigned i = 0; i < 40; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "admin/before/c%02u.sieve", i);
+		write_file(tree, name, "keep;\n");
+	}
+	expect_chain(tree, "too many",
+	    "B a b c00 c01 c02 c03 c04 c05 c06 c07 c08 c09 c10 c11 c12 c13 c14 c15 c16 c17 c18 "
+	    "c19 c20 c21 c22 c23 c24 c25 c26 c27 c28",
+	    "/admin/before/c29.sieve: more than 32 scripts; ");
 }
 
 static void test_includes(void **state)
@@ -388,6 +399,35 @@ static void expect_log(const struct tree *tree, const char *name, const char *wa
 		fclose(file);
 	}
 	expect_text(name, got, want);
+}
+
+/* One that lacks what it includes goes, and those behind it stay; the user reads of both that are broken. */
+static void test_left_out(void **state)
+{
+	struct tree *tree = *state;
+	struct scripts_chain chain;
+	struct error error;
+	const struct sieve_plan plan = { .n_notes = 0 };
+
+	tree->config.sieve.before = (struct settings_list){ tree->before, 1 };
+	tree->config.sieve.after = (struct settings_list){ tree->after, 1 };
+	make(tree, "admin/before");
+	write_file(tree, "admin/before/a.sieve", "require \"include\";\ninclude \"none\";\n");
+	write_file(tree, "admin/before/b.sieve", "keep;\n");
+	write_file(tree, "admin/after.sieve", "keep;\n");
+	write_file(tree, "home/sieve/own.sieve", "require \"include\";\n\ninclude \"x\";\n");
+	write_file(tree, "home/sieve/x.sieve", "\nno;\n");
+	activate(tree, "sieve/own.sieve");
+	expect_chain(tree, "those that stay", "b after", "sieve/x.sieve: line 2: ");
+	assert_int_equal(
+	    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
+	assert_string_equal(scripts_path(&chain, 1), tree->after_path);
+	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL, 0, NULL);
+	expect_log(tree, ".dovecot.sieve.log",
+	    "own: line 3: error: this script, line 3: there is no script \"x\" to include; upload "
+	    "it, or write :optional\n"
+	    "x: line 2: error: there is no command no; take it out\n");
+	scripts_close(tree->scripts, &chain);
 }
 
 static void test_log(void **state)
@@ -493,6 +533,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_resolving),
 		cmocka_unit_test_setup_teardown(test_links, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_left_out, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_includes, set_up, tear_down),

@@ -74,6 +74,9 @@ static unsigned count_copies(
 
 		snprintf(part, sizeof(part), "%s%s%s", folder[0] ? "/" : "", folder, parts[i]);
 		mailroot_list(mailroot_path(mailroot, mailbox, part), list, sizeof(list));
+		if (strcmp(list, "-") == 0) {
+			continue; /* there is no such folder */
+		}
 		for (char *name = strtok(list, " "); name != NULL; name = strtok(NULL, " ")) {
 			char file[400];
 			FILE *stream;
@@ -110,8 +113,21 @@ static void check_recipient(const struct mailroot *mailroot, const struct places
 	}
 }
 
-/* Returns how often the fault struck. */
-static unsigned deliver(struct mailroot *mailroot, const struct faults *faults)
+/* Nothing of a message that was given up lies anywhere. */
+static void check_nothing(const struct mailroot *mailroot)
+{
+	for (size_t i = 0; i < N_SLOTS; i++) {
+		for (size_t k = 0; k < N_STORES; k++) {
+			assert_int_equal(
+			    count_copies(mailroot, mailboxes[i], stores[k].folder, original), 0);
+			assert_int_equal(
+			    count_copies(mailroot, mailboxes[i], stores[k].folder, edited), 0);
+		}
+	}
+}
+
+/* Returns how often the fault struck. gives_up: before there are names. */
+static unsigned deliver(struct mailroot *mailroot, const struct faults *faults, bool gives_up)
 {
 	struct places_slot slots[N_SLOTS] = { { 0 } };
 	struct filter filter = { .n_header = n_header,
@@ -141,11 +157,18 @@ static unsigned deliver(struct mailroot *mailroot, const struct faults *faults)
 	assert_ptr_equal(versions_message(&versions, 0), &message);
 	assert_ptr_equal(versions_message(&versions, 2), &versions.list[0].message);
 	assert_ptr_equal(versions_message(&versions, 3), &versions.list[0].message);
-	places_choose(&places);
-	versions_commit(&versions, &places);
+	if (gives_up) {
+		versions_abort(&versions, &places);
+	} else {
+		places_choose(&places);
+		versions_commit(&versions, &places);
+	}
 	n_struck = faults_end();
 	assert_int_equal(count_fds(), n_fds);
-	for (size_t i = 0; i < N_SLOTS; i++) {
+	if (gives_up) {
+		check_nothing(mailroot);
+	}
+	for (size_t i = 0; i < N_SLOTS && !gives_up; i++) {
 		check_recipient(mailroot, &places, i);
 	}
 	for (size_t i = 0; i < places.n; i++) {
@@ -179,7 +202,8 @@ static void test_all_is_well(void **state)
 {
 	struct mailroot *mailroot = *state;
 
-	deliver(mailroot, &mailroot_plain);
+	deliver(mailroot, &mailroot_plain, true);
+	deliver(mailroot, &mailroot_plain, false);
 	assert_int_equal(count_copies(mailroot, "d/a/Maildir", ".Work", original), 1);
 	assert_int_equal(count_copies(mailroot, "d/a/Maildir", ".Old", edited), 1);
 	assert_int_equal(count_copies(mailroot, "d/a/Maildir", "", original), 1);
@@ -204,15 +228,20 @@ static void test_faults(void **state)
 			struct faults faults = { .call = calls[i], .error = errors[k], .mask = 1 };
 
 			for (; faults.mask != 0; faults.mask <<= 1, n_all++) {
-				unsigned n_struck = deliver(mailroot, &faults);
+				unsigned n_struck;
 
+				deliver(mailroot, &faults, true);
+				clear(mailroot);
+				n_struck = deliver(mailroot, &faults, false);
 				clear(mailroot);
 				if (n_struck == 0) {
 					break;
 				}
 			}
 			faults.mask = UINT64_MAX;
-			deliver(mailroot, &faults);
+			deliver(mailroot, &faults, true);
+			clear(mailroot);
+			deliver(mailroot, &faults, false);
 			clear(mailroot);
 		}
 	}
