@@ -407,7 +407,11 @@ static void test_left_out(void **state)
 	struct tree *tree = *state;
 	struct scripts_chain chain;
 	struct error error;
-	const struct sieve_plan plan = { .n_notes = 0 };
+	struct sieve_note notes[] = { /* of the admin's: the user reads none */
+		{ .line = 4, .kind = SIEVE_NOTE_ERROR, .text = { "x", 1 } },
+		{ .line = 5, .kind = SIEVE_NOTE_ERROR, .text = { "y", 1 } }
+	};
+	const struct sieve_plan plan = { .notes = notes, .n_notes = 1 };
 
 	tree->config.sieve.before = (struct settings_list){ tree->before, 1 };
 	tree->config.sieve.after = (struct settings_list){ tree->after, 1 };
@@ -422,7 +426,8 @@ static void test_left_out(void **state)
 	assert_int_equal(
 	    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
 	assert_string_equal(scripts_path(&chain, 1), tree->after_path);
-	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL, 0, NULL);
+	notes[0].script = notes[1].script = chain.list[0].name;
+	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, &notes[1], 1, NULL);
 	expect_log(tree, ".dovecot.sieve.log",
 	    "own: line 3: error: this script, line 3: there is no script \"x\" to include; upload "
 	    "it, or write :optional\n"
