@@ -11,7 +11,7 @@ import pytest
 from harness.disk import leave_blocks, make_image
 from harness.lmtp import message
 from harness.process import MAIL_GROUP, MAIL_ID, wait_until
-from harness.scripts import ENDLESS, REQUIRE
+from harness.scripts import BROKEN, ENDLESS, REQUIRE
 
 pytestmark = pytest.mark.needs_root
 
@@ -110,6 +110,31 @@ def test_scripts_that_cannot_be_read(daemon):
     assert deliver(daemon, EMAIL2) == ["250 2.0.0"]
     assert [(folder, is_new) for folder, is_new, _ in stored(daemon, "email2")] == [
         ("", False), (".Other", True)]
+
+
+def test_admins_directory_that_cannot_be_read(make_lmtpd, directory):
+    """The user's own script runs."""
+    before = directory / "before"
+    before.mkdir(mode=0)
+    daemon = make_lmtpd(sieve={"enabled": True, "before": [str(before)]}).start()
+    write_script(daemon, "email1", SCRIPT)
+    assert deliver(daemon, EMAIL1, EMAIL2) == ["250 2.0.0"] * 2
+    assert len(stored(daemon, "email1")) == 2
+    assert len(stored(daemon, "email2")) == 1
+    lines = daemon.wait_for_log(2, event="script")
+    assert all(f"{before}: Permission denied" in line["reason"] for line in lines)
+
+
+def test_users_log_that_cannot_be_written(daemon):
+    """Mail does not mind; the daemon's log says so."""
+    write_script(daemon, "email1", REQUIRE + BROKEN.script)
+    home = daemon.vhosts / "example.com/email1"
+    (home / ".dovecot.sieve.log").symlink_to("stolen")
+    assert deliver(daemon, EMAIL1) == ["250 2.0.0"]
+    assert [folder for folder, _, _ in stored(daemon, "email1")] == [""]
+    assert not (home / "stolen").exists()
+    reasons = [line["reason"] for line in daemon.wait_for_log(2, event="script")]
+    assert any(".dovecot.sieve.log of email1@example.com cannot be written" in text for text in reasons)
 
 
 @pytest.mark.heavy  # seconds of the processor
