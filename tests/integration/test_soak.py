@@ -80,7 +80,7 @@ class Machine:
         self.goes.signal(signal.SIGHUP)
 
     def restart(self):
-        assert self.goes.stop() == 0
+        assert self.goes.stop(120) == 0  # a script may take the processor
         self.goes.start()
 
     def kill(self):
