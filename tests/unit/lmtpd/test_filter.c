@@ -410,6 +410,34 @@ static void test_too_many_versions(void **state)
 	    "too many different headers for one message: the one that came is kept");
 }
 
+/* Over all recipients there is a limit; those behind it have their mail in INBOX. */
+static void test_too_many_stores(void **state)
+{
+	enum {
+		FOLDERS = 60,
+		RECIPIENTS = FILTER_STORES_MAX / FOLDERS + 3,
+	};
+	char text[4096] = "require [\"fileinto\", \"mailbox\"];\n", to[16];
+	size_t n = strlen(text);
+
+	for (int i = 0; i < FOLDERS; i++) {
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "fileinto :create \"f%d\";\n", i);
+	}
+	scripts[0] = text;
+	for (int i = 0; i < RECIPIENTS; i++) {
+		snprintf(to, sizeof(to), "a+%d@d", i);
+		add_recipient(to, "a@d", NULL);
+	}
+	run(true);
+	assert_int_equal(filter->error, 0);
+	assert_int_equal(filter->counts.n_runs, RECIPIENTS - 2);
+	assert_int_equal(filter->filing.n_stores, (RECIPIENTS - 2) * FOLDERS + 2);
+	assert_string_equal(filter->runs[RECIPIENTS - 3].note, "");
+	assert_string_equal(filter->runs[RECIPIENTS - 1].note,
+	    "the scripts of others have taken too much for one message: INBOX keeps it");
+	assert_int_equal(filed.n, FOLDERS + 1);
+}
+
 /* A detail's folder is what INBOX is to keep; who says INBOX means it. */
 static void test_detail(void **state)
 {
@@ -619,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_scripts),
 		cmocka_unit_test_setup_teardown(test_undone, begin, end),
 		cmocka_unit_test_setup_teardown(test_too_many_versions, begin, end),
+		cmocka_unit_test_setup_teardown(test_too_many_stores, begin, end),
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),

@@ -533,6 +533,40 @@ static void test_exhausted(void **state)
 	expect_chain(tree, "changed", "own", "");
 }
 
+/* The one that ran out is switched off, and not the user's behind it. */
+static void test_exhausted_of_the_admin(void **state)
+{
+	struct tree *tree = *state;
+	struct scripts_chain chain;
+	struct error error;
+	struct sieve_note notes[] = {
+		{ .line = 1, .kind = SIEVE_NOTE_ERROR, .text = { "x", 1 } },
+		{ .line = 2, .kind = SIEVE_NOTE_ERROR, .text = { "y", 1 } },
+		{ .line = 3, .kind = SIEVE_NOTE_DEBUG, .text = { "z", 1 } },
+	};
+	const struct sieve_plan plan = {
+		.notes = notes, .n_notes = 3, .has_failed = true, .is_exhausted = true
+	};
+
+	tree->config.sieve.before = (struct settings_list){ tree->before, 1 };
+	make(tree, "admin/before");
+	write_file(tree, "admin/before/a.sieve", "keep;\n");
+	write_file(tree, "admin/before/b.sieve", "keep;\n");
+	activate(tree, "sieve/own.sieve");
+	write_file(tree, "home/sieve/own.sieve", "keep;\n");
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(
+		    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
+		notes[0].script = chain.list[0].name;
+		notes[1].script = chain.list[1].name;
+		notes[2].script = chain.list[2].name;
+		scripts_ran(
+		    tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL, 0, NULL);
+		scripts_close(tree->scripts, &chain);
+	}
+	expect_chain(tree, "b", "a own", "/admin/before/b.sieve: switched off for an hour");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +581,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_log, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_log_is_no_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_exhausted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exhausted_of_the_admin, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
