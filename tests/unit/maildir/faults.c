@@ -32,6 +32,7 @@ struct dirent *__real_readdir64(DIR *directory);
 void *__real_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *));
 int __real_flock(int fd, int operation);
 int __real_fchmod(int fd, mode_t mode);
+int __real_ftruncate64(int fd, off_t n);
 int __real_futimens(int fd, const struct timespec *times);
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -59,6 +60,7 @@ struct dirent *__wrap_readdir64(DIR *directory);
 void *__wrap_tsearch(const void *key, void **tree, int (*compare)(const void *, const void *));
 int __wrap_flock(int fd, int operation);
 int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_ftruncate64(int fd, off_t n);
 int __wrap_futimens(int fd, const struct timespec *times);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
@@ -331,6 +333,11 @@ int __wrap_flock(int fd, int operation)
 int __wrap_fchmod(int fd, mode_t mode)
 {
 	return fails(FAULT_FCHMOD) ? -1 : __real_fchmod(fd, mode);
+}
+
+int __wrap_ftruncate64(int fd, off_t n)
+{
+	return fails(FAULT_FTRUNCATE) ? -1 : __real_ftruncate64(fd, n);
 }
 
 int __wrap_futimens(int fd, const struct timespec *times)
