@@ -35,7 +35,7 @@ static int check_duplicate(struct compiler *compiler, struct node *node)
 static enum answer find_value(struct sieve_run *run, const struct node *node, struct span *value_r)
 {
 	const struct argument *id = node_argument(node, SLOT_ID);
-	struct span name = { "Message-ID", 10 };
+	struct span name = { "Message-ID", 10 }, text;
 	const struct field *field;
 
 	if (id != NULL && id->value == ID_IS_STRING) {
@@ -48,8 +48,14 @@ static enum answer find_value(struct sieve_run *run, const struct node *node, st
 	if (field == NULL) {
 		return ANSWER_NO;
 	}
-	*value_r = field_value(field, &run->scratch, &run->fuel);
-	return value_r->p != NULL ? ANSWER_YES : run_exhausted(run, node);
+	text = field_text(field, &run->scratch, &run->fuel);
+	*value_r = id == NULL ? field_id(field, &run->scratch, &run->fuel) : text;
+	if (text.p == NULL || value_r->p == NULL) {
+		return run_exhausted(run, node);
+	}
+	/* What is no id as it should be tells messages apart, too. */
+	*value_r = value_r->n > 0 ? *value_r : text;
+	return id != NULL || text.n > 0 ? ANSWER_YES : ANSWER_NO;
 }
 
 /* The spaces of ids do not overlap: a handle is another than none, a string another than a header. */
@@ -61,15 +67,41 @@ static char *put(char *p, struct span bytes)
 	return p;
 }
 
-static enum answer run_duplicate(struct sieve_run *run, const struct node *node)
+/* With :last, which has ids of its own. False: no memory. */
+static bool write_id(struct sieve_run *run, bool is_last, const struct span *handle,
+    struct span value, struct span *id_r)
+{
+	char *p = run_alloc(run, (handle != NULL ? handle->n : 0) + value.n + 32), *end;
+
+	if (p == NULL) {
+		return false;
+	}
+	end = put(p, (struct span){ "sieve duplicate", 15 });
+	*end++ = is_last ? '0' : '+';
+	end = handle != NULL ? put(put(end, (struct span){ "h-", 2 }), *handle)
+			     : put(end, (struct span){ "default", 7 });
+	*id_r = (struct span){ p, (size_t)(put(end, value) - p) };
+	return true;
+}
+
+static uint64_t find_seconds(const struct sieve_run *run, const struct node *node)
 {
 	const struct argument *period = node_argument(node, SLOT_PERIOD);
+	uint64_t seconds = period != NULL ? period->number : run->settings->duplicate_default;
+
+	return run->settings->duplicate_max > 0 && seconds > run->settings->duplicate_max
+		   ? run->settings->duplicate_max
+		   : seconds;
+}
+
+static enum answer run_duplicate(struct sieve_run *run, const struct node *node)
+{
 	struct sieve_action mark = { .kind = SIEVE_MARK,
-		.seconds = run->settings->duplicate_default,
+		.seconds = find_seconds(run, node),
 		.is_fresh = node_argument(node, SLOT_LAST) != NULL };
-	struct span handle, value;
+	struct span handle, value, other;
 	enum answer answer = find_value(run, node, &value), handled;
-	char *p, *end;
+	const struct span *own, nothing = { "", 0 };
 
 	if (answer != ANSWER_YES) {
 		return answer;
@@ -78,23 +110,16 @@ static enum answer run_duplicate(struct sieve_run *run, const struct node *node)
 	if (handled == ANSWER_BROKEN) {
 		return ANSWER_BROKEN;
 	}
-	p = run_alloc(run, handle.n + value.n + 32);
-	if (p == NULL) {
+	own = handled == ANSWER_YES ? &handle : NULL;
+	if (!write_id(run, mark.is_fresh, own, value, &mark.id) ||
+	    !write_id(run, false, own, value, &other)) {
 		return run_exhausted(run, node);
 	}
-	end = put(p, (struct span){ "sieve duplicate", 15 });
-	*end++ = mark.is_fresh ? '+' : '0';
-	end = handled == ANSWER_YES ? put(put(end, (struct span){ "h-", 2 }), handle)
-				    : put(end, (struct span){ "default", 7 });
-	end = put(end, value);
-	mark.id = (struct span){ p, (size_t)(end - p) };
-	if (period != NULL) {
-		mark.seconds = period->number;
+	answer = run_ask(run, node, SIEVE_NEED_SEEN, mark.id, nothing, NULL);
+	if (answer == ANSWER_NO && mark.is_fresh) {
+		/* A script that has begun to say :last knows what it has seen before. */
+		answer = run_ask(run, node, SIEVE_NEED_SEEN, other, nothing, NULL);
 	}
-	if (run->settings->duplicate_max > 0 && mark.seconds > run->settings->duplicate_max) {
-		mark.seconds = run->settings->duplicate_max;
-	}
-	answer = run_ask(run, node, SIEVE_NEED_SEEN, mark.id, (struct span){ "", 0 }, NULL);
 	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
 		return answer;
 	}

@@ -34,6 +34,13 @@ struct span field_value(const struct field *field, struct arena *arena, struct f
 /* The same as people read it: encoded words (RFC 2047) are decoded into UTF-8, bytes that are no UTF-8 become U+FFFD. */
 struct span field_text(const struct field *field, struct arena *arena, struct fuel *fuel);
 
+/* The id that one like Message-ID names, in its angle brackets and without blanks. n is 0: it is none as programs write them, "<left@right>"
+ * without quotes and comments. p is NULL: no memory or fuel. */
+struct span field_id(const struct field *field, struct arena *arena, struct fuel *fuel);
+
+/* Its bytes behind the blanks that follow the colon, folded as they are, with LF line ends but the last. NULL: no memory or fuel. */
+struct span field_bytes(const struct field *field, struct arena *arena, struct fuel *fuel);
+
 /* Of a structured value: where white space and comments (RFC 5322 3.2.2) end that begin at a place. Comments that nest too deep go on
  * to the end. */
 size_t field_skip(struct span value, size_t at);

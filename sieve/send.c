@@ -8,6 +8,7 @@
 
 enum {
 	HOPS_MAX = 40, /* Postfix bounces at 50, its hopcount_limit */
+	REDIRECT_SECONDS = 12 * 60 * 60,
 };
 
 /* Ours, for marks: the user's own one if it is known, since aliases are many. */
@@ -98,6 +99,10 @@ enum answer send_redirect(struct sieve_run *run, const struct node *node,
 	if (!compose_end(&fields, &action->message)) {
 		return run_exhausted(run, node);
 	}
+	if (!redirect_id(run, action->to, &action->id)) {
+		return run_exhausted(run, node);
+	}
+	action->seconds = REDIRECT_SECONDS;
 	action->from = send_from(run, run->settings->redirect_from);
 	return plan_add(run, node, action, keep);
 }

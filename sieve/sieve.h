@@ -197,7 +197,8 @@ struct sieve_action {
 	struct span from, to;
 	struct span
 	    message; /* VACATION, NOTIFY: all of it; REDIRECT: fields to put on top of the version */
-	/* VACATION, MARK: what is remembered, and for how many seconds */
+	/* VACATION, MARK, REDIRECT: what is remembered, and for how many seconds; "": nothing. Pigeonhole remembers the
+	 * MD5 of the id of VACATION and MARK, and that of REDIRECT as it is */
 	struct span id;
 	uint64_t seconds;
 	bool is_fresh; /* MARK: seen again, its time begins anew */

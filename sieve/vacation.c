@@ -259,8 +259,19 @@ static enum answer read_arguments(
 	return ANSWER_YES;
 }
 
-/* What tells answers to one sender apart: a new text is a new answer. */
-static bool write_id(struct sieve_run *run, const struct vacation *text, struct span *id_r)
+/* What stands in the script, whatever its variables hold: of an answer that names the message's subject there are as many as of
+ * others. */
+static void add_argument(
+    struct composition *id, const struct node *node, enum slot slot, const char *otherwise)
+{
+	const struct argument *argument = node_argument(node, slot);
+
+	compose_bytes(id, argument != NULL ? argument->strings[0].text : span_of(otherwise));
+}
+
+/* What tells answers to one sender apart: a new text is a new answer. As Pigeonhole has it. */
+static bool write_id(
+    struct sieve_run *run, const struct node *node, const struct vacation *text, struct span *id_r)
 {
 	struct composition id;
 	struct span sender = run->facts->from;
@@ -274,10 +285,9 @@ static bool write_id(struct sieve_run *run, const struct vacation *text, struct 
 	if (text->has_handle) {
 		compose_bytes(&id, text->handle);
 	} else {
-		compose_bytes(&id, text->reason);
-		compose_bytes(
-		    &id, text->has_subject ? text->subject : span_of("<default-subject>"));
-		compose_bytes(&id, text->has_from ? text->from : span_of("<default-from>"));
+		add_argument(&id, node, SLOT_FIRST, "");
+		add_argument(&id, node, SLOT_SUBJECT, "<default-subject>");
+		add_argument(&id, node, SLOT_FROM, "<default-from>");
 		compose_text(&id, text->is_mime ? "<MIME>" : "<NO-MIME>");
 	}
 	return compose_end(&id, id_r);
@@ -313,7 +323,7 @@ static enum answer run_vacation(struct sieve_run *run, const struct node *node)
 	    find_own(run, node, &own) == ANSWER_BROKEN) {
 		return ANSWER_BROKEN;
 	}
-	if (!judge(run, &own, &verdict) || !write_id(run, &text, &action.id)) {
+	if (!judge(run, &own, &verdict) || !write_id(run, node, &text, &action.id)) {
 		return run_exhausted(run, node);
 	}
 	if (verdict.why_not == NULL && action.seconds > 0) {
