@@ -48,12 +48,12 @@ allow status "runtime/|uv\.h|$impure"
 allow doctor "(mail|protocol|maildir|schema|runtime)/|$impure"
 allow adopt 'doctor/|runtime/settings\.h'
 # Of auth/ the table of keys, for --adopt.
-allow lmtpd "(mail|protocol|maildir|sieve|schema|runtime|status|doctor)/|adopt/adopt\.h|auth/config\.h|uv\.h|$impure"
+allow lmtpd "(mail|protocol|maildir|sieve|schema|runtime|status|doctor)/|adopt/adopt\.h|auth/config\.h|uv\.h|openssl/|$impure"
 allow auth "(protocol|schema|runtime|status|doctor)/|uv\.h|crypt\.h|argon2\.h|openssl/|$impure"
 only runtime/settings.c 'confuse\.h'
 only auth/crypthash.c 'crypt\.h'
 only auth/argon.c 'argon2\.h'
-only auth/digest.c 'openssl/.*'
+only 'auth/digest.c lmtpd/ids.c' 'openssl/.*'
 only schema/mysql.c '(mysql|mysqld_error|errmsg)\.h'
 
 for room in */; do
