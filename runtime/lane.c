@@ -40,19 +40,39 @@ static void run(struct lane *lane, struct work_queue *taken, void *context)
 	}
 }
 
-/* Waits to be woken. With the mutex. */
-static void wait_idle(struct lane_thread *thread)
+/* The time, by the clock of wake, in so many milliseconds. */
+static struct timespec time_in(unsigned milliseconds)
+{
+	uint64_t then = uv_hrtime() + (uint64_t)milliseconds * 1000000;
+
+	return (struct timespec){ .tv_sec = (time_t)(then / 1000000000),
+		.tv_nsec = (long)(then % 1000000000) };
+}
+
+/* Waits to be woken. With the mutex. True: it must tell that it was not, for so long. */
+static bool wait_idle(struct lane_thread *thread, bool must_tell)
 {
 	struct lane *lane = thread->lane;
+	struct timespec end = time_in(lane->settings.idle);
 
 	thread->is_idle = true;
 	lane->n_idle++;
 	SLIST_INSERT_HEAD(&lane->idle, thread, next);
 	while (thread->is_idle) {
-		pthread_cond_wait(&thread->wake, &lane->mutex);
+		if (!must_tell) {
+			pthread_cond_wait(&thread->wake, &lane->mutex);
+		} else if (pthread_cond_timedwait(&thread->wake, &lane->mutex, &end) == ETIMEDOUT &&
+			   thread->is_idle) {
+			/* Nobody may call it while it is told. */
+			SLIST_REMOVE(&lane->idle, thread, lane_thread, next);
+			thread->is_idle = false;
+			lane->n_idle--;
+			return true;
+		}
 	}
 	lane->n_idle--;
 	lane->n_called--;
+	return false;
 }
 
 /* The thread to wake next, NULL for none. With the mutex; whoever calls this wakes the thread. */
@@ -73,6 +93,7 @@ static void *run_thread(void *data)
 	struct lane_thread *thread = data;
 	struct lane *lane = thread->lane;
 	void *context = NULL;
+	bool must_tell = false; /* that it is idle: it has worked since it last did */
 
 	if (lane->settings.start != NULL) {
 		context = lane->settings.start(lane->settings.data);
@@ -87,11 +108,17 @@ static void *run_thread(void *data)
 			if (lane->is_closing) {
 				break;
 			}
-			wait_idle(thread);
+			if (wait_idle(thread, must_tell)) {
+				must_tell = false;
+				pthread_mutex_unlock(&lane->mutex);
+				lane->settings.on_idle(context);
+				pthread_mutex_lock(&lane->mutex);
+			}
 			continue;
 		}
 		pthread_mutex_unlock(&lane->mutex);
 		run(lane, &taken, context);
+		must_tell = lane->settings.on_idle != NULL;
 		pthread_mutex_lock(&lane->mutex);
 		STAILQ_FOREACH (work, &taken, next) {
 			queue_done(&lane->queue, work);
@@ -250,9 +277,12 @@ static void on_turn(uv_prepare_t *turn)
 static int start_threads(struct lane *lane)
 {
 	pthread_attr_t attr;
+	pthread_condattr_t condition;
 	sigset_t all, old;
 	int error = 0;
 
+	pthread_condattr_init(&condition);
+	pthread_condattr_setclock(&condition, CLOCK_MONOTONIC);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	sigfillset(&all);
@@ -261,7 +291,7 @@ static int start_threads(struct lane *lane)
 		struct lane_thread *thread = &lane->threads[lane->n_started];
 
 		thread->lane = lane;
-		pthread_cond_init(&thread->wake, NULL);
+		pthread_cond_init(&thread->wake, &condition);
 		error = pthread_create(&thread->id, &attr, run_thread, thread);
 		if (error == 0) {
 			pthread_setname_np(thread->id, lane->settings.name);
@@ -270,6 +300,7 @@ static int start_threads(struct lane *lane)
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
+	pthread_condattr_destroy(&condition);
 	return -error;
 }
 

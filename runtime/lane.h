@@ -55,6 +55,10 @@ struct lane_settings {
 	void *(*start)(void *data);
 	void (*stop)(void *context);
 	void *data;
+	/* Called on a thread, once after it has worked, when it has had nothing to do for so many milliseconds: what it keeps
+	 * for its next work may go. NULL: it is not told. */
+	void (*on_idle)(void *context);
+	unsigned idle;
 };
 
 /* A thread of a lane. */

@@ -595,6 +595,149 @@ static void test_close_does_not_wait(void **state)
 	free(fixture);
 }
 
+/* Each thread counts for itself; what it is told is told on it. */
+struct idle_context {
+	pthread_t thread;
+	unsigned n_worked;
+};
+
+static atomic_uint n_told;
+
+static void *start_idler(void *data)
+{
+	struct idle_context *context = calloc(1, sizeof(*context));
+
+	context->thread = pthread_self();
+	return context;
+}
+
+static void on_idle(void *data)
+{
+	struct idle_context *context = data;
+
+	assert_true(pthread_equal(context->thread, pthread_self()));
+	assert_int_equal(context->n_worked, 1); /* never one that did nothing, and once alone */
+	context->n_worked = 0;
+	atomic_fetch_add(&n_told, 1);
+}
+
+static void run_before_idle(struct work *work, void *data)
+{
+	((struct idle_context *)data)->n_worked = 1;
+}
+
+static void start_idle_lane(struct fixture *fixture, unsigned n_threads, unsigned idle)
+{
+	const struct lane_settings settings = { .name = "unit",
+		.n_threads = n_threads,
+		.start = start_idler,
+		.stop = free,
+		.on_idle = on_idle,
+		.idle = idle,
+		.data = fixture };
+
+	atomic_store(&n_told, 0);
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
+}
+
+static void submit_and_wait(struct fixture *fixture, struct job *job)
+{
+	unsigned n = fixture->n_done + 1;
+
+	job->fixture = fixture;
+	job->work = (struct work){ .run = run_before_idle, .done = done_until_told };
+	lane_submit(&fixture->lane, &job->work);
+	while (fixture->n_done < n) {
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	}
+}
+
+/* A thread that has worked is told when it has been idle for long enough, once; then it works and is told again. */
+static void test_idle(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job job = { .fixture = fixture };
+
+	start_idle_lane(fixture, 3, 1);
+	for (unsigned i = 0; i < 20; i++) {
+		submit_and_wait(fixture, &job);
+		while (atomic_load(&n_told) <= i) {
+			usleep(100);
+		}
+		wait_for_idle(&fixture->lane);
+		assert_int_equal(fixture->lane.n_idle, 3);
+		usleep(i == 0 ? 20000 : 0);
+		assert_int_equal(atomic_load(&n_told), i + 1);
+	}
+	lane_close(&fixture->lane);
+	run_loop(fixture);
+	free(fixture);
+}
+
+/* Work that comes before is done without it, and so is the end. */
+static void test_not_idle_for_long(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job job = { .fixture = fixture };
+
+	start_idle_lane(fixture, 2, 3600000);
+	for (unsigned i = 0; i < 20; i++) {
+		submit_and_wait(fixture, &job);
+	}
+	lane_close(&fixture->lane);
+	run_loop(fixture);
+	assert_int_equal(atomic_load(&n_told), 0);
+	assert_int_equal(fixture->n_closed, 1);
+	free(fixture);
+}
+
+static atomic_uint is_held, may_go;
+
+static void on_idle_and_held(void *context)
+{
+	atomic_store(&is_held, 1);
+	while (atomic_load(&may_go) == 0) {
+		usleep(100);
+	}
+}
+
+/* Who is being told takes no work; what comes meanwhile is done as soon as he is through. */
+static void test_work_while_told(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct job job = { .fixture = fixture };
+	struct lane_load load;
+	const struct lane_settings settings = { .name = "unit",
+		.n_threads = 1,
+		.start = start_idler,
+		.stop = free,
+		.on_idle = on_idle_and_held,
+		.idle = 1,
+		.data = fixture };
+
+	atomic_store(&is_held, 0);
+	atomic_store(&may_go, 0);
+	assert_int_equal(uv_loop_init(&fixture->loop), 0);
+	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
+	submit_and_wait(fixture, &job);
+	while (atomic_load(&is_held) == 0) {
+		usleep(100);
+	}
+	lane_submit(&fixture->lane, &job.work);
+	uv_run(&fixture->loop, UV_RUN_NOWAIT);
+	lane_get_load(&fixture->lane, &load);
+	assert_int_equal(load.n_waiting, 1);
+	assert_int_equal(load.n_busy, 1);
+	atomic_store(&may_go, 1);
+	while (fixture->n_done < 2) {
+		uv_run(&fixture->loop, UV_RUN_ONCE);
+	}
+	lane_close(&fixture->lane);
+	run_loop(fixture);
+	free(fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -614,6 +757,9 @@ int main(void)
 		cmocka_unit_test(test_never_late),
 		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_close_does_not_wait),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_not_idle_for_long),
+		cmocka_unit_test(test_work_while_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
