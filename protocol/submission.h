@@ -73,8 +73,8 @@ enum submission_phase {
 
 struct submission {
 	struct output output; /* the edge sends it */
-	/* The server has accepted the sender of the transaction: until then nothing of it has happened. */
-	bool has_begun;
+	/* The server has answered MAIL: before that nothing of the transaction has happened. */
+	bool has_answered;
 	struct response_words end; /* why the connection is over */
 
 	/* The rest is the machine's own. */

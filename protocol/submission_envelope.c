@@ -115,7 +115,7 @@ void submission_begin(struct submission *submission, const struct submission_env
 	memset(outcomes_r, 0, envelope->n_recipients * sizeof(*outcomes_r));
 	submission->envelope = envelope;
 	submission->outcomes = outcomes_r;
-	submission->has_begun = false;
+	submission->has_answered = false;
 	submission->asked = 0;
 	submission->at = 0;
 	submission->n_chunk = 0;
@@ -155,11 +155,10 @@ void submission_on_envelope(struct submission *submission, const struct response
 	struct submission_outcome *outcome =
 	    submission->at > 0 ? &submission->outcomes[submission->at - 1] : NULL;
 
-	if (words->code < 300) {
-		submission->has_begun = submission->has_begun || outcome == NULL;
-	} else if (outcome == NULL) {
+	submission->has_answered = true;
+	if (words->code >= 400 && outcome == NULL) {
 		submission_decide(submission, submission_result_of(words->code), words);
-	} else if (outcome->result == SUBMISSION_PENDING) {
+	} else if (words->code >= 400 && outcome->result == SUBMISSION_PENDING) {
 		*outcome = (struct submission_outcome){ submission_result_of(words->code), *words };
 	}
 	submission->at = find_asked(submission, submission->at) + 1;
