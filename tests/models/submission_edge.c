@@ -37,6 +37,20 @@ void submission_edge_init(struct submission_edge *edge, const struct submitted *
 	submission_init(&edge->submission, "mx.example.com");
 }
 
+static void enter(void)
+{
+	if (edge_enter != NULL) {
+		edge_enter();
+	}
+}
+
+static void leave(void)
+{
+	if (edge_leave != NULL) {
+		edge_leave();
+	}
+}
+
 static void take_output(struct submission_edge *edge)
 {
 	size_t n;
@@ -71,13 +85,17 @@ static void give_content(struct submission_edge *edge)
 	size_t n = content->n - edge->n_given;
 
 	if (n == 0) {
+		enter();
 		submission_content_end(&edge->submission);
+		leave();
 		return;
 	}
 	if (edge->content_piece > 0 && n > edge->content_piece) {
 		n = edge->content_piece;
 	}
+	enter();
 	edge->n_given += submission_content(&edge->submission, content->p + edge->n_given, n);
+	leave();
 }
 
 static void on_ready(struct submission_edge *edge)
@@ -86,13 +104,17 @@ static void on_ready(struct submission_edge *edge)
 		tell_outcomes(edge);
 	}
 	if (edge->n_left == 0) {
+		enter();
 		submission_quit(&edge->submission);
+		leave();
 		return;
 	}
 	edge->n_left--;
 	edge->n_given = 0;
 	edge->has_begun = true;
+	enter();
 	submission_begin(&edge->submission, &edge->envelope, edge->outcomes);
+	leave();
 }
 
 static void on_close(struct submission_edge *edge)
@@ -112,9 +134,12 @@ static void on_close(struct submission_edge *edge)
 void submission_edge_feed(struct submission_edge *edge, const char *in, size_t n)
 {
 	while (!edge->is_closed) {
+		enum submission_want want;
 		size_t taken;
-		enum submission_want want = submission_feed(&edge->submission, in, n, &taken);
 
+		enter();
+		want = submission_feed(&edge->submission, in, n, &taken);
+		leave();
 		in += taken;
 		n -= taken;
 		take_output(edge);
@@ -134,7 +159,7 @@ void submission_edge_feed(struct submission_edge *edge, const char *in, size_t n
 void submission_edge_end(struct submission_edge *edge)
 {
 	submission_break(&edge->submission, "It is gone");
-	submission_edge_feed(edge, NULL, 0);
+	submission_edge_feed(edge, "", 0);
 }
 
 void submission_edge_deinit(struct submission_edge *edge)

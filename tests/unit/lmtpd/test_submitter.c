@@ -279,15 +279,14 @@ static void test_patience(void **state)
 {
 	static const struct {
 		struct smtp_turn turns[SMTP_TURNS_MAX];
-		unsigned deadline;
 		const char *outcome;
-		unsigned patience;
+		unsigned deadline, patience;
 	} rows[] = {
-		{ { OPEN }, LONG, SILENT, REPLY },
-		{ { OPEN, { ENVELOPE, OK OK } }, LONG, SILENT, CONTENT },
-		{ { OPEN }, REPLY / 2, "deferred 0 There was no time left for the server",
+		{ { OPEN }, SILENT, LONG, REPLY },
+		{ { OPEN, { ENVELOPE, OK OK } }, SILENT, LONG, CONTENT },
+		{ { OPEN }, "deferred 0 There was no time left for the server", REPLY / 2,
 		    REPLY / 2 },
-		{ { OPEN }, 0, "deferred 0 There was no time left for the server", 0 },
+		{ { OPEN }, "deferred 0 There was no time left for the server", 0, 0 },
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {

@@ -251,7 +251,7 @@ static void check_way(const struct conversation *conversation, struct text serve
 	    way.cut, way.piece, way.content_piece);
 	submission_edge_init(&edge, conversation->submitted);
 	edge.content_piece = way.content_piece;
-	submission_edge_feed(&edge, NULL, 0);
+	submission_edge_feed(&edge, "", 0);
 	for (size_t at = 0, n = way.cut; at < server.n; at += n, n = way.piece) {
 		n = n < server.n - at ? n : server.n - at;
 		submission_edge_feed(&edge, server.p + at, n);
@@ -440,23 +440,28 @@ static void check_large(
 }
 
 /* Takes the chunks of what was sent together. */
-static void unchunk(struct buffer *message, const char *p)
+static void unchunk(struct buffer *message, char *p)
 {
-	for (unsigned n; sscanf(p, "BDAT %u", &n) == 1; p += n) {
+	while (strncmp(p, "BDAT ", 5) == 0) {
+		size_t n = strtoul(p + 5, &p, 10);
+
 		assert_in_range(n, 0, SUBMISSION_CHUNK + CONTENT_ROOM);
 		p = strstr(p, "\r\n") + 2;
 		buffer_put(message, p, n);
+		p += n;
 	}
 	expect_text("behind the chunks", p, "QUIT\r\n");
 }
 
+enum {
+	LINES = 9000,
+	LINE_MAX_BYTES = 20,
+};
+
 static void test_large(void **state)
 {
 	static const size_t pieces[] = { 0, 1000, 777, 1 };
-	enum {
-		LINES = 9000
-	};
-	char *text = malloc(LINES * 20), *sent = malloc(LINES * 20);
+	char *text = calloc(LINES, LINE_MAX_BYTES), *sent = calloc(LINES, LINE_MAX_BYTES);
 	struct buffer chunks = { .p = NULL }, dots = { .p = NULL }, message = { .p = NULL };
 	size_t n = 0, n_sent = 0;
 
@@ -545,7 +550,7 @@ static void test_out_of_turn(void **state)
 		    SUBMISSION_CONTENT);
 		assert_int_equal(taken, strlen(OK OK)); /* the rest was not asked for */
 		submission_break_by(&edge.submission, cases[i].said, strlen(cases[i].said));
-		submission_edge_feed(&edge, NULL, 0);
+		submission_edge_feed(&edge, "", 0);
 		expect_text(cases[i].said, edge.events.p, cases[i].events);
 		submission_edge_deinit(&edge);
 	}
