@@ -25,7 +25,7 @@ void submission_deinit(struct submission *submission)
 
 static void put_bytes(struct submission *submission, const char *bytes, size_t n)
 {
-	char *out = output_reserve(&submission->output, n);
+	char *out = n == 0 ? NULL : output_reserve(&submission->output, n);
 
 	if (out != NULL) {
 		memcpy(out, bytes, n);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "runtime/dial.h"
@@ -286,7 +287,8 @@ static void test_patience(void **state)
 		{ { OPEN, { ENVELOPE, OK OK } }, SILENT, LONG, CONTENT },
 		{ { OPEN }, "deferred 0 There was no time left for the server", REPLY / 2,
 		    REPLY / 2 },
-		{ { OPEN }, "deferred 0 There was no time left for the server", 0, 0 },
+		{ { OPEN, DELIVER, LEAVE }, "deferred 0 There was no time left for the server", 0,
+		    0 },
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {
@@ -331,6 +333,8 @@ static const struct pair pairs[] = {
 	    ACCEPTED, { EHLO MESSAGE ENVELOPE, EHLO MESSAGE "QUIT\r\n" } },
 	{ "421 behind the first",
 	    { OPEN, { ENVELOPE, OK OK }, { SENT, QUEUED "421 4.4.2 late\r\n" } },
+	    { OPEN, DELIVER, LEAVE }, ACCEPTED, { EHLO MESSAGE, EHLO MESSAGE "QUIT\r\n" } },
+	{ "answers before the questions", { OPEN, { ENVELOPE, OK OK }, { SENT, QUEUED OK OK } },
 	    { OPEN, DELIVER, LEAVE }, ACCEPTED, { EHLO MESSAGE, EHLO MESSAGE "QUIT\r\n" } },
 	{ "dead at MAIL, and nobody there", { OPEN, DELIVER, { ENVELOPE, "", SMTP_CLOSE } },
 	    { { "", "421 4.3.2 busy\r\n", SMTP_CLOSE } }, "deferred 421 busy",
@@ -384,11 +388,13 @@ static void test_idle(void **state)
 	submitter_stop(NULL);
 }
 
-/* Another endpoint, as after a reload. */
+/* Another endpoint, as after a reload; the goodbye to the first one takes none of the time of the second. */
 static void test_moved(void **state)
 {
 	static const char *const said[] = { EHLO MESSAGE "QUIT\r\n", NULL };
-	struct fixture first = { .server.turns = { { OPEN, DELIVER, LEAVE } } }, second = first;
+	static const char *const second_said[] = { EHLO MESSAGE, NULL };
+	struct fixture first = { .server.turns = { { OPEN, DELIVER, LEAVE } } };
+	struct fixture second = { .server.turns = { { OPEN, { ENVELOPE, OK OK } } } };
 
 	set_up(&second, "second");
 	set_up(&first, "first");
@@ -396,10 +402,10 @@ static void test_moved(void **state)
 	first.settings.endpoint = second.server.endpoint;
 	clock_server = &second.server;
 	n_dialed = 0;
-	submit(&first, &body, ACCEPTED);
+	submit(&first, &body, SILENT);
+	assert_in_range(last_patience, CONTENT - SLACK, CONTENT);
 	tear_down(&first, said);
-	second.name = "moved";
-	tear_down(&second, said);
+	tear_down(&second, second_said);
 }
 
 static void test_nobody_there(void **state)
@@ -487,6 +493,32 @@ static void test_redirected(void **state)
 	tear_down(&fixture, said);
 }
 
+enum {
+	LARGE = 3000000
+};
+
+/* A field that is left out may fill whole pieces of what is read. */
+static void test_large_field(void **state)
+{
+	static const char *const said[] = { EHLO MESSAGE "QUIT\r\n", NULL };
+	struct fixture fixture = { .server.turns = { { OPEN, DELIVER, LEAVE } } };
+	struct submission_message message = body;
+	struct source source = { { NULL, LARGE + sizeof(BODY) - 1 }, 0, 1 };
+	char *text = malloc(LARGE + sizeof(BODY));
+
+	memset(text, 'x', LARGE);
+	memcpy(text, "Return-Path:", 12);
+	text[LARGE - 1] = '\n';
+	memcpy(text + LARGE, BODY, sizeof(BODY));
+	source.text.p = text;
+	message.content.source = &source;
+	message.content.omits_return_path = true;
+	set_up(&fixture, "large field");
+	submit(&fixture, &message, ACCEPTED);
+	tear_down(&fixture, said);
+	free(text);
+}
+
 /* A message that is a text alone, such as a notice of absence. */
 static void test_text_alone(void **state)
 {
@@ -499,10 +531,6 @@ static void test_text_alone(void **state)
 	submit(&fixture, &message, ACCEPTED);
 	tear_down(&fixture, said);
 }
-
-enum {
-	LARGE = 3000000
-};
 
 /* A message that no buffer holds: what reads it takes all of it, who does not is waited for in vain, and who says why is heard. */
 static void test_large(void **state)
@@ -541,6 +569,42 @@ static void test_large(void **state)
 	free(text);
 }
 
+/* Gives its last bytes when the server has said all that it will say. */
+static ssize_t read_late(void *data, uint64_t offset, char *buffer, size_t n)
+{
+	struct source *source = data;
+
+	while (
+	    offset == source->text.n && n_dialed == 1 && atomic_load(&clock_server->n_silent) < 1) {
+		usleep(1000);
+	}
+	return read_source(data, offset, buffer, n);
+}
+
+/* An acceptance of what was not sent as a whole is none. */
+static void test_accepted_early(void **state)
+{
+	struct fixture fixture = { .server.turns = { { { "", GREETING }, { EHLO, PLAIN },
+				       { "MAIL FROM:<s@example.org>\r\n", OK },
+				       { "RCPT TO:<a@example.net>\r\n", OK },
+				       { "DATA\r\n", "354 go\r\n" }, { "xxx", QUEUED } } } };
+	struct submission_message message = body;
+	struct source source = { { NULL, SUBMISSION_CHUNK + 100 }, 0, 1 };
+	char *text = malloc(source.text.n);
+
+	memset(text, 'x', source.text.n);
+	source.text.p = text;
+	message.content.read = read_late;
+	message.content.source = &source;
+	set_up(&fixture, "accepted early");
+	submit(&fixture, &message, EARLY);
+	submitter_stop(fixture.submitter);
+	smtp_server_end(&fixture.server);
+	assert_null(strstr(fixture.server.said[0], "\r\n.\r\n"));
+	smtp_server_free(&fixture.server);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +620,8 @@ int main(void)
 		cmocka_unit_test(test_redirected),
 		cmocka_unit_test(test_text_alone),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_large_field),
+		cmocka_unit_test(test_accepted_early),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ static const struct row rows[] = {
 	{ TEXT("A: b\nReturn-Path: x"), TEXT("A: b\n") },
 	/* what ends a header: an empty line, and one that is no field */
 	SAME("A: b\nno field\nReturn-Path: <x>\n"),
+	SAME("A: b\nno field: c\nReturn-Path: <x>\n"),
 	SAME("A: b\nReturn-Path\nReturn-Path: <x>\n"),
 	SAME("A: b\n\303\251: c\nReturn-Path: <x>\n"),
 	SAME(" folded\nReturn-Path: <x>\n"),
