@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -124,6 +125,33 @@ int __wrap_dial_wait(int fd, short events, uint64_t until)
 			return 0;
 		}
 	}
+}
+
+/* The next call of this thread fails so; 0: none does. */
+static _Thread_local int recv_fails, send_fails;
+
+ssize_t __real_recv(int fd, void *buffer, size_t n, int flags);
+ssize_t __wrap_recv(int fd, void *buffer, size_t n, int flags);
+ssize_t __wrap_recv(int fd, void *buffer, size_t n, int flags)
+{
+	if (recv_fails != 0) {
+		errno = recv_fails;
+		recv_fails = 0;
+		return -1;
+	}
+	return __real_recv(fd, buffer, n, flags);
+}
+
+ssize_t __real_send(int fd, const void *buffer, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *buffer, size_t n, int flags);
+ssize_t __wrap_send(int fd, const void *buffer, size_t n, int flags)
+{
+	if (send_fails != 0) {
+		errno = send_fails;
+		send_fails = 0;
+		return -1;
+	}
+	return __real_send(fd, buffer, n, flags);
 }
 
 struct fixture {
@@ -423,6 +451,38 @@ static void test_nobody_there(void **state)
 	tear_down(&fixture, said);
 }
 
+/* What a call says of the connection; on one that was kept, it is the reason for a new one. */
+static void test_calls_that_fail(void **state)
+{
+	static const struct {
+		int recv, send;
+		const char *outcome;
+	} rows[] = {
+		{ EINTR, EINTR, ACCEPTED },
+		{ EAGAIN, EAGAIN, ACCEPTED },
+		{ ECONNRESET, 0,
+		    "deferred 0 Cannot read from the server: Connection reset by peer" },
+		{ 0, EPIPE, "deferred 0 Cannot write to the server: Broken pipe" },
+	};
+
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		struct fixture fixture = { .server.turns = { { OPEN, DELIVER, DELIVER, DELIVER },
+					       { OPEN, DELIVER, DELIVER }, { OPEN, DELIVER } } };
+
+		set_up(&fixture, "a call that fails");
+		recv_fails = rows[i].recv;
+		send_fails = rows[i].send;
+		submit(&fixture, &body, rows[i].outcome);
+		submit(&fixture, &body, ACCEPTED);
+		recv_fails = rows[i].recv;
+		send_fails = rows[i].send;
+		submit(&fixture, &body, ACCEPTED);
+		submitter_stop(fixture.submitter);
+		smtp_server_end(&fixture.server);
+		smtp_server_free(&fixture.server);
+	}
+}
+
 static void test_out_of_memory(void **state)
 {
 	const struct submitter_settings settings = { .endpoint = "unix:/nowhere" };
@@ -615,6 +675,7 @@ int main(void)
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_calls_that_fail),
 		cmocka_unit_test(test_out_of_memory),
 		cmocka_unit_test(test_bad_sources),
 		cmocka_unit_test(test_redirected),

@@ -82,7 +82,7 @@ static const struct conversation deliveries[] = {
 	{ "pipelining alone", &two, GREETING "250-x\r\n250 PIPELINING x\r\n" OK OK OK GO QUEUED BYE,
 	    EHLO MAIL RCPT("a") RCPT("b") DATA "QUIT\r\n", ACCEPTED ACCEPTED END },
 	{ "a size without a limit", &one,
-	    GREETING "250-x\r\n250-SIZE\r\n250 SIZE 0\r\n" OK OK GO QUEUED BYE,
+	    GREETING "250-x\r\n250-SIZE\r\n250-SIZE 5x\r\n250 SIZE 0\r\n" OK OK GO QUEUED BYE,
 	    EHLO MAIL_22 RCPT("a") DATA "QUIT\r\n", ACCEPTED END },
 	{ "the first line is a name", &one,
 	    GREETING "250-CHUNKING\r\n250 SIZED 1\r\n" OK OK GO QUEUED BYE,
@@ -99,6 +99,10 @@ static const struct conversation deliveries[] = {
 	    EHLO MAIL RCPT("a") "DATA\r\ncaf\303\251\r\n.\r\nQUIT\r\n", ACCEPTED END },
 	{ "UTF-8 in an address", &utf8_address, POSTFIX OK OK OK QUEUED BYE,
 	    EHLO "MAIL FROM:<s@example.org> SIZE=22 SMTPUTF8\r\n" RCPT("a") RCPT("\303\251") BDAT
+	    "QUIT\r\n",
+	    ACCEPTED ACCEPTED END },
+	{ "UTF-8 in the sender", &utf8_sender, POSTFIX OK OK OK QUEUED BYE,
+	    EHLO "MAIL FROM:<\303\251@example.org> SIZE=22 SMTPUTF8\r\n" RCPT("a") RCPT("b") BDAT
 	    "QUIT\r\n",
 	    ACCEPTED ACCEPTED END },
 	{ "UTF-8 in the header", &utf8_header, POSTFIX OK OK QUEUED BYE,
@@ -227,9 +231,10 @@ static const struct conversation words[] = {
 	{ "an enhanced code of another class", &one, PLAIN OK OK GO "550 2.0.0 x\r\n" OK BYE,
 	    EHLO MAIL RCPT("a") DATA "RSET\r\nQUIT\r\n", "refused 550  2.0.0 x\n" END },
 	{ "one that is none", &one,
-	    PLAIN OK OK GO "550-5.0.0000 x\r\n550-5.1\r\n550-5.\r\n550-5..1\r\n550 5\r\n" OK BYE,
+	    PLAIN OK OK GO
+	    "550-5.0.0000 x\r\n550-5.1\r\n550-5.\r\n550-5..1\r\n550-55 y\r\n550 5\r\n" OK BYE,
 	    EHLO MAIL RCPT("a") DATA "RSET\r\nQUIT\r\n",
-	    "refused 550  5.0.0000 x 5.1 5. 5..1 5\n" END },
+	    "refused 550  5.0.0000 x 5.1 5. 5..1 55 y 5\n" END },
 	{ "the longest one", &one, PLAIN OK OK GO "550 5.123.456 x\r\n" OK BYE,
 	    EHLO MAIL RCPT("a") DATA "RSET\r\nQUIT\r\n", "refused 550 5.123.456 x\n" END },
 	{ "what is not fit for a log", &one,
