@@ -32,7 +32,8 @@ enum submission_result {
 	SUBMISSION_DEFERRED, /* for a while: 4xx, 421, no connection, or nothing that is SMTP */
 };
 
-/* What became of a recipient, in the server's words or in our own (their code is 0). */
+/* What became of a recipient, in the words of the server or in our own (their code is 0). A server that greets with 5xx refuses the
+ * connection, not the message: its result is DEFERRED all the same. */
 struct submission_outcome {
 	enum submission_result result;
 	struct response_words words;
