@@ -22,6 +22,7 @@ void recipient_free(struct recipient *recipient)
 {
 	if (recipient != NULL) {
 		resolution_deinit(&recipient->resolution);
+		free(recipient->said);
 		free(recipient);
 	}
 }

@@ -13,9 +13,11 @@
 /* One recipient, and what became of it. */
 struct recipient {
 	STAILQ_ENTRY(recipient) next;
-	int reply;              /* the last of the protocol's replies to it; 0 while it has none */
-	struct address address; /* unquoted, in the client's case */
-	size_t n_detail;        /* of its local part's end: "+detail"; 0: there is none */
+	int reply; /* the last of the protocol's replies to it; 0 while it has none */
+	char *
+	    said; /* what its user says to the client instead of the reply's text; NULL as a rule; freed with it */
+	struct address address;       /* unquoted, in the client's case */
+	size_t n_detail;              /* of its local part's end: "+detail"; 0: there is none */
 	struct resolution resolution; /* empty until it was looked up */
 	size_t first_mailbox;         /* of its own, among those of all recipients of a delivery */
 	char text[];                  /* as the client wrote it, without angle brackets */

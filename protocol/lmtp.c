@@ -138,6 +138,17 @@ static enum lmtp_want feed_command(struct lmtp *lmtp, struct span *input, struct
 	return want;
 }
 
+/* One reply, in the words of the recipient's user. */
+static void put_said(struct lmtp *lmtp, const struct recipient *recipient)
+{
+	char *out = output_reserve(&lmtp->output, REPLY_LINES_MAX);
+
+	if (out != NULL) {
+		lmtp->output.n += reply_format_said(
+		    out, lmtp_soften(lmtp, recipient->reply), recipient->text, recipient->said);
+	}
+}
+
 /* Everybody's reply to the data; @otherwise to those that still have that of RCPT: nobody has said
  * what became of the message there. */
 static void answer_data(struct lmtp *lmtp, enum reply otherwise)
@@ -148,8 +159,12 @@ static void answer_data(struct lmtp *lmtp, enum reply otherwise)
 		if (recipient->reply == REPLY_RECIPIENT_OK) {
 			recipient->reply = lmtp_soften(lmtp, otherwise);
 		}
-		lmtp_put_reply(lmtp, recipient->reply, recipient->text,
-		    recipient->reply == REPLY_SAVED ? lmtp->envelope.id : NULL);
+		if (recipient->said != NULL) {
+			put_said(lmtp, recipient);
+		} else {
+			lmtp_put_reply(lmtp, recipient->reply, recipient->text,
+			    recipient->reply == REPLY_SAVED ? lmtp->envelope.id : NULL);
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ static const struct row rows[REPLY_COUNT] = {
 	    "Mailbox could not be written, see the server's log" },
 	[REPLY_DISK_FULL] = { 452, "4.3.1", "Disk full" },
 	[REPLY_DISK_STALLED] = { 451, "4.3.0", "The disk does not take the message" },
+	[REPLY_NOT_SENT] = { 451, "4.3.0", "Message could not be forwarded, try again later" },
 	[REPLY_NO_MEMORY] = { 451, "4.3.0", "Out of memory" },
 	[REPLY_TOO_MANY_RECIPIENTS] = { 452, "4.5.3", "Too many recipients" },
 
@@ -60,6 +61,7 @@ static const struct row rows[REPLY_COUNT] = {
 	[REPLY_TOO_BIG] = { 552, "5.3.4", "Message too big", "4.3.4" },
 	[REPLY_BAD_SENDER] = { 553, "5.1.7", "Bad sender address", "4.1.7" },
 	[REPLY_UNKNOWN_PARAMETER] = { 555, "5.5.4", "Unsupported parameter", "4.5.4" },
+	[REPLY_REJECTED] = { 550, "5.7.1", "The recipient does not take this message", "4.7.1" },
 };
 
 static bool is_soft(enum reply reply)
@@ -130,16 +132,17 @@ static size_t put_clean(char *out, const char *text, size_t max)
 	return n;
 }
 
-size_t reply_format(char *out, enum reply reply, const char *address, const char *word)
-{
-	enum {
-		ADDRESS_ROOM = 320,
-		WORD_ROOM = 64
-	};
-	const char *enhanced = reply_enhanced(reply);
-	size_t n;
+enum {
+	ADDRESS_ROOM = 320,
+	WORD_ROOM = 64
+};
 
-	n = (size_t)snprintf(out, REPLY_LINE_MAX, "%d ", reply_code(reply));
+/* Code, enhanced code and address; sign: what stands behind the code, '-' if more lines follow. */
+static size_t put_head(char *out, enum reply reply, char sign, const char *address)
+{
+	const char *enhanced = reply_enhanced(reply);
+	size_t n = (size_t)snprintf(out, REPLY_LINE_MAX, "%d%c", reply_code(reply), sign);
+
 	if (enhanced[0] != '\0') {
 		n += (size_t)snprintf(out + n, REPLY_LINE_MAX - n, "%s ", enhanced);
 	}
@@ -149,10 +152,92 @@ size_t reply_format(char *out, enum reply reply, const char *address, const char
 		out[n++] = '>';
 		out[n++] = ' ';
 	}
+	return n;
+}
+
+size_t reply_format(char *out, enum reply reply, const char *address, const char *word)
+{
+	size_t n = put_head(out, reply, ' ', address);
+
 	if (word != NULL) {
 		n += put_clean(out + n, word, WORD_ROOM);
 		out[n++] = ' ';
 	}
 	n += (size_t)snprintf(out + n, REPLY_LINE_MAX - n, "%s\r\n", reply_text(reply));
+	return n;
+}
+
+/* --- what a user says ---------------------------------------------------------------------------------------------- */
+
+/* Copies what of it can stand in a reply, lines divided by LF, without blanks at their ends and empty ones at the first and the
+ * last. 0: there is no word in it. */
+static size_t clean_said(char *out, const char *said)
+{
+	bool has_word = false;
+	size_t n = 0;
+
+	for (const char *p = said; *p != '\0' && n < REPLY_SAID_MAX; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c == '\n' || (c == '\r' && p[1] != '\n')) {
+			while (n > 0 && out[n - 1] == ' ') {
+				n--;
+			}
+			out[n] = '\n';
+			n += n > 0;
+		} else if (c == '\t') {
+			out[n++] = ' ';
+		} else if (c < 0x80 ? !text_is_control(*p) : (c & 0xc0) == 0xc0) {
+			out[n++] = c < 0x80 ? *p : '?';
+			has_word = has_word || text_is_digit(*p) ||
+				   (text_lower(*p) >= 'a' && text_lower(*p) <= 'z');
+		}
+	}
+	while (n > 0 && (out[n - 1] == ' ' || out[n - 1] == '\n')) {
+		n--;
+	}
+	return has_word ? n : 0;
+}
+
+/* The length of the first line of text[n], n > 0, and how much of it is done then. */
+static size_t first_line(const char *text, size_t n, size_t *taken_r)
+{
+	enum {
+		WIDTH = REPLY_LINE_MAX - ADDRESS_ROOM - sizeof("550 5.7.1 <> \r\n")
+	};
+	const char *end = memchr(text, '\n', n);
+	size_t length = end == NULL ? n : (size_t)(end - text);
+
+	*taken_r = length + (end != NULL);
+	if (length > WIDTH) {
+		length = WIDTH;
+		while (length > 0 && text[length] != ' ') {
+			length--;
+		}
+		length = length > 0 ? length : WIDTH;
+		*taken_r = length + (text[length] == ' ');
+	}
+	return length;
+}
+
+size_t reply_format_said(char *out, enum reply reply, const char *address, const char *said)
+{
+	char text[REPLY_SAID_MAX];
+	size_t n_text = said == NULL ? 0 : clean_said(text, said), n = 0, at = 0;
+
+	if (n_text == 0) {
+		return reply_format(out, reply, address, NULL);
+	}
+	for (unsigned line = 1; at < n_text && line <= REPLY_SAID_LINES; line++) {
+		size_t taken, length = first_line(text + at, n_text - at, &taken);
+		bool is_last = at + taken >= n_text || line == REPLY_SAID_LINES;
+
+		n += put_head(out + n, reply, is_last ? ' ' : '-', line == 1 ? address : NULL);
+		memcpy(out + n, text + at, length);
+		n += length;
+		out[n++] = '\r';
+		out[n++] = '\n';
+		at += taken;
+	}
 	return n;
 }

@@ -36,6 +36,7 @@ enum reply {
 	REPLY_NOT_WRITTEN,
 	REPLY_DISK_FULL,
 	REPLY_DISK_STALLED,
+	REPLY_NOT_SENT,
 	REPLY_NO_MEMORY,
 	REPLY_TOO_MANY_RECIPIENTS,
 
@@ -51,6 +52,7 @@ enum reply {
 	REPLY_TOO_BIG,
 	REPLY_BAD_SENDER,
 	REPLY_UNKNOWN_PARAMETER,
+	REPLY_REJECTED,
 
 	REPLY_COUNT,
 	REPLIES = 2 * REPLY_COUNT /* with those that reply_soften() makes */
@@ -64,7 +66,11 @@ enum reply reply_soften(enum reply reply);
 
 /* A reply line is at most this long, CRLF included (RFC 5321 4.5.3.1.5). */
 enum {
-	REPLY_LINE_MAX = 512
+	REPLY_LINE_MAX = 512,
+	REPLY_SAID_LINES =
+	    10, /* of what a user says, of REPLY_SAID_MAX bytes in all; the rest is left out */
+	REPLY_SAID_MAX = 1000,
+	REPLY_LINES_MAX = REPLY_SAID_LINES * REPLY_LINE_MAX
 };
 
 int reply_code(enum reply reply);             /* 250, ... */
@@ -77,3 +83,8 @@ bool reply_is_permanent(enum reply reply); /* 5xx */
  * text (an id, a host name), NULL for none. Bytes that do not belong into a reply become '?',
  * and an over-long address or word is cut. */
 size_t reply_format(char *out, enum reply reply, const char *address, const char *word);
+
+/* The same with what a user says instead of the text, in several lines if need be (RFC 5321 4.2.1), into out
+ * (REPLY_LINES_MAX bytes): its own lines, long ones divided at a blank. What is no ASCII becomes '?', a character one
+ * (RFC 5429 2.1.1: a client without SMTPUTF8 could not take it). NULL or nothing printable: the text. */
+size_t reply_format_said(char *out, enum reply reply, const char *address, const char *said);

@@ -98,6 +98,7 @@ enum reply edge_data_reply(const char *text)
 		{ "full", REPLY_DISK_FULL },
 		{ "broken", REPLY_NOT_WRITTEN },
 		{ "forgotten", REPLY_RECIPIENT_OK },
+		{ "rejected", REPLY_REJECTED },
 	};
 
 	return find_outcome(outcomes, LENGTH(outcomes), text, REPLY_SAVED);
@@ -194,6 +195,9 @@ static void deliver(struct edge *edge)
 
 	STAILQ_FOREACH (recipient, &edge->lmtp.envelope.recipients, next) {
 		recipient->reply = edge_data_reply(recipient->text);
+		if (recipient->reply == REPLY_REJECTED) {
+			recipient->said = strdup(EDGE_SAID);
+		}
 		note(edge, "deliver ", recipient->text);
 		n_recipients++;
 	}

@@ -76,6 +76,9 @@ void edge_deinit(struct edge *edge);
 enum reply edge_rcpt_reply(const char *text);
 enum reply edge_data_reply(const char *text);
 
+/* What the users say who reject. */
+#define EDGE_SAID "Not this one.\r\nAnd never again."
+
 /* Checks that every reply is well-formed: lines that end in CRLF and hold no other control bytes, at
  * most 512 bytes, the class of the enhanced code that of the code. Returns how many there are. */
 size_t check_replies(const char *output, size_t n);

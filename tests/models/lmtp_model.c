@@ -30,6 +30,13 @@ static void put_reply(struct model *model, enum reply reply, const char *text, c
 	buffer_put(model->output, line, reply_format(line, reply, text, word));
 }
 
+static void put_said(struct model *model, enum reply reply, const char *text)
+{
+	char lines[REPLY_LINES_MAX];
+
+	buffer_put(model->output, lines, reply_format_said(lines, reply, text, EDGE_SAID));
+}
+
 static void close_with(struct model *model, enum reply reply)
 {
 	put_reply(model, reply, NULL, model->session->settings->hostname);
@@ -104,6 +111,10 @@ static void finish_message(struct model *model, const struct buffer *message, si
 
 		/* The edge forgot to say. */
 		reply = reply == REPLY_RECIPIENT_OK ? REPLY_NOT_WRITTEN : reply;
+		if (reply == REPLY_REJECTED) {
+			put_said(model, fate_of(reply, text), text);
+			continue;
+		}
 		put_reply(model, is_too_big ? reply : fate_of(reply, text), text,
 		    reply == REPLY_SAVED ? id : NULL);
 	}

@@ -219,6 +219,11 @@ static const struct conversation chunks[] = {
 	    .input = TEXT(LHLO MAIL RCPT("full") RCPT("user") RCPT("forgotten") "BDAT 1 LAST\r\nx"),
 	    .output = HELLO SENDER_OK RCPT_OK("full") RCPT_OK("user") RCPT_OK("forgotten")
 		FULL("full") SAVED("user") BROKEN("forgotten") },
+	{ .name = "a reply in the words of a user, of several lines, is one",
+	    .input = TEXT(LHLO MAIL RCPT("user") RCPT("rejected") RCPT("later") "BDAT 1 LAST\r\nx"),
+	    .output = HELLO SENDER_OK RCPT_OK("user") RCPT_OK("rejected") RCPT_OK("later")
+		SAVED("user") "550-5.7.1 <rejected@example.com> Not this one.\r\n"
+			      "550 5.7.1 And never again.\r\n" SAVED("later") },
 	{ .name = "without a recipient the chunk is skipped",
 	    .input = TEXT(LHLO MAIL RCPT("unknown") "BDAT 10 LAST\r\nNOOP\r\nQUITBDAT 6\r\nNOOP\r\n"
 						    "BDAT 0 LAST\r\nNOOP\r\n"),

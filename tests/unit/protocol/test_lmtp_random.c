@@ -16,7 +16,7 @@ enum {
 };
 
 static const char *const users[] = { "user", "later", "unknown", "foreign", "down", "loop", "away",
-	"memory", "full", "broken", "forgotten", "" };
+	"memory", "full", "broken", "forgotten", "rejected", "" };
 
 /* What the client knows of the session, from the replies that it has read. */
 struct client {
@@ -144,8 +144,8 @@ static void expect_data_replies(struct client *client, bool is_too_big)
 		char reply[100];
 
 		id = id == REPLY_RECIPIENT_OK ? REPLY_NOT_WRITTEN : id;
-		snprintf(reply, sizeof(reply), "%d %s <%s> ", reply_code(id), reply_enhanced(id),
-		    client->accepted[i]);
+		snprintf(reply, sizeof(reply), "%d%c%s <%s> ", reply_code(id),
+		    id == REPLY_REJECTED ? '-' : ' ', reply_enhanced(id), client->accepted[i]);
 		command(client, "", reply);
 	}
 	forget_transaction(client);

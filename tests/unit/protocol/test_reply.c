@@ -66,6 +66,8 @@ static void test_promised_codes(void **state)
 		{ REPLY_FULL, 552, "5.2.2" },
 		{ REPLY_TOO_BIG, 552, "5.3.4" },
 		{ REPLY_UNKNOWN_PARAMETER, 555, "5.5.4" },
+		{ REPLY_REJECTED, 550, "5.7.1" },
+		{ REPLY_NOT_SENT, 451, "4.3.0" },
 	};
 
 	for (size_t i = 0; i < LENGTH(rows); i++) {
@@ -80,8 +82,8 @@ static void test_accidents_are_temporary(void **state)
 {
 	static const enum reply accidents[] = { REPLY_NO_DATABASE, REPLY_ALIAS_LOOP,
 		REPLY_ALIAS_ELSEWHERE, REPLY_BAD_PATH, REPLY_NOT_WRITTEN, REPLY_DISK_FULL,
-		REPLY_DISK_STALLED, REPLY_NO_MEMORY, REPLY_TOO_MANY_RECIPIENTS, REPLY_SHUTTING_DOWN,
-		REPLY_IDLE };
+		REPLY_DISK_STALLED, REPLY_NOT_SENT, REPLY_NO_MEMORY, REPLY_TOO_MANY_RECIPIENTS,
+		REPLY_SHUTTING_DOWN, REPLY_IDLE };
 
 	for (size_t i = 0; i < LENGTH(accidents); i++) {
 		assert_int_equal(reply_code(accidents[i]) / 100, 4);
@@ -147,6 +149,68 @@ static void test_format_cuts_between_characters(void **state)
 	}
 }
 
+static const struct {
+	const char *said, *lines;
+} sayings[] = {
+	{ NULL, "550 5.7.1 <a@d> The recipient does not take this message\r\n" },
+	{ "", "550 5.7.1 <a@d> The recipient does not take this message\r\n" },
+	{ " \r\n\001\r\n", "550 5.7.1 <a@d> The recipient does not take this message\r\n" },
+	{ "\345\220\246", "550 5.7.1 <a@d> The recipient does not take this message\r\n" },
+	{ "go away", "550 5.7.1 <a@d> go away\r\n" },
+	{ "\r\none\r\n", "550 5.7.1 <a@d> one\r\n" },
+	{ "one\r\ntwo  \nthree\rfour",
+	    "550-5.7.1 <a@d> one\r\n550-5.7.1 two\r\n550-5.7.1 three\r\n550 5.7.1 four\r\n" },
+	{ "one\n\ntwo", "550-5.7.1 <a@d> one\r\n550-5.7.1 \r\n550 5.7.1 two\r\n" },
+	{ "a\tl\303\266schen \200\001b", "550 5.7.1 <a@d> a l?schen b\r\n" },
+	{ "250 2.0.0 <b@d> Saved", "550 5.7.1 <a@d> 250 2.0.0 <b@d> Saved\r\n" },
+};
+
+static void test_what_a_user_says(void **state)
+{
+	char out[REPLY_LINES_MAX];
+
+	for (size_t i = 0; i < LENGTH(sayings); i++) {
+		size_t n = reply_format_said(out, REPLY_REJECTED, "a@d", sayings[i].said);
+
+		expect_bytes(sayings[i].lines, out, n, sayings[i].lines, strlen(sayings[i].lines));
+	}
+}
+
+/* However long it is: whole lines, each with the code, the last alone without a hyphen, and nothing is lost of what fits. */
+static void test_what_a_user_says_at_length(void **state)
+{
+	static const char *const words[] = { "x", "word ", "\r\n", "y\n", "\303\266 z\r" };
+	char said[3000], address[600], *out = test_malloc(REPLY_LINES_MAX);
+
+	memset(address, 'a', sizeof(address) - 1);
+	address[sizeof(address) - 1] = '\0';
+	for (size_t word = 0; word < LENGTH(words); word++) {
+		for (size_t length = 1; length < sizeof(said); length += 1 + length / 16) {
+			size_t n, n_word = strlen(words[word]), n_lines = 0;
+
+			for (size_t i = 0; i < length; i++) {
+				said[i] = words[word][i % n_word];
+			}
+			said[length] = '\0';
+			n = reply_format_said(out, REPLY_REJECTED, address, said);
+			assert_in_range(n, 1, REPLY_LINES_MAX);
+			for (size_t at = 0; at < n;) {
+				char *end = memchr(out + at, '\n', n - at);
+
+				assert_non_null(end);
+				assert_in_range(end - (out + at), 10, REPLY_LINE_MAX - 1);
+				assert_int_equal(end[-1], '\r');
+				assert_memory_equal(
+				    out + at, end + 1 == out + n ? "550 5.7.1 " : "550-5.7.1 ", 10);
+				at = (size_t)(end - out) + 1;
+				n_lines++;
+			}
+			assert_in_range(n_lines, 1, REPLY_SAID_LINES);
+		}
+	}
+	test_free(out);
+}
+
 /* Every reply with every length of address and word: bounded, one line, its own text at the end. */
 static void test_format_is_bounded(void **state)
 {
@@ -181,6 +245,8 @@ int main(void)
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_format_cuts_between_characters),
 		cmocka_unit_test(test_format_is_bounded),
+		cmocka_unit_test(test_what_a_user_says),
+		cmocka_unit_test(test_what_a_user_says_at_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
