@@ -241,8 +241,9 @@ int places_refile(struct places *places, const struct places *from, const struct
 		for (size_t i = 0; i < places->n_slots && result == 0; i++) {
 			const struct places_slot *slot = &places->slots[i];
 
-			for (size_t k = slot->first; k < slot->first + slot->n && result == 0;
-			     k++) {
+			size_t end = slot->first + slot->n + slot->has_fallback;
+
+			for (size_t k = slot->first; k < end && result == 0; k++) {
 				if (filing->stores[k].version == version) {
 					result = file_store(places, from,
 					    (size_t)(from->of[from->slots[i].first] - from->list),
@@ -262,8 +263,8 @@ static bool is_full(const struct places *places, const struct maildir_place *pla
 	return place->result == 0 && places->refusals[place - places->list] != REPLY_NONE;
 }
 
-/* Can all places of a recipient take the message, but those that are full? */
-static bool is_reached(const struct places *places, size_t recipient)
+/* Those that are full are left out. */
+bool places_reach(const struct places *places, size_t recipient)
 {
 	for (size_t i = places->first[recipient]; i < places->first[recipient + 1]; i++) {
 		const struct places_slot *slot = &places->slots[i];
@@ -280,6 +281,26 @@ static bool is_reached(const struct places *places, size_t recipient)
 	return true;
 }
 
+bool places_reach_slot(const struct places *places, size_t slot)
+{
+	const struct places_slot *own = &places->slots[slot];
+	size_t recipient = 0, n_full = 0;
+
+	while (places->first[recipient + 1] <= slot) {
+		recipient++;
+	}
+	for (size_t k = own->first; k < own->first + own->n; k++) {
+		n_full += is_full(places, places->of[k]);
+	}
+	return (own->n == 0 || n_full < own->n) && places_reach(places, recipient);
+}
+
+void places_fall_back(struct places *places, size_t slot)
+{
+	places->slots[slot].n += places->slots[slot].has_fallback;
+	places->slots[slot].has_fallback = false;
+}
+
 void places_choose(struct places *places)
 {
 	for (size_t i = 0; i < places->n; i++) {
@@ -288,7 +309,7 @@ void places_choose(struct places *places)
 	for (size_t recipient = 0; recipient < places->n_recipients; recipient++) {
 		size_t i = places->first[recipient], end = places->first[recipient + 1];
 
-		for (bool is_wanted = is_reached(places, recipient); is_wanted && i < end; i++) {
+		for (bool is_wanted = places_reach(places, recipient); is_wanted && i < end; i++) {
 			const struct places_slot *slot = &places->slots[i];
 
 			for (size_t k = slot->first; k < slot->first + slot->n; k++) {
@@ -326,6 +347,7 @@ enum reply places_outcome(
 {
 	const struct resolution *resolution = &recipient->resolution;
 	const struct maildir_place *full = NULL;
+	const char *rejection = NULL;
 	enum reply refusal = REPLY_NONE;
 	bool is_saved = false;
 
@@ -335,8 +357,9 @@ enum reply places_outcome(
 
 		if (slot->refusal != NULL) {
 			describe_refusal(slot, &resolution->mailboxes[i], reason_r, n);
-			return REPLY_NOT_WRITTEN;
+			return slot->is_held_by_others ? REPLY_NOT_SENT : REPLY_NOT_WRITTEN;
 		}
+		is_saved = is_saved || slot->is_redirected;
 		for (size_t k = slot->first; k < slot->first + slot->n; k++) {
 			const struct maildir_place *place = places->of[k];
 
@@ -353,6 +376,11 @@ enum reply places_outcome(
 			}
 		}
 	}
+	rejection = places_rejection(places, recipient);
+	if (!is_saved && full == NULL && rejection != NULL) {
+		snprintf(reason_r, n, "a script rejects it: %s", rejection);
+		return REPLY_REJECTED;
+	}
 	if (is_saved || full == NULL) {
 		return REPLY_SAVED;
 	}
@@ -361,14 +389,33 @@ enum reply places_outcome(
 	return refusal;
 }
 
-bool places_has_discarded(const struct places *places, const struct recipient *recipient)
+static const struct places_slot *slot_of(
+    const struct places *places, const struct recipient *recipient, size_t i)
 {
-	size_t end = recipient->first_mailbox + recipient->resolution.n_mailboxes;
+	return &places->slots[recipient->first_mailbox + i];
+}
 
-	for (size_t i = recipient->first_mailbox; i < end; i++) {
-		if (places->slots[i].n > 0 || places->slots[i].refusal != NULL) {
-			return false;
+enum places_fate places_fate(const struct places *places, const struct recipient *recipient)
+{
+	enum places_fate fate = PLACES_DISCARDED;
+
+	for (size_t i = 0; i < recipient->resolution.n_mailboxes; i++) {
+		const struct places_slot *slot = slot_of(places, recipient, i);
+
+		if (slot->n > 0 || slot->refusal != NULL) {
+			return PLACES_KEPT;
 		}
+		fate = slot->is_redirected ? PLACES_REDIRECTED : fate;
 	}
-	return true;
+	return fate;
+}
+
+const char *places_rejection(const struct places *places, const struct recipient *recipient)
+{
+	const char *rejection = NULL;
+
+	for (size_t i = 0; rejection == NULL && i < recipient->resolution.n_mailboxes; i++) {
+		rejection = slot_of(places, recipient, i)->rejection;
+	}
+	return rejection;
 }

@@ -13,11 +13,17 @@
 struct lmtpd_config;
 
 /* A mailbox of a recipient: its places are n of those in places.of, from first on. Without scripts it is one; with them
- * it may be several folders, or none, since the message was discarded. */
+ * it may be several folders, or none, since the message was discarded, rejected or sent elsewhere. */
 struct places_slot {
 	size_t first, n;
 	/* Why the message cannot go there now, in words; "": its path is refused. NULL as a rule. */
 	const char *refusal;
+	/* What the mailbox' script says to the sender instead of taking the message; NULL: it does take it. */
+	const char *rejection;
+	bool is_redirected;     /* somebody else has it now */
+	bool is_held_by_others; /* the refusal is of whom it should be redirected to */
+	/* Behind its last place stands one more, for when nobody else takes it: see places_fall_back(). */
+	bool has_fallback;
 };
 
 struct places {
@@ -72,6 +78,15 @@ struct filing {
 int places_refile(struct places *places, const struct places *from, const struct filing *filing,
     struct arena *arena);
 
+/* Between prepare and commit: does the message get everywhere where a recipient's mailboxes want it, as far as is known? */
+bool places_reach(const struct places *places, size_t recipient);
+
+/* The same of the recipient that a slot is of; and has one of the slot's own places room, if it has any? */
+bool places_reach_slot(const struct places *places, size_t slot);
+
+/* The same time: what should be redirected from a slot was refused for good, so its mailbox keeps it. */
+void places_fall_back(struct places *places, size_t slot);
+
 /* Between prepare and commit: a place that only recipients lead to who will be told that it failed, since
  * another one of theirs cannot take the message, is not wanted. They get it at the next try, and once. One that is
  * full is left out. */
@@ -82,5 +97,13 @@ void places_choose(struct places *places);
 enum reply places_outcome(
     const struct places *places, const struct recipient *recipient, char *reason_r, size_t n);
 
-/* Has every mailbox of a recipient discarded it? */
-bool places_has_discarded(const struct places *places, const struct recipient *recipient);
+/* What a recipient's mailboxes have made of a message that is saved for it. */
+enum places_fate {
+	PLACES_KEPT,
+	PLACES_REDIRECTED, /* and none keeps it */
+	PLACES_DISCARDED,
+};
+enum places_fate places_fate(const struct places *places, const struct recipient *recipient);
+
+/* What the first of a recipient's mailboxes that reject it says; NULL: none does. */
+const char *places_rejection(const struct places *places, const struct recipient *recipient);

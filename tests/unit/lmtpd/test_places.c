@@ -303,10 +303,105 @@ static void test_stores_of_some(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(places_outcome(&filed, recipients[i], reason, sizeof(reason)),
 		    i == 2 ? REPLY_NOT_WRITTEN : REPLY_SAVED);
-		assert_int_equal(places_has_discarded(&filed, recipients[i]), i == 0 || i == 3);
+		assert_int_equal(places_fate(&filed, recipients[i]),
+		    i == 0 || i == 3 ? PLACES_DISCARDED : PLACES_KEPT);
 	}
 	places_outcome(&filed, recipients[2], reason, sizeof(reason));
 	expect_text("reason", reason, "scripts of c@d: no");
+}
+
+/* What goes elsewhere is kept by nobody, unless it is refused there; the fallback is a place of nobody until then. */
+static void test_redirects(void **state)
+{
+	struct store stores[] = { { .folder = "", .flags = "" }, { .folder = "", .flags = "" },
+		{ .folder = "", .flags = "" }, { .folder = ".x", .flags = "" } };
+	struct places_slot slots[] = { { 0, 0, .has_fallback = true },
+		{ 1, 0, .has_fallback = true }, { 2, 0, .has_fallback = true }, { 3, 1 } };
+	const struct filing filing = { stores, LENGTH(stores), slots, 1 };
+	char reason[100];
+
+	add_named("a@d");
+	add_named("b@d");
+	add_named("c@d e@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	assert_int_equal(places.n_slots, LENGTH(slots));
+	assert_int_equal(places_refile(&filed, &places, &filing, &arena), 0);
+	expect_filed("a@d/ v0\nb@d/ v0\nc@d/ v0\ne@d/.x v0\n");
+	/* Accepted; refused for good; refused for a while. */
+	filed.slots[0].is_redirected = true;
+	places_fall_back(&filed, 1);
+	filed.slots[2].refusal = "to x@y: 450 later";
+	filed.slots[2].is_held_by_others = true;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(places_reach(&filed, i), i < 2);
+	}
+	places_choose(&filed);
+	for (size_t i = 0; i < filed.n; i++) {
+		assert_int_equal(filed.list[i].is_unwanted, i != 1);
+	}
+	assert_int_equal(
+	    places_outcome(&filed, recipients[0], reason, sizeof(reason)), REPLY_SAVED);
+	assert_int_equal(places_fate(&filed, recipients[0]), PLACES_REDIRECTED);
+	assert_int_equal(
+	    places_outcome(&filed, recipients[1], reason, sizeof(reason)), REPLY_SAVED);
+	assert_int_equal(places_fate(&filed, recipients[1]), PLACES_KEPT);
+	assert_int_equal(
+	    places_outcome(&filed, recipients[2], reason, sizeof(reason)), REPLY_NOT_SENT);
+	expect_text("reason", reason, "to x@y: 450 later");
+}
+
+/* A place that is full refuses the message, unless it was only a fallback that nobody needs. */
+static void test_full_fallback(void **state)
+{
+	struct store stores[] = { { .folder = "", .flags = "" }, { .folder = "", .flags = "" } };
+	struct places_slot slots[] = { { 0, 0, .has_fallback = true },
+		{ 1, 0, .has_fallback = true } };
+	const struct filing filing = { stores, LENGTH(stores), slots, 1 };
+	char reason[100];
+
+	add_named("a@d");
+	add_named("b@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	assert_int_equal(places_refile(&filed, &places, &filing, &arena), 0);
+	filed.refusals[0] = filed.refusals[1] = REPLY_FULL;
+	filed.slots[0].is_redirected = true;
+	places_fall_back(&filed, 1);
+	places_choose(&filed);
+	assert_int_equal(
+	    places_outcome(&filed, recipients[0], reason, sizeof(reason)), REPLY_SAVED);
+	assert_int_equal(places_outcome(&filed, recipients[1], reason, sizeof(reason)), REPLY_FULL);
+	assert_true(filed.list[0].is_unwanted && filed.list[1].is_unwanted);
+}
+
+/* One who rejects is answered for good only when nobody else of his list has the message. */
+static void test_rejections(void **state)
+{
+	struct store stores[] = { { .folder = "", .flags = "" } };
+	struct places_slot slots[] = { { 0, 0, .rejection = "no" }, { 0, 0, .rejection = "never" },
+		{ 0, 1 }, { 1, 0, .rejection = "one" }, { 1, 0 }, { 1, 0, .rejection = "two" },
+		{ 1, 0, .is_redirected = true } };
+	const struct filing filing = { stores, LENGTH(stores), slots, 1 };
+	static const enum reply replies[] = { REPLY_REJECTED, REPLY_SAVED, REPLY_REJECTED,
+		REPLY_SAVED };
+	char reason[100];
+
+	add_named("a@d");
+	add_named("b@d c@d");
+	add_named("e@d f@d");
+	add_named("g@d h@d");
+	assert_int_equal(places_make(&places, &envelope, find, NULL), 0);
+	assert_int_equal(places.n_slots, LENGTH(slots));
+	assert_int_equal(places_refile(&filed, &places, &filing, &arena), 0);
+	places_choose(&filed);
+	for (size_t i = 0; i < LENGTH(replies); i++) {
+		assert_int_equal(
+		    places_outcome(&filed, recipients[i], reason, sizeof(reason)), replies[i]);
+		assert_non_null(places_rejection(&filed, recipients[i]));
+	}
+	places_outcome(&filed, recipients[0], reason, sizeof(reason));
+	expect_text("reason", reason, "a script rejects it: no");
+	expect_text("words", places_rejection(&filed, recipients[2]), "one");
+	assert_false(filed.list[0].is_unwanted);
 }
 
 /* Of the folders of one mailbox those without room are left out; an accident in one holds the recipient. */
@@ -370,6 +465,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_place, begin_envelope, end_envelope),
 		cmocka_unit_test_setup_teardown(test_stores, begin_filing, end_filing),
 		cmocka_unit_test_setup_teardown(test_stores_of_some, begin_filing, end_filing),
+		cmocka_unit_test_setup_teardown(test_redirects, begin_filing, end_filing),
+		cmocka_unit_test_setup_teardown(test_full_fallback, begin_filing, end_filing),
+		cmocka_unit_test_setup_teardown(test_rejections, begin_filing, end_filing),
 		cmocka_unit_test_setup_teardown(test_folders_that_fail, begin_filing, end_filing),
 		cmocka_unit_test_setup_teardown(test_cost_of_lists, begin_envelope, end_envelope),
 	};
