@@ -17,6 +17,11 @@
 #include "runtime/prefix.h"
 #include "runtime/privilege.h"
 
+enum {
+	DAY = 86400,
+	VACATION_MIN = 60, /* seconds */
+};
+
 static int check_host_name(const char *value, struct error *error)
 {
 	for (const char *p = value; *p != '\0'; p++) {
@@ -201,6 +206,25 @@ static int check_score(const char *value, struct error *error)
 	return value[n] == '\0' ? 0 : error_set(error, "\"%s\": needs a number", value);
 }
 
+static int check_vacation_from(const char *value, struct error *error)
+{
+	return check_either(value, "null", "recipient", error);
+}
+
+/* Who redirected mail is from: the envelope's sender, the mailbox' address, or one address for all. */
+static int check_redirect_from(const char *value, struct error *error)
+{
+	struct address address;
+
+	if (strcmp(value, "sender") == 0 || strcmp(value, "recipient") == 0 ||
+	    (strpbrk(value, " <>()\"\\,;:") == NULL &&
+		address_from_text(&address, value, strlen(value)) == ADDRESS_OK)) {
+		return 0;
+	}
+	return error_set(
+	    error, "\"%s\": needs sender, recipient or an address such as srs@example.com", value);
+}
+
 #define AT(member) offsetof(struct lmtpd_config, member)
 
 static const struct settings_key keys[] = {
@@ -254,6 +278,21 @@ static const struct settings_key keys[] = {
 	{ "sieve", "autocreate", SETTINGS_SWITCH, "no", AT(sieve.creates_folders), 0, 0, NULL },
 	{ "sieve", "autosubscribe", SETTINGS_SWITCH, "no", AT(sieve.subscribes_folders), 0, 0,
 	    NULL },
+	{ "sieve", "submission", SETTINGS_TEXT, "inet:127.0.0.1:25", AT(sieve.submission), 0, 0,
+	    endpoint_check },
+	{ "sieve", "redirect_from", SETTINGS_TEXT, "sender", AT(sieve.redirect_from), 0, 0,
+	    check_redirect_from },
+	{ "sieve", "redirects_max", SETTINGS_NUMBER, "10", AT(sieve.redirects_max), 0, 64, NULL },
+	{ "sieve", "vacation_from", SETTINGS_TEXT, "null", AT(sieve.vacation_from), 0, 0,
+	    check_vacation_from },
+	{ "sieve", "vacation_check_recipient", SETTINGS_SWITCH, "yes",
+	    AT(sieve.vacation_checks_recipient), 0, 0, NULL },
+	{ "sieve", "vacation_days_default", SETTINGS_NUMBER, "7", AT(sieve.vacation_default), 1,
+	    3650, NULL },
+	{ "sieve", "vacation_days_min", SETTINGS_NUMBER, "1", AT(sieve.vacation_min), 0, 3650,
+	    NULL },
+	{ "sieve", "vacation_days_max", SETTINGS_NUMBER, "60", AT(sieve.vacation_max), 0, 3650,
+	    NULL },
 	{ "sieve", "spamtest_header", SETTINGS_TEXT, "", AT(sieve.spam_header), 0, 0, NULL },
 	{ "sieve", "spamtest_max", SETTINGS_TEXT, "", AT(sieve.spam_max), 0, 0, check_score },
 	{ "mysql", "user_query", SETTINGS_TEXT,
@@ -294,9 +333,28 @@ static int find_host_name(struct lmtpd_config *config, struct error *error)
 
 void lmtpd_config_init_sieve(struct lmtpd_config *config)
 {
-	config->sieve.settings = sieve_defaults;
-	config->sieve.settings.spam.header = config->sieve.spam_header;
-	config->sieve.settings.spam.max = config->sieve.spam_max;
+	struct sieve_config *sieve = &config->sieve;
+
+	sieve->settings = sieve_defaults;
+	sieve->settings.spam.header = sieve->spam_header;
+	sieve->settings.spam.max = sieve->spam_max;
+	sieve->submitter = (struct submitter_settings){ .endpoint = sieve->submission,
+		.hostname = config->hostname,
+		.connect = SUBMITTER_CONNECT_MS,
+		.reply = SUBMITTER_REPLY_MS,
+		.content = SUBMITTER_CONTENT_MS };
+	snprintf(sieve->postmaster, sizeof(sieve->postmaster), "postmaster@%s", config->hostname);
+	sieve->settings.postmaster = sieve->postmaster;
+	sieve->settings.redirect_from = sieve->redirect_from;
+	sieve->settings.redirects_max = (unsigned)sieve->redirects_max;
+	sieve->settings.vacation_sends_from_recipient =
+	    strcmp(sieve->vacation_from, "recipient") == 0;
+	sieve->settings.vacation_checks_recipient = sieve->vacation_checks_recipient;
+	sieve->settings.vacation_default = (unsigned)sieve->vacation_default * DAY;
+	/* vacation-seconds (RFC 6131) may go below a day where the admin lets it, but not to a storm. */
+	sieve->settings.vacation_min =
+	    sieve->vacation_min > 0 ? (unsigned)sieve->vacation_min * DAY : VACATION_MIN;
+	sieve->settings.vacation_max = (unsigned)sieve->vacation_max * DAY;
 }
 
 static int lmtpd_config_check(void *values, struct error *error)
@@ -317,6 +375,11 @@ static int lmtpd_config_check(void *values, struct error *error)
 	if (config->sieve.spam_header[0] != '\0' && config->sieve.spam_max[0] == '\0') {
 		return error_set(error, "sieve.spamtest_header needs sieve.spamtest_max, the "
 					"score that counts as certain spam");
+	}
+	if (config->sieve.vacation_max > 0 &&
+	    config->sieve.vacation_max < config->sieve.vacation_min) {
+		return error_set(
+		    error, "sieve.vacation_days_max is less than sieve.vacation_days_min");
 	}
 	if (homes_init(config, error) != 0) {
 		return -1;

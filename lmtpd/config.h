@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "lmtpd/allowance.h"
+#include "lmtpd/submitter.h"
 #include "mail/mailbox.h"
 #include "maildir/folder.h"
 #include "maildir/maildir.h"
@@ -31,7 +32,15 @@ struct sieve_config {
 	const char *fallback, *global;
 	bool creates_folders, subscribes_folders;
 	const char *spam_header, *spam_max;
-	struct sieve_settings settings; /* of runs */
+	const char *submission;    /* where what scripts send is handed in, an endpoint */
+	char postmaster[300];      /* who speaks where a script does not say who */
+	const char *redirect_from; /* "sender", "recipient" or an address */
+	const char *vacation_from; /* "null" or "recipient" */
+	bool vacation_checks_recipient;
+	long redirects_max;
+	long vacation_default, vacation_min, vacation_max; /* days */
+	struct sieve_settings settings;                    /* of runs */
+	struct submitter_settings submitter;
 };
 
 struct lmtpd_config {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The bytes of a message on their way to its places. The run_ functions touch the delivery alone, on a
  * writer's thread. */
-#include "lmtpd/delivery.h"
+#include "lmtpd/commit.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -9,7 +9,6 @@
 
 #include "lmtpd/server.h"
 #include "lmtpd/homes.h"
-#include "maildir/maildirsize.h"
 
 enum {
 	BUFFER_FIRST = HEADER_MAX + 12288, /* most messages fit: one trip, little memory */
@@ -79,7 +78,8 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 	}
 	if (lmtpd_config_of(service)->sieve.is_enabled) {
 		delivery->filter = filter_new(lmtpd_server_of(service)->scripts,
-		    lmtpd_config_of(service), &delivery->places, envelope);
+		    &lmtpd_server_of(service)->outbound, lmtpd_config_of(service),
+		    &delivery->places, envelope);
 		if (delivery->filter == NULL) {
 			delivery_free(delivery);
 			return NULL;
@@ -100,93 +100,11 @@ void delivery_free(struct delivery *delivery)
 	versions_drop(&delivery->versions);
 	places_free(&delivery->places);
 	places_free(&delivery->expected);
+	notices_drop(&delivery->notices);
 	filter_free(delivery->filter);
 	free(delivery->buffer);
 	free(delivery);
 	service_unref(service);
-}
-
-static bool is_given_up(const struct delivery *delivery)
-{
-	return delivery->fate == DELIVERY_GIVEN_UP;
-}
-
-/* Tells Dovecot what was added, where it counts by maildirsize. */
-static void add_sizes(struct delivery *delivery)
-{
-	const struct usage_style *style = &lmtpd_config_of(delivery->service)->rules.style;
-
-	for (size_t i = 0; i < delivery->places.n; i++) {
-		struct maildir_place *place = &delivery->places.list[i];
-
-		if (place->result == 0 && !place->is_unwanted && place->same == NULL &&
-		    usage_counts_folder(style, place->where)) {
-			maildirsize_add(place, versions_message(&delivery->versions, i)->size);
-		}
-	}
-}
-
-/* The message lies nowhere, and every recipient's reply is that. */
-static void fail(struct delivery *delivery, int error, const char *step)
-{
-	maildir_abort(&delivery->message, NULL, 0);
-	delivery->is_open = false;
-	for (size_t i = 0; i < delivery->places.n; i++) {
-		struct maildir_place *place = &delivery->places.list[i];
-
-		if (place->result == 0) {
-			place->result = error;
-			place->step = step;
-			place->part = "";
-		}
-	}
-	delivery->finished = uv_hrtime();
-	if (delivery->committing == 0) {
-		delivery->committing = delivery->finished;
-	}
-}
-
-/* Gives the message its names, unless it was given up, or takes them away again if that happened meanwhile. */
-static void commit(struct delivery *delivery)
-{
-	struct places *places = &delivery->places;
-	struct versions *versions = &delivery->versions;
-	enum delivery_fate fate = DELIVERY_OPEN;
-	bool is_durable;
-
-	delivery->committing = uv_hrtime();
-	if (versions_make(versions, &delivery->message, places, delivery->filter) < 0) {
-		fail(delivery, -ENOMEM, "find room for");
-		return;
-	}
-	versions_prepare(versions, places, delivery->filter);
-	delivery->is_open = false;
-	if (is_given_up(delivery)) {
-		versions_abort(versions, places);
-		return;
-	}
-	tally_charge(&delivery->tally, places, versions);
-	/* Counting may have taken long. */
-	if (is_given_up(delivery)) {
-		tally_settle(&delivery->tally, places, false);
-		versions_abort(versions, places);
-		return;
-	}
-	places_choose(places);
-	versions_commit(versions, places);
-	delivery->finished = uv_hrtime();
-	/* A disk that stands still here is the client's to wait for, too. */
-	add_sizes(delivery);
-	is_durable = atomic_compare_exchange_strong(&delivery->fate, &fate, DELIVERY_DURABLE);
-	tally_settle(&delivery->tally, places, is_durable);
-	if (!is_durable) {
-		maildir_take_back(places->list, places->n);
-	}
-}
-
-static void run_commit(struct work *work, void *context)
-{
-	commit((struct delivery *)work);
 }
 
 /* Takes the places that scripts want instead of those that were expected, which the message still knows. */
@@ -216,7 +134,7 @@ static int refile(struct delivery *delivery)
 static int run_scripts(struct delivery *delivery, bool is_first)
 {
 	bool is_whole = delivery->message.size == delivery->n_last;
-	int result = filter_run(delivery->filter, &delivery->message, delivery->facts.message_id,
+	int result = filter_run(delivery->filter, &delivery->message, &delivery->facts,
 	    delivery->buffer, delivery->cap, is_whole ? delivery->n_last : 0, is_first);
 
 	if (result > 0) {
@@ -224,7 +142,7 @@ static int run_scripts(struct delivery *delivery, bool is_first)
 	}
 	result = refile(delivery);
 	if (result < 0) {
-		fail(delivery, result, "run the scripts of");
+		delivery_fail(delivery, result, "run the scripts of");
 	}
 	return 0;
 }
@@ -234,9 +152,11 @@ static void run_filter(struct work *work, void *context)
 {
 	struct delivery *delivery = (struct delivery *)work;
 
-	if (!is_given_up(delivery)) {
+	if (!delivery_is_given_up(delivery)) {
 		run_scripts(delivery, false);
-		delivery->next = delivery->is_open ? run_commit : NULL;
+		if (delivery->is_open) {
+			delivery_go_on(delivery, SERVICE_WORKERS, delivery_run_commit);
+		}
 	}
 }
 
@@ -244,13 +164,14 @@ static void run_filter(struct work *work, void *context)
 static void finish(struct delivery *delivery, bool is_written)
 {
 	if (delivery->filter != NULL && (!is_written || !filter_look(delivery->filter))) {
+		notices_drop(&delivery->notices);
 		filter_free(delivery->filter);
 		delivery->filter = NULL;
 	}
 	if (delivery->filter != NULL && run_scripts(delivery, true) > 0) {
-		delivery->next = run_filter;
+		delivery_go_on(delivery, SERVICE_SCRIPTS, run_filter);
 	} else if (delivery->is_open) {
-		commit(delivery);
+		delivery_commit(delivery);
 	}
 }
 
@@ -321,7 +242,7 @@ static void go_on(struct delivery *delivery)
 
 	delivery->next = NULL;
 	delivery->work.waited = (unsigned)((uv_hrtime() - delivery->ended) / 1000000);
-	submit(delivery, run == run_filter ? SERVICE_SCRIPTS : SERVICE_WORKERS, run);
+	submit(delivery, delivery->next_lane, run);
 }
 
 static void done_trip(struct work *work)
@@ -399,7 +320,11 @@ static void run_abandon(struct work *work, void *context)
 {
 	struct delivery *delivery = (struct delivery *)work;
 
-	maildir_abort(&delivery->message, NULL, 0);
+	if (delivery->is_prepared) {
+		delivery_give_back(delivery);
+	} else {
+		maildir_abort(&delivery->message, NULL, 0);
+	}
 }
 
 static void done_abandon(struct work *work)
@@ -414,7 +339,7 @@ static void late_abandon(struct work *work)
 
 void delivery_abandon(struct delivery *delivery)
 {
-	if (!delivery->is_open) {
+	if (!delivery->is_open && !delivery->is_prepared) {
 		delivery_free(delivery);
 		return;
 	}

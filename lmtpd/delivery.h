@@ -5,6 +5,11 @@
  * there each time it is full, while the session waits and its client with it. Where scripts take long, two more
  * follow the last one: to a thread of theirs, and back to the disk with the places that they want.
  *
+ * What is to be redirected is handed to Postfix, by a trip to a thread of the submissions, when all that is likely to fail here has not
+ * failed, and before the message gets its names: after its acknowledgement nobody else would have it. What scripts want to be
+ * remembered is written behind the names, so that a message that comes again is not taken for one that was delivered; and what
+ * they want to be said goes out when the client has its answer.
+ *
  * A disk may stand still, and the thread with it. After DELIVERY_PATIENCE the client is told to keep the
  * message, and then it must not be delivered: whoever is first, the loop that gives it up or the thread
  * that has made it durable, decides what becomes of it. */
@@ -14,6 +19,7 @@
 
 #include "lmtpd/config.h"
 #include "lmtpd/filter.h"
+#include "lmtpd/notices.h"
 #include "lmtpd/places.h"
 #include "lmtpd/tally.h"
 #include "lmtpd/versions.h"
@@ -25,6 +31,7 @@ enum {
 	/* Mailboxes of one transaction, counted for each recipient: what lists among them may cost. */
 	DELIVERY_MAILBOXES_MAX = 10000,
 	DELIVERY_PATIENCE = 60, /* seconds for one trip, and for all that follow the last byte */
+	DELIVERY_NAMING = 15,   /* of them, that redirects leave for what comes behind them */
 };
 
 struct delivery {
@@ -43,12 +50,15 @@ struct delivery {
 	enum service_lane lane; /* that it was given to last */
 	/* The trip that follows, on a thread's word. NULL: none, it goes to its owner. */
 	void (*next)(struct work *work, void *context);
+	enum service_lane next_lane;
 
 	char *buffer;
 	size_t n, cap;
-	size_t n_last;   /* bytes there of the last write */
-	size_t n_header; /* of the fields put on top, in the first buffer */
-	bool is_open, is_last;
+	size_t n_last;    /* bytes there of the last write */
+	size_t n_header;  /* of the fields put on top, in the first buffer */
+	bool is_open;     /* the message is being written, */
+	bool is_prepared; /* or is ready for its names */
+	bool is_last;
 	bool is_out; /* on the lane */
 
 	struct maildir_message message;
@@ -57,9 +67,11 @@ struct delivery {
 	struct filter *filter;    /* NULL: no script runs for it, or that was not looked for yet */
 	struct places expected;   /* those before the filter, if places are its */
 	struct versions versions; /* of the message, from its commit on */
+	struct notices notices;   /* to be sent */
 	struct header_facts facts;
 	uint64_t ended;      /* uv_hrtime() of the end of data, */
 	uint64_t committing; /* of the beginning of its commit, */
+	uint64_t prepared;   /* of what was made ready for it, before redirects, */
 	uint64_t finished;   /* and of its durability */
 };
 

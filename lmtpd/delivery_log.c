@@ -86,10 +86,39 @@ static void list_scripts(
 	}
 }
 
+/* Whom scripts of the recipient have sent mail of a kind to. */
+static void list_letters(const struct recipient *recipient, const struct delivery *delivery,
+    enum sieve_action_kind kind, char *list_r, size_t n)
+{
+	const struct filter *filter = delivery->filter;
+	size_t end = recipient->first_mailbox + recipient->resolution.n_mailboxes;
+
+	list_r[0] = '\0';
+	for (size_t i = 0; filter != NULL && i < filter->outbox.n; i++) {
+		const struct letter *letter = &filter->outbox.list[i];
+
+		if (letter->kind == kind && letter->state == LETTER_SENT &&
+		    letter->slot >= recipient->first_mailbox && letter->slot < end) {
+			append(list_r, n, letter->to);
+		}
+	}
+}
+
 static void put_text(struct log_line *line, const char *key, const char *text)
 {
 	if (text[0] != '\0') {
 		log_text(line, key, text);
+	}
+}
+
+static void put_letters(struct log_line *line, const struct recipient *recipient,
+    const struct delivery *delivery, enum sieve_action_kind kind, const char *key)
+{
+	char list[1024];
+
+	list_letters(recipient, delivery, kind, list, sizeof(list));
+	if (list[0] != '\0') {
+		log_address(line, key, list);
 	}
 }
 
@@ -104,6 +133,8 @@ static void put_folders(
 		put_text(line, "folder", list);
 		list_scripts(recipient, delivery, list, sizeof(list));
 		put_text(line, "script", list);
+		put_letters(line, recipient, delivery, SIEVE_REDIRECT, "redirect");
+		put_letters(line, recipient, delivery, SIEVE_VACATION, "vacation");
 	}
 }
 
@@ -162,6 +193,9 @@ static uint64_t ms_of(const struct delivery *delivery, enum reply reply)
 void delivery_log(const struct envelope *envelope, const struct recipient *recipient,
     const struct delivery *delivery, const char *reason)
 {
+	static const char *const fates[] = { [PLACES_KEPT] = "saved",
+		[PLACES_REDIRECTED] = "redirected",
+		[PLACES_DISCARDED] = "discarded" };
 	enum reply reply = recipient->reply;
 	struct log_line line;
 	char mailboxes[1024];
@@ -183,9 +217,8 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_number(&line, "ms", ms_of(delivery, reply));
 	put_quota(&line, recipient, delivery);
 	log_text(&line, "status",
-	    reply == REPLY_SAVED && places_has_discarded(&delivery->places, recipient)
-		? "discarded"
-		: delivery_status(reply));
+	    reply == REPLY_SAVED ? fates[places_fate(&delivery->places, recipient)]
+				 : delivery_status(reply));
 	log_number(&line, "code", (uint64_t)reply_code(reply));
 	log_text(&line, "dsn", reply_enhanced(reply));
 	log_quoted(&line, "reason", reason);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lmtpd/folders.h"
+#include "runtime/log.h"
 
 /* The place of a slot without scripts. */
 static size_t origin_of(const struct filter *filter, size_t slot)
@@ -264,38 +265,129 @@ static int add(struct filter *filter, size_t slot, const struct sieve_plan *plan
 	return result == 0 ? add_store(filter, slot, &store) : result;
 }
 
-int filing_add(
-    struct filter *filter, size_t slot, const struct sieve_plan *plan, char *note_r, size_t n)
+/* --- what is sent -------------------------------------------------------------------------------------------------- */
+
+/* What a plan comes to for one slot, so far. */
+struct outcome {
+	struct filter *filter;
+	size_t slot;
+	const struct scripts_home *home;
+	const struct sieve_plan *plan;
+	struct note note;
+	bool is_kept, keeps; /* in INBOX; that it shall be */
+	bool
+	    has_reason; /* why no place has it: a script has discarded, redirected or rejected it */
+	bool may_come_back; /* a redirect is to be tried */
+};
+
+static int put_into_box(struct outcome *outcome, const struct sieve_action *action)
+{
+	struct filter *filter = outcome->filter;
+	unsigned version = 0;
+	int result;
+
+	if (action->kind == SIEVE_VACATION && sieve_action_sends(action) == NULL) {
+		return 0; /* nobody is answered */
+	}
+	if (action->kind == SIEVE_REDIRECT && action->version > 0 &&
+	    !find_version(filter, &outcome->plan->versions[action->version], &version)) {
+		say(filter, &outcome->note, action,
+		    "too many different headers for one message: the one that came is sent");
+	}
+	result = outbox_add(&filter->outbox, outcome->home, outcome->slot, version, action);
+	switch (result) {
+	case OUTBOX_TAKEN:
+		outcome->has_reason = outcome->has_reason || action->kind == SIEVE_REDIRECT;
+		outcome->may_come_back = outcome->may_come_back || action->kind == SIEVE_REDIRECT;
+		return 0;
+	case OUTBOX_DONE:
+		outcome->has_reason = true;
+		filter->filing.slots[outcome->slot].is_redirected = true;
+		return 0;
+	case OUTBOX_KNOWN:
+		log_event(LOG_LEVEL_INFO, "redirect",
+		    "%s has redirected the message to %.*s before: INBOX keeps it",
+		    outcome->home->address, (int)action->to.n, action->to.p);
+		outcome->keeps = true;
+		return 0;
+	case OUTBOX_FULL:
+		say(filter, &outcome->note, action, "too much is to be sent of one message");
+		outcome->keeps = true;
+		return 0;
+	default:
+		return result;
+	}
+}
+
+/* A sender who cannot be told would never know (Postfix drops what comes back to nobody). */
+static int reject(struct outcome *outcome, const struct sieve_action *action)
+{
+	struct filter *filter = outcome->filter;
+	struct span text;
+
+	if (filter->from[0] == '\0') {
+		say(filter, &outcome->note, action,
+		    "a message without a sender is not rejected: INBOX keeps it");
+		outcome->keeps = true;
+		return 0;
+	}
+	text = arena_copy(&filter->arena, action->text);
+	filter->filing.slots[outcome->slot].rejection = text.p;
+	outcome->has_reason = true;
+	return text.p == NULL ? -ENOMEM : 0;
+}
+
+static int carry_out(struct outcome *outcome, const struct sieve_action *action)
+{
+	switch (action->kind) {
+	case SIEVE_KEEP:
+	case SIEVE_STORE:
+		outcome->is_kept = outcome->is_kept || sieve_action_is_inbox(action);
+		return add(outcome->filter, outcome->slot, outcome->plan, action, &outcome->note);
+	case SIEVE_DISCARD:
+		outcome->has_reason = true;
+		return 0;
+	case SIEVE_REJECT:
+		return reject(outcome, action);
+	default:
+		return put_into_box(outcome, action);
+	}
+}
+
+int filing_add(struct filter *filter, size_t slot, const struct scripts_home *home,
+    const struct sieve_plan *plan, char *note_r, size_t n)
 {
 	const struct sieve_action inbox = { .kind = SIEVE_KEEP,
 		.flags = plan->keep_flags,
 		.n_flags = plan->n_keep_flags,
 		.version = plan->keep_version };
-	struct note note = { .text = note_r, .cap = n };
-	bool keeps = plan->keeps, is_kept = false, is_discarded = false, is_unsent = false;
-	/* Each action has one thing to say at most, and so has keep. */
+	struct outcome outcome = { .filter = filter,
+		.slot = slot,
+		.home = home,
+		.plan = plan,
+		.note = { .text = note_r, .cap = n } };
+	struct places_slot *own = &filter->filing.slots[slot];
 	int result;
 
 	note_r[0] = '\0';
+	/* Each action has one thing to say at most, and so has keep. */
 	filter->n_undone = 0;
 	filter->undone =
 	    arena_alloc(&filter->arena, (plan->n_actions + 1) * sizeof(*filter->undone));
 	result = filter->undone == NULL ? -ENOMEM : 0;
 	for (size_t i = 0; i < plan->n_actions && result == 0; i++) {
-		const struct sieve_action *action = &plan->actions[i];
-
-		if (action->kind == SIEVE_KEEP || action->kind == SIEVE_STORE) {
-			result = add(filter, slot, plan, action, &note);
-			is_kept = is_kept || sieve_action_is_inbox(action);
-		} else if (sieve_action_sends(action) != NULL) {
-			say(filter, &note, action, "%s is not carried out, INBOX keeps the message",
-			    sieve_action_sends(action));
-			is_unsent = true;
-		}
-		is_discarded = is_discarded || action->kind == SIEVE_DISCARD;
+		result = carry_out(&outcome, &plan->actions[i]);
 	}
 	/* A plan that says nothing at all would be a mistake of ours. */
-	keeps = keeps || (is_unsent && !is_kept) ||
-		(filter->filing.slots[slot].n == 0 && !is_discarded);
-	return result == 0 && keeps ? add(filter, slot, plan, &inbox, &note) : result;
+	if (plan->keeps || (outcome.keeps && !outcome.is_kept) ||
+	    (own->n == 0 && !outcome.has_reason)) {
+		outcome.is_kept = true;
+		result = result == 0 ? add(filter, slot, plan, &inbox, &outcome.note) : result;
+	}
+	if (outcome.may_come_back && !outcome.is_kept && result == 0) {
+		result = add(filter, slot, plan, &inbox, &outcome.note);
+		own->has_fallback = true;
+		own->n--;
+	}
+	return result;
 }

@@ -46,8 +46,8 @@ static void copy_mailboxes(struct filter *filter, const struct envelope *envelop
 	}
 }
 
-struct filter *filter_new(struct scripts *scripts, const struct lmtpd_config *config,
-    const struct places *places, const struct envelope *envelope)
+struct filter *filter_new(struct scripts *scripts, struct outbound *outbound,
+    const struct lmtpd_config *config, const struct places *places, const struct envelope *envelope)
 {
 	struct filter *filter = calloc(1, sizeof(*filter));
 	size_t n = places->n_slots;
@@ -58,6 +58,7 @@ struct filter *filter_new(struct scripts *scripts, const struct lmtpd_config *co
 	filter->config = config;
 	filter->scripts = scripts;
 	filter->places = places;
+	filter->outbox = (struct outbox){ .outbound = outbound, .arena = &filter->arena };
 	filter->first = config->sieve.settings;
 	if (filter->first.fuel > FILTER_FUEL_FIRST) {
 		filter->first.fuel = FILTER_FUEL_FIRST;
@@ -84,6 +85,7 @@ struct filter *filter_new(struct scripts *scripts, const struct lmtpd_config *co
 void filter_free(struct filter *filter)
 {
 	if (filter != NULL) {
+		outbox_drop(&filter->outbox);
 		arena_deinit(&filter->arena);
 		free(filter->filing.stores);
 		free(filter->header);
@@ -105,7 +107,7 @@ bool filter_look(struct filter *filter)
 		filter->answers[i] = scripts_exist(filter->config, &home);
 		is_any = is_any || filter->answers[i] != 0;
 	}
-	filter->now = time(NULL);
+	filter->now = filter->outbox.now = time(NULL);
 	return is_any;
 }
 
@@ -144,9 +146,9 @@ static struct sieve_facts facts_of(
 	};
 }
 
-/* Tells a run what it wants to know. Returns 0 or a negative errno. */
-static int answer(struct filter *filter, size_t place, struct sieve_run *run, enum sieve_need need,
-    const struct sieve_question *question)
+/* Tells a run what it wants to know. Returns 0 or a negative errno; -EBUSY: another delivery is about to know it. */
+static int answer(struct filter *filter, size_t place, const struct scripts_home *home,
+    struct sieve_run *run, enum sieve_need need, const struct sieve_question *question)
 {
 	const struct lmtpd_config *config = filter->config;
 	struct span bytes;
@@ -166,7 +168,14 @@ static int answer(struct filter *filter, size_t place, struct sieve_run *run, en
 		sieve_answer_name(run, folders_with_use(config, filter->places, place,
 					   question->name, question->folder));
 		break;
-	default: /* nothing is remembered, and no command is ours */
+	case SIEVE_NEED_SEEN:
+		result = outbox_seen(&filter->outbox, home, question->name, !filter->is_first);
+		if (result >= 0) {
+			sieve_answer(run, result > 0);
+			result = 0;
+		}
+		break;
+	default: /* no command is ours */
 		sieve_answer(run, false);
 		break;
 	}
@@ -174,13 +183,14 @@ static int answer(struct filter *filter, size_t place, struct sieve_run *run, en
 }
 
 /* Returns 0 when it is done, or a negative errno. */
-static int carry_out(struct filter *filter, size_t place, struct sieve_run *run)
+static int carry_out(
+    struct filter *filter, size_t place, const struct scripts_home *home, struct sieve_run *run)
 {
 	struct sieve_question question;
 	int need;
 
 	while ((need = sieve_step(run, &question)) > 0) {
-		int result = answer(filter, place, run, (enum sieve_need)need, &question);
+		int result = answer(filter, place, home, run, (enum sieve_need)need, &question);
 
 		if (result < 0) {
 			return result;
@@ -240,8 +250,18 @@ static int give_up(struct filter *filter, size_t slot, const struct scripts_home
 	filter->counts.n_failed++;
 	filter->runs[slot] = *run;
 	scripts_ran(
-	    filter->scripts, filter->config, home, chain, NULL, NULL, 0, filter->message_id);
+	    filter->scripts, filter->config, home, chain, NULL, NULL, 0, filter->facts->message_id);
 	return filing_keep(filter, slot);
+}
+
+/* The mailbox must wait, and nothing else. */
+static void refuse(struct filter *filter, size_t slot, const char *why)
+{
+	struct places_slot *own = &filter->filing.slots[slot];
+
+	filter->filing.n_stores = own->first;
+	own->n = 0;
+	own->refusal = copy_text(filter, why);
 }
 
 /* Runs a chain that is not empty, and files the message. Returns 0; 1: it takes too long here; or -ENOMEM. */
@@ -254,25 +274,29 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 	struct sieve_run *run = sieve_run_new(&facts, chain->list, chain->n);
 	const char *names = names_of(filter, chain);
 	char filed[NOTE_MAX];
-	int result = run == NULL ? -ENOMEM : carry_out(filter, place, run);
+	int result = run == NULL ? -ENOMEM : carry_out(filter, place, home, run);
 
-	if (filter->is_first &&
-	    (result == -ENOMEM || (result == 0 && sieve_run_plan(run)->is_exhausted))) {
+	if (filter->is_first && (result == -ENOMEM || result == -EBUSY ||
+				    (result == 0 && sieve_run_plan(run)->is_exhausted))) {
 		result = 1;
 	} else if (result == 0) {
 		const struct sieve_plan *plan = sieve_run_plan(run);
 
 		count(filter, chain, plan);
-		result = filing_add(filter, slot, plan, filed, sizeof(filed));
+		result = filing_add(filter, slot, home, plan, filed, sizeof(filed));
 		filter->runs[slot] = (struct filter_run){ .scripts = names,
 			.note = note_of(filter, chain->trouble, plan, filed) };
 		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->undone,
-		    filter->n_undone, filter->message_id);
+		    filter->n_undone, filter->facts->message_id);
 	} else if (result == -ENOMEM) {
 		filter->counts.n_exhausted++;
 		result = give_up(filter, slot, home, chain,
 		    &(struct filter_run){ names,
 			"the scripts need too much memory for this message: INBOX keeps it" });
+	} else if (result == -EBUSY) {
+		refuse(filter, slot,
+		    "another message that its script may take for the same is being delivered");
+		result = 0;
 	}
 	if (run != NULL) {
 		sieve_run_free(run);
@@ -281,16 +305,6 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 }
 
 /* --- all of them --------------------------------------------------------------------------------------------------- */
-
-/* The mailbox must wait, and nothing else. */
-static void refuse(struct filter *filter, size_t slot, const char *why)
-{
-	struct places_slot *own = &filter->filing.slots[slot];
-
-	filter->filing.n_stores = own->first;
-	own->n = 0;
-	own->refusal = copy_text(filter, why);
-}
 
 static int run_slot(struct filter *filter, size_t slot, struct maildir_place *place)
 {
@@ -348,14 +362,15 @@ static int file_slot(struct filter *filter, size_t slot, bool is_late)
 	return run_slot(filter, slot, place);
 }
 
-int filter_run(struct filter *filter, const struct maildir_message *message, const char *message_id,
-    char *buffer, size_t cap, size_t n, bool is_first)
+int filter_run(struct filter *filter, const struct maildir_message *message,
+    const struct header_facts *facts, char *buffer, size_t cap, size_t n, bool is_first)
 {
 	const uint64_t ms = 1000000, start = uv_hrtime();
 	int result = 0;
 
 	filter->message = message;
-	filter->message_id = message_id;
+	filter->facts = facts;
+	filter->outbox.queue_id = facts->queue_id;
 	filter->buffer = buffer;
 	filter->cap = cap;
 	filter->n_buffer = n;

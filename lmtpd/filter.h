@@ -14,8 +14,10 @@
 #include <stdint.h>
 
 #include "lmtpd/config.h"
+#include "lmtpd/outbox.h"
 #include "lmtpd/places.h"
 #include "lmtpd/scripts.h"
+#include "mail/header.h"
 
 enum {
 	FILTER_PATIENCE = 20,        /* seconds for the scripts of one message; the rest is kept */
@@ -53,7 +55,7 @@ struct filter {
 
 	/* The message: all of it, or what a window of it is read with. */
 	const struct maildir_message *message;
-	const char *message_id;
+	const struct header_facts *facts;
 	char *buffer;
 	size_t cap;
 	size_t n_buffer; /* bytes of the message there, from its start; 0: they are not all there */
@@ -65,6 +67,7 @@ struct filter {
 	struct filing filing;
 	struct filter_header headers[FILTER_VERSIONS_MAX]; /* of versions; the first is not there */
 	struct filter_run *runs;                           /* of each slot */
+	struct outbox outbox; /* of what is to be sent and remembered */
 	struct {
 		uint64_t n_runs, n_failed, n_exhausted, n_fuel;
 	} counts;
@@ -81,17 +84,19 @@ struct filter {
 };
 
 /* For the places that were made of an envelope, and outlive it. NULL: no memory. */
-struct filter *filter_new(struct scripts *scripts, const struct lmtpd_config *config,
-    const struct places *places, const struct envelope *envelope);
+struct filter *filter_new(struct scripts *scripts, struct outbound *outbound,
+    const struct lmtpd_config *config, const struct places *places,
+    const struct envelope *envelope);
 
 /* Does any script run for the message, or may that not be known now? */
 bool filter_look(struct filter *filter);
 
-/* Runs all. message_id is for the user's log. buffer[cap] holds the whole message of n bytes, or n is 0 and pieces of it
- * are read into it; it is the filter's until the end. is_first: on a writer's thread. Returns 1 if that takes too long, then it must
- * go on elsewhere with another call, the buffer as it is; else 0, and the outcome stands in the filter. */
-int filter_run(struct filter *filter, const struct maildir_message *message, const char *message_id,
-    char *buffer, size_t cap, size_t n, bool is_first);
+/* Runs all. facts: of the message, which outlive the filter. buffer[cap] holds the whole message of n bytes, or n is 0 and pieces
+ * of it are read into it; it is the filter's until the end. is_first: on a writer's thread. Returns 1 if that takes too long, or has to
+ * wait for another delivery: then it must go on elsewhere with another call, the buffer as it is; else 0, and the outcome stands in the
+ * filter. */
+int filter_run(struct filter *filter, const struct maildir_message *message,
+    const struct header_facts *facts, char *buffer, size_t cap, size_t n, bool is_first);
 
 void filter_free(struct filter *filter); /* NULL: nothing to do */
 

@@ -19,6 +19,7 @@
 #include "lmtpd/quota_list.h"
 #include "lmtpd/session.h"
 #include "lmtpd/sieve_command.h"
+#include "lmtpd/submitter.h"
 #include "lmtpd/homes.h"
 #include "runtime/log.h"
 #include "schema/directory.h"
@@ -29,6 +30,8 @@
 enum {
 	WRITER_DESCRIPTORS = 32, /* of one delivery, but for long lists */
 	SCRIPT_DESCRIPTORS = 8,  /* of one run, but for what its delivery holds */
+	SUBMISSION_THREADS = 4,
+	SUBMISSION_DESCRIPTORS = 4, /* a connection, and marks of a home */
 };
 
 static const char usage[] =
@@ -90,6 +93,16 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.n_descriptors = SCRIPT_DESCRIPTORS,
 		.patience = DELIVERY_PATIENCE * 1000,
 	};
+	settings_r[SERVICE_SUBMISSIONS] = (struct lane_settings){
+		.name = "submission",
+		.n_threads = config->sieve.is_enabled ? SUBMISSION_THREADS : 0,
+		.n_descriptors = SUBMISSION_DESCRIPTORS,
+		.patience = DELIVERY_PATIENCE * 1000,
+		.idle = SUBMITTER_IDLE_MS,
+		.start = submitter_start,
+		.stop = submitter_stop,
+		.on_idle = submitter_on_idle,
+	};
 	for (size_t i = 0; i < config->n_roots; i++) {
 		devices_expect(&server.devices, &config->roots[i]);
 	}
@@ -122,7 +135,7 @@ static int lmtpd_begin(struct daemon *daemon)
 {
 	accounts_init(&server.accounts);
 	server.scripts = scripts_new();
-	if (server.scripts == NULL) {
+	if (server.scripts == NULL || outbound_init(&server.outbound) != 0) {
 		log_event(LOG_LEVEL_ERROR, "start", "out of memory");
 		return -1;
 	}
@@ -132,10 +145,6 @@ static int lmtpd_begin(struct daemon *daemon)
 	if (daemon->n_listeners > 0) {
 		log_event(LOG_LEVEL_INFO, "start", "lmtpd %s serves %zu sockets, mail below %s",
 		    LMTPD_VERSION, daemon->n_listeners, lmtpd_config_of(daemon->service)->base);
-	}
-	if (lmtpd_config_of(daemon->service)->sieve.is_enabled) {
-		log_event(LOG_LEVEL_WARNING, "start",
-		    "what scripts send is not carried out yet: such mail is kept in INBOX");
 	}
 	return 0;
 }

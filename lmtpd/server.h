@@ -5,6 +5,7 @@
 #include "lmtpd/account.h"
 #include "lmtpd/config.h"
 #include "lmtpd/devices.h"
+#include "lmtpd/outbox.h"
 #include "lmtpd/scripts.h"
 #include "lmtpd/status.h"
 #include "runtime/daemon.h"
@@ -15,6 +16,7 @@ struct lmtpd_server {
 	struct devices devices;
 	struct accounts accounts; /* of mailboxes with a quota */
 	struct scripts *scripts;  /* of mailboxes */
+	struct outbound outbound; /* of what they send */
 	char id_prefix[40];       /* of its sessions */
 };
 

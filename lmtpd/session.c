@@ -123,9 +123,19 @@ static enum reply session_refusal(const struct session *session, enum reply repl
 	return config->lmtp.soft_bounce ? reply_soften(reply) : reply;
 }
 
+/* Who rejects a message tells why; without memory the reply's own text does. */
+static void session_let_say(struct recipient *recipient, const struct places *places)
+{
+	enum reply reply = (enum reply)recipient->reply;
+
+	if (reply == REPLY_REJECTED || reply == reply_soften(REPLY_REJECTED)) {
+		recipient->said = strdup(places_rejection(places, recipient));
+	}
+}
+
 /* Everybody's reply, from the results of the delivery. Without results there was no memory for it, or the
  * disk stood still; delivery may be NULL then. */
-static void session_answer(struct session *session, const struct delivery *delivery)
+static void session_answer(struct session *session, struct delivery *delivery)
 {
 	struct envelope *envelope = &session->lmtp.envelope;
 	bool has_results = delivery != NULL && !session->is_stalled;
@@ -142,10 +152,12 @@ static void session_answer(struct session *session, const struct delivery *deliv
 		} else if (has_results) {
 			recipient->reply = session_refusal(session,
 			    places_outcome(&delivery->places, recipient, reason, sizeof(reason)));
+			session_let_say(recipient, &delivery->places);
 		}
 		delivery_log(envelope, recipient, delivery, reason);
 	}
 	if (has_results) {
+		notices_send(&delivery->notices, delivery->service);
 		delivery_log_notes(delivery);
 		session->server->status.n_untold += tally_log(&delivery->tally, &delivery->places);
 	}

@@ -29,10 +29,10 @@ void status_delivered(
 	STAILQ_FOREACH (recipient, &envelope->recipients, next) {
 		status->recipients[recipient->reply]++;
 		if (recipient->reply == REPLY_SAVED && delivery != NULL) {
-			bool is_discarded = places_has_discarded(&delivery->places, recipient);
+			enum places_fate fate = places_fate(&delivery->places, recipient);
 
-			status->scripts.n_discarded += is_discarded;
-			is_saved = is_saved || !is_discarded;
+			status->scripts.n_discarded += fate == PLACES_DISCARDED;
+			is_saved = is_saved || fate == PLACES_KEPT;
 		}
 	}
 	status->n_messages++;
@@ -247,6 +247,43 @@ static void write_scripts(const struct lmtpd_server *server, struct document *do
 	}
 }
 
+static void write_submissions(const struct lmtpd_server *server, struct document *document)
+{
+	const struct outbound_counts *counts = &server->outbound.counts;
+	const uint64_t *recipients = server->status.recipients;
+
+	document_group(document, "submissions");
+	document_counter(document, "redirected", "redirects_total",
+	    "Messages that scripts have redirected and the submission server has taken.",
+	    counts->n_redirected);
+	document_counter(document, "redirects_refused", "redirects_refused_total",
+	    "Redirects that it has refused for good: INBOX keeps the message.",
+	    counts->n_redirects_refused);
+	document_counter(document, "redirects_deferred", "redirects_deferred_total",
+	    "Redirects that it has not taken for now: the client keeps the message.",
+	    counts->n_redirects_deferred);
+	document_counter(document, "notices", "vacation_notices_total",
+	    "Answers of vacation that were sent.", counts->n_notices);
+	document_counter(document, "notices_failed", "vacation_notices_failed_total",
+	    "Answers that the submission server has not taken.", counts->n_notices_failed);
+	document_counter(document, "notices_held", "notices_held_total",
+	    "Answers and notifications that were not sent: too many of late, or they could not be "
+	    "remembered.",
+	    counts->n_notices_held);
+	document_counter(document, "notified", "notifications_total",
+	    "Notifications of scripts that were sent.", counts->n_notified);
+	document_counter(document, "notifications_failed", "notifications_failed_total",
+	    "Notifications that the submission server has not taken.",
+	    counts->n_notifications_failed);
+	document_counter(document, "rejected", "script_rejects_total",
+	    "Recipients whose script has rejected the message.",
+	    recipients[REPLY_REJECTED] + recipients[reply_soften(REPLY_REJECTED)]);
+	if (server->daemon.service->n_lanes > SERVICE_SUBMISSIONS) {
+		vitals_write_lane(
+		    &server->status.vitals, document, SERVICE_SUBMISSIONS, "submission");
+	}
+}
+
 void status_write(struct daemon *daemon, struct document *document)
 {
 	struct lmtpd_server *server = (struct lmtpd_server *)daemon;
@@ -269,4 +306,5 @@ void status_write(struct daemon *daemon, struct document *document)
 	vitals_write_lane(&status->vitals, document, SERVICE_WORKERS, "writer");
 	write_quota(server, document);
 	write_scripts(server, document);
+	write_submissions(server, document);
 }

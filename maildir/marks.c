@@ -317,3 +317,15 @@ int marks_forget(int home_fd, const char *user, struct span id, time_t now, unsi
 
 	return result <= 0 ? result : marks_add(home_fd, user, &mark, 1, now, patience);
 }
+
+const char *marks_strerror(int result)
+{
+	switch (result) {
+	case DOTLOCK_HELD:
+		return "its lock is held by somebody else";
+	case MARKS_FULL:
+		return "it holds as many as it may";
+	default:
+		return strerror(-result);
+	}
+}

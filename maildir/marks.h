@@ -41,3 +41,6 @@ int marks_add(int home_fd, const char *user, const struct mark *marks, size_t n,
 
 /* Forgets an id, if it is remembered: what it stands for was not sent. Returns as marks_add(). */
 int marks_forget(int home_fd, const char *user, struct span id, time_t now, unsigned *patience);
+
+/* What one of these has returned that is not 0, for people. */
+const char *marks_strerror(int result);

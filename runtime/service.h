@@ -14,7 +14,9 @@ struct daemon;
 enum service_lane {
 	SERVICE_LOOKUPS, /* each thread's context is a connection to the database, its one descriptor */
 	SERVICE_WORKERS, /* what is to be done with the answers: the program says what */
-	SERVICE_SCRIPTS, /* what takes the processor's time; the last, since a program may do without it */
+	/* A program may do without the next two. */
+	SERVICE_SCRIPTS,     /* what takes the processor's time */
+	SERVICE_SUBMISSIONS, /* mail that goes out; each thread's context is a connection to a server */
 	SERVICE_LANES
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "maildir/marks.h"
 #include "tests/unit/unit.h"
 
 enum {
@@ -115,11 +116,43 @@ ssize_t __wrap_maildir_read(
 	return (ssize_t)n;
 }
 
+/* --- what was sent before ------------------------------------------------------------------------------------------ */
+
+static struct outbound outbound;
+static bool is_marked; /* whatever is asked for */
+static int mark_error;
+
+int __wrap_home_open(const struct maildir_root *root, const char *path);
+int __wrap_marks_has(int home_fd, const char *user, struct span id, time_t now);
+int __wrap_marks_add(int home_fd, const char *user, const struct mark *marks, size_t n, time_t now,
+    unsigned *patience);
+
+int __wrap_home_open(const struct maildir_root *root, const char *path)
+{
+	assert_string_equal(path, "a@d");
+	return dup(STDERR_FILENO);
+}
+
+int __wrap_marks_has(int home_fd, const char *user, struct span id, time_t now)
+{
+	assert_string_equal(user, "a@d");
+	assert_true(id.n > 0);
+	return mark_error < 0 ? mark_error : is_marked;
+}
+
+int __wrap_marks_add(int home_fd, const char *user, const struct mark *marks, size_t n, time_t now,
+    unsigned *patience)
+{
+	fail_msg("a run marks nothing");
+	return -1;
+}
+
 /* --- one message --------------------------------------------------------------------------------------------------- */
 
 static struct lmtpd_config config;
 static struct envelope envelope;
 static struct places places, filed;
+static struct header_facts facts;
 static struct filter *filter;
 static const char *maildir_path; /* below the home */
 
@@ -167,6 +200,12 @@ static int begin(void **state)
 	config.lmtp.recipient_delimiter = "+";
 	memset(scripts, 0, sizeof(scripts));
 	opened = n_ran = n_without_plan = read_error = 0;
+	mark_error = 0;
+	is_marked = false;
+	memset(&facts, 0, sizeof(facts));
+	snprintf(facts.message_id, sizeof(facts.message_id), "<id>");
+	snprintf(facts.queue_id, sizeof(facts.queue_id), "Q1");
+	assert_int_equal(outbound_init(&outbound), 0);
 	n_read_max = WINDOW;
 	message_text = plain;
 	maildir_path = "/Maildir";
@@ -180,6 +219,8 @@ static int begin(void **state)
 static int end(void **state)
 {
 	filter_free(filter);
+	claims_free(outbound.claims);
+	rates_free(outbound.rates);
 	places_free(&filed);
 	places_free(&places);
 	envelope_deinit(&envelope);
@@ -198,7 +239,7 @@ static void run(bool is_whole)
 	struct maildir_message message = { .size = n, .wire_size = n + 6 };
 
 	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
-	filter = filter_new(NULL, &config, &places, &envelope);
+	filter = filter_new(NULL, &outbound, &config, &places, &envelope);
 	assert_non_null(filter);
 	if (first_fuel < filter->first.fuel) {
 		filter->first.fuel = first_fuel;
@@ -206,16 +247,21 @@ static void run(bool is_whole)
 	assert_true(filter_look(filter));
 	memcpy(buffer, message_text, is_whole ? n : 0);
 	n = is_whole ? n : 0;
-	if (filter_run(filter, &message, "<id>", buffer, sizeof(buffer), n, true) > 0) {
+	if (filter_run(filter, &message, &facts, buffer, sizeof(buffer), n, true) > 0) {
 		n_elsewhere++;
 		assert_int_equal(
-		    filter_run(filter, &message, "<id>", buffer, sizeof(buffer), n, false), 0);
+		    filter_run(filter, &message, &facts, buffer, sizeof(buffer), n, false), 0);
 	}
 	if (filter->error == 0) {
 		assert_int_equal(
 		    places_refile(&filed, &places, &filter->filing, &filter->arena), 0);
 	}
 }
+
+static const char *const kinds[] = { [SIEVE_REDIRECT] = "redirect",
+	[SIEVE_VACATION] = "vacation",
+	[SIEVE_NOTIFY] = "notify",
+	[SIEVE_MARK] = "mark" };
 
 /* "mailbox FOLDER flags keywords (make subscribe) vN", one a line; then the notes. */
 static void describe(char *got, size_t cap)
@@ -240,6 +286,27 @@ static void describe(char *got, size_t cap)
 			n += (size_t)snprintf(got + n, cap - n, " v%u", filed.versions[i]);
 		}
 		n += (size_t)snprintf(got + n, cap - n, "\n");
+	}
+	for (size_t i = 0; filter->error == 0 && i < places.n_slots; i++) {
+		const struct places_slot *slot = &filed.slots[i];
+
+		if (slot->has_fallback) {
+			assert_string_equal(filed.of[slot->first + slot->n]->folder, "");
+			n += (size_t)snprintf(got + n, cap - n, "or back\n");
+		}
+		if (slot->is_redirected) {
+			n += (size_t)snprintf(got + n, cap - n, "is redirected\n");
+		}
+		if (slot->rejection != NULL) {
+			n += (size_t)snprintf(got + n, cap - n, "rejects: %s\n", slot->rejection);
+		}
+	}
+	for (size_t i = 0; filter->error == 0 && i < filter->outbox.n; i++) {
+		const struct letter *letter = &filter->outbox.list[i];
+
+		n += (size_t)snprintf(got + n, cap - n, "%s %s%s%s%s v%u\n", kinds[letter->kind],
+		    letter->from, letter->to[0] != '\0' ? " to " : "", letter->to,
+		    letter->state == LETTER_SENT ? " was sent" : "", letter->version);
 	}
 	for (size_t i = 0; filter->error == 0 && i < places.n_slots; i++) {
 		if (filter->runs[i].note[0] != '\0') {
@@ -292,19 +359,23 @@ static const struct {
 	    "a@d INBOX\n" },
 	{ "require \"special-use\"; if specialuse_exists \"\\\\Trash\" { discard; }",
 	    "a@d INBOX\n" },
-	/* What is sent is not. */
-	{ "redirect \"b@x\";",
-	    "a@d INBOX\n(own line 1: redirect is not carried out, INBOX keeps the message)\n" },
+	/* What is sent. */
+	{ "redirect \"b@x\";", "a@d INBOX\nor back\nredirect s@x to b@x v0\n" },
 	{ "require [\"copy\", \"fileinto\"]; redirect :copy \"b@x\"; fileinto \"Work\";",
-	    "a@d .Work\na@d INBOX\n"
-	    "(own line 1: redirect is not carried out, INBOX keeps the message)\n" },
-	{ "redirect \"b@x\"; keep;",
-	    "a@d INBOX\n(own line 1: redirect is not carried out, INBOX keeps the message)\n" },
-	{ "require \"reject\"; reject \"no\";",
-	    "a@d INBOX\n(own line 1: reject is not carried out, INBOX keeps the message)\n" },
-	{ "require \"vacation\"; vacation \"away\"; discard;",
-	    "a@d INBOX\n(own line 1: vacation is not carried out, INBOX keeps the message)\n" },
-	/* Nobody is answered here, since the message is not for whom it was sent to. */
+	    "a@d .Work\na@d INBOX\nor back\nredirect s@x to b@x v0\n" },
+	{ "redirect \"b@x\"; keep;", "a@d INBOX\nredirect s@x to b@x v0\n" },
+	{ "redirect \"b@x\"; redirect \"c@x\";",
+	    "a@d INBOX\nor back\nredirect s@x to b@x v0\nredirect s@x to c@x v0\n" },
+	{ "require \"editheader\"; addheader \"X\" \"1\"; redirect \"b@x\";",
+	    "a@d INBOX v1\nor back\nredirect s@x to b@x v1\n" },
+	{ "require \"reject\"; reject \"no\";", "rejects: no\n" },
+	{ "require \"ereject\"; ereject \"no\";", "rejects: no\n" },
+	{ "require \"vacation\"; vacation :addresses \"a@d\" \"away\"; discard;",
+	    "vacation  to s@x v0\n" },
+	{ "require \"enotify\"; notify \"mailto:b@x\";",
+	    "a@d INBOX\nnotify postmaster to b@x v0\n" },
+	{ "require \"duplicate\"; if duplicate :uniqueid \"x\" { discard; }",
+	    "a@d INBOX\nmark  v0\n" },
 	{ "require [\"vacation\", \"fileinto\"]; vacation :addresses \"s@x\" \"away\"; fileinto "
 	  "\"Work\";",
 	    "a@d .Work\n" },
@@ -363,7 +434,7 @@ static void test_undone(void **state)
 {
 	scripts[0] = "require [\"fileinto\", \"copy\", \"encoded-character\"];\n"
 		     "fileinto :copy \"a..b\";\nfileinto \"x${hex:0a}own: y\";\n"
-		     "fileinto \"Work\"; redirect \"b@x\";";
+		     "fileinto \"Work\";";
 	add_recipient("a@d", "a@d", NULL);
 	add_recipient("a+t@d", "a@d", NULL);
 	run(true);
@@ -371,14 +442,98 @@ static void test_undone(void **state)
 	    "own 2: the folder \"a..b\" cannot be: a separator has no name on one of its sides, "
 	    "INBOX is used\n"
 	    "own 3: the folder \"x own: y\" cannot be: it has a control character, INBOX is "
-	    "used\n"
-	    "own 4: redirect is not carried out, INBOX keeps the message\n");
+	    "used\n");
 	expect_text("the admin's", filter->runs[1].note,
 	    "own line 2: the folder \"a..b\" cannot be: a separator has no name on one of its "
 	    "sides, INBOX is used; "
 	    "own line 3: the folder \"x own: y\" cannot be: it has a control character, INBOX is "
-	    "used; "
-	    "own line 4: redirect is not carried out, INBOX keeps the message");
+	    "used");
+}
+
+/* What was redirected before, or is just now, stays here; but not what the client brings again since another recipient failed. */
+static void test_redirected_before(void **state)
+{
+	struct key key;
+	const struct span again[] = { span_of("Q1"), span_of("a@d"), span_of("b@x") };
+
+	message_text = "Message-ID: <1@x>\n\nbody\n";
+	scripts[0] = "redirect \"b@x\"; redirect \"c@x\";";
+	add_recipient("a@d", "a@d", NULL);
+	is_marked = true;
+	run(true);
+	expect("marked", "a@d INBOX\n");
+	end(state);
+
+	begin(state);
+	message_text = "Message-ID: <1@x>\n\nbody\n";
+	scripts[0] = "redirect \"b@x\"; redirect \"c@x\";";
+	add_recipient("a@d", "a@d", NULL);
+	is_marked = true;
+	assert_int_equal(ids_key(&key, again, LENGTH(again)), 0);
+	claims_note_redirect(outbound.claims, &key, (uint64_t)time(NULL));
+	run(true);
+	expect("a retry", "a@d INBOX\nis redirected\nredirect s@x to b@x was sent v0\n");
+	end(state);
+
+	/* Marks that cannot be read are none. */
+	begin(state);
+	message_text = "Message-ID: <1@x>\n\nbody\n";
+	scripts[0] = "redirect \"b@x\";";
+	add_recipient("a@d", "a@d", NULL);
+	mark_error = -EACCES;
+	run(true);
+	expect("unreadable", "a@d INBOX\nor back\nredirect s@x to b@x v0\n");
+}
+
+/* Two messages at once: the second waits for the first, or is told to come again. */
+static void test_two_at_once(void **state)
+{
+	struct filter *other;
+
+	scripts[0] = "require \"duplicate\"; if duplicate :uniqueid \"x\" { discard; }";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	expect("the first", "a@d INBOX\nmark  v0\n");
+	other = filter;
+	places_free(&filed);
+	places_free(&places);
+	places = filed = (struct places){ 0 };
+	n_elsewhere = 0;
+	run(true);
+	assert_int_equal(n_elsewhere, 1); /* a writer's thread does not wait */
+	expect_text("the second", filed.slots[0].refusal,
+	    "another message that its script may take for the same is being delivered");
+	assert_int_equal(filed.n, 0);
+	filter_free(filter);
+	filter_free(other);
+	places_free(&filed);
+	places_free(&places);
+	places = filed = (struct places){ 0 };
+	run(true);
+	expect("the third", "a@d INBOX\nmark  v0\n");
+}
+
+/* Two recipients that are one mailbox: once. Nobody is told that nobody can be told. */
+static void test_once_for_a_mailbox(void **state)
+{
+	scripts[0] = "require [\"vacation\", \"duplicate\", \"enotify\"];"
+		     "vacation :addresses \"a@d\" \"away\"; notify \"mailto:n@x\";"
+		     "if duplicate { discard; }";
+	message_text = "Message-ID: <1@x>\nTo: a@d\n\nbody\n";
+	add_recipient("a@d", "a@d", NULL);
+	add_recipient("a+t@d", "a@d", NULL);
+	run(true);
+	expect("once", "a@d INBOX\nvacation  to s@x v0\nnotify postmaster to n@x v0\nmark  v0\n");
+	end(state);
+
+	begin(state);
+	free(envelope.sender);
+	envelope.sender = strdup("");
+	scripts[0] = "require [\"reject\"]; reject \"no\";";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	expect("no sender", "a@d INBOX\n(own line 1: a message without a sender is not rejected: "
+			    "INBOX keeps it)\n");
 }
 
 /* More headers than there may be: the one that came is kept, also by what stands in no script. */
@@ -599,7 +754,7 @@ static void test_nobody(void **state)
 {
 	add_recipient("b@d", "b@d", NULL);
 	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
-	filter = filter_new(NULL, &config, &places, &envelope);
+	filter = filter_new(NULL, &outbound, &config, &places, &envelope);
 	assert_non_null(filter);
 	assert_false(filter_look(filter));
 }
@@ -649,6 +804,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_many_versions, begin, end),
 		cmocka_unit_test_setup_teardown(test_too_many_stores, begin, end),
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
+		cmocka_unit_test_setup_teardown(test_redirected_before, begin, end),
+		cmocka_unit_test_setup_teardown(test_two_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(test_once_for_a_mailbox, begin, end),
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
 		cmocka_unit_test_setup_teardown(test_chain, begin, end),

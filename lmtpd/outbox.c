@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * Filling the box, on a thread that runs scripts. */
+#include "lmtpd/outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lmtpd/ids.h"
+#include "maildir/home.h"
+#include "maildir/marks.h"
+#include "runtime/log.h"
+
+enum {
+	MARKS_PATIENCE_MS = 2000, /* for the lock of a mailbox' marks */
+};
+
+int outbound_init(struct outbound *outbound)
+{
+	outbound->claims = claims_new();
+	outbound->rates = rates_new();
+	return outbound->claims == NULL || outbound->rates == NULL ? -ENOMEM : 0;
+}
+
+void outbox_drop(struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox->n_claims; i++) {
+		claims_release(outbox->outbound->claims, &outbox->claims[i]);
+	}
+	free(outbox->claims);
+	free(outbox->list);
+}
+
+/* --- what was sent before ------------------------------------------------------------------------------------------ */
+
+/* Is an id remembered? What cannot be known now counts as not: who sends twice by mistake does less harm than who never does, and
+ * where marks cannot be read they cannot be written, so that no notice goes out. */
+static bool is_marked(const struct outbox *outbox, const struct scripts_home *home, struct span id)
+{
+	int fd = home_open(home->root, home->path), result = fd;
+
+	if (fd >= 0) {
+		result = marks_has(fd, home->address, id, outbox->now);
+		close(fd);
+	}
+	if (result < 0 && result != -ENOENT) {
+		log_event(LOG_LEVEL_WARNING, "script",
+		    "what was sent for %s before cannot be read: %s", home->address,
+		    strerror(-result));
+	}
+	return result > 0;
+}
+
+static int make_key(struct key *key_r, const struct scripts_home *home, struct span id)
+{
+	const struct span parts[] = { span_of(home->address), id };
+
+	return ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static bool holds(const struct outbox *outbox, const struct key *key)
+{
+	for (size_t i = 0; i < outbox->n_claims; i++) {
+		if (memcmp(&outbox->claims[i], key, sizeof(*key)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Room for one more. Returns 0, -ENOMEM, or -EBUSY: there are too many. */
+static int make_room(void **list, size_t n, size_t *room, size_t size, size_t max)
+{
+	size_t wanted = *room == 0 ? 8 : 2 * *room;
+	void *grown;
+
+	if (n < *room) {
+		return 0;
+	}
+	if (n >= max) {
+		return -EBUSY;
+	}
+	grown = reallocarray(*list, wanted, size);
+	if (grown == NULL) {
+		return -ENOMEM;
+	}
+	*list = grown;
+	*room = wanted;
+	return 0;
+}
+
+/* Returns 0: it is held; -EBUSY or -ENOMEM. */
+static int claim(struct outbox *outbox, const struct key *key, bool waits)
+{
+	struct claims *claims = outbox->outbound->claims;
+	int result = make_room((void **)&outbox->claims, outbox->n_claims, &outbox->claims_room,
+	    sizeof(*outbox->claims), OUTBOX_CLAIMS_MAX);
+
+	if (result < 0) {
+		return result;
+	}
+	if (!(waits ? claims_wait(claims, key, OUTBOX_CLAIM_MS) : claims_take(claims, key))) {
+		return -EBUSY;
+	}
+	outbox->claims[outbox->n_claims++] = *key;
+	return 0;
+}
+
+/* The claim first: who has had it meanwhile has marked what he sent before he let go. */
+static int look(struct outbox *outbox, const struct scripts_home *home, struct span id, bool waits)
+{
+	struct key key;
+	int result = make_key(&key, home, id);
+
+	if (result == 0 && !holds(outbox, &key)) {
+		result = claim(outbox, &key, waits);
+	}
+	return result < 0 ? result : is_marked(outbox, home, id);
+}
+
+int outbox_seen(
+    struct outbox *outbox, const struct scripts_home *home, struct span text, bool waits)
+{
+	unsigned char digest[IDS_DIGEST];
+	int result = ids_of_text(text, digest);
+
+	if (result < 0) {
+		/* Without ids nothing is remembered. */
+		return result == -ENOMEM ? result : 0;
+	}
+	return look(outbox, home, (struct span){ (char *)digest, sizeof(digest) }, waits);
+}
+
+/* --- letters ------------------------------------------------------------------------------------------------------- */
+
+static bool copy(struct arena *arena, struct span *bytes)
+{
+	*bytes = arena_copy(arena, *bytes);
+	return bytes->p != NULL;
+}
+
+static bool copy_home(struct arena *arena, struct scripts_home *home)
+{
+	struct span path = arena_copy(arena, span_of(home->path));
+
+	home->path = path.p; /* the address is of the filter */
+	return path.p != NULL;
+}
+
+/* The key of a message's redirect, by which a retry of it is known. */
+static int redirect_key(struct key *key_r, const struct outbox *outbox, const struct letter *letter)
+{
+	const struct span parts[] = { span_of(outbox->queue_id), span_of(letter->home.address),
+		span_of(letter->to) };
+
+	return ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+void outbox_redirected(const struct outbox *outbox, const struct letter *letter)
+{
+	struct key key;
+
+	if (outbox->queue_id[0] != '\0' && redirect_key(&key, outbox, letter) == 0) {
+		claims_note_redirect(outbox->outbound->claims, &key, (uint64_t)outbox->now);
+	}
+	if (letter->id.n > 0) {
+		outbox_mark(outbox, &letter, 1);
+	}
+}
+
+static bool was_redirected(const struct outbox *outbox, const struct letter *letter)
+{
+	struct key key;
+
+	return outbox->queue_id[0] != '\0' && redirect_key(&key, outbox, letter) == 0 &&
+	       claims_has_redirected(outbox->outbound->claims, &key, (uint64_t)outbox->now);
+}
+
+/* One of the same mailbox that comes to the same; NULL: none. */
+static struct letter *find_twin(const struct outbox *outbox, const struct letter *letter)
+{
+	for (size_t i = 0; i < outbox->n; i++) {
+		struct letter *other = &outbox->list[i];
+
+		if (other->kind == letter->kind &&
+		    strcmp(other->home.address, letter->home.address) == 0 &&
+		    span_equals(other->id, letter->id) && strcmp(other->to, letter->to) == 0) {
+			return other;
+		}
+	}
+	return NULL;
+}
+
+/* A redirect is known by its id, or if it has none not at all; all else was asked for while the script ran. */
+static int check_redirect(struct outbox *outbox, struct letter *letter)
+{
+	int result;
+
+	if (was_redirected(outbox, letter)) {
+		letter->state = LETTER_SENT;
+		return OUTBOX_DONE;
+	}
+	if (letter->id.n == 0) {
+		return OUTBOX_TAKEN;
+	}
+	result = look(outbox, &letter->home, letter->id, false);
+	if (result == 1 || result == -EBUSY) {
+		return OUTBOX_KNOWN;
+	}
+	return result < 0 ? result : OUTBOX_TAKEN;
+}
+
+int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t slot,
+    unsigned version, const struct sieve_action *action)
+{
+	struct span from = action->from, to = action->to, answer = { "", 0 };
+	struct letter letter = { .kind = action->kind,
+		.slot = slot,
+		.version = version,
+		.message = action->message,
+		.until = outbox->now + (time_t)action->seconds,
+		.home = *home };
+	unsigned char digest[IDS_DIGEST];
+	struct letter *twin;
+	int result = ids_of_action(action, digest, &letter.id);
+
+	if (result == -ENOMEM || !copy(outbox->arena, &from) || !copy(outbox->arena, &to) ||
+	    !copy(outbox->arena, &letter.message) || !copy(outbox->arena, &letter.id) ||
+	    !copy_home(outbox->arena, &letter.home)) {
+		return -ENOMEM;
+	}
+	letter.from = from.p;
+	letter.to = to.p;
+	letter.answer = answer.p;
+	twin = find_twin(outbox, &letter);
+	if (twin != NULL && action->kind != SIEVE_REDIRECT) {
+		return OUTBOX_TAKEN; /* once for the mailbox */
+	}
+	result = twin != NULL || action->kind != SIEVE_REDIRECT ? OUTBOX_TAKEN
+								: check_redirect(outbox, &letter);
+	if (result != OUTBOX_TAKEN && result != OUTBOX_DONE) {
+		return result;
+	}
+	if (make_room((void **)&outbox->list, outbox->n, &outbox->room, sizeof(letter),
+		OUTBOX_LETTERS_MAX) != 0) {
+		return OUTBOX_FULL;
+	}
+	outbox->list[outbox->n++] = letter;
+	return result;
+}
+
+bool outbox_redirects(const struct outbox *outbox)
+{
+	for (size_t i = 0; i < outbox->n; i++) {
+		if (outbox->list[i].kind == SIEVE_REDIRECT && outbox->list[i].state == LETTER_DUE) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int outbox_mark(const struct outbox *outbox, const struct letter *const *letters, size_t n)
+{
+	const struct scripts_home *home = &letters[0]->home;
+	struct mark marks[MARKS_AT_ONCE];
+	unsigned patience = MARKS_PATIENCE_MS;
+	int fd = home_open(home->root, home->path), result = fd;
+
+	for (size_t i = 0; i < n; i++) {
+		marks[i] = (struct mark){ letters[i]->id, letters[i]->until };
+	}
+	if (fd >= 0) {
+		result = marks_add(fd, home->address, marks, n, outbox->now, &patience);
+		close(fd);
+	}
+	if (result != 0) {
+		log_event(LOG_LEVEL_WARNING, "script",
+		    "what is sent for %s cannot be remembered in ~/.dovecot.lda-dupes: %s",
+		    home->address, marks_strerror(result));
+	}
+	return result;
+}

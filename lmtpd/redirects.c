@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ * One after the other over one connection. */
+#include "lmtpd/redirects.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* What goes out: a header, of the message or of a version of it, and the body as it came. */
+struct source {
+	const struct maildir_message *message;
+	struct span header;
+	uint64_t body; /* where it begins */
+};
+
+static ssize_t read_source(void *data, uint64_t offset, char *buffer, size_t n)
+{
+	const struct source *source = data;
+
+	if (offset >= source->header.n) {
+		return maildir_read(
+		    source->message, source->body + (offset - source->header.n), buffer, n);
+	}
+	if (n > source->header.n - offset) {
+		n = source->header.n - (size_t)offset;
+	}
+	memcpy(buffer, source->header.p + offset, n);
+	return (ssize_t)n;
+}
+
+static void submit(const struct filter *filter, struct submitter *submitter,
+    const struct submitter_settings *settings, const struct letter *letter, uint64_t deadline,
+    struct submission_outcome *outcome_r)
+{
+	const struct filter_header *edited = &filter->headers[letter->version];
+	struct source source = { .message = filter->message,
+		.header = { filter_header_of(filter), filter->n_header },
+		.body = filter->n_header };
+	struct submission_message message = { .sender = letter->from,
+		.recipients = &letter->to,
+		.n_recipients = 1,
+		.content = { .leading = letter->message,
+		    .read = read_source,
+		    .source = &source,
+		    .omits_return_path = true } };
+
+	if (letter->version > 0) {
+		source.header = (struct span){ edited->text, edited->n };
+	}
+	submitter_submit(submitter, settings, &message, deadline, outcome_r);
+}
+
+/* --- what comes of it ---------------------------------------------------------------------------------------------- */
+
+static const char *describe(const struct filter *filter, const struct letter *letter,
+    const struct submission_outcome *outcome)
+{
+	char text[1200];
+
+	if (outcome->words.code != 0) {
+		snprintf(text, sizeof(text), "to %.500s: %d %s%s%s", letter->to,
+		    outcome->words.code, outcome->words.enhanced,
+		    outcome->words.enhanced[0] != '\0' ? " " : "", outcome->words.text);
+	} else {
+		snprintf(text, sizeof(text), "to %.500s: %s", letter->to, outcome->words.text);
+	}
+	return arena_copy(filter->outbox.arena, span_of(text)).p;
+}
+
+static void settle(struct filter *filter, struct places *places, struct letter *letter)
+{
+	struct places_slot *slot = &places->slots[letter->slot];
+	struct outbound_counts *counts = &filter->outbox.outbound->counts;
+
+	switch (letter->state) {
+	case LETTER_SENT:
+		slot->is_redirected = true;
+		counts->n_redirected++;
+		break;
+	case LETTER_REFUSED:
+		places_fall_back(places, letter->slot);
+		counts->n_redirects_refused++;
+		break;
+	default:
+		slot->refusal = letter->answer;
+		slot->is_held_by_others = true;
+		counts->n_redirects_deferred++;
+		break;
+	}
+}
+
+static void redirect(struct filter *filter, struct submitter *submitter,
+    const struct submitter_settings *settings, struct letter *letter, uint64_t deadline)
+{
+	struct submission_outcome outcome;
+
+	submit(filter, submitter, settings, letter, deadline, &outcome);
+	letter->answer = describe(filter, letter, &outcome);
+	if (letter->answer == NULL) {
+		letter->answer = "out of memory";
+	}
+	if (outcome.result == SUBMISSION_ACCEPTED) {
+		letter->state = LETTER_SENT;
+		outbox_redirected(&filter->outbox, letter);
+	} else {
+		letter->state =
+		    outcome.result == SUBMISSION_REFUSED ? LETTER_REFUSED : LETTER_DEFERRED;
+	}
+}
+
+/* --- all of them --------------------------------------------------------------------------------------------------- */
+
+/* The same, of the same mailbox by another recipient, which was dealt with; NULL: none. */
+static const struct letter *find_twin(const struct outbox *outbox, size_t i)
+{
+	const struct letter *letter = &outbox->list[i];
+
+	for (size_t k = 0; k < i; k++) {
+		const struct letter *other = &outbox->list[k];
+
+		if (other->kind == SIEVE_REDIRECT && other->state != LETTER_DUE &&
+		    strcmp(other->home.address, letter->home.address) == 0 &&
+		    strcasecmp(other->to, letter->to) == 0) {
+			return other;
+		}
+	}
+	return NULL;
+}
+
+void redirects_send(struct filter *filter, struct places *places, struct submitter *submitter,
+    const struct submitter_settings *settings, uint64_t deadline,
+    bool (*goes_on)(const void *context), const void *context)
+{
+	struct outbox *outbox = &filter->outbox;
+
+	for (size_t i = 0; i < outbox->n && goes_on(context); i++) {
+		struct letter *letter = &outbox->list[i];
+		const struct letter *twin;
+
+		if (letter->kind != SIEVE_REDIRECT || letter->state != LETTER_DUE ||
+		    !places_reach_slot(places, letter->slot)) {
+			continue;
+		}
+		twin = find_twin(outbox, i);
+		if (twin != NULL) {
+			letter->state = twin->state;
+			letter->answer = twin->answer;
+		} else {
+			redirect(filter, submitter, settings, letter, deadline);
+		}
+		settle(filter, places, letter);
+	}
+}

@@ -1,0 +1,161 @@
+"""What scripts send: redirect, vacation, reject, notify, through the real Postfix and back."""
+
+import re
+import smtplib
+
+import pytest
+
+from harness.process import wait_until
+from harness.sieve import EMAIL1, EMAIL2, Site, imap, mail
+
+pytestmark = pytest.mark.needs_root
+
+VACATION = 'require ["vacation"]; vacation :days 3 :subject "Away" "I am away.";'
+
+
+class SendingSite(Site):
+    """With the Postfix that brings mail, and takes what is sent."""
+
+    def __init__(self, daemon, dovecot, postfix):
+        super().__init__(daemon, dovecot)
+        self.postfix = postfix
+
+    def send(self, recipients, message, sender=EMAIL2, n=1, **options):
+        """Returns Postfix's deliveries of it."""
+        qid = self.postfix.send(recipients, message, sender, **options)
+        return self.postfix.wait_until_sent(qid, n)
+
+    def wait_for(self, user, n=1, folder="INBOX"):
+        """Whole messages, when there are n of them."""
+        def found():
+            messages = self.messages(user, folder)
+            return messages if len(messages) >= n else None
+
+        messages = wait_until(found, 30, f"{n} messages of {user}")
+        assert len(messages) == n, messages
+        return messages
+
+    def messages(self, user, folder="INBOX"):
+        with imap(self.dovecot, user) as client:
+            _, [n] = client.select(folder, readonly=True)
+            _, rows = client.fetch("1:*", "(BODY.PEEK[])") if n != b"0" else (None, [])
+            return [row[1].decode() for row in rows if isinstance(row, tuple)]
+
+
+@pytest.fixture
+def sending_site(postfix, make_lmtpd, make_sieve_dovecot):
+    def start(sieve=None, **rest):
+        daemon = make_lmtpd(
+            starts_as_root=True,
+            sieve={"enabled": True, "submission": f"inet:127.0.0.1:{postfix.port}", **(sieve or {})},
+            lmtp={"listen": [f"unix:{postfix.lmtp_socket}"], "socket_user": "postfix",
+                  "socket_group": "postfix", "socket_mode": 0o600}, **rest)
+        daemon.socket = postfix.lmtp_socket
+        return SendingSite(daemon.start(), make_sieve_dovecot(daemon.vhosts), postfix)
+
+    return start
+
+
+def field(message, name):
+    found = re.search(rf"^{name}: (.*(?:\r?\n[ \t].*)*)", message, re.MULTILINE | re.IGNORECASE)
+    return found and re.sub(r"\r?\n[ \t]", " ", found[1]).strip()
+
+
+# --- redirect ---------------------------------------------------------------
+
+def test_redirect(sending_site):
+    """It goes to Postfix before the client is told; nothing stays here."""
+    here = sending_site()
+    here.activate(f'redirect "{EMAIL2}";')
+    [sent] = here.send([EMAIL1], mail("forward"), "outside@example.net")
+    assert sent["said"].startswith("250 2.0.0")
+    [message] = here.wait_for(EMAIL2)
+    assert field(message, "Subject") == "forward"
+    assert field(message, "X-Sieve-Redirected-From") == EMAIL1
+    assert field(message, "Return-Path") == "<outside@example.net>"
+    assert len(re.findall("^Return-Path:", message, re.MULTILINE)) == 1
+    assert here.shown() == {}
+    [line] = here.log(event="delivery", to=f"<{EMAIL1}>")
+    assert (line["status"], line["redirect"], line["code"]) == ("redirected", f"<{EMAIL2}>", "250")
+
+
+def test_redirect_with_a_copy(sending_site):
+    here = sending_site()
+    here.activate(f'require "copy"; redirect :copy "{EMAIL2}";')
+    here.send([EMAIL1], mail("both"), "outside@example.net")
+    here.wait_for(EMAIL2)
+    assert here.shown() == {"INBOX": [("both", [])]}
+
+
+def test_redirect_is_refused(sending_site):
+    """What nobody takes is kept."""
+    here = sending_site()
+    here.activate('redirect "nobody@example.com";')
+    [sent] = here.send([EMAIL1], mail("refused"), "outside@example.net")
+    assert sent["said"].startswith("250 2.0.0")
+    assert here.shown() == {"INBOX": [("refused", [])]}
+
+
+def test_redirect_loop(sending_site):
+    """Two who redirect to each other: the message stays with whom it has come to before."""
+    here = sending_site()
+    here.activate(f'redirect "{EMAIL2}";')
+    here.activate(f'redirect "{EMAIL1}";', EMAIL2)
+    here.send([EMAIL1], mail("loop"), "outside@example.net")
+    here.wait_for(EMAIL1)
+    assert here.messages(EMAIL2) == []
+
+
+def test_redirect_waits_for_the_submission(sending_site):
+    """Without Postfix's word the message is not taken, and nothing of it stored."""
+    here = sending_site(sieve={"submission": "inet:127.0.0.1:1"})
+    here.activate(f'require ["copy", "fileinto"]; redirect :copy "{EMAIL2}";')
+    assert here.deliver(body=mail("later")) == ["451 4.3.0"]
+    assert here.shown() == {}
+
+
+# --- vacation ---------------------------------------------------------------
+
+def test_vacation(sending_site):
+    """One notice to a sender, however many messages; none to a list."""
+    here = sending_site()
+    here.activate(VACATION)
+    here.send([EMAIL1], mail("question", From=EMAIL2))
+    here.send([EMAIL1], mail("again", From=EMAIL2))
+    [notice] = here.wait_for(EMAIL2)
+    assert field(notice, "Subject") == "Away"
+    assert field(notice, "Auto-Submitted") == "auto-replied (vacation)"
+    assert field(notice, "In-Reply-To") == "<question@example.net>"
+    assert field(notice, "Return-Path") == "<>"
+    assert "I am away." in notice
+    assert here.shown() == {"INBOX": [("again", []), ("question", [])]}
+    first, second = here.log(event="delivery", to=f"<{EMAIL1}>")
+    assert first["vacation"] == f"<{EMAIL2}>" and "vacation" not in second
+
+
+# --- reject -----------------------------------------------------------------
+
+def test_reject(sending_site):
+    """The reason is in the reply, and so in Postfix's bounce."""
+    here = sending_site()
+    here.activate('require "reject"; reject text:\nNot here.\nTry elsewhere.\n.\n;')
+    with smtplib.SMTP("127.0.0.1", here.postfix.port) as client:
+        client.sendmail(EMAIL2, [EMAIL1], mail("unwanted", From=EMAIL2))
+    [bounce] = here.wait_for(EMAIL2)
+    assert "550-5.7.1" in bounce or "550 5.7.1" in bounce
+    assert "Not here." in bounce and "Try elsewhere." in bounce
+    assert here.shown() == {}
+    assert here.deliver(body=mail("nobody"), sender="") == ["250 2.0.0"]
+    assert here.shown() == {"INBOX": [("nobody", [])]}
+
+
+# --- notify -----------------------------------------------------------------
+
+def test_notify(sending_site):
+    here = sending_site()
+    here.activate(f'require "enotify"; notify :message "You have mail" "mailto:{EMAIL2}";')
+    here.send([EMAIL1], mail("news"), "outside@example.net")
+    [told] = here.wait_for(EMAIL2)
+    assert field(told, "Subject") == "You have mail"
+    assert field(told, "Auto-Submitted").startswith("auto-notified")
+    assert here.shown() == {"INBOX": [("news", [])]}
