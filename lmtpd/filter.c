@@ -384,7 +384,8 @@ int filter_run(struct filter *filter, const struct maildir_message *message,
 		if (is_first && spent >= FILTER_FIRST_MS) {
 			return 1;
 		}
-		result = file_slot(filter, filter->n_filed, spent >= FILTER_PATIENCE * UINT64_C(1000));
+		result =
+		    file_slot(filter, filter->n_filed, spent >= FILTER_PATIENCE * UINT64_C(1000));
 		filter->n_filed += result == 0;
 		filter->error = result < 0 ? result : 0;
 	}

@@ -292,26 +292,6 @@ if header :matches "subject" "*" { fileinto "Lists.${1}"; }
     assert line["reason"].replace('\\"', '"') == f"{EMAIL1}: own line 2: {why}"
 
 
-def test_what_is_not_carried_out(site):
-    """Nothing is sent, and nothing is lost for that."""
-    here = site()
-    here.folders("Work")
-    here.activate("""require ["fileinto", "copy", "reject", "vacation"];
-if header :is "subject" "redirect" { redirect "other@example.net"; }
-elsif header :is "subject" "copy" { fileinto "Work"; redirect :copy "other@example.net"; }
-elsif header :is "subject" "reject" { reject "no"; }
-else { vacation :addresses "x@example.com" "I am away"; discard; }
-""")
-    for subject in ("redirect", "copy", "reject", "vacation"):
-        assert here.deliver(body=mail(subject)) == ["250 2.0.0"]
-    assert here.shown() == {
-        "INBOX": [("copy", []), ("redirect", []), ("reject", []), ("vacation", [])],
-        "Work": [("copy", [])]}
-    assert [line["reason"].split(":", 1)[1] for line in here.log(event="script")] == [
-        f" own line {line}: {what} is not carried out, INBOX keeps the message"
-        for line, what in ((2, "redirect"), (3, "redirect"), (4, "reject"), (5, "vacation"))]
-
-
 @pytest.mark.parametrize("kibibytes", [1, 40, 300, 3000])
 def test_large_messages(site, kibibytes):
     """They are read again, whichever part of them a script looks at."""
