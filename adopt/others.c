@@ -92,7 +92,7 @@ void others_adopt(const struct facts *facts, struct side *mail, struct side *log
 	}
 	if (facts->has_sieve) {
 		side_note(mail, where_said,
-		    "sieve: let section sieve run the scripts; lmtpd-sieve(5) says what is "
-		    "otherwise");
+		    "sieve: let section sieve run the scripts, as in docs/sieve.md, From "
+		    "Pigeonhole");
 	}
 }

@@ -308,7 +308,9 @@ static const char *take_away(const struct layout *layout, struct report *report,
     const char *setting_24, const char *option_23, const char *besides)
 {
 	return report_remedy(report,
-	    "keep maildir.detail = \"ignore\"; or in Dovecot take away %s%s%s, and %s",
+	    "use no folders, maildir.detail = \"ignore\" and sieve.enabled = no; or in Dovecot "
+	    "take "
+	    "away %s%s%s, and %s",
 	    layout->is_24 ? setting_24 : ":", layout->is_24 ? "" : option_23,
 	    layout->is_24 ? "" : " of mail_location", besides);
 }

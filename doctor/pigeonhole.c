@@ -195,6 +195,19 @@ static void read_plugin(struct reading *reading, const char *key, char *value)
 	}
 }
 
+static void read_delivery(struct pigeonhole *found, const char *key, const char *value)
+{
+	bool is_on = strcmp(value, "yes") == 0;
+
+	if (strcmp(key, "mail_plugins") == 0) {
+		found->runs |= has_word(value, "sieve");
+	} else if (strcmp(key, "lda_mailbox_autocreate") == 0) {
+		found->creates = is_on;
+	} else if (strcmp(key, "lda_mailbox_autosubscribe") == 0) {
+		found->subscribes = is_on;
+	}
+}
+
 static void on_value(void *data, const char *key, char *value)
 {
 	struct reading *reading = data;
@@ -209,8 +222,7 @@ static void on_value(void *data, const char *key, char *value)
 		}
 		__attribute__((fallthrough));
 	case BLOCK_LMTP:
-		reading->found->runs |=
-		    strcmp(key, "mail_plugins") == 0 && has_word(value, "sieve");
+		read_delivery(reading->found, key, value);
 		break;
 	case BLOCK_PLUGINS:
 		reading->found->runs |= strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0;
@@ -334,6 +346,15 @@ static void report_place(
 	}
 }
 
+static void report_folders(const char *key, const char *doing, struct report *report)
+{
+	report_warn(report, "sieve", report_remedy(report, "sieve.%s = yes", key),
+	    "Dovecot has lda_mailbox_%s = yes, and sieve.%s is no: lmtpd does not %s the folders "
+	    "that "
+	    "scripts store into",
+	    key, key, doing);
+}
+
 void pigeonhole_report(const struct pigeonhole *pigeonhole, const struct pigeonhole_facts *facts,
     struct report *report)
 {
@@ -344,19 +365,29 @@ void pigeonhole_report(const struct pigeonhole *pigeonhole, const struct pigeonh
 		}
 		return;
 	}
-	if (!pigeonhole->uploads && !pigeonhole->runs) {
+	if (pigeonhole->uploads) {
+		report_extensions(pigeonhole, report);
+	} else {
 		report_ok(report, "sieve", "no ManageSieve in Dovecot: users cannot store scripts");
-		return;
 	}
-	report_extensions(pigeonhole, report);
 	report_place("storage", facts->storage, pigeonhole->storage, report);
 	report_place("active", facts->active, pigeonhole->active, report);
 	for (size_t i = 0; i < PIGEONHOLE_KINDS; i++) {
 		if (pigeonhole->scripts[i][0] != '\0' && !facts->has[i]) {
-			report_warn(report, "sieve", report_remedy(report, "sieve.%s", kinds[i]),
+			bool is_list = i == PIGEONHOLE_BEFORE || i == PIGEONHOLE_AFTER;
+
+			report_warn(report, "sieve",
+			    report_remedy(report, "sieve.%s = %s\"%s\"%s", kinds[i],
+				is_list ? "{" : "", pigeonhole->scripts[i], is_list ? "}" : ""),
 			    "Dovecot has %s as %s, and lmtpd has none", pigeonhole->scripts[i],
 			    kinds[i]);
 		}
+	}
+	if (pigeonhole->creates && !facts->creates) {
+		report_folders("autocreate", "make", report);
+	}
+	if (pigeonhole->subscribes && !facts->subscribes) {
+		report_folders("autosubscribe", "subscribe users to", report);
 	}
 }
 

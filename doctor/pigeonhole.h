@@ -26,12 +26,15 @@ struct pigeonhole_facts {
 	const char *const *extensions; /* that it knows; NULL ends them */
 	const char *storage, *active;
 	bool has[PIGEONHOLE_KINDS];
+	bool creates,
+	    subscribes; /* autocreate and autosubscribe, of folders that scripts store into */
 };
 
 struct pigeonhole {
 	bool is_24;
-	bool runs;    /* Dovecot's LMTP has the plugin */
-	bool uploads; /* ManageSieve is served */
+	bool runs;                /* Dovecot's LMTP has the plugin */
+	bool uploads;             /* ManageSieve is served */
+	bool creates, subscribes; /* lda_mailbox_autocreate and _autosubscribe */
 	/* Extensions, divided by blanks: that scripts may require there, and lmtpd does not know; and that lmtpd knows
 	 * and would be of use, and scripts may not require there. */
 	char unknown[PIGEONHOLE_TEXT_MAX], missing[PIGEONHOLE_TEXT_MAX];

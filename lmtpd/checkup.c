@@ -121,7 +121,7 @@ static void check_rows_and_scripts(
 static void check_folders(const struct lmtpd_config *config, struct report *report)
 {
 	const struct layout_facts facts = {
-		.is_used = strcmp(config->detail, "ignore") != 0,
+		.is_used = strcmp(config->detail, "ignore") != 0 || config->sieve.is_enabled,
 		.separator = config->separator,
 		.prefix = config->prefix,
 		.creation = config->auto_folders,

@@ -23,6 +23,8 @@ void scripts_check_dovecot(const struct lmtpd_config *config, struct report *rep
 		.extensions = names,
 		.storage = sieve->storage,
 		.active = sieve->active,
+		.creates = sieve->creates_folders,
+		.subscribes = sieve->subscribes_folders,
 		.has = {
 			[PIGEONHOLE_BEFORE] = sieve->before.n > 0,
 			[PIGEONHOLE_AFTER] = sieve->after.n > 0,

@@ -104,7 +104,7 @@ static const struct {
 	    "TRANSLATED: doveconf -N: quota: let columns `quota_bytes` and `quota_messages` of "
 	    "mysql.user_query say the limits; lmtpd.conf(5), section quota\n# NOT TRANSLATED: "
 	    "doveconf -N: "
-	    "sieve: let section sieve run the scripts; lmtpd-sieve(5) says what is otherwise\n",
+	    "sieve: let section sieve run the scripts, as in docs/sieve.md, From Pigeonhole\n",
 	    GUIDE_GRANT },
 
 	/* settings that change who is who */

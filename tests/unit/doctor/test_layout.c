@@ -301,21 +301,25 @@ static void test_report_of_directories(void **state)
 
 	expect_said(&layout, true, 78,
 	    "FAIL  folders: Dovecot's layout is fs, and lmtpd's is Maildir++: neither finds the "
-	    "folders of the other; remedy: keep maildir.detail = \"ignore\"; or in Dovecot take "
-	    "away :LAYOUT= of mail_location, and copy the mail with doveadm backup\n");
+	    "folders of the other; remedy: use no folders, maildir.detail = \"ignore\" "
+	    "and sieve.enabled = no; or in Dovecot take away :LAYOUT= of mail_location, and copy "
+	    "the mail with doveadm backup\n");
 	layout.is_24 = true;
 	layout.differs[LAYOUT_UTF8] = layout.differs[LAYOUT_CONTROL] = true;
 	expect_said(&layout, false, 0,
 	    "warn  folders: Dovecot's layout is fs, and lmtpd's is Maildir++: neither finds the "
-	    "folders of the other; remedy: keep maildir.detail = \"ignore\"; or in Dovecot take "
-	    "away mailbox_list_layout, and copy the mail with doveadm backup\n"
+	    "folders of the other; remedy: use no folders, maildir.detail = \"ignore\" "
+	    "and sieve.enabled = no; or in Dovecot take away mailbox_list_layout, and copy the "
+	    "mail with doveadm backup\n"
 	    "warn  folders: directories of Dovecot's folders are called in UTF-8, and lmtpd's in "
-	    "modified UTF-7: neither finds those of the other that are not ASCII; remedy: keep "
-	    "maildir.detail = \"ignore\"; or in Dovecot take away mailbox_list_utf8, and rename "
+	    "modified UTF-7: neither finds those of the other that are not ASCII; remedy: use no "
+	    "folders, maildir.detail = \"ignore\" and sieve.enabled = no; or in Dovecot take away "
+	    "mailbox_list_utf8, and rename "
 	    "the directories with other letters than those of ASCII\n"
 	    "warn  folders: Dovecot keeps subscriptions and keywords at /c, and lmtpd in the "
-	    "Maildir: clients do not show folders that lmtpd makes, nor its labels; remedy: keep "
-	    "maildir.detail = \"ignore\"; or in Dovecot take away mail_control_path, and move what "
+	    "Maildir: clients do not show folders that lmtpd makes, nor its labels; remedy: use no "
+	    "folders, maildir.detail = \"ignore\" and sieve.enabled = no; or in Dovecot take away "
+	    "mail_control_path, and move what "
 	    "lies there into the Maildirs\n");
 }
 

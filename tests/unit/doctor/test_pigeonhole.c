@@ -108,16 +108,21 @@ static void say(void *data)
 static void test_report(void **state)
 {
 	struct saying off = { LMTP_23, enabled }, none = { "protocols = imap\n", enabled };
-	struct saying all_23 = { LMTP_23 PLUGIN("  sieve = ~/x.sieve\n  sieve_after = /etc/a\n"
-						"  sieve_extensions = +notify\n"),
+	struct saying all_23 = { "protocols = sieve\n" LMTP_23 PLUGIN(
+				     "  sieve = ~/x.sieve\n  sieve_after = /etc/a\n"
+				     "  sieve_extensions = +notify\n"),
 		enabled };
-	struct saying all_24 = { VERSION_24 LMTP_24 EXTENSIONS(
+	struct saying all_24 = { VERSION_24 "protocols = sieve\n" LMTP_24 EXTENSIONS(
 				     "  special-use = yes\n  vacation-seconds = yes\n"
 				     "  editheader = yes\n  extlists = yes\n"),
 		enabled };
-	struct saying same = { VERSION_24 LMTP_24 EXTENSIONS(
+	struct saying same = { VERSION_24 "protocols = sieve\n" LMTP_24 EXTENSIONS(
 				   "  special-use = yes\n  vacation-seconds = yes\n"
 				   "  editheader = yes\n"),
+		enabled };
+	struct saying still = { LMTP_23 PLUGIN("  sieve_default = /etc/d\n"), enabled };
+	struct saying folders = { "lda_mailbox_autocreate = yes\n"
+				  "protocol lmtp {\n  lda_mailbox_autosubscribe = yes\n}\n",
 		enabled };
 
 	off.facts.is_enabled = false;
@@ -135,10 +140,28 @@ static void test_report(void **state)
 	    "Dovecot: plugin { sieve_extensions = +vacation-seconds +editheader +special-use }\n"
 	    "warn  sieve: Dovecot has the scripts of users at ~/x.sieve, and sieve.active is "
 	    "~/.dovecot.sieve; remedy: sieve.active = \"~/x.sieve\"\n"
-	    "warn  sieve: Dovecot has /etc/a as after, and lmtpd has none; remedy: sieve.after\n");
+	    "warn  sieve: Dovecot has /etc/a as after, and lmtpd has none; remedy: sieve.after = "
+	    "{\"/etc/a\"}\n");
 	expect_printed("2.4", say, &all_24,
 	    "warn  sieve: Dovecot lets users store scripts that require extlists: lmtpd does not "
 	    "run them; remedy: in Dovecot: sieve_extensions { extlists = no }\n");
+	expect_printed("not stored by users", say, &still,
+	    "ok    sieve: no ManageSieve in Dovecot: users cannot store scripts\n"
+	    "warn  sieve: Dovecot has /etc/d as default, and lmtpd has none; remedy: sieve.default "
+	    "= "
+	    "\"/etc/d\"\n");
+	expect_printed("folders", say, &folders,
+	    "ok    sieve: no ManageSieve in Dovecot: users cannot store scripts\n"
+	    "warn  sieve: Dovecot has lda_mailbox_autocreate = yes, and sieve.autocreate is no: "
+	    "lmtpd "
+	    "does not make the folders that scripts store into; remedy: sieve.autocreate = yes\n"
+	    "warn  sieve: Dovecot has lda_mailbox_autosubscribe = yes, and sieve.autosubscribe is "
+	    "no: "
+	    "lmtpd does not subscribe users to the folders that scripts store into; remedy: "
+	    "sieve.autosubscribe = yes\n");
+	folders.facts.creates = folders.facts.subscribes = true;
+	expect_printed("the same folders", say, &folders,
+	    "ok    sieve: no ManageSieve in Dovecot: users cannot store scripts\n");
 	expect_printed(
 	    "the same", say, &same, "ok    sieve: what Dovecot lets users require, lmtpd knows\n");
 }
