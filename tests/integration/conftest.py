@@ -15,7 +15,7 @@ import pytest
 
 from harness.base import make_base
 from harness.disk import CuttableDisk, Mount, unshare_mounts
-from harness.dovecot import Dovecot, SieveDovecot, is_2_4
+from harness.dovecot import Dovecot, SieveDovecot
 from harness.lmtpd import Lmtpd
 from harness.mysql import IS_MYSQL, running_database
 from harness.postfix import Postfix
@@ -254,12 +254,10 @@ def make_dovecot(directory, database):
 
 @pytest.fixture
 def make_sieve_dovecot(directory, database):
-    """Starts Dovecots with ManageSieve over homes, with more lines of section plugin."""
-    if is_2_4():
-        pytest.skip("WRITTEN FOR THE CONFIGURATION OF DOVECOT 2.3")
+    """Starts Dovecots with ManageSieve over homes, with scripts of the admin."""
     started = []
 
-    def make(vhosts, scripts=""):
+    def make(vhosts, scripts=()):
         started.append(SieveDovecot(directory / f"sieve{len(started)}", database, vhosts, scripts))
         started[-1].start()
         return started[-1]

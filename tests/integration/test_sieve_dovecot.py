@@ -190,15 +190,14 @@ def both(make_lmtpd, make_sieve_dovecot, directory):
         'if exists "x-archive" { fileinto :copy "Lists"; }\n')
     (scripts / "after.sieve").write_text(
         'require ["fileinto"];\nif exists "x-after" { fileinto "Big"; }\n')
-    own = {"before": [str(scripts / "before.sieve")], "after": [str(scripts / "after.sieve")]}
-    daemon = make_lmtpd(sieve={"enabled": True, "spamtest_header": "X-Spam-Score",
-                               "spamtest_max": "10", **own})
+    own = {kind: scripts / f"{kind}.sieve" for kind in ("before", "after")}
+    daemon = make_lmtpd(sieve={"enabled": True, "spamtest_header": "X-Spam-Score", "spamtest_max": "10",
+                               **{kind: [str(path)] for kind, path in own.items()}})
     here = Site(daemon, make_sieve_dovecot(daemon.vhosts))
     daemon.start()
     vhosts = directory / "vhosts-of-dovecot"
     vhosts.mkdir(mode=0o700)
-    there = make_sieve_dovecot(owned(vhosts), f"sieve_before = {scripts}/before.sieve\n"
-                                              f"  sieve_after = {scripts}/after.sieve")
+    there = make_sieve_dovecot(owned(vhosts), own)
     return here, there
 
 

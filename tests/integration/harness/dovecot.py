@@ -125,14 +125,16 @@ service managesieve-login {{
     port = {sieve_port}
   }}
 }}
-protocol lmtp {{
-  mail_plugins = sieve
-}}
 namespace inbox {{
   inbox = yes
   mailbox Junk {{
     special_use = \\Junk
   }}
+}}
+"""
+SIEVE_2_3 = """
+protocol lmtp {{
+  mail_plugins = sieve
 }}
 plugin {{
   sieve = file:~/sieve;active=~/.dovecot.sieve
@@ -140,8 +142,27 @@ plugin {{
   sieve_spamtest_status_type = score
   sieve_spamtest_status_header = X-Spam-Score
   sieve_spamtest_max_value = 10
-  {scripts}
 }}
+"""
+SIEVE_2_4 = """
+protocol lmtp {{
+  mail_plugins {{
+    sieve = yes
+  }}
+}}
+sieve_script personal {{
+  path = ~/sieve
+  active_path = ~/.dovecot.sieve
+}}
+sieve_extensions {{
+  editheader = yes
+  special-use = yes
+  spamtest = yes
+  spamtestplus = yes
+}}
+sieve_spamtest_status_type = score
+sieve_spamtest_status_header = X-Spam-Score
+sieve_spamtest_score_max_value = 10
 """
 
 BOTH = """
@@ -274,16 +295,25 @@ class DovecotLmtp(GuideDovecot):
             return False
 
 
-class SieveDovecot(GuideDovecot):
-    """Keeps scripts by ManageSieve, shows mail by IMAP, and runs scripts in its LMTP."""
+def script_of_admin(kind, path):
+    """One that runs before or after those of users."""
+    if is_2_4():
+        return f"sieve_script {kind} {{{{\n  type = {kind}\n  path = {path}\n}}}}\n"
+    return f"plugin {{{{\n  sieve_{kind} = {path}\n}}}}\n"
 
-    def __init__(self, base, database, vhosts, scripts=""):
+
+class SieveDovecot(GuideDovecot):
+    """Keeps scripts by ManageSieve, shows mail by IMAP, and runs scripts in its LMTP: those of users, and the
+    admin's, {"before": path, "after": path}."""
+
+    def __init__(self, base, database, vhosts, scripts=()):
         self.imap_port, self.sieve_port = free_port(), free_port()
         self.socket = base / "lmtp"
         self.vhosts = vhosts
-        services = SIEVE + BOTH.replace("protocols = imap lmtp\n", "")
+        services = SIEVE + (SIEVE_2_4 if is_2_4() else SIEVE_2_3) + BOTH.replace("protocols = imap lmtp\n", "")
+        services += "".join(script_of_admin(kind, path) for kind, path in dict(scripts).items())
         super().__init__(base, database, vhosts, services, imap_port=self.imap_port,
-                         sieve_port=self.sieve_port, socket=self.socket, scripts=scripts)
+                         sieve_port=self.sieve_port, socket=self.socket)
 
     def is_answering(self):
         return answers(self.imap_port) and answers(self.sieve_port) and self.socket.exists()

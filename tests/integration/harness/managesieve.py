@@ -5,10 +5,22 @@ import re
 import socket
 
 
+class Refused(AssertionError):
+    """With what the server said."""
+
+
 class ManageSieve:
-    def __init__(self, port, user, password):
-        self.file = socket.create_connection(("127.0.0.1", port), timeout=60).makefile("rwb")
+    """With a context of TLS the client logs in within it."""
+
+    def __init__(self, port, user, password, context=None):
+        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.file = connection.makefile("rwb")
         self._answer()
+        if context:
+            self.command("STARTTLS")
+            self.file.close()
+            self.file = context.wrap_socket(connection).makefile("rwb")
+            self._answer()
         plain = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
         self.command(f'AUTHENTICATE "PLAIN" "{plain}"')
 
@@ -29,7 +41,8 @@ class ManageSieve:
                 line += self.file.read(int(literal[1])) + self.file.readline()
             lines.append(line)
             if line.split(b" ")[0].strip() in (b"OK", b"NO", b"BYE"):
-                assert line.startswith(b"OK"), b"".join(lines).decode()
+                if not line.startswith(b"OK"):
+                    raise Refused(b"".join(lines).decode())
                 return lines
 
     def command(self, text):

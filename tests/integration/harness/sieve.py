@@ -30,23 +30,27 @@ def names(client, command="list"):
     return sorted(line.decode().rsplit(" ", 1)[1].strip('"') for line in lines if line)
 
 
-def shown(dovecot, user=EMAIL1, headers=False):
-    """What an IMAP client sees: folder: [(subject or header, flags)], but for empty folders."""
+def mail_in(client, headers=False):
+    """What this IMAP client sees: folder: [(subject or header, flags)], but for empty folders."""
     found = {}
-    with imap(dovecot, user) as client:
-        for folder in names(client):
-            status, data = client.select(f'"{folder}"', readonly=True)
-            if status != "OK" or data == [b"0"]:  # one that is but a name, or empty
-                continue
-            part = "HEADER" if headers else "HEADER.FIELDS (SUBJECT)"
-            _, rows = client.fetch("1:*", f"(FLAGS BODY.PEEK[{part}])")
-            for row in rows:
-                if isinstance(row, tuple):
-                    flags = re.search(rb"FLAGS \(([^)]*)\)", row[0])[1].decode().split()
-                    text = row[1].decode() if headers else row[1].decode().split(": ", 1)[1]
-                    found.setdefault(folder, []).append(
-                        (text.strip(), sorted(flag for flag in flags if flag != r"\Recent")))
+    for folder in names(client):
+        status, data = client.select(f'"{folder}"', readonly=True)
+        if status != "OK" or data == [b"0"]:  # one that is but a name, or empty
+            continue
+        part = "HEADER" if headers else "HEADER.FIELDS (SUBJECT)"
+        _, rows = client.fetch("1:*", f"(FLAGS BODY.PEEK[{part}])")
+        for row in rows:
+            if isinstance(row, tuple):
+                flags = re.search(rb"FLAGS \(([^)]*)\)", row[0])[1].decode().split()
+                text = row[1].decode() if headers else row[1].decode().split(": ", 1)[1]
+                found.setdefault(folder, []).append(
+                    (text.strip(), sorted(flag for flag in flags if flag != r"\Recent")))
     return {folder: sorted(rows) for folder, rows in found.items()}
+
+
+def shown(dovecot, user=EMAIL1, headers=False):
+    with imap(dovecot, user) as client:
+        return mail_in(client, headers)
 
 
 def deliver(socket, *addresses, body=None, sender="sender@example.net"):
