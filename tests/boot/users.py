@@ -3,15 +3,19 @@
 import collections
 import contextlib
 import itertools
+import json
 import re
 import shlex
+import sys
 import time
+from pathlib import Path
 
-from harness.process import wait_until
+from harness.process import run, wait_until
 
 tags = itertools.count(1)
 PASSWORD = "firstpassword"
 USER = "email1@example.com"
+PASSWORDS = {USER: PASSWORD, "email2@example.com": "secondpassword", "email3@example.com": "thirdpassword"}
 MAILDIR = "/var/mail/vhosts/example.com/email1/Maildir"
 
 
@@ -43,6 +47,31 @@ def ask_dovecot(container, url, *options, user=USER, password=PASSWORD):
     """What the user's mail program gets."""
     words = ["curl", "--silent", "--show-error", "--insecure", "--user", f"{user}:{password}", *options, url]
     return container.run(shlex.join(words))
+
+
+def use(container, command, *arguments, user=USER, check=True, **options):
+    """What a program of that user's does; see mailbox.py."""
+    done = run(*container.connected(sys.executable, "-B", Path(__file__).parent / "mailbox.py", command, user,
+                                    PASSWORDS[user], *arguments), **options)
+    assert done.returncode == 0 or not check, done.stderr
+    return done
+
+
+def shown(container, user=USER):
+    """{folder: [[subject, flags], ...]}"""
+    return json.loads(use(container, "show", user=user).stdout)
+
+
+def let_run(container, name, script, user=USER):
+    """Stores a script and activates it."""
+    use(container, "store", name, user=user, input=script)
+    use(container, "activate", name, user=user)
+
+
+def settle(container, subject, to=USER, options=""):
+    """Sends it to Postfix, and waits until that is rid of it."""
+    deliver(container, subject, f"--to {to}", options)
+    wait_until(lambda: "empty" in container.run("postqueue -p"), 60, f"delivery of {subject}")
 
 
 def assert_read(container, subject):
