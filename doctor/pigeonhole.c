@@ -290,36 +290,40 @@ void pigeonhole_read(
 	}
 }
 
-/* The line that allows them, or no longer does. */
-static const char *write_line(
-    const struct pigeonhole *pigeonhole, const char *names, bool is_allowed, char line_r[2048])
+/* The line that allows them, or no longer does; of 2.4, one for each. Neither version takes a block in one line. */
+static const char *write_lines(
+    const struct pigeonhole *pigeonhole, const char *names, bool is_allowed, char lines_r[2048])
 {
-	const char *behind = is_allowed ? " = yes " : " = no ";
-	size_t at = (size_t)snprintf(line_r, 2048, "%s",
-	    pigeonhole->is_24 ? "sieve_extensions { " : "plugin { sieve_extensions = ");
+	const char *start = !pigeonhole->is_24           ? "plugin/sieve_extensions ="
+			    : strchr(names, ' ') != NULL ? "a line each: "
+							 : "";
+	size_t at = (size_t)snprintf(lines_r, 2048, "%s", start);
+	size_t n_names = 0;
 
-	while (*names != '\0' && at < 2000) {
-		size_t n = strcspn(names, " ");
+	while (*names != '\0' && at < 1900) {
+		int n = (int)strcspn(names, " ");
 
-		at += (size_t)snprintf(line_r + at, 2048 - at, "%s%.*s%s",
-		    pigeonhole->is_24 ? ""
-		    : is_allowed      ? "+"
-				      : "-",
-		    (int)n, names, pigeonhole->is_24 ? behind : " ");
+		if (pigeonhole->is_24) {
+			at += (size_t)snprintf(lines_r + at, 2048 - at,
+			    "%ssieve_extensions/%.*s = %s", n_names++ > 0 ? ", " : "", n, names,
+			    is_allowed ? "yes" : "no");
+		} else {
+			at += (size_t)snprintf(
+			    lines_r + at, 2048 - at, " %c%.*s", is_allowed ? '+' : '-', n, names);
+		}
 		names += n + (names[n] == ' ');
 	}
-	snprintf(line_r + at, 2048 - at, "}");
-	return line_r;
+	return lines_r;
 }
 
 static void report_extensions(const struct pigeonhole *pigeonhole, struct report *report)
 {
-	char line[2048];
+	char lines[2048];
 
 	if (pigeonhole->unknown[0] != '\0') {
 		report_warn(report, "sieve",
 		    report_remedy(report, "in Dovecot: %s",
-			write_line(pigeonhole, pigeonhole->unknown, false, line)),
+			write_lines(pigeonhole, pigeonhole->unknown, false, lines)),
 		    "Dovecot lets users store scripts that require %s: lmtpd does not run them",
 		    pigeonhole->unknown);
 	}
@@ -327,7 +331,7 @@ static void report_extensions(const struct pigeonhole *pigeonhole, struct report
 		report_ok(report, "sieve",
 		    "lmtpd knows more than Dovecot lets users require; who wants it, in Dovecot: "
 		    "%s",
-		    write_line(pigeonhole, pigeonhole->missing, true, line));
+		    write_lines(pigeonhole, pigeonhole->missing, true, lines));
 	} else if (pigeonhole->unknown[0] == '\0') {
 		report_ok(report, "sieve", "what Dovecot lets users require, lmtpd knows");
 	}

@@ -281,16 +281,16 @@ DOVECOT = {
     "2.3": ("protocols = imap sieve\nprotocol lmtp {\n  mail_plugins = \" sieve\"\n}\nplugin {\n"
             "  sieve = file:~/sieve;active=~/.dovecot.sieve\n  sieve_before = /etc/spam\n"
             "  sieve_extensions = +vnd.dovecot.pipe\n}\n",
-            "plugin { sieve_extensions = -vnd.dovecot.pipe }",
-            "plugin { sieve_extensions = +vacation-seconds +editheader +special-use +spamtest +spamtestplus "
-            "+virustest }"),
+            "plugin/sieve_extensions = -vnd.dovecot.pipe",
+            "plugin/sieve_extensions = +vacation-seconds +editheader +special-use +spamtest +spamtestplus +virustest"),
     "2.4": ("dovecot_config_version = 2.4.0\nprotocols = imap sieve\nsieve_extensions {\n  fileinto = yes\n"
             "  vacation-seconds = yes\n  editheader = yes\n  body = no\n  vnd.dovecot.pipe = yes\n}\n"
             "protocol lmtp {\n  mail_plugins {\n    sieve = yes\n  }\n}\nsieve_script personal {\n"
             "  active_path = ~/.dovecot.sieve\n  path = ~/sieve\n  type = personal\n}\n"
             "sieve_script spam {\n  path = /etc/spam\n  type = before\n}\n",
-            "sieve_extensions { vnd.dovecot.pipe = no }",
-            "sieve_extensions { special-use = yes spamtest = yes spamtestplus = yes virustest = yes }"),
+            "sieve_extensions/vnd.dovecot.pipe = no",
+            "a line each: sieve_extensions/special-use = yes, sieve_extensions/spamtest = yes, "
+            "sieve_extensions/spamtestplus = yes, sieve_extensions/virustest = yes"),
 }
 
 

@@ -135,16 +135,16 @@ static void test_report(void **state)
 	    "ok    sieve: no ManageSieve in Dovecot: users cannot store scripts\n");
 	expect_printed("2.3", say, &all_23,
 	    "warn  sieve: Dovecot lets users store scripts that require notify: lmtpd does not run "
-	    "them; remedy: in Dovecot: plugin { sieve_extensions = -notify }\n"
+	    "them; remedy: in Dovecot: plugin/sieve_extensions = -notify\n"
 	    "ok    sieve: lmtpd knows more than Dovecot lets users require; who wants it, in "
-	    "Dovecot: plugin { sieve_extensions = +vacation-seconds +editheader +special-use }\n"
+	    "Dovecot: plugin/sieve_extensions = +vacation-seconds +editheader +special-use\n"
 	    "warn  sieve: Dovecot has the scripts of users at ~/x.sieve, and sieve.active is "
 	    "~/.dovecot.sieve; remedy: sieve.active = \"~/x.sieve\"\n"
 	    "warn  sieve: Dovecot has /etc/a as after, and lmtpd has none; remedy: sieve.after = "
 	    "{\"/etc/a\"}\n");
 	expect_printed("2.4", say, &all_24,
 	    "warn  sieve: Dovecot lets users store scripts that require extlists: lmtpd does not "
-	    "run them; remedy: in Dovecot: sieve_extensions { extlists = no }\n");
+	    "run them; remedy: in Dovecot: sieve_extensions/extlists = no\n");
 	expect_printed("not stored by users", say, &still,
 	    "ok    sieve: no ManageSieve in Dovecot: users cannot store scripts\n"
 	    "warn  sieve: Dovecot has /etc/d as default, and lmtpd has none; remedy: sieve.default "
