@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from guide import follow, fragments, sections
+from harness.process import wait_until
 from users import PASSWORD, USER, let_run, settle, shown, use
 
 TREE = Path(__file__).resolve().parents[2]
@@ -175,6 +176,22 @@ def test_what_users_change(container):
     assert folder_of(container, "report 5") == ["INBOX"]
     assert folder_of(container, "cheap 5", SPAM_FIELD) == ["Junk"]
     assert container.try_run(f"ls {HOME}/.dovecot.sieve.log").returncode != 0
+
+
+def test_more_extensions(container, release):
+    """What Dovecot lets nobody require is allowed by what the check prints."""
+    script = 'require ["editheader", "fileinto"];\naddheader "X-Seen" "yes";\nfileinto "Work";\n'
+    done = use(container, "store", "edits", input=script, check=False)
+    assert done.returncode != 0 and "editheader" in done.stderr, done.stderr
+    [printed] = re.findall("who wants it, in Dovecot: (.*)", check(container))
+    lines = printed.removeprefix("a line each: ").split(", ")
+    assert len(lines) == (1 if release == "12" else 6)
+    container.path("/etc/dovecot/conf.d/98-extensions.conf").write_text("\n".join(lines) + "\n")
+    container.run("doveadm reload")
+    wait_until(lambda: use(container, "store", "edits", input=script, check=False).returncode == 0, 30, "reload")
+    use(container, "activate", "edits")
+    assert folder_of(container, "edited") == ["Work"]
+    assert "ok    sieve: what Dovecot lets users require, lmtpd knows\n" in check(container)
 
 
 def test_broken_script(container):
