@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.dovecot import SieveDovecot, is_2_4
+from harness.dovecot import SieveDovecot
 from harness.process import MAIL_GROUP, MAIL_ID, as_mail_user
 from harness.sieve import EMAIL1, activate, deliver, mail, make_folders, shown
 
@@ -96,8 +96,6 @@ class Both:
 
 @pytest.fixture
 def both(directory, database, program):
-    if is_2_4():
-        pytest.skip("WRITTEN FOR THE CONFIGURATION OF DOVECOT 2.3")
     found = Both(directory, database, program)
     yield found
     found.dovecot.stop()
