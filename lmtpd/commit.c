@@ -133,7 +133,7 @@ static void run_redirects(struct work *work, void *context)
 	struct delivery *delivery = (struct delivery *)work;
 	/* The last seconds are for the disk. */
 	uint64_t deadline =
-	    delivery->ended / 1000000 + (DELIVERY_PATIENCE - DELIVERY_NAMING) * 1000;
+	    delivery->ended / 1000000 + (DELIVERY_PATIENCE - DELIVERY_NAMING) * UINT64_C(1000);
 
 	redirects_send(delivery->filter, &delivery->places, context,
 	    &lmtpd_config_of(delivery->service)->sieve.submitter, deadline, goes_on, delivery);

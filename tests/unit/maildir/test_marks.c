@@ -528,7 +528,7 @@ static void test_threads(void **state)
 	}
 	faults_end();
 	content = mailroot_read(mailroot_path(mailroot, MARKED_FILE, ""));
-	assert_int_equal(content.n, 4 + THREADS * EACH * (12 + 20 + strlen(MARKED_USER)));
+	assert_int_equal(content.n, 4 + (12 + 20 + strlen(MARKED_USER)) * THREADS * EACH);
 	test_free((void *)content.p);
 	close(fd);
 }
