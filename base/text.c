@@ -25,6 +25,44 @@ bool text_is(const char *s, size_t n, const char *name)
 	return n == strlen(name) && strncasecmp(s, name, n) == 0;
 }
 
+bool span_is(struct span s, const char *name)
+{
+	return text_is(s.p, s.n, name);
+}
+
+bool span_begins(struct span s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return s.n >= n && text_is(s.p, n, prefix);
+}
+
+int span_find(struct span s, const char *const *names)
+{
+	for (int i = 0; names[i] != NULL; i++) {
+		if (span_is(s, names[i])) {
+			return i;
+		}
+	}
+	return -1;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct span span_trim(struct span s)
+{
+	while (s.n > 0 && is_space(s.p[s.n - 1])) {
+		s.n--;
+	}
+	while (s.n > 0 && is_space(s.p[0])) {
+		s = span_from(s, 1);
+	}
+	return s;
+}
+
 bool text_is_control(char c)
 {
 	return (unsigned char)c < 0x20 || c == 0x7f;
@@ -85,4 +123,18 @@ bool text_number(const char *s, size_t n, uint64_t *number_r)
 		}
 	}
 	return n > 0;
+}
+
+size_t text_write(char *out, uint64_t number, size_t n_min)
+{
+	char digits[TEXT_NUMBER_MAX];
+	size_t n = 0;
+
+	for (; number > 0 || n < n_min; number /= 10) {
+		digits[n++] = (char)('0' + number % 10);
+	}
+	for (size_t i = 0; i < n; i++) {
+		out[i] = digits[n - 1 - i];
+	}
+	return n;
 }

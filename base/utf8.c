@@ -54,3 +54,15 @@ bool utf8_is_valid(const char *s, size_t n)
 	}
 	return true;
 }
+
+size_t utf8_write(char *out, uint32_t c)
+{
+	static const unsigned char marks[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; c >>= 6) {
+		out[i] = (char)(0x80 | (c & 0x3f));
+	}
+	out[0] = (char)(marks[n] | c);
+	return n;
+}

@@ -4,8 +4,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Length of the character that s[0..n) starts with, 1 to 4 bytes; 0 if it is none. */
 size_t utf8_length(const char *s, size_t n);
 
 bool utf8_is_valid(const char *s, size_t n);
+
+/* Writes a character of Unicode. Returns how many bytes it has, 1 to 4. */
+size_t utf8_write(char *out, uint32_t c);

@@ -7,11 +7,6 @@
 
 #include "base/text.h"
 
-static bool span_is(struct span span, const char *name)
-{
-	return text_is(span.p, span.n, name);
-}
-
 static void skip_spaces(struct span *rest)
 {
 	while (rest->n > 0 && rest->p[0] == ' ') {

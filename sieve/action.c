@@ -6,7 +6,7 @@ bool sieve_action_is_inbox(const struct sieve_action *action)
 {
 	return action->kind == SIEVE_KEEP ||
 	       (action->kind == SIEVE_STORE &&
-		   (action->folder.n == 0 || text_is(action->folder.p, action->folder.n, "INBOX")));
+		   (action->folder.n == 0 || span_is(action->folder, "INBOX")));
 }
 
 const char *sieve_action_sends(const struct sieve_action *action)

@@ -229,14 +229,6 @@ static bool is_readable(const struct spec *spec)
 	       is_text(spec->domain);
 }
 
-static struct span trimmed(const struct reader *reader, size_t begin, size_t end)
-{
-	while (end > begin && strchr(" \t\r\n", reader->text.p[end - 1]) != NULL) {
-		end--;
-	}
-	return (struct span){ reader->text.p + begin, end - begin };
-}
-
 /* Passes over "@a,@b:" (RFC 5322 4.4). */
 static void skip_route(struct reader *reader)
 {
@@ -276,7 +268,8 @@ static bool read_entry(struct reader *reader, struct spec *spec, struct span *ph
 		advance(reader);
 	}
 	if (is_special(reader, '<')) {
-		*phrase_r = trimmed(reader, begin, reader->token.begin);
+		*phrase_r =
+		    span_trim((struct span){ reader->text.p + begin, reader->token.begin - begin });
 		advance(reader);
 		skip_route(reader);
 		read_spec(reader, spec);
@@ -327,10 +320,8 @@ static bool is_strict_domain(struct span domain)
 	}
 	for (size_t i = 0; i < domain.n; i++) {
 		char c = domain.p[i];
-		char lower = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-
-		if ((unsigned char)c < 0x80 && (lower < 'a' || lower > 'z') &&
-		    (c < '0' || c > '9') && c != '-' && c != '.') {
+		if ((unsigned char)c < 0x80 && !text_is_letter(c) && !text_is_digit(c) &&
+		    c != '-' && c != '.') {
 			return false;
 		}
 	}
@@ -352,7 +343,7 @@ int address_of_script(
 	first = reader.token.begin;
 	read_spec(&reader, &spec);
 	if (may_have_name && !spec.has_at && is_special(&reader, '<')) {
-		phrase = trimmed(&reader, first, reader.token.begin);
+		phrase = span_trim((struct span){ text.p + first, reader.token.begin - first });
 		advance(&reader);
 		read_spec(&reader, &spec);
 		if (!is_special(&reader, '>') || reader.token.is_behind_blank) {

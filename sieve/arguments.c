@@ -79,7 +79,7 @@ const struct tag *arguments_tag(const struct word *word, struct span name)
 {
 	for (size_t i = 0; word->tags[i] != NULL; i++) {
 		for (const struct tag *tag = word->tags[i]; tag->name != NULL; tag++) {
-			if (text_is(name.p, name.n, tag->name + 1)) {
+			if (span_is(name, tag->name + 1)) {
 				return tag;
 			}
 		}

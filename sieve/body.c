@@ -56,8 +56,7 @@ static bool is_wanted(
 		return false;
 	}
 	if (transform == BODY_TEXT) {
-		return text_is(type.p, type.n, "text") ||
-		       text_is(part->type.first.p, part->type.first.n, "application/xhtml+xml");
+		return span_is(type, "text") || span_is(part->type.first, "application/xhtml+xml");
 	}
 	for (size_t i = 0; i < body->n_types; i++) {
 		if (is_type(body->types[i], &part->type)) {

@@ -60,11 +60,6 @@ static int days_in(int64_t year, int month)
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-static bool is_letter(char c)
-{
-	return text_lower(c) >= 'a' && text_lower(c) <= 'z';
-}
-
 static void skip(struct span *text, size_t n)
 {
 	text->p += n;
@@ -109,7 +104,7 @@ static struct span take_word(struct span *text)
 
 	skip_blanks(text);
 	word = (struct span){ text->p, 0 };
-	while (text->n > 0 && is_letter(text->p[0])) {
+	while (text->n > 0 && text_is_letter(text->p[0])) {
 		word.n++;
 		skip(text, 1);
 	}
@@ -164,7 +159,7 @@ static bool take_zone(struct span *text, int *seconds_r)
 	}
 	word = take_word(text);
 	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
-		if (text_is(word.p, word.n, zones[i].name)) {
+		if (span_is(word, zones[i].name)) {
 			*seconds_r = zones[i].hours * 3600;
 		}
 	}
@@ -216,26 +211,28 @@ bool calendar_parse(struct span text, struct moment *moment_r)
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
+static const struct {
+	const char *name, *pattern;
+} parts[] = {
+	[CALENDAR_YEAR] = { "year", "Y" },
+	[CALENDAR_MONTH] = { "month", "m" },
+	[CALENDAR_DAY] = { "day", "d" },
+	[CALENDAR_DATE] = { "date", "Y-m-d" },
+	[CALENDAR_JULIAN] = { "julian", "j" },
+	[CALENDAR_HOUR] = { "hour", "H" },
+	[CALENDAR_MINUTE] = { "minute", "M" },
+	[CALENDAR_SECOND] = { "second", "S" },
+	[CALENDAR_TIME] = { "time", "H:M:S" },
+	[CALENDAR_ISO8601] = { "iso8601", "Y-m-dTH:M:SZ" },
+	[CALENDAR_STD11] = { "std11", "a, d b Y H:M:S z" },
+	[CALENDAR_ZONE] = { "zone", "z" },
+	[CALENDAR_WEEKDAY] = { "weekday", "w" },
+};
+
 int calendar_part_find(struct span name)
 {
-	static const char *const names[] = {
-		[CALENDAR_YEAR] = "year",
-		[CALENDAR_MONTH] = "month",
-		[CALENDAR_DAY] = "day",
-		[CALENDAR_DATE] = "date",
-		[CALENDAR_JULIAN] = "julian",
-		[CALENDAR_HOUR] = "hour",
-		[CALENDAR_MINUTE] = "minute",
-		[CALENDAR_SECOND] = "second",
-		[CALENDAR_TIME] = "time",
-		[CALENDAR_ISO8601] = "iso8601",
-		[CALENDAR_STD11] = "std11",
-		[CALENDAR_ZONE] = "zone",
-		[CALENDAR_WEEKDAY] = "weekday",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (text_is(name.p, name.n, names[i])) {
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (span_is(name, parts[i].name)) {
 			return (int)i;
 		}
 	}
@@ -250,21 +247,6 @@ struct written {
 	int zone;   /* minutes */
 };
 
-/* At least so many digits. */
-static size_t put_number(char *out, int64_t number, size_t n_min)
-{
-	char digits[20];
-	size_t n = 0;
-
-	for (; number > 0 || n < n_min; number /= 10) {
-		digits[n++] = (char)('0' + number % 10);
-	}
-	for (size_t i = 0; i < n; i++) {
-		out[i] = digits[n - 1 - i];
-	}
-	return n;
-}
-
 static size_t put_name(char *out, const char *names, int64_t index)
 {
 	memcpy(out, names + 3 * index, 3);
@@ -273,15 +255,15 @@ static size_t put_name(char *out, const char *names, int64_t index)
 
 static size_t put_zone(char *out, int minutes, const char *colon)
 {
-	int size = minutes < 0 ? -minutes : minutes;
+	unsigned size = (unsigned)(minutes < 0 ? -minutes : minutes);
 	size_t n = 0;
 
 	out[n++] = minutes < 0 ? '-' : '+';
-	n += put_number(out + n, size / 60, 2);
+	n += text_write(out + n, size / 60, 2);
 	for (; *colon != '\0'; colon++) {
 		out[n++] = *colon;
 	}
-	return n + put_number(out + n, size % 60, 2);
+	return n + text_write(out + n, size % 60, 2);
 }
 
 static size_t put(char *out, const struct written *written, char letter)
@@ -290,22 +272,22 @@ static size_t put(char *out, const struct written *written, char letter)
 
 	switch (letter) {
 	case 'Y':
-		return put_number(out, written->civil.year, 4);
+		return text_write(out, (uint64_t)written->civil.year, 4);
 	case 'm':
-		return put_number(out, written->civil.month, 2);
+		return text_write(out, (uint64_t)written->civil.month, 2);
 	case 'd':
-		return put_number(out, written->civil.day, 2);
+		return text_write(out, (uint64_t)written->civil.day, 2);
 	case 'H':
-		return put_number(out, written->second / 3600, 2);
+		return text_write(out, (uint64_t)(written->second / 3600), 2);
 	case 'M':
-		return put_number(out, written->second / 60 % 60, 2);
+		return text_write(out, (uint64_t)(written->second / 60 % 60), 2);
 	case 'S':
-		return put_number(out, written->second % 60, 2);
+		return text_write(out, (uint64_t)(written->second % 60), 2);
 	case 'j':
 		/* 1900 comes before day 15079, never below 0. */
-		return put_number(out, written->days + JULIAN_1970, 1);
+		return text_write(out, (uint64_t)(written->days + JULIAN_1970), 1);
 	case 'w':
-		return put_number(out, weekday, 1);
+		return text_write(out, (uint64_t)weekday, 1);
 	case 'a':
 		return put_name(out, weekdays, weekday);
 	case 'b':
@@ -323,21 +305,6 @@ static size_t put(char *out, const struct written *written, char letter)
 
 size_t calendar_write(const struct moment *moment, enum calendar_part part, char *text)
 {
-	static const char *const patterns[] = {
-		[CALENDAR_YEAR] = "Y",
-		[CALENDAR_MONTH] = "m",
-		[CALENDAR_DAY] = "d",
-		[CALENDAR_DATE] = "Y-m-d",
-		[CALENDAR_JULIAN] = "j",
-		[CALENDAR_HOUR] = "H",
-		[CALENDAR_MINUTE] = "M",
-		[CALENDAR_SECOND] = "S",
-		[CALENDAR_TIME] = "H:M:S",
-		[CALENDAR_ISO8601] = "Y-m-dTH:M:SZ",
-		[CALENDAR_STD11] = "a, d b Y H:M:S z",
-		[CALENDAR_ZONE] = "z",
-		[CALENDAR_WEEKDAY] = "w",
-	};
 	static const struct civil first = { YEAR_MIN, 1, 1 }, last = { YEAR_MAX, 12, 31 };
 	int64_t min = days_of(&first) * DAY, max = days_of(&last) * DAY + DAY - 1;
 	int64_t time = moment->time < min ? min : moment->time > max ? max : moment->time;
@@ -350,7 +317,7 @@ size_t calendar_write(const struct moment *moment, enum calendar_part part, char
 	written.days = (time - min) / DAY + min / DAY;
 	written.second = (int)((time - min) % DAY);
 	written.civil = civil_of(written.days);
-	for (const char *letter = patterns[part]; *letter != '\0'; letter++) {
+	for (const char *letter = parts[part].pattern; *letter != '\0'; letter++) {
 		n += put(text + n, &written, *letter);
 	}
 	return n;

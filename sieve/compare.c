@@ -7,10 +7,6 @@
 
 #include "sieve/regex.h"
 
-enum {
-	NUMBER_MAX = 10, /* digits of an unsigned */
-};
-
 const struct tag compare_tags[] = {
 	{ ":comparator", SLOT_COMPARATOR, TYPE_CONSTANT },
 	{ ":is", SLOT_MATCH, .value = MATCH_IS },
@@ -32,14 +28,11 @@ struct made {
 
 /* --- compiling -------------------------------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	enum sieve_extension extension; /* that it needs (RFC 5228 2.7.3) */
-} comparators[] = {
-	[COMPARATOR_CASEMAP] = { "i;ascii-casemap", EXTENSION_NONE },
-	[COMPARATOR_OCTET] = { "i;octet", EXTENSION_NONE },
-	[COMPARATOR_NUMERIC] = { "i;ascii-numeric", EXTENSION_ASCII_NUMERIC },
-	{ NULL },
+static const char *const comparators[] = {
+	[COMPARATOR_CASEMAP] = "i;ascii-casemap",
+	[COMPARATOR_OCTET] = "i;octet",
+	[COMPARATOR_NUMERIC] = "i;ascii-numeric",
+	NULL,
 };
 
 static const char *const relations[] = {
@@ -55,31 +48,28 @@ static const char *const relations[] = {
 static void read_comparator(struct compiler *compiler, const struct node *node, struct key *key)
 {
 	const struct argument *given = node_argument(node, SLOT_COMPARATOR);
-	struct span name;
-	size_t i = 0;
+	int found;
 
 	if (given == NULL || given->n_strings == 0) {
 		key->comparator =
 		    key->match == MATCH_COUNT ? COMPARATOR_NUMERIC : COMPARATOR_CASEMAP;
 		return;
 	}
-	name = given->strings[0].text;
-	while (comparators[i].name != NULL && !text_is(name.p, name.n, comparators[i].name)) {
-		i++;
-	}
-	if (comparators[i].name == NULL) {
+	found = span_find(given->strings[0].text, comparators);
+	if (found < 0) {
 		compile_error(compiler, given->line, given->column,
 		    "there is no comparator \"%.*s\"; those that there are: \"i;ascii-casemap\", "
 		    "\"i;octet\" and \"i;ascii-numeric\"",
-		    SPAN(name));
+		    SPAN(given->strings[0].text));
 		return;
 	}
-	key->comparator = (enum comparator)i;
-	if (comparators[i].extension != EXTENSION_NONE &&
-	    !compile_requires(compiler, comparators[i].extension)) {
+	key->comparator = (enum comparator)found;
+	/* RFC 5228 2.7.3: the others are always there. */
+	if (key->comparator == COMPARATOR_NUMERIC &&
+	    !compile_requires(compiler, EXTENSION_ASCII_NUMERIC)) {
 		compile_error(compiler, given->line, given->column,
-		    "comparator \"%s\" needs require \"%s\"", comparators[i].name,
-		    extension_names[comparators[i].extension]);
+		    "comparator \"%s\" needs require \"%s\"", comparators[found],
+		    extension_names[EXTENSION_ASCII_NUMERIC]);
 	}
 	/* RFC 4790 9.1.1: it has no substrings. */
 	if (key->comparator == COMPARATOR_NUMERIC &&
@@ -94,25 +84,21 @@ static void read_comparator(struct compiler *compiler, const struct node *node, 
 static void read_match(struct compiler *compiler, const struct node *node, struct key *key)
 {
 	const struct argument *given = node_argument(node, SLOT_MATCH);
-	struct span name;
-	size_t i = 0;
+	int found;
 
 	key->match = given != NULL ? (enum match)given->value : MATCH_IS;
 	if (given == NULL || given->n_strings == 0) {
 		return;
 	}
-	name = given->strings[0].text;
-	while (relations[i] != NULL && !text_is(name.p, name.n, relations[i])) {
-		i++;
-	}
-	if (relations[i] == NULL) {
+	found = span_find(given->strings[0].text, relations);
+	if (found < 0) {
 		compile_error(compiler, given->line, given->column,
 		    "\"%.*s\" is no relation; write \"gt\", \"ge\", \"lt\", \"le\", \"eq\" or "
 		    "\"ne\"",
-		    SPAN(name));
+		    SPAN(given->strings[0].text));
 		return;
 	}
-	key->relation = (enum relation)i;
+	key->relation = (enum relation)found;
 }
 
 /* Makes a constant key. Returns 0 or -ENOMEM. */
@@ -278,17 +264,11 @@ void compare_count(struct compare *compare, unsigned n)
 /* RFC 5231 4.2: the number of values is compared, as text. */
 enum answer compare_end(struct compare *compare, enum answer answer)
 {
-	char digits[NUMBER_MAX], *begin = digits + sizeof(digits);
-	unsigned n;
+	char digits[TEXT_NUMBER_MAX];
 
 	if (answer != ANSWER_NO || !compare->counts) {
 		return answer;
 	}
-	n = compare->n_values;
-	do {
-		*--begin = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
 	return match_keys(
-	    compare, (struct span){ begin, (size_t)(digits + sizeof(digits) - begin) }, NULL);
+	    compare, (struct span){ digits, text_write(digits, compare->n_values, 1) }, NULL);
 }

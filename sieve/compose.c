@@ -87,14 +87,7 @@ static struct span clean(struct composition *composition, struct span value)
 			p[n++] = text_is_control(c) ? ' ' : c;
 		}
 	}
-	while (n > 0 && p[n - 1] == ' ') {
-		n--;
-	}
-	while (n > 0 && *p == ' ') {
-		p++;
-		n--;
-	}
-	return (struct span){ p, n };
+	return span_trim((struct span){ p, n });
 }
 
 static void put_base64(struct composition *composition, struct span bytes)

@@ -56,12 +56,10 @@ struct content *content_new(struct sieve_run *run, const struct part *part, enum
 	} else {
 		add_range(content, part->begin, part->end);
 		content->transfer.transfer = part->transfer;
-		is_xhtml = text_is(part->type.first.p, part->type.first.n, "application/xhtml+xml");
-		content->is_text =
-		    is_xhtml || text_is(part->type.type.p, part->type.type.n, "text");
+		is_xhtml = span_is(part->type.first, "application/xhtml+xml");
+		content->is_text = is_xhtml || span_is(part->type.type, "text");
 		content->is_html =
-		    form == CONTENT_TEXT &&
-		    (is_xhtml || text_is(part->type.first.p, part->type.first.n, "text/html"));
+		    form == CONTENT_TEXT && (is_xhtml || span_is(part->type.first, "text/html"));
 		content->charset.charset = charset_find(mime_value_find(&part->type, "charset"));
 	}
 	if (content->n_ranges > 0) {

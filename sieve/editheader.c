@@ -68,12 +68,12 @@ static enum answer find_name(
 		    run, node, "\"%.*s\" cannot be the name of a header field", SPAN(*name_r));
 	}
 	/* What loops are found by (RFC 5293 4). */
-	is_forbidden = deletes && (text_is(name_r->p, name_r->n, "received") ||
-				      text_is(name_r->p, name_r->n, "auto-submitted"));
+	is_forbidden =
+	    deletes && (span_is(*name_r, "received") || span_is(*name_r, "auto-submitted"));
 	for (size_t i = 0; i < settings->n_header_rules; i++) {
 		const struct sieve_header_rule *rule = &settings->header_rules[i];
 
-		if (text_is(name_r->p, name_r->n, rule->name)) {
+		if (span_is(*name_r, rule->name)) {
 			is_forbidden =
 			    is_forbidden || (deletes ? rule->forbids_delete : rule->forbids_add);
 		}

@@ -4,7 +4,6 @@
 #include "sieve/encoded.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/utf8.h"
 #include "sieve/charset.h"
@@ -46,8 +45,7 @@ static bool word_at(struct span in, size_t at, struct word2047 *word_r)
 		return false;
 	}
 	encoding = take_piece(in, (size_t)(charset.p + charset.n + 1 - in.p), true);
-	if (encoding.p == NULL ||
-	    (!text_is(encoding.p, encoding.n, "b") && !text_is(encoding.p, encoding.n, "q"))) {
+	if (encoding.p == NULL || (!span_is(encoding, "b") && !span_is(encoding, "q"))) {
 		return false;
 	}
 	text = take_piece(in, (size_t)(encoding.p + 2 - in.p), false);
@@ -56,7 +54,7 @@ static bool word_at(struct span in, size_t at, struct word2047 *word_r)
 	}
 	language = memchr(charset.p, '*', charset.n); /* RFC 2231 5 */
 	charset.n = language == NULL ? charset.n : (size_t)(language - charset.p);
-	*word_r = (struct word2047){ charset, text, text_is(encoding.p, 1, "b"),
+	*word_r = (struct word2047){ charset, text, span_is(encoding, "b"),
 		(size_t)(text.p + text.n + 2 - in.p) - at };
 	return true;
 }
@@ -87,8 +85,7 @@ static void add_word(struct decoder *decoder, const struct word2047 *word)
 	bytes.n = word->is_base64 ? transfer_decode(&transfer, word->text, true, decoder->bytes)
 				  : transfer_decode_q(word->text, decoder->bytes);
 	/* A character may go over from one word to the next (against the rule, and many do it). */
-	if (decoder->stream.charset == NULL || decoder->name.n != word->charset.n ||
-	    strncasecmp(decoder->name.p, word->charset.p, word->charset.n) != 0) {
+	if (decoder->stream.charset == NULL || !span_is_same(decoder->name, word->charset)) {
 		end_words(decoder);
 		decoder->stream.charset = charset_find(word->charset);
 		decoder->name = word->charset;
@@ -107,17 +104,6 @@ static void add_plain(struct decoder *decoder, struct span plain)
 		decoder->n_out +=
 		    charset_decode(&stream, plain, true, decoder->out + decoder->n_out);
 	}
-}
-
-/* White space between two encoded words is none (RFC 2047 6.2). */
-static bool is_blank(struct span text)
-{
-	size_t i = 0;
-
-	while (i < text.n && (text.p[i] == ' ' || text.p[i] == '\t')) {
-		i++;
-	}
-	return i == text.n;
 }
 
 struct span encoded_decode(struct span value, struct arena *arena)
@@ -141,7 +127,8 @@ struct span encoded_decode(struct span value, struct arena *arena)
 			at++;
 			continue;
 		}
-		if (decoder.stream.charset == NULL || !is_blank(between)) {
+		/* White space between two encoded words is none (RFC 2047 6.2). */
+		if (decoder.stream.charset == NULL || span_trim(between).n > 0) {
 			add_plain(&decoder, between);
 		}
 		add_word(&decoder, &word);

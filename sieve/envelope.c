@@ -9,19 +9,15 @@ enum envelope_part {
 	PART_TO,
 	PART_ORIGINAL_TO,
 	PART_AUTH,
-	PARTS
 };
 
-static enum envelope_part find_part(struct span name)
-{
-	static const char *const names[PARTS] = { "from", "to", "orig_to", "auth" };
-	int i = 0;
-
-	while (i < PARTS && !text_is(name.p, name.n, names[i])) {
-		i++;
-	}
-	return (enum envelope_part)i;
-}
+static const char *const parts[] = {
+	[PART_FROM] = "from",
+	[PART_TO] = "to",
+	[PART_ORIGINAL_TO] = "orig_to",
+	[PART_AUTH] = "auth",
+	NULL,
+};
 
 static int check_envelope(struct compiler *compiler, struct node *node)
 {
@@ -30,7 +26,7 @@ static int check_envelope(struct compiler *compiler, struct node *node)
 	for (size_t i = 0; i < names->n_strings; i++) {
 		const struct string *name = &names->strings[i];
 
-		if (name->n_pieces == 0 && find_part(name->text) == PARTS) {
+		if (name->n_pieces == 0 && span_find(name->text, parts) < 0) {
 			compile_error(compiler, names->line, names->column,
 			    "\"%.*s\" is no part of an envelope; there are from, to and auth",
 			    SPAN(name->text));
@@ -87,13 +83,13 @@ static enum answer run_envelope(struct sieve_run *run, const struct node *node)
 
 	for (size_t i = 0; answer == ANSWER_NO && i < names->n_strings; i++) {
 		struct span name, value;
-		enum envelope_part part;
+		int part;
 
 		if (run_string(run, node, &names->strings[i], &name) == ANSWER_BROKEN) {
 			return compare_end(&compare, ANSWER_BROKEN);
 		}
-		part = find_part(name);
-		value = part < PARTS ? value_of(run->facts, part) : (struct span){ NULL, 0 };
+		part = span_find(name, parts);
+		value = part >= 0 ? value_of(run->facts, part) : span_of(NULL);
 		if (value.p != NULL) {
 			answer = compare_part(&compare, value);
 		}

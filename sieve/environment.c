@@ -28,10 +28,10 @@ static struct span find(const struct sieve_run *run, struct span name)
 	uint64_t required = run->scope->program->extensions;
 
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
-		if (text_is(name.p, name.n, items[i].name) && items[i].value != NULL &&
+		if (span_is(name, items[i].name) && items[i].value != NULL &&
 		    (!items[i].is_dovecots ||
 			(required & EXTENSION_BIT(EXTENSION_DOVECOT_ENVIRONMENT)) != 0)) {
-			return (struct span){ items[i].value, strlen(items[i].value) };
+			return span_of(items[i].value);
 		}
 	}
 	return (struct span){ NULL, 0 };
@@ -40,20 +40,13 @@ static struct span find(const struct sieve_run *run, struct span name)
 /* In a variable's name a - is written _. */
 struct span environment_variable(struct sieve_run *run, struct span name)
 {
-	static const char prefix[] = "env.";
 	char item[64];
-	struct span value;
 	size_t n = 0;
 
-	if (name.n < sizeof(prefix) || name.n - (sizeof(prefix) - 1) > sizeof(item) ||
-	    !text_is(name.p, sizeof(prefix) - 1, prefix)) {
-		return (struct span){ "", 0 };
-	}
-	for (size_t i = sizeof(prefix) - 1; i < name.n; i++) {
+	for (size_t i = strlen("env."); i < name.n && n < sizeof(item); i++) {
 		item[n++] = name.p[i] == '_' ? '-' : name.p[i];
 	}
-	value = find(run, (struct span){ item, n });
-	return value.p != NULL ? value : (struct span){ "", 0 };
+	return find(run, (struct span){ item, n });
 }
 
 static int check_environment(struct compiler *compiler, struct node *node)

@@ -4,5 +4,5 @@
 
 #include "sieve/run.h"
 
-/* Of a name with a namespace in front: "env.vnd.dovecot.username". "" where there is none. */
+/* Of a name that begins with "env.", as in "env.vnd.dovecot.username". p is NULL: there is none. */
 struct span environment_variable(struct sieve_run *run, struct span name);

@@ -3,7 +3,6 @@
 #include "sieve/fields.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "sieve/encoded.h"
 
@@ -28,18 +27,6 @@ static bool is_blank(char c)
 static bool is_space(char c)
 {
 	return is_blank(c) || c == '\r' || c == '\n';
-}
-
-static struct span trim(struct span text)
-{
-	while (text.n > 0 && is_space(text.p[text.n - 1])) {
-		text.n--;
-	}
-	while (text.n > 0 && is_space(text.p[0])) {
-		text.p++;
-		text.n--;
-	}
-	return text;
 }
 
 bool field_name_is_valid(struct span name)
@@ -152,13 +139,14 @@ size_t field_skip(struct span value, size_t at)
 
 bool field_is(const struct field *field, struct span name)
 {
-	return field->name.n == name.n && strncasecmp(field->name.p, name.p, name.n) == 0;
+	/* Most are told apart by their lengths: this is called for each field and name. */
+	return field->name.n == name.n && span_is_same(field->name, name);
 }
 
 /* Without the ends of lines. Where no blank follows one, a line was passed over that is no field: it gets a blank. */
 struct span field_value(const struct field *field, struct arena *arena, struct fuel *fuel)
 {
-	struct span value = trim(field->body);
+	struct span value = span_trim(field->body);
 	size_t n = 0;
 	char *out;
 
@@ -192,7 +180,7 @@ struct span field_text(const struct field *field, struct arena *arena, struct fu
 		return (struct span){ NULL, 0 };
 	}
 	value = encoded_decode(value, arena);
-	return value.p == NULL ? value : trim(value);
+	return value.p == NULL ? value : span_trim(value);
 }
 
 const struct field *fields_find(

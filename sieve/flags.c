@@ -4,6 +4,7 @@
 #include "sieve/flags.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "sieve/compare.h"
 
@@ -21,21 +22,14 @@ struct list {
 static bool is_flag(struct span flag)
 {
 	static const char *const system[] = { "\\answered", "\\flagged", "\\deleted", "\\seen",
-		"\\draft" };
+		"\\draft", NULL };
 
 	if (flag.n > 0 && flag.p[0] == '\\') {
-		for (size_t i = 0; i < sizeof(system) / sizeof(system[0]); i++) {
-			if (text_is(flag.p, flag.n, system[i])) {
-				return true;
-			}
-		}
-		return false;
+		return span_find(flag, system) >= 0;
 	}
 	for (size_t i = 0; i < flag.n; i++) {
-		char c = flag.p[i];
-
-		if (c <= ' ' || c == '\x7f' || c == '(' || c == ')' || c == '{' || c == '%' ||
-		    c == '*' || c == '"' || c == '\\' || c == ']') {
+		if (flag.p[i] <= ' ' || flag.p[i] == '\x7f' ||
+		    strchr("(){%*\"\\]", flag.p[i]) != NULL) {
 			return false;
 		}
 	}

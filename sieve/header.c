@@ -121,16 +121,6 @@ static const char *const address_fields[] = { "from", "to", "cc", "bcc", "sender
 	"registered-mail-reply-requested-by", "for-approval", "for-handling", "for-comment",
 	"x-admin", "abuse-reports-to", "x-complaints-to", "x-report-abuse-to", NULL };
 
-static bool holds_addresses(struct span name)
-{
-	for (size_t i = 0; address_fields[i] != NULL; i++) {
-		if (text_is(name.p, name.n, address_fields[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static int check_address(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
@@ -138,7 +128,7 @@ static int check_address(struct compiler *compiler, struct node *node)
 	for (size_t i = 0; i < names->n_strings; i++) {
 		const struct string *name = &names->strings[i];
 
-		if (name->n_pieces == 0 && !holds_addresses(name->text)) {
+		if (name->n_pieces == 0 && span_find(name->text, address_fields) < 0) {
 			compile_error(compiler, names->line, names->column,
 			    "field \"%.*s\" holds no addresses; use the test header for it",
 			    SPAN(name->text));

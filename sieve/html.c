@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 enum state {
 	STATE_TEXT,
 	STATE_ENTITY,  /* kept: "&" and on */
@@ -36,11 +38,6 @@ static const struct {
 	{ "rsquo", 0x2019 }, { "sbquo", 0x201a }, { "ldquo", 0x201c }, { "rdquo", 0x201d },
 	{ "bdquo", 0x201e }, { "bull", 0x2022 }, { "hellip", 0x2026 }, { "trade", 0x2122 } };
 
-static bool is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 /* "#x41", "#65", "eacute". 0: it is none. */
 static unsigned code_of(const char *name, size_t n)
 {
@@ -48,14 +45,12 @@ static unsigned code_of(const char *name, size_t n)
 	const char *p = latin;
 
 	for (size_t i = base == 16 ? 2 : 1; n > 0 && name[0] == '#' && i < n; i++) {
-		const char *digits = "0123456789abcdef", *digit;
-		char c = is_letter(name[i]) ? (char)(name[i] | 0x20) : name[i];
+		int digit = text_hex(name[i]);
 
-		digit = memchr(digits, c, base);
-		if (digit == NULL) {
+		if (digit < 0 || (unsigned)digit >= base) {
 			return 0;
 		}
-		code = code * base + (unsigned)(digit - digits);
+		code = code * base + (unsigned)digit;
 		code = code > 0x10ffff ? 0x110000 : code;
 		if (i + 1 == n) {
 			return code == 0 || code > 0x10ffff || (code >> 11) == 0x1b ? 0xfffd : code;
@@ -72,18 +67,6 @@ static unsigned code_of(const char *name, size_t n)
 		}
 	}
 	return 0;
-}
-
-static size_t put_code(char *out, unsigned code)
-{
-	size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-	static const unsigned char marks[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-
-	for (size_t i = n; i-- > 1; code >>= 6) {
-		out[i] = (char)(0x80 | (code & 0x3f));
-	}
-	out[0] = (char)(marks[n] | code);
-	return n;
 }
 
 static size_t put_kept(struct html_stream *stream, char *out)
@@ -123,7 +106,7 @@ static bool end_name(struct html_stream *stream)
 
 static bool is_of_name(char c)
 {
-	return is_letter(c) || (c >= '0' && c <= '9');
+	return text_is_letter(c) || text_is_digit(c);
 }
 
 /* Inside of an entity or at the beginning of a tag. False: the byte is to be read again, behind it. */
@@ -133,7 +116,7 @@ static bool step_kept(struct html_stream *stream, char c, char *out, size_t *n_o
 	unsigned code;
 
 	if (stream->state == STATE_OPEN) {
-		if (!is_letter(c) && c != '/' && c != '!' && c != '?') {
+		if (!text_is_letter(c) && c != '/' && c != '!' && c != '?') {
 			out[(*n_out)++] = '<';
 			go(stream, STATE_TEXT);
 			return false;
@@ -141,7 +124,7 @@ static bool step_kept(struct html_stream *stream, char c, char *out, size_t *n_o
 		go(stream, c == '?' ? STATE_TAG : STATE_NAME);
 	} else if (is_entity && c == ';' &&
 		   (code = code_of(stream->kept + 1, stream->n_kept - 1)) > 0) {
-		*n_out += put_code(out + *n_out, code);
+		*n_out += utf8_write(out + *n_out, code);
 		go(stream, STATE_TEXT);
 		return true;
 	} else if (is_entity && ((!is_of_name(c) && c != '#') || stream->n_kept == HTML_KEPT_MAX)) {
@@ -155,7 +138,7 @@ static bool step_kept(struct html_stream *stream, char c, char *out, size_t *n_o
 		return false;
 	}
 	if (stream->n_kept < HTML_KEPT_MAX) {
-		stream->kept[stream->n_kept++] = is_letter(c) && !is_entity ? (char)(c | 0x20) : c;
+		stream->kept[stream->n_kept++] = is_entity ? c : text_lower(c);
 	}
 	if (!is_entity && stream->n_kept == 3 && memcmp(stream->kept, "!--", 3) == 0) {
 		go(stream, STATE_COMMENT);
@@ -176,7 +159,7 @@ static void step_inside(struct html_stream *stream, char c)
 			stream->n_kept = c != '-' ? 0 : stream->n_kept + (stream->n_kept < 2);
 		}
 	} else if (stream->state == STATE_HIDDEN) {
-		bool is_next = (is_letter(c) ? (c | 0x20) : c) == end[stream->n_kept];
+		bool is_next = text_lower(c) == end[stream->n_kept];
 
 		stream->n_kept = is_next ? stream->n_kept + 1 : c == '<';
 		if (end[stream->n_kept] == '\0') {

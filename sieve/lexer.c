@@ -56,7 +56,7 @@ const char *lexer_init(struct lexer *lexer, struct span script)
 
 static bool is_of_name(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || text_is_digit(c);
+	return text_is_letter(c) || c == '_' || text_is_digit(c);
 }
 
 /* Goes behind the next string; the end if there is none. */
@@ -190,8 +190,8 @@ static void read_token(struct lexer *lexer, struct token *token)
 		read_number(lexer, token);
 	} else if (c == ':' || is_of_name(c)) {
 		read_name(lexer, token);
-		if (token->type == TOKEN_IDENTIFIER &&
-		    text_is(token->text.p, token->text.n, "text") && is_next(lexer, ":")) {
+		if (token->type == TOKEN_IDENTIFIER && span_is(token->text, "text") &&
+		    is_next(lexer, ":")) {
 			take(lexer, 1);
 			read_lines(lexer, token);
 		}

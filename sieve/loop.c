@@ -143,7 +143,7 @@ static enum answer begin(struct sieve_run *run, const struct node *node)
 
 static bool is_text(const struct part *part)
 {
-	return text_is(part->type.type.p, part->type.type.n, "text");
+	return span_is(part->type.type, "text");
 }
 
 /* Whatever is no text is "". */

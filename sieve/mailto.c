@@ -3,43 +3,24 @@
 #include "sieve/mailto.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/utf8.h"
 #include "sieve/fields.h"
-
-static const char prefix[] = "mailto:";
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "sieve/transfer.h"
 
 /* p is NULL: no memory, or it is no encoding. */
 static struct span decode(struct span in, struct arena *arena)
 {
 	char *p = arena_alloc(arena, in.n + 1);
-	size_t n = 0;
 
-	for (size_t i = 0; p != NULL && i < in.n; i++) {
-		int high = 0, low = 0;
-
-		if (in.p[i] == '%') {
-			high = i + 2 < in.n ? hex(in.p[i + 1]) : -1;
-			low = high >= 0 ? hex(in.p[i + 2]) : -1;
-			if (low < 0) {
-				return (struct span){ NULL, 0 };
-			}
-			p[n++] = (char)(high * 16 + low);
-			i += 2;
-		} else {
-			p[n++] = in.p[i];
+	for (size_t i = 0; i < in.n; i++) {
+		if (in.p[i] == '%' &&
+		    (in.n - i < 3 || text_hex(in.p[i + 1]) < 0 || text_hex(in.p[i + 2]) < 0)) {
+			return span_of(NULL);
 		}
 	}
-	return (struct span){ p, n };
+	return p != NULL ? (struct span){ p, transfer_decode_percent(in, p) } : span_of(NULL);
 }
 
 /* The part up to one of the characters, which is taken off with it. */
@@ -100,29 +81,22 @@ static bool is_ours(struct span name)
 {
 	static const char *const fields[] = { "from", "auto-submitted", "date", "message-id",
 		"received", "return-path", "sender", "resent-to", "resent-cc", "resent-bcc",
-		"mime-version", "content-type", "content-transfer-encoding", "x-sieve" };
+		"mime-version", "content-type", "content-transfer-encoding", "x-sieve", NULL };
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (text_is(name.p, name.n, fields[i])) {
-			return true;
-		}
-	}
-	return false;
+	return span_find(name, fields) >= 0;
 }
 
 static int add_field(
     struct span field, struct arena *arena, struct mailto *mailto, const char **error_r)
 {
+	static const char *const places[] = {
+		[MAILTO_TO] = "to", [MAILTO_CC] = "cc", [MAILTO_BCC] = "bcc", NULL
+	};
 	struct span name = decode(take(&field, '='), arena), value;
+	int place = span_find(name, places);
 
-	if (name.p != NULL && text_is(name.p, name.n, "to")) {
-		return add_recipients(field, arena, mailto, MAILTO_TO, error_r);
-	}
-	if (name.p != NULL && text_is(name.p, name.n, "cc")) {
-		return add_recipients(field, arena, mailto, MAILTO_CC, error_r);
-	}
-	if (name.p != NULL && text_is(name.p, name.n, "bcc")) {
-		return add_recipients(field, arena, mailto, MAILTO_BCC, error_r);
+	if (place >= 0) {
+		return add_recipients(field, arena, mailto, (enum mailto_place)place, error_r);
 	}
 	value = decode(field, arena);
 	if (name.p == NULL || value.p == NULL || !field_name_is_valid(name) ||
@@ -130,9 +104,9 @@ static int add_field(
 		*error_r = "it holds a header field that is none";
 		return 1;
 	}
-	if (text_is(name.p, name.n, "subject")) {
+	if (span_is(name, "subject")) {
 		mailto->subject = value;
-	} else if (text_is(name.p, name.n, "body")) {
+	} else if (span_is(name, "body")) {
 		mailto->body = value;
 	} else if (!is_ours(name)) {
 		if (mailto->n_fields == MAILTO_FIELDS_MAX) {
@@ -147,16 +121,16 @@ static int add_field(
 int mailto_parse(
     struct span uri, struct arena *arena, struct mailto *mailto_r, const char **error_r)
 {
-	const size_t n_prefix = sizeof(prefix) - 1;
+	static const char prefix[] = "mailto:";
 	struct span fields, to;
 	int result;
 
 	*mailto_r = (struct mailto){ 0 };
-	if (uri.n < n_prefix || !text_is(uri.p, n_prefix, prefix)) {
+	if (!span_begins(uri, prefix)) {
 		*error_r = "it does not begin with mailto:";
 		return 1;
 	}
-	fields = (struct span){ uri.p + n_prefix, uri.n - n_prefix };
+	fields = span_from(uri, strlen(prefix));
 	to = take(&fields, '?');
 	result = add_recipients(to, arena, mailto_r, MAILTO_TO, error_r);
 	while (result == 0 && fields.n > 0) {

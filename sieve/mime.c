@@ -65,8 +65,8 @@ static bool read_kind(struct mime_scan *scan, struct part *part)
 {
 	static const char plain[] = "text/plain; charset=us-ascii";
 	const struct part *parent = part->parent;
-	bool is_digest = parent != NULL && parent->is_multipart &&
-			 text_is(parent->type.subtype.p, parent->type.subtype.n, "digest");
+	bool is_digest =
+	    parent != NULL && parent->is_multipart && span_is(parent->type.subtype, "digest");
 	struct mime_value encoding;
 
 	if (!read_value(scan, part->fields, "Content-Type", is_digest ? "message/rfc822" : plain,
@@ -77,11 +77,11 @@ static bool read_kind(struct mime_scan *scan, struct part *part)
 		return false;
 	}
 	part->transfer = transfer_find(encoding.first);
-	part->is_multipart = text_is(part->type.type.p, part->type.type.n, "multipart");
+	part->is_multipart = span_is(part->type.type, "multipart");
 	/* RFC 2046 5.2.1 allows no encoding of a message; one that has one cannot be looked into. */
-	part->is_message = part->transfer == TRANSFER_PLAIN &&
-			   (text_is(part->type.first.p, part->type.first.n, "message/rfc822") ||
-			       text_is(part->type.first.p, part->type.first.n, "message/global"));
+	part->is_message =
+	    part->transfer == TRANSFER_PLAIN && (span_is(part->type.first, "message/rfc822") ||
+						    span_is(part->type.first, "message/global"));
 	return true;
 }
 

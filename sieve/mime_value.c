@@ -4,7 +4,6 @@
 #include "sieve/mime.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "sieve/charset.h"
 
@@ -130,7 +129,7 @@ static struct raw *find_section(struct reader *reader, struct span name, uint64_
 		struct raw *raw = &reader->raws[i];
 
 		if (raw->has_section && !raw->is_used && raw->section == section &&
-		    raw->name.n == name.n && strncasecmp(raw->name.p, name.p, name.n) == 0) {
+		    span_is_same(raw->name, name)) {
 			return raw;
 		}
 	}
@@ -244,7 +243,7 @@ static bool put_first(struct reader *reader, struct arena *arena, struct mime_va
 		value->subtype = (struct span){ out + type.n + 1, subtype.n };
 	}
 	for (size_t i = 0; i < value->first.n; i++) {
-		out[i] = (char)(out[i] >= 'A' && out[i] <= 'Z' ? out[i] + ('a' - 'A') : out[i]);
+		out[i] = text_lower(out[i]);
 	}
 	return true;
 }
@@ -272,7 +271,7 @@ struct span mime_value_find(const struct mime_value *value, const char *name)
 	for (size_t i = 0; i < value->n_parameters; i++) {
 		const struct mime_parameter *parameter = &value->parameters[i];
 
-		if (text_is(parameter->name.p, parameter->name.n, name)) {
+		if (span_is(parameter->name, name)) {
 			return parameter->value;
 		}
 	}

@@ -27,10 +27,10 @@ static bool is_option(struct span text)
 	size_t n = 0;
 
 	while (n < text.n && text.p[n] != '=') {
-		char c = (char)(text.p[n] | 0x20);
-		bool is_letter = (c >= 'a' && c <= 'z') || (text.p[n] >= '0' && text.p[n] <= '9');
+		char c = text.p[n];
 
-		if (!is_letter && (n == 0 || (c != '-' && c != '.' && text.p[n] != '_'))) {
+		if (!text_is_letter(c) && !text_is_digit(c) &&
+		    (n == 0 || (c != '-' && c != '.' && c != '_'))) {
 			return false;
 		}
 		n++;
@@ -252,7 +252,7 @@ static enum answer is_automatic(struct sieve_run *run, const struct node *node)
 	if (value.p == NULL) {
 		return run_exhausted(run, node);
 	}
-	return text_is(value.p, value.n, "no") ? ANSWER_NO : ANSWER_YES;
+	return span_is(value, "no") ? ANSWER_NO : ANSWER_YES;
 }
 
 static enum answer run_notify(struct sieve_run *run, const struct node *node)
@@ -325,7 +325,7 @@ static enum answer run_capability(struct sieve_run *run, const struct node *node
 		return ANSWER_BROKEN;
 	}
 	answer = is_method(run, node, uri);
-	if (answer != ANSWER_YES || !text_is(capability.p, capability.n, "online")) {
+	if (answer != ANSWER_YES || !span_is(capability, "online")) {
 		return answer == ANSWER_BROKEN ? answer : ANSWER_NO;
 	}
 	answer = compare_begin(run, node, SLOT_THIRD, &compare);

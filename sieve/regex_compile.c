@@ -196,8 +196,8 @@ static bool parse_number(struct parser *parser, unsigned *number_r)
 	size_t begin = parser->at;
 
 	*number_r = 0;
-	while (parser->at < parser->text.n && parser->text.p[parser->at] >= '0' &&
-	       parser->text.p[parser->at] <= '9' && *number_r <= REGEX_REPEAT_MAX) {
+	while (parser->at < parser->text.n && text_is_digit(parser->text.p[parser->at]) &&
+	       *number_r <= REGEX_REPEAT_MAX) {
 		*number_r = *number_r * 10 + (unsigned)(parser->text.p[parser->at++] - '0');
 	}
 	return parser->at > begin;
@@ -282,7 +282,7 @@ static bool parse_class(struct parser *parser, char c, const char *name)
 {
 	struct set set = { .is_negated = c >= 'A' && c <= 'Z' };
 
-	set_add_class(&set, (struct span){ name, strlen(name) });
+	set_add_class(&set, span_of(name));
 	parser->at++;
 	return add_set(parser, &set);
 }
@@ -311,10 +311,10 @@ static bool parse_escape(struct parser *parser)
 	default:
 		break;
 	}
-	if (c >= '0' && c <= '9') {
+	if (text_is_digit(c)) {
 		return fail(parser, "back-references are not known");
 	}
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
+	if (text_is_letter(c)) {
 		return fail(parser, "of letters behind \\, only b, d, s and w mean something");
 	}
 	return parse_symbol(parser);

@@ -58,7 +58,7 @@ bool set_add_class(struct set *set, struct span name)
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
 		const struct class *class = &classes[i];
 
-		if (strlen(class->name) == name.n && memcmp(class->name, name.p, name.n) == 0) {
+		if (span_equals(span_of(class->name), name)) {
 			for (size_t j = 0; j < class->n; j += 2) {
 				add_ascii(set, (unsigned char)class->pairs[j],
 				    (unsigned char)class->pairs[j + 1]);

@@ -86,12 +86,12 @@ static size_t encode_url(char *out, size_t max, struct span value)
 	size_t n = 0;
 
 	for (size_t i = 0, length; i < value.n; i += length) {
-		unsigned char c = (unsigned char)upper(value.p[i]);
+		char c = value.p[i];
 
-		length = first_character((struct span){ value.p + i, value.n - i });
-		if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-		    c == '_' || c == '~') {
-			out[n++] = value.p[i];
+		length = first_character(span_from(value, i));
+		if (text_is_letter(c) || text_is_digit(c) || c == '-' || c == '.' || c == '_' ||
+		    c == '~') {
+			out[n++] = c;
 			continue;
 		}
 		if (n + 3 * length > max) {
@@ -111,7 +111,7 @@ size_t set_length(struct span text, uint64_t n)
 	size_t i = 0;
 
 	while (i < text.n && n-- > 0) {
-		i += first_character((struct span){ text.p + i, text.n - i });
+		i += first_character(span_from(text, i));
 	}
 	return i;
 }
@@ -119,20 +119,12 @@ size_t set_length(struct span text, uint64_t n)
 /* In characters, as a decimal. */
 static size_t write_length(char *out, struct span value)
 {
-	size_t n_characters = 0, n = 0;
-	char digits[24];
+	size_t n_characters = 0;
 
 	for (size_t i = 0; i < value.n; n_characters++) {
-		i += first_character((struct span){ value.p + i, value.n - i });
+		i += first_character(span_from(value, i));
 	}
-	do {
-		digits[n++] = (char)('0' + n_characters % 10);
-		n_characters /= 10;
-	} while (n_characters > 0);
-	for (size_t i = 0; i < n; i++) {
-		out[i] = digits[n - 1 - i];
-	}
-	return n;
+	return text_write(out, n_characters, 1);
 }
 
 /* What is quoted is cut to max bytes where that breaks nothing in two. */
@@ -166,7 +158,9 @@ static enum answer modify(struct sieve_run *run, const struct node *node, struct
 		if (modifier == NULL) {
 			continue;
 		}
-		out = fuel_take(&run->fuel, value->n) ? run_alloc(run, 3 * value->n + 24) : NULL;
+		out = fuel_take(&run->fuel, value->n)
+			  ? run_alloc(run, 3 * value->n + TEXT_NUMBER_MAX)
+			  : NULL;
 		if (out == NULL) {
 			return run_exhausted(run, node);
 		}

@@ -31,7 +31,7 @@ static bool read_score(struct span text, int64_t *score_r)
 
 		if (c == '.' && !is_fraction) {
 			is_fraction = true;
-		} else if (c < '0' || c > '9') {
+		} else if (!text_is_digit(c)) {
 			break;
 		} else if (is_fraction) {
 			has_digits = true;
@@ -69,10 +69,7 @@ static enum answer read_header(
 	if (colon == NULL) {
 		return ANSWER_YES;
 	}
-	text = (struct span){ colon + 1, strlen(colon + 1) };
-	while (text.n > 0 && text.p[0] == ' ') {
-		text = (struct span){ text.p + 1, text.n - 1 };
-	}
+	text = span_trim(span_of(colon + 1));
 	if (regex_compile(&run->scratch, text, true, &regex, &error) != 0) {
 		return run_fail(run, node,
 		    "the server's setting for %.*s holds no regular expression", SPAN(name));
@@ -92,7 +89,7 @@ static enum answer read_header(
 static enum answer find_ratio(struct sieve_run *run, const struct node *node,
     const struct sieve_score *score, int64_t *ratio_r)
 {
-	struct span value, limit = { score->max, score->max != NULL ? strlen(score->max) : 0 };
+	struct span value, limit = span_of(score->max);
 	int64_t status = 0, max = 0;
 	enum answer answer;
 
@@ -107,8 +104,7 @@ static enum answer find_ratio(struct sieve_run *run, const struct node *node,
 		for (int i = 0; i <= 10; i++) {
 			const char *text = score->texts[i];
 
-			if (text != NULL && strlen(text) == value.n &&
-			    memcmp(text, value.p, value.n) == 0) {
+			if (text != NULL && span_equals(span_of(text), value)) {
 				*ratio_r = i;
 				return ANSWER_YES;
 			}
@@ -150,8 +146,7 @@ static enum answer run_score(
 	struct compare compare;
 	int64_t ratio;
 	unsigned value = 0;
-	char text[4];
-	size_t n = 0;
+	char text[TEXT_NUMBER_MAX];
 	enum answer answer = find_ratio(run, node, score, &ratio);
 
 	if (answer == ANSWER_BROKEN) {
@@ -160,17 +155,9 @@ static enum answer run_score(
 	if (answer == ANSWER_YES) {
 		value = scale_of(score, ratio, steps, node_argument(node, SLOT_PERCENT) != NULL);
 	}
-	if (value >= 100) {
-		text[n++] = '1';
-		value -= 100;
-		text[n++] = (char)('0' + value / 10);
-	} else if (value >= 10) {
-		text[n++] = (char)('0' + value / 10);
-	}
-	text[n++] = (char)('0' + value % 10);
 	answer = compare_begin(run, node, SLOT_FIRST, &compare);
 	if (answer == ANSWER_NO) {
-		answer = compare_value(&compare, (struct span){ text, n });
+		answer = compare_value(&compare, (struct span){ text, text_write(text, value, 1) });
 	}
 	return compare_end(&compare, answer);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "sieve/compile.h"
 #include "sieve/run.h"
 
@@ -15,27 +16,6 @@ enum {
 };
 
 /* --- characters as numbers -------------------------------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-	char lower = (char)(c | 0x20);
-
-	return c >= '0' && c <= '9'           ? c - '0'
-	       : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-					      : -1;
-}
-
-static size_t write_utf8(char *out, uint32_t c)
-{
-	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-	for (size_t i = n; i-- > 1; c >>= 6) {
-		out[i] = (char)(0x80 | (c & 0x3f));
-	}
-	out[0] = (char)(first[n] | c);
-	return n;
-}
 
 /* What follows ${hex: or ${unicode: up to its brace. Returns how many bytes of it that is; 0: it is none. */
 static size_t decode_numbers(
@@ -56,8 +36,8 @@ static size_t decode_numbers(
 			*is_valid &= is_sound;
 			return i + 1;
 		}
-		for (; i < in.n && hex_digit(in.p[i]) >= 0; i++, n_digits++) {
-			c = c > 0x10ffff ? c : c << 4 | (uint32_t)hex_digit(in.p[i]);
+		for (; i < in.n && text_hex(in.p[i]) >= 0; i++, n_digits++) {
+			c = c > 0x10ffff ? c : c << 4 | (uint32_t)text_hex(in.p[i]);
 		}
 		if (n_digits == 0 || (!is_unicode && n_digits > 2)) {
 			return 0;
@@ -68,7 +48,7 @@ static size_t decode_numbers(
 			is_sound = false;
 			out[(*n_r)++] = '?';
 		} else {
-			*n_r += write_utf8(out + *n_r, c);
+			*n_r += utf8_write(out + *n_r, c);
 		}
 	}
 }
@@ -82,16 +62,16 @@ static int decode_characters(struct arena *arena, struct span *text)
 	size_t n = 0;
 
 	for (size_t i = 0; out != NULL && i < text->n;) {
+		struct span left = span_from(*text, i);
 		size_t n_taken = 0, n_made = 0;
 
 		for (size_t kind = 0; kind < 2 && n_taken == 0; kind++) {
-			size_t begin = i + strlen(starts[kind]);
+			size_t n_start = strlen(starts[kind]);
 
-			if (begin < text->n && text_is(text->p + i, begin - i, starts[kind])) {
-				n_taken = decode_numbers(
-				    (struct span){ text->p + begin, text->n - begin }, kind == 1,
+			if (span_begins(left, starts[kind])) {
+				n_taken = decode_numbers(span_from(left, n_start), kind == 1,
 				    out + n, &n_made, &is_valid);
-				n_taken += n_taken > 0 ? begin - i : 0;
+				n_taken += n_taken > 0 ? n_start : 0;
 			}
 		}
 		if (n_taken == 0) {
@@ -106,11 +86,6 @@ static int decode_characters(struct arena *arena, struct span *text)
 
 /* --- variables -------------------------------------------------------------------------------------------------- */
 
-static bool is_letter(char c)
-{
-	return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
 /* An identifier, or a number if there may be one. Returns its length; 0: it is none. */
 static size_t part_length(struct span in, bool may_be_number)
 {
@@ -120,7 +95,8 @@ static size_t part_length(struct span in, bool may_be_number)
 	if (is_number && !may_be_number) {
 		return 0;
 	}
-	while (n < in.n && (text_is_digit(in.p[n]) || (!is_number && is_letter(in.p[n])))) {
+	while (n < in.n && (text_is_digit(in.p[n]) ||
+			       (!is_number && (text_is_letter(in.p[n]) || in.p[n] == '_')))) {
 		n++;
 	}
 	return n;
@@ -133,7 +109,7 @@ static size_t name_length(struct span in)
 
 	/* A namespace begins with an identifier. */
 	while (n_part > 0 && n < in.n && in.p[n] == '.' && !text_is_digit(in.p[0])) {
-		n_part = part_length((struct span){ in.p + n + 1, in.n - n - 1 }, true);
+		n_part = part_length(span_from(in, n + 1), true);
 		n += n_part > 0 ? n_part + 1 : 0;
 		if (n_part == 0) {
 			return 0;
@@ -147,10 +123,7 @@ static struct span behind(struct span name, const char *namespace)
 {
 	size_t n = strlen(namespace);
 
-	if (name.n > n && text_is(name.p, n, namespace)) {
-		return (struct span){ name.p + n, name.n - n };
-	}
-	return (struct span){ NULL, 0 };
+	return name.n > n && span_begins(name, namespace) ? span_from(name, n) : span_of(NULL);
 }
 
 /* Says what is wrong with a name. */
@@ -189,9 +162,7 @@ static struct span lower_copy(struct arena *arena, struct span name)
 	struct span copy = arena_copy(arena, name);
 
 	for (size_t i = 0; copy.p != NULL && i < copy.n; i++) {
-		char *c = (char *)copy.p + i;
-
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+		((char *)copy.p)[i] = text_lower(copy.p[i]);
 	}
 	return copy;
 }

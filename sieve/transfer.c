@@ -20,7 +20,7 @@ enum transfer transfer_find(struct span name)
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (text_is(name.p, name.n, known[i].name)) {
+		if (span_is(name, known[i].name)) {
 			return known[i].transfer;
 		}
 	}
@@ -76,17 +76,6 @@ static size_t decode_base64(struct transfer_stream *stream, struct span in, bool
 	return is_end ? n_out + put_digits(stream, out + n_out) : n_out;
 }
 
-static int digit16(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	if (c >= 'A' && c <= 'F') {
-		return c - 'A' + 10;
-	}
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Writes what was kept, as it came: it meant nothing. */
 static size_t put_kept(struct transfer_stream *stream, char *out)
 {
@@ -128,8 +117,8 @@ static bool decode_kept(struct transfer_stream *stream, char c, char *out, size_
 		stream->n_kept = 0;
 		return c == '\n';
 	}
-	if (stream->n_kept == 2 && digit16(c) >= 0) {
-		out[(*n_out)++] = (char)(16 * digit16((char)stream->kept[1]) + digit16(c));
+	if (stream->n_kept == 2 && text_hex(c) >= 0) {
+		out[(*n_out)++] = (char)(16 * text_hex((char)stream->kept[1]) + text_hex(c));
 		stream->n_kept = 0;
 		return true;
 	}
@@ -139,7 +128,7 @@ static bool decode_kept(struct transfer_stream *stream, char c, char *out, size_
 		stream->n_kept = c == '\r' ? 2 : 0;
 		return true;
 	}
-	if (stream->n_kept == 1 && stream->n_blanks == 0 && digit16(c) >= 0) {
+	if (stream->n_kept == 1 && stream->n_blanks == 0 && text_hex(c) >= 0) {
 		stream->kept[stream->n_kept++] = (unsigned char)c;
 		return true;
 	}
@@ -206,8 +195,8 @@ static size_t decode_escapes(struct span in, char mark, char *out)
 	size_t n_out = 0;
 
 	for (size_t i = 0; i < in.n; i++) {
-		int high = in.n - i > 2 ? digit16(in.p[i + 1]) : -1;
-		int low = in.n - i > 2 ? digit16(in.p[i + 2]) : -1;
+		int high = in.n - i > 2 ? text_hex(in.p[i + 1]) : -1;
+		int low = in.n - i > 2 ? text_hex(in.p[i + 2]) : -1;
 
 		if (in.p[i] == mark && high >= 0 && low >= 0) {
 			out[n_out++] = (char)(high << 4 | low);

@@ -97,13 +97,6 @@ static bool is_own(const struct own *own, struct span address)
 
 /* --- who is not answered ---------------------------------------------------------------------------------------- */
 
-static bool begins_with(struct span text, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return text.n >= n && text_is(text.p, n, prefix);
-}
-
 static bool contains(struct span text, const char *part)
 {
 	size_t n = strlen(part);
@@ -119,54 +112,43 @@ static bool contains(struct span text, const char *part)
 /* Addresses that programs write from (RFC 5230 4.6). */
 static bool is_robot(struct span sender)
 {
+	static const char *const names[] = { "mailer-daemon", "listserv", "majordomo", NULL };
 	size_t n_local = sender.n;
 
 	while (n_local > 0 && sender.p[n_local - 1] != '@') {
 		n_local--;
 	}
 	sender.n = n_local > 0 ? n_local - 1 : sender.n;
-	return text_is(sender.p, sender.n, "mailer-daemon") ||
-	       text_is(sender.p, sender.n, "listserv") ||
-	       text_is(sender.p, sender.n, "majordomo") || contains(sender, "-request") ||
-	       begins_with(sender, "owner-");
+	return span_find(sender, names) >= 0 || contains(sender, "-request") ||
+	       span_begins(sender, "owner-");
 }
 
 static bool is_of_list(struct span name, struct span value)
 {
 	static const char *const fields[] = { "list-id", "list-owner", "list-subscribe",
-		"list-post", "list-unsubscribe", "list-help", "list-archive" };
+		"list-post", "list-unsubscribe", "list-help", "list-archive", NULL };
+	static const char *const precedences[] = { "junk", "bulk", "list", NULL };
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (text_is(name.p, name.n, fields[i])) {
-			return true;
-		}
-	}
-	return text_is(name.p, name.n, "precedence") &&
-	       (text_is(value.p, value.n, "junk") || text_is(value.p, value.n, "bulk") ||
-		   text_is(value.p, value.n, "list"));
+	return span_find(name, fields) >= 0 ||
+	       (span_is(name, "precedence") && span_find(value, precedences) >= 0);
 }
 
 static bool is_automatic(struct span name, struct span value)
 {
-	if (text_is(name.p, name.n, "auto-submitted")) {
-		return !begins_with(value, "no") ||
+	if (span_is(name, "auto-submitted")) {
+		return !span_begins(value, "no") ||
 		       (value.n > 2 && value.p[2] != ' ' && value.p[2] != ';');
 	}
-	return text_is(name.p, name.n, "x-auto-response-suppress") &&
+	return span_is(name, "x-auto-response-suppress") &&
 	       (contains(value, "all") || contains(value, "oof"));
 }
 
 static bool names_recipient(struct span name)
 {
 	static const char *const fields[] = { "to", "cc", "bcc", "resent-to", "resent-cc",
-		"resent-bcc" };
+		"resent-bcc", NULL };
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		if (text_is(name.p, name.n, fields[i])) {
-			return true;
-		}
-	}
-	return false;
+	return span_find(name, fields) >= 0;
 }
 
 /* What a header says about it. */

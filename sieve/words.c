@@ -24,7 +24,7 @@ static const struct word *find(
 {
 	for (; tables != NULL && *tables != NULL; tables++) {
 		for (const struct word *word = *tables; word->name != NULL; word++) {
-			if (word->kind == kind && text_is(name.p, name.n, word->name)) {
+			if (word->kind == kind && span_is(name, word->name)) {
 				return word;
 			}
 		}

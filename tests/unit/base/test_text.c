@@ -38,9 +38,59 @@ static void test_text_is(void **state)
 	for (size_t i = 0; i < LENGTH(rows); i++) {
 		struct text text = rows[i].text;
 
-		if (text_is(text.p, text.n, rows[i].name) != rows[i].is_equal) {
+		if (text_is(text.p, text.n, rows[i].name) != rows[i].is_equal ||
+		    span_is((struct span){ text.p, text.n }, rows[i].name) != rows[i].is_equal) {
 			fail_msg("%s and %s", shown(text.p, text.n), rows[i].name);
 		}
+	}
+}
+
+static void test_span_parts(void **state)
+{
+	static const char *const names[] = { "to", "cc", "to", "", NULL };
+	static const struct {
+		const char *text, *trimmed;
+	} rows[] = { { "", "" }, { " \t\r\n", "" }, { " a b\r\n", "a b" }, { "a", "a" } };
+
+	assert_true(span_begins(span_of("Mailto:x"), "mailto:"));
+	assert_true(span_begins(span_of("x"), ""));
+	assert_true(span_begins(span_of(NULL), ""));
+	assert_false(span_begins(span_of("mailto"), "mailto:"));
+	assert_false(span_begins((struct span){ "mailto:", 6 }, "mailto:"));
+	assert_int_equal(span_find(span_of("CC"), names), 1);
+	assert_int_equal(span_find(span_of("to"), names), 0);
+	assert_int_equal(span_find(span_of(NULL), names), 3);
+	assert_int_equal(span_find(span_of("bcc"), names), -1);
+	assert_true(span_equals(span_from(span_of("abc"), 1), span_of("bc")));
+	assert_int_equal(span_from(span_of("abc"), 3).n, 0);
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		assert_true(
+		    span_equals(span_trim(span_of(rows[i].text)), span_of(rows[i].trimmed)));
+	}
+}
+
+static void test_text_digits(void **state)
+{
+	static const struct {
+		uint64_t number;
+		size_t n_min;
+		const char *text;
+	} rows[] = { { 0, 1, "0" }, { 0, 0, "" }, { 7, 2, "07" }, { 100, 2, "100" },
+		{ UINT64_MAX, 1, "18446744073709551615" } };
+	char out[TEXT_NUMBER_MAX];
+
+	for (int c = 0; c < 256; c++) {
+		const char *digits = "0123456789abcdef0123456789ABCDEF";
+		const char *digit = c != 0 ? strchr(digits, c) : NULL;
+
+		assert_int_equal(text_hex((char)c), digit != NULL ? (digit - digits) % 16 : -1);
+		assert_int_equal(
+		    text_is_letter((char)c), c < 128 && (c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+	}
+	for (size_t i = 0; i < LENGTH(rows); i++) {
+		size_t n = text_write(out, rows[i].number, rows[i].n_min);
+
+		assert_true(span_equals((struct span){ out, n }, span_of(rows[i].text)));
 	}
 }
 
@@ -161,6 +211,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_is),
 		cmocka_unit_test(test_text_case),
+		cmocka_unit_test(test_span_parts),
+		cmocka_unit_test(test_text_digits),
 		cmocka_unit_test(test_text_is_control),
 		cmocka_unit_test(test_text_is_ascii),
 		cmocka_unit_test(test_text_is_below),

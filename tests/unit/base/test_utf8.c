@@ -38,7 +38,10 @@ static void test_utf8_code_points(void **state)
 	for (uint32_t point = 0; point < 0x110000; point++) {
 		bool is_surrogate = point >= 0xd800 && point <= 0xdfff;
 		size_t n = encode(point, bytes);
+		char written[4];
 
+		assert_int_equal(utf8_write(written, point), n);
+		assert_memory_equal(written, bytes, n);
 		if (utf8_is_valid(bytes, n) == is_surrogate) {
 			fail_msg("U+%04X", point);
 		}
