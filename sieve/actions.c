@@ -28,9 +28,7 @@ static enum answer run_keep_action(struct sieve_run *run, const struct node *nod
 {
 	struct sieve_action action = { .kind = SIEVE_KEEP };
 
-	if (flags_of(run, node, &action.flags, &action.n_flags) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	flags_of(run, node, &action.flags, &action.n_flags);
 	return plan_add(run, node, &action, PLAN_CANCELS_KEEP);
 }
 
@@ -60,12 +58,10 @@ static enum answer run_fileinto(struct sieve_run *run, const struct node *node)
 	struct sieve_action action = { .kind = SIEVE_STORE,
 		.creates = node_argument(node, SLOT_CREATE) != NULL };
 	struct span use, found;
-	enum answer answer = run_text(run, node, SLOT_FIRST, &action.folder);
+	enum answer answer;
 
-	if (answer == ANSWER_BROKEN ||
-	    flags_of(run, node, &action.flags, &action.n_flags) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_FIRST, &action.folder);
+	flags_of(run, node, &action.flags, &action.n_flags);
 	answer = run_text(run, node, SLOT_SPECIAL_USE, &use);
 	if (answer == ANSWER_YES) {
 		answer =
@@ -105,17 +101,10 @@ static enum answer run_redirect(struct sieve_run *run, const struct node *node)
 	struct sieve_action action = { .kind = SIEVE_REDIRECT };
 	struct mail_address address;
 	struct span to;
-	int result;
 
-	if (run_text(run, node, SLOT_FIRST, &to) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	result = address_of_script(to, true, &run->scratch, &address);
-	if (result > 0) {
+	run_text(run, node, SLOT_FIRST, &to);
+	if (address_of_script(to, true, &run->scratch, &address) != 0) {
 		return run_fail(run, node, "\"%.*s\" is no address to redirect to", SPAN(to));
-	}
-	if (result < 0) {
-		return run_exhausted(run, node);
 	}
 	action.to = address.text;
 	return send_redirect(run, node, &action, keep_of(node));
@@ -123,47 +112,32 @@ static enum answer run_redirect(struct sieve_run *run, const struct node *node)
 
 /* --- mailboxexists, specialuse_exists --------------------------------------------------------------------------- */
 
-/* All of them. */
-static enum answer run_mailboxexists(struct sieve_run *run, const struct node *node)
+/* Are there all of those that a list names? folder: that has the use, or "". */
+static enum answer ask_for_all(struct sieve_run *run, const struct node *node,
+    const struct argument *names, enum sieve_need need, struct span folder)
 {
-	const struct argument *names = node_argument(node, SLOT_FIRST);
-	const struct span nothing = { "", 0 };
+	enum answer answer = ANSWER_YES;
 
-	for (size_t i = 0; i < names->n_strings; i++) {
-		struct span name;
-		enum answer answer = run_string(run, node, &names->strings[i], &name);
-
-		if (answer == ANSWER_YES) {
-			answer = run_ask(run, node, SIEVE_NEED_MAILBOX, name, nothing, NULL);
-		}
-		if (answer != ANSWER_YES) {
-			return answer;
-		}
+	for (size_t i = 0; answer == ANSWER_YES && i < names->n_strings; i++) {
+		answer = run_ask(
+		    run, node, need, run_string(run, node, &names->strings[i]), folder, NULL);
 	}
-	return ANSWER_YES;
+	return answer;
 }
 
-/* All of them, of the mailbox if one is named. */
+static enum answer run_mailboxexists(struct sieve_run *run, const struct node *node)
+{
+	return ask_for_all(
+	    run, node, node_argument(node, SLOT_FIRST), SIEVE_NEED_MAILBOX, span_of(""));
+}
+
 static enum answer run_specialuse_exists(struct sieve_run *run, const struct node *node)
 {
-	const struct argument *uses = node_argument(node, SLOT_SECOND);
 	struct span mailbox;
 
-	if (run_text(run, node, SLOT_FIRST, &mailbox) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	for (size_t i = 0; i < uses->n_strings; i++) {
-		struct span use;
-		enum answer answer = run_string(run, node, &uses->strings[i], &use);
-
-		if (answer == ANSWER_YES) {
-			answer = run_ask(run, node, SIEVE_NEED_SPECIAL_USE, use, mailbox, NULL);
-		}
-		if (answer != ANSWER_YES) {
-			return answer;
-		}
-	}
-	return ANSWER_YES;
+	run_text(run, node, SLOT_FIRST, &mailbox);
+	return ask_for_all(
+	    run, node, node_argument(node, SLOT_SECOND), SIEVE_NEED_SPECIAL_USE, mailbox);
 }
 
 const struct word words_actions[] = {

@@ -49,11 +49,12 @@ void *arena_alloc(struct arena *arena, size_t n)
 	char *p;
 
 	if (n > arena->max) {
-		arena->is_full = true;
+		arena->is_full = arena->is_out = true;
 		return NULL;
 	}
 	n = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 	if ((arena->chunks == NULL || n > arena->left) && !add_chunk(arena, n)) {
+		arena->is_out = true;
 		return NULL;
 	}
 	p = arena->chunks->bytes + (arena->chunks->n - arena->left);
@@ -91,6 +92,7 @@ void arena_reset(struct arena *arena)
 {
 	struct arena_chunk *kept = arena->chunks;
 
+	arena->is_out = false;
 	/* A large one is not worth keeping. */
 	if (kept != NULL && kept->n == CHUNK) {
 		free_behind(arena, kept);

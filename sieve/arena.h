@@ -12,6 +12,7 @@ struct arena {
 	size_t left;      /* of the first chunk */
 	size_t used, max; /* bytes of all chunks */
 	bool is_full;     /* somebody wanted more than max */
+	bool is_out;      /* somebody got none, for that reason or another */
 };
 
 /* max: bytes that it may come to. Nothing is allocated yet. */
@@ -23,7 +24,7 @@ void *arena_alloc(struct arena *arena, size_t n);
 /* A copy of some bytes with a NUL behind them. p is NULL: as above. */
 struct span arena_copy(struct arena *arena, struct span bytes);
 
-/* Takes all back but one chunk for the next. */
+/* Takes all back but one chunk for the next; who got none is forgotten. */
 void arena_reset(struct arena *arena);
 
 void arena_deinit(struct arena *arena);

@@ -27,11 +27,6 @@ struct body {
 	size_t n_types;
 };
 
-static int check_body(struct compiler *compiler, struct node *node)
-{
-	return compare_check(compiler, node, SLOT_FIRST);
-}
-
 /* RFC 5173 5.2: "" is every type, "text" every subtype of it; what has more than one slash is none. */
 static bool is_type(struct span wanted, const struct mime_value *type)
 {
@@ -66,41 +61,31 @@ static bool is_wanted(
 	return false;
 }
 
-static enum answer begin(struct sieve_run *run, const struct node *node, struct body **body_r)
+/* NULL: it has failed. */
+static struct body *begin(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *transform = node_argument(node, SLOT_TRANSFORM);
 	struct body *body = run_alloc(run, sizeof(*body));
-	enum answer answer;
 
-	*body_r = body;
 	if (body == NULL) {
-		return run_exhausted(run, node);
+		return NULL;
 	}
-	answer = compare_begin(run, node, SLOT_FIRST, &body->compare);
-	if (answer != ANSWER_NO) {
-		return answer;
-	}
+	body->compare = compare_begin(run, node);
 	body->compare.sets_values = false;
 	body->matchers = run_alloc(run, body->compare.n_keys * sizeof(struct matcher *));
 	body->n_types = transform != NULL ? transform->n_strings : 0;
 	body->types = run_alloc(run, body->n_types * sizeof(*body->types));
 	if (body->matchers == NULL || body->types == NULL) {
-		return run_exhausted(run, node);
+		return NULL;
 	}
 	for (size_t i = 0; i < body->n_types; i++) {
-		if (run_string(run, node, &transform->strings[i], &body->types[i]) ==
-		    ANSWER_BROKEN) {
-			return ANSWER_BROKEN;
-		}
+		body->types[i] = run_string(run, node, &transform->strings[i]);
 	}
 	for (size_t i = 0; !body->compare.counts && i < body->compare.n_keys; i++) {
 		body->matchers[i] = matcher_new(&body->compare.keys[i], &run->scratch, &run->fuel);
-		if (body->matchers[i] == NULL) {
-			return run_exhausted(run, node);
-		}
 	}
 	run->paused = body;
-	return ANSWER_NO;
+	return run_has_failed(run) ? NULL : body;
 }
 
 /* Finds what is to be read next. ANSWER_NO: that was all. */
@@ -120,7 +105,7 @@ static enum answer next_content(struct sieve_run *run, const struct node *node, 
 		}
 		body->is_raw_read = true;
 		body->content = content_new(run, NULL, CONTENT_RAW);
-		return body->content != NULL ? ANSWER_YES : run_exhausted(run, node);
+		return body->content != NULL ? ANSWER_YES : ANSWER_BROKEN;
 	}
 	answer = run_parts(run, node, &parts);
 	if (answer != ANSWER_YES) {
@@ -137,67 +122,63 @@ static enum answer next_content(struct sieve_run *run, const struct node *node, 
 	}
 	body->content =
 	    content_new(run, part, transform == BODY_TEXT ? CONTENT_TEXT : CONTENT_DECODED);
-	return body->content != NULL ? ANSWER_YES : run_exhausted(run, node);
+	return body->content != NULL ? ANSWER_YES : ANSWER_BROKEN;
 }
 
-/* What a matcher has said. */
-static enum answer judge(struct sieve_run *run, const struct node *node, enum match_outcome outcome)
-{
-	switch (outcome) {
-	case MATCH_NO:
-		return ANSWER_NO;
-	case MATCH_YES:
-		return ANSWER_YES;
-	default:
-		return run_exhausted(run, node);
-	}
-}
-
-/* Reads it to its end. ANSWER_YES: a key matches. */
-static enum answer read_content(struct sieve_run *run, const struct node *node, struct body *body)
+/* Reads it to its end, or until a key matches. ANSWER_YES; _WAIT, _BROKEN. */
+static enum answer read_content(struct body *body, const struct node *node, bool *is_found_r)
 {
 	size_t n = body->compare.counts ? 0 : body->compare.n_keys;
-	enum answer answer = ANSWER_YES, found = ANSWER_NO;
+	enum match_outcome outcome = MATCH_NO;
+	enum answer answer = ANSWER_YES;
 
-	while (answer == ANSWER_YES && found == ANSWER_NO && n > 0) {
+	while (answer == ANSWER_YES && outcome == MATCH_NO && n > 0) {
 		struct span piece;
 
 		answer = content_next(body->content, node, &piece);
-		for (size_t i = 0; answer == ANSWER_YES && found == ANSWER_NO && i < n; i++) {
-			found = judge(run, node, matcher_feed(body->matchers[i], piece));
+		for (size_t i = 0; answer == ANSWER_YES && outcome == MATCH_NO && i < n; i++) {
+			outcome = matcher_feed(body->matchers[i], piece);
 		}
 	}
-	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN || found != ANSWER_NO) {
-		return found != ANSWER_NO ? found : answer;
+	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
+		return answer;
 	}
-	for (size_t i = 0; found == ANSWER_NO && i < n; i++) {
-		found = judge(run, node, matcher_end(body->matchers[i]));
+	for (size_t i = 0; outcome == MATCH_NO && i < n; i++) {
+		outcome = matcher_end(body->matchers[i]);
 		matcher_restart(body->matchers[i]);
 	}
 	compare_count(&body->compare, 1);
 	body->content = NULL;
-	return found;
+	*is_found_r = outcome == MATCH_YES;
+	return outcome == MATCH_EXHAUSTED ? ANSWER_BROKEN : ANSWER_YES;
 }
 
 static enum answer run_body_test(struct sieve_run *run, const struct node *node)
 {
-	struct body *body = run->paused;
-	enum answer answer = body == NULL ? begin(run, node, &body) : ANSWER_NO;
+	struct body *body = run->paused != NULL ? run->paused : begin(run, node);
+	bool is_found = false;
 
-	while (answer == ANSWER_NO) {
+	while (body != NULL && !is_found) {
+		enum answer answer = ANSWER_YES;
+
 		if (body->content == NULL) {
 			answer = next_content(run, node, body);
-			if (answer != ANSWER_YES) {
-				break;
-			}
 		}
-		answer = read_content(run, node, body);
+		if (answer == ANSWER_NO) {
+			break;
+		}
+		if (answer == ANSWER_YES) {
+			answer = read_content(body, node, &is_found);
+		}
+		if (answer != ANSWER_YES) {
+			return answer;
+		}
 	}
-	return answer == ANSWER_WAIT ? answer : compare_end(&body->compare, answer);
+	return body != NULL ? compare_end(&body->compare, is_found) : ANSWER_BROKEN;
 }
 
 const struct word words_body[] = {
 	{ "body", WORD_TEST, EXTENSION_BODY, .tags = { compare_tags, body_tags },
-	    .parameters = { TYPE_STRINGS }, .check = check_body, .run = run_body_test },
+	    .parameters = { TYPE_STRINGS }, .check = compare_check, .run = run_body_test },
 	{ NULL },
 };

@@ -121,12 +121,18 @@ static int make_key(
 	return result;
 }
 
-int compare_check(struct compiler *compiler, struct node *node, enum slot keys)
+/* Arguments stand in their order, tags in front. */
+static const struct argument *keys_of(const struct node *node)
 {
-	const struct argument *list = node_argument(node, keys);
+	return &node->arguments[node->n_arguments - 1];
+}
+
+int compare_check(struct compiler *compiler, struct node *node)
+{
+	const struct argument *list = keys_of(node);
 	struct arena *arena = &compiler->program->arena;
 	struct made *made = arena_alloc(arena, sizeof(*made));
-	size_t n = list != NULL ? list->n_strings : 0;
+	size_t n = list->n_strings;
 	struct key key = { 0 };
 	int result = 0;
 
@@ -153,107 +159,90 @@ int compare_check(struct compiler *compiler, struct node *node, enum slot keys)
 
 /* --- running ---------------------------------------------------------------------------------------------------- */
 
-/* Fills in a key with variables. ANSWER_YES; _NO: it cannot match; _BROKEN. */
-static enum answer expand(
+/* Fills in a key with variables. False: it cannot match. */
+static bool expand(
     struct sieve_run *run, const struct node *node, const struct string *string, struct key *key)
 {
-	enum answer answer = run_string(run, node, string, &key->text);
 	const char *error;
+	int result = 0;
 
-	if (answer != ANSWER_YES || key->match != MATCH_REGEX) {
-		return answer;
+	key->text = run_string(run, node, string);
+	if (key->match == MATCH_REGEX &&
+	    fuel_take(&run->fuel, key->text.n + REGEX_INSTRUCTIONS_MAX)) {
+		result = regex_compile(&run->scratch, key->text,
+		    key->comparator == COMPARATOR_CASEMAP, &key->regex, &error);
 	}
-	if (!fuel_take(&run->fuel, key->text.n + REGEX_INSTRUCTIONS_MAX)) {
-		return run_exhausted(run, node);
-	}
-	switch (regex_compile(
-	    &run->scratch, key->text, key->comparator == COMPARATOR_CASEMAP, &key->regex, &error)) {
-	case 0:
-		return ANSWER_YES;
-	case 1:
+	if (result > 0) {
 		/* What a variable holds is not the script's mistake. */
 		run_warn(run, node, "\"%.*s\" is no regular expression: %s; it matches nothing",
 		    SPAN(key->text), error);
-		return ANSWER_NO;
-	default:
-		return run_exhausted(run, node);
 	}
+	return result == 0 && !run_has_failed(run);
 }
 
-enum answer compare_begin(
-    struct sieve_run *run, const struct node *node, enum slot keys, struct compare *compare_r)
+struct compare compare_begin(struct sieve_run *run, const struct node *node)
 {
-	const struct argument *list = node_argument(node, keys);
+	const struct argument *list = keys_of(node);
 	const struct made *made = node->made;
 	uint64_t extensions = run->scope->program->extensions;
-	struct key *own;
-
-	*compare_r = (struct compare){ .run = run,
+	struct compare compare = { .run = run,
 		.node = node,
 		.keys = made->keys,
 		.n_keys = made->n_keys,
 		.counts = made->match == MATCH_COUNT,
 		.sets_values = (extensions & EXTENSION_BIT(EXTENSION_VARIABLES)) != 0 &&
 			       (made->match == MATCH_MATCHES || made->match == MATCH_REGEX) };
+	struct key *own;
+
 	if (!made->has_variables) {
-		return ANSWER_NO;
+		return compare;
 	}
 	own = run_alloc(run, made->n_keys * sizeof(*own));
-	if (own == NULL || !fuel_take(&run->fuel, made->n_keys)) {
-		return run_exhausted(run, node);
-	}
-	compare_r->n_keys = 0;
-	for (size_t i = 0; i < made->n_keys; i++) {
-		enum answer answer = ANSWER_YES;
+	compare.keys = own;
+	compare.n_keys = 0;
+	for (size_t i = 0; own != NULL && i < made->n_keys && fuel_take(&run->fuel, 1); i++) {
+		struct key *key = &own[compare.n_keys];
 
-		own[compare_r->n_keys] = made->keys[i];
-		if (list->strings[i].n_pieces > 0) {
-			answer = expand(run, node, &list->strings[i], &own[compare_r->n_keys]);
-		}
-		if (answer == ANSWER_BROKEN) {
-			return answer;
-		}
-		compare_r->n_keys += answer == ANSWER_YES;
+		*key = made->keys[i];
+		compare.n_keys +=
+		    list->strings[i].n_pieces == 0 || expand(run, node, &list->strings[i], key);
 	}
-	compare_r->keys = own;
-	return ANSWER_NO;
+	return compare;
 }
 
 /* Is one of the keys matched? */
-static enum answer match_keys(
-    struct compare *compare, struct span value, struct captures *captures_r)
+static bool match_keys(struct compare *compare, struct span value, struct captures *captures_r)
 {
 	struct sieve_run *run = compare->run;
+	enum match_outcome outcome = MATCH_NO;
 
-	for (size_t i = 0; i < compare->n_keys; i++) {
-		switch (
-		    match_value(&compare->keys[i], value, &run->scratch, &run->fuel, captures_r)) {
-		case MATCH_NO:
-			break;
-		case MATCH_YES:
-			return ANSWER_YES;
-		default:
-			return run_exhausted(run, compare->node);
-		}
+	for (size_t i = 0; outcome == MATCH_NO && i < compare->n_keys; i++) {
+		outcome =
+		    match_value(&compare->keys[i], value, &run->scratch, &run->fuel, captures_r);
 	}
-	return ANSWER_NO;
+	if (outcome == MATCH_EXHAUSTED) {
+		run_exhausted(run, compare->node);
+	}
+	return outcome == MATCH_YES;
 }
 
-enum answer compare_value(struct compare *compare, struct span value)
+bool compare_value(struct compare *compare, struct span value)
 {
 	struct captures captures = { .n = 0 };
-	struct captures *captures_r = compare->sets_values ? &captures : NULL;
-	enum answer answer;
+	bool is_found;
 
+	if (value.p == NULL) {
+		return false;
+	}
 	if (compare->counts) {
 		compare->n_values++;
-		return ANSWER_NO;
+		return false;
 	}
-	answer = match_keys(compare, value, captures_r);
-	if (answer == ANSWER_YES && captures_r != NULL) {
-		return run_set_values(compare->run, compare->node, captures.list, captures.n);
+	is_found = match_keys(compare, value, compare->sets_values ? &captures : NULL);
+	if (is_found && compare->sets_values) {
+		run_set_values(compare->run, captures.list, captures.n);
 	}
-	return answer;
+	return is_found;
 }
 
 void compare_count(struct compare *compare, unsigned n)
@@ -262,13 +251,20 @@ void compare_count(struct compare *compare, unsigned n)
 }
 
 /* RFC 5231 4.2: the number of values is compared, as text. */
-enum answer compare_end(struct compare *compare, enum answer answer)
+enum answer compare_end(struct compare *compare, bool is_found)
 {
 	char digits[TEXT_NUMBER_MAX];
 
-	if (answer != ANSWER_NO || !compare->counts) {
-		return answer;
+	if (compare->counts) {
+		is_found = match_keys(compare,
+		    (struct span){ digits, text_write(digits, compare->n_values, 1) }, NULL);
 	}
-	return match_keys(
-	    compare, (struct span){ digits, text_write(digits, compare->n_values, 1) }, NULL);
+	return is_found ? ANSWER_YES : ANSWER_NO;
+}
+
+enum answer compare_one(struct sieve_run *run, const struct node *node, struct span value)
+{
+	struct compare compare = compare_begin(run, node);
+
+	return compare_end(&compare, compare_value(&compare, value));
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The comparison that most tests end in: values of a message against keys of a script. Private to sieve.
  *
- *     answer = compare_begin(run, node, SLOT_SECOND, &compare);
- *     for each value, while answer is ANSWER_NO: answer = compare_value(&compare, value);
- *     answer = compare_end(&compare, answer);
- */
+ *     compare = compare_begin(run, node);
+ *     for each value, until one matches: is_found = compare_value(&compare, value);
+ *     return compare_end(&compare, is_found);
+ *
+ * The keys are the last argument of all tests. */
 #pragma once
 
 #include "sieve/match.h"
@@ -13,9 +14,9 @@
 /* :comparator, :is, :contains, :matches, :value, :count, :regex, as a table of tags. */
 extern const struct tag compare_tags[];
 
-/* Checks those of a node: relation, comparator, and the keys in that slot, whose regular expressions go to node->made if
- * they are constant. Returns 0 or -ENOMEM. */
-int compare_check(struct compiler *compiler, struct node *node, enum slot keys);
+/* Checks those of a node: relation, comparator, and the keys, whose regular expressions go to node->made if they are constant.
+ * Returns 0 or -ENOMEM. */
+int compare_check(struct compiler *compiler, struct node *node);
 
 struct compare {
 	struct sieve_run *run;
@@ -27,15 +28,17 @@ struct compare {
 	bool sets_values; /* match values; a test may switch it off */
 };
 
-/* Expands the keys. ANSWER_NO: go on. */
-enum answer compare_begin(
-    struct sieve_run *run, const struct node *node, enum slot keys, struct compare *compare_r);
+/* Expands the keys. */
+struct compare compare_begin(struct sieve_run *run, const struct node *node);
 
-/* One value. ANSWER_YES: the test is true (and the match values are set); _NO: go on; _BROKEN. */
-enum answer compare_value(struct compare *compare, struct span value);
+/* Does a key match? Then the match values are set. A value whose p is NULL is none. */
+bool compare_value(struct compare *compare, struct span value);
 
 /* So many values that are not looked at one by one (only of :count). */
 void compare_count(struct compare *compare, unsigned n);
 
 /* What the test says, after what the last value said. */
-enum answer compare_end(struct compare *compare, enum answer answer);
+enum answer compare_end(struct compare *compare, bool is_found);
+
+/* All at once, of a test that has one value. */
+enum answer compare_one(struct sieve_run *run, const struct node *node, struct span value);

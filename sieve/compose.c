@@ -192,8 +192,7 @@ struct span compose_cut(struct composition *composition, struct span text)
 			compose_begin(&shorter, composition->run);
 			compose_bytes(&shorter, (struct span){ text.p, i });
 			compose_text(&shorter, "\xe2\x80\xa6");
-			composition->has_failed =
-			    composition->has_failed || !compose_end(&shorter, &text);
+			compose_end(&shorter, &text);
 			break;
 		}
 	}

@@ -21,8 +21,8 @@ static enum answer run_branch(struct sieve_run *run, const struct node *node)
 		return frames_push_test(run, node->tests);
 	}
 	frame->is_taken = is_true;
-	if (is_true && frames_push_block(run, node) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
+	if (is_true) {
+		frames_push_block(run, node);
 	}
 	return ANSWER_YES;
 }
@@ -34,8 +34,8 @@ static enum answer run_elsif(struct sieve_run *run, const struct node *node)
 
 static enum answer run_else(struct sieve_run *run, const struct node *node)
 {
-	if (!frames_top(run)->is_taken && frames_push_block(run, node) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
+	if (!frames_top(run)->is_taken) {
+		frames_push_block(run, node);
 	}
 	return ANSWER_YES;
 }
@@ -132,11 +132,11 @@ enum answer run_include(struct sieve_run *run, const struct node *node)
 		return run_fail(run, node, "more than %d scripts are included", SIEVE_INCLUDES_MAX);
 	}
 	block.node = found->program->commands;
-	if (machine->depth == SIEVE_INCLUDE_DEPTH_MAX ||
-	    frames_push(run, node, &frame) == ANSWER_BROKEN ||
-	    frames_push(run, node, &block) == ANSWER_BROKEN) {
+	if (machine->depth == SIEVE_INCLUDE_DEPTH_MAX) {
 		return run_fail(run, node, "scripts include each other too deep");
 	}
+	frames_push(run, node, &frame);
+	frames_push(run, node, &block);
 	run->scope = scope_new(run, found->program, found->name.p);
 	machine->depth++;
 	return run->scope != NULL ? ANSWER_YES : run_exhausted(run, node);

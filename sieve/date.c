@@ -35,12 +35,12 @@ static int check(struct compiler *compiler, struct node *node, enum slot part_sl
 		    "minute, second, time, iso8601, std11, zone and weekday",
 		    SPAN(part->strings[0].text));
 	}
-	return compare_check(compiler, node, part_slot + 1);
+	return compare_check(compiler, node);
 }
 
 static int check_date(struct compiler *compiler, struct node *node)
 {
-	int result = select_check(compiler, node, SLOT_FIRST);
+	int result = select_check(compiler, node);
 
 	return result != 0 ? result : check(compiler, node, SLOT_SECOND);
 }
@@ -51,42 +51,34 @@ static int check_currentdate(struct compiler *compiler, struct node *node)
 }
 
 /* Moves it to the zone that the test wants: one that is given, its own, or the server's at that time. */
-static enum answer find_zone(struct sieve_run *run, const struct node *node, struct moment *moment)
+static void find_zone(struct sieve_run *run, const struct node *node, struct moment *moment)
 {
 	const struct argument *argument = node_argument(node, SLOT_ZONE);
 	struct span zone;
 
-	if (argument != NULL && argument->value == 1) {
-		return ANSWER_YES;
-	}
-	switch (run_text(run, node, SLOT_ZONE, &zone)) {
-	case ANSWER_BROKEN:
-		return ANSWER_BROKEN;
-	case ANSWER_YES:
-		return calendar_zone(zone, &moment->zone)
-			   ? ANSWER_YES
-			   : run_fail(run, node, "\"%.*s\" is no time zone", SPAN(zone));
-	default:
+	if (argument == NULL) {
 		moment->zone = run->facts->zone(moment->time);
-		return ANSWER_YES;
+	} else if (argument->value == 0) {
+		run_text(run, node, SLOT_ZONE, &zone);
+		if (!calendar_zone(zone, &moment->zone)) {
+			run_fail(run, node, "\"%.*s\" is no time zone", SPAN(zone));
+		}
 	}
 }
 
-static enum answer compare_moment(
-    struct compare *compare, struct moment *moment, enum slot part_slot)
+static bool compare_moment(struct compare *compare, struct moment *moment, enum slot part_slot)
 {
 	struct sieve_run *run = compare->run;
 	char text[CALENDAR_TEXT_MAX] = "";
 	struct span name;
 	int part;
 
-	if (find_zone(run, compare->node, moment) == ANSWER_BROKEN ||
-	    run_text(run, compare->node, part_slot, &name) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	find_zone(run, compare->node, moment);
+	run_text(run, compare->node, part_slot, &name);
 	part = calendar_part_find(name);
 	if (part < 0) {
-		return run_fail(run, compare->node, "\"%.*s\" is no part of a date", SPAN(name));
+		run_fail(run, compare->node, "\"%.*s\" is no part of a date", SPAN(name));
+		return false;
 	}
 	return compare_value(
 	    compare, (struct span){ text, calendar_write(moment, (enum calendar_part)part, text) });
@@ -95,13 +87,9 @@ static enum answer compare_moment(
 static enum answer run_currentdate(struct sieve_run *run, const struct node *node)
 {
 	struct moment now = { .time = run->facts->now };
-	struct compare compare;
-	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+	struct compare compare = compare_begin(run, node);
 
-	if (answer == ANSWER_NO) {
-		answer = compare_moment(&compare, &now, SLOT_FIRST);
-	}
-	return compare_end(&compare, answer);
+	return compare_end(&compare, compare_moment(&compare, &now, SLOT_FIRST));
 }
 
 /* A date stands behind the last semicolon, if there is one, as in Received. */
@@ -120,30 +108,28 @@ static enum answer run_date(struct sieve_run *run, const struct node *node)
 	struct selection fields;
 	struct compare compare;
 	struct span name;
-	enum answer answer = run_text(run, node, SLOT_FIRST, &name);
+	bool is_found = false;
+	enum answer answer;
 
-	if (answer == ANSWER_YES) {
-		answer = select_fields(run, node, name, &fields);
-	}
+	run_text(run, node, SLOT_FIRST, &name);
+	answer = select_fields(run, node, name, &fields);
 	if (answer != ANSWER_YES) {
 		return answer;
 	}
-	answer = compare_begin(run, node, SLOT_THIRD, &compare);
-	for (size_t i = 0; answer == ANSWER_NO && i < fields.n; i++) {
+	compare = compare_begin(run, node);
+	for (size_t i = 0; !is_found && i < fields.n; i++) {
 		struct span value = field_value(fields.list[i], &run->scratch, &run->fuel);
 		struct moment moment;
 
-		if (value.p == NULL) {
-			answer = run_exhausted(run, node);
-		} else if (calendar_parse(date_in(value), &moment)) {
-			answer = compare_moment(&compare, &moment, SLOT_SECOND);
+		if (calendar_parse(date_in(value), &moment)) {
+			is_found = compare_moment(&compare, &moment, SLOT_SECOND);
 		}
 		/* Without :index the test is about the first one. */
 		if (node_argument(node, SLOT_INDEX) == NULL) {
 			break;
 		}
 	}
-	return compare_end(&compare, answer);
+	return compare_end(&compare, is_found);
 }
 
 const struct word words_date[] = {

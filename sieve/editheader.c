@@ -45,10 +45,10 @@ static int check_addheader(struct compiler *compiler, struct node *node)
 
 static int check_deleteheader(struct compiler *compiler, struct node *node)
 {
-	int result = select_check(compiler, node, SLOT_FIRST);
+	int result = select_check(compiler, node);
 
 	if (result == 0 && node_argument(node, SLOT_SECOND) != NULL) {
-		result = compare_check(compiler, node, SLOT_SECOND);
+		result = compare_check(compiler, node);
 	}
 	return result;
 }
@@ -60,9 +60,7 @@ static enum answer find_name(
 	const struct sieve_settings *settings = run->settings;
 	bool is_forbidden;
 
-	if (run_text(run, node, SLOT_FIRST, name_r) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_FIRST, name_r);
 	if (!field_name_is_valid(*name_r)) {
 		return run_fail(
 		    run, node, "\"%.*s\" cannot be the name of a header field", SPAN(*name_r));
@@ -174,9 +172,7 @@ static enum answer run_addheader(struct sieve_run *run, const struct node *node)
 	if (answer != ANSWER_YES) {
 		return answer;
 	}
-	if (run_text(run, node, SLOT_SECOND, &value) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_SECOND, &value);
 	if (!utf8_is_valid(value.p, value.n)) {
 		return run_fail(run, node, "the value of field %.*s is no UTF-8", SPAN(name));
 	}
@@ -203,26 +199,18 @@ static enum answer run_addheader(struct sieve_run *run, const struct node *node)
 /* --- deleteheader ----------------------------------------------------------------------------------------------- */
 
 /* Does its value match, where values are named? */
-static enum answer is_unwanted(
-    struct sieve_run *run, const struct node *node, const struct field *field)
+static bool is_unwanted(struct sieve_run *run, const struct node *node, const struct field *field)
 {
 	struct compare compare;
 	struct span text;
-	enum answer answer;
 
 	if (node_argument(node, SLOT_SECOND) == NULL) {
-		return ANSWER_YES;
+		return true;
 	}
 	text = field_text(field, &run->scratch, &run->fuel);
-	if (text.p == NULL) {
-		return run_exhausted(run, node);
-	}
-	answer = compare_begin(run, node, SLOT_SECOND, &compare);
+	compare = compare_begin(run, node);
 	compare.sets_values = false;
-	if (answer == ANSWER_NO) {
-		answer = compare_value(&compare, text);
-	}
-	return compare_end(&compare, answer);
+	return compare_end(&compare, compare_value(&compare, text)) == ANSWER_YES;
 }
 
 static void take_out(struct sieve_run *run, size_t i)
@@ -261,11 +249,7 @@ static enum answer run_deleteheader(struct sieve_run *run, const struct node *no
 		if (!(only != NULL ? field == only : field_is(field, name))) {
 			continue;
 		}
-		answer = is_unwanted(run, node, field);
-		if (answer == ANSWER_BROKEN || !fuel_take(&run->fuel, run->fields->n)) {
-			return answer == ANSWER_BROKEN ? answer : run_exhausted(run, node);
-		}
-		if (answer == ANSWER_YES) {
+		if (fuel_take(&run->fuel, run->fields->n) && is_unwanted(run, node, field)) {
 			take_out(run, i - 1);
 		}
 		if (only != NULL) {

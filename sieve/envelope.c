@@ -32,7 +32,7 @@ static int check_envelope(struct compiler *compiler, struct node *node)
 			    SPAN(name->text));
 		}
 	}
-	return compare_check(compiler, node, SLOT_SECOND);
+	return compare_check(compiler, node);
 }
 
 /* p is NULL: there is none. */
@@ -51,7 +51,7 @@ static struct span value_of(const struct sieve_facts *facts, enum envelope_part 
 }
 
 /* The null sender is one empty address, whatever part of it is wanted. */
-static enum answer compare_part(struct compare *compare, struct span text)
+static bool compare_part(struct compare *compare, struct span text)
 {
 	struct sieve_run *run = compare->run;
 	const struct argument *wanted = node_argument(compare->node, SLOT_ADDRESS_PART);
@@ -72,29 +72,22 @@ static enum answer compare_part(struct compare *compare, struct span text)
 	if (text.n > 0 && wanted != NULL) {
 		value = address_part_of(&address, wanted->value, run->facts->delimiters);
 	}
-	return value.p != NULL ? compare_value(compare, value) : ANSWER_NO;
+	return compare_value(compare, value);
 }
 
 static enum answer run_envelope(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
-	struct compare compare;
-	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+	struct compare compare = compare_begin(run, node);
+	bool is_found = false;
 
-	for (size_t i = 0; answer == ANSWER_NO && i < names->n_strings; i++) {
-		struct span name, value;
-		int part;
+	for (size_t i = 0; !is_found && i < names->n_strings; i++) {
+		int part = span_find(run_string(run, node, &names->strings[i]), parts);
+		struct span value = part >= 0 ? value_of(run->facts, part) : span_of(NULL);
 
-		if (run_string(run, node, &names->strings[i], &name) == ANSWER_BROKEN) {
-			return compare_end(&compare, ANSWER_BROKEN);
-		}
-		part = span_find(name, parts);
-		value = part >= 0 ? value_of(run->facts, part) : span_of(NULL);
-		if (value.p != NULL) {
-			answer = compare_part(&compare, value);
-		}
+		is_found = value.p != NULL && compare_part(&compare, value);
 	}
-	return compare_end(&compare, answer);
+	return compare_end(&compare, is_found);
 }
 
 const struct word words_envelope[] = {

@@ -49,44 +49,27 @@ struct span environment_variable(struct sieve_run *run, struct span name)
 	return find(run, (struct span){ item, n });
 }
 
-static int check_environment(struct compiler *compiler, struct node *node)
-{
-	return compare_check(compiler, node, SLOT_SECOND);
-}
-
 static enum answer run_environment(struct sieve_run *run, const struct node *node)
 {
-	struct compare compare;
 	struct span name, value;
-	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
 
-	if (run_text(run, node, SLOT_FIRST, &name) == ANSWER_BROKEN) {
-		return compare_end(&compare, ANSWER_BROKEN);
-	}
+	run_text(run, node, SLOT_FIRST, &name);
 	value = find(run, name);
-	if (answer == ANSWER_NO && value.p == NULL) {
-		return ANSWER_NO;
-	}
-	if (answer == ANSWER_NO) {
-		answer = compare_value(&compare, value);
-	}
-	return compare_end(&compare, answer);
+	return value.p != NULL ? compare_one(run, node, value) : ANSWER_NO;
 }
 
 static enum answer run_debug_log(struct sieve_run *run, const struct node *node)
 {
 	struct span text;
 
-	if (run_text(run, node, SLOT_FIRST, &text) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_FIRST, &text);
 	run_debug(run, node, "DEBUG: %.*s", (int)(text.n < 900 ? text.n : 900), text.p);
 	return ANSWER_YES;
 }
 
 const struct word words_environment[] = {
 	{ "environment", WORD_TEST, EXTENSION_ENVIRONMENT, .tags = { compare_tags },
-	    .parameters = { TYPE_STRING, TYPE_STRINGS }, .check = check_environment,
+	    .parameters = { TYPE_STRING, TYPE_STRINGS }, .check = compare_check,
 	    .run = run_environment },
 	{ "debug_log", WORD_COMMAND, EXTENSION_DOVECOT_DEBUG, .parameters = { TYPE_STRING },
 	    .run = run_debug_log },

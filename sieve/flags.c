@@ -83,40 +83,28 @@ static bool take_word(struct span *words, struct span *word_r)
 }
 
 /* Changes a list by each of the words of a string. */
-static bool change(struct sieve_run *run, struct list *list, struct span words,
+static void change(struct sieve_run *run, struct list *list, struct span words,
     void (*with)(struct list *list, struct span flag))
 {
 	struct span word;
 
 	if (!fuel_take(&run->fuel, 2 * words.n)) {
-		return false;
+		return;
 	}
-	while (take_word(&words, &word)) {
-		if (!fuel_take(&run->fuel, list->n)) {
-			return false;
-		}
+	while (take_word(&words, &word) && fuel_take(&run->fuel, list->n)) {
 		if (is_flag(word)) {
 			with(list, word);
 		}
 	}
-	return true;
 }
 
-static enum answer change_by(struct sieve_run *run, const struct node *node,
+static void change_by(struct sieve_run *run, const struct node *node,
     const struct argument *argument, struct list *list,
     void (*with)(struct list *list, struct span flag))
 {
 	for (size_t i = 0; i < argument->n_strings; i++) {
-		struct span words;
-
-		if (run_string(run, node, &argument->strings[i], &words) == ANSWER_BROKEN) {
-			return ANSWER_BROKEN;
-		}
-		if (!change(run, list, words, with)) {
-			return run_exhausted(run, node);
-		}
+		change(run, list, run_string(run, node, &argument->strings[i]), with);
 	}
-	return ANSWER_YES;
 }
 
 /* The variable that a string names; NULL: that of the run. */
@@ -126,60 +114,46 @@ static struct variable *variable_of(struct sieve_run *run, const struct string *
 }
 
 /* What stands in it. */
-static bool read_list(struct sieve_run *run, struct variable *variable, struct list *list)
+static void read_list(struct sieve_run *run, struct variable *variable, struct list *list)
 {
 	list->n = 0;
 	if (variable != NULL) {
-		return change(run, list, variable->value, add);
+		change(run, list, variable->value, add);
+		return;
 	}
 	for (; list->n < run->n_flags && list->n < FLAGS_MAX; list->n++) {
 		list->flags[list->n] = run->flags[list->n];
 	}
-	return true;
 }
 
-static enum answer write_variable(struct sieve_run *run, const struct node *node,
-    struct variable *variable, const struct list *list)
+static void write_variable(
+    struct sieve_run *run, struct variable *variable, const struct list *list)
 {
 	size_t n = 0;
-	char *p;
+	char *p, *end;
 
 	for (size_t i = 0; i < list->n; i++) {
 		n += list->flags[i].n + 1;
 	}
-	p = run_alloc(run, n + 1);
-	if (p == NULL) {
-		return run_exhausted(run, node);
-	}
-	n = 0;
-	for (size_t i = 0; i < list->n; i++) {
+	p = end = run_alloc(run, n + 1);
+	for (size_t i = 0; p != NULL && i < list->n; i++) {
 		if (i > 0) {
-			p[n++] = ' ';
+			*end++ = ' ';
 		}
-		for (size_t j = 0; j < list->flags[i].n; j++) {
-			p[n++] = list->flags[i].p[j];
-		}
+		end = mempcpy(end, list->flags[i].p, list->flags[i].n);
 	}
-	return run_set_variable(run, node, variable, (struct span){ p, n });
+	run_set_variable(run, variable, (struct span){ p, (size_t)(end - p) });
 }
 
-static enum answer write_own(
-    struct sieve_run *run, const struct node *node, const struct list *list)
+static void write_own(struct sieve_run *run, const struct list *list)
 {
 	struct span *flags = run_keep(run, list->n * sizeof(*flags));
 
-	if (flags == NULL) {
-		return run_exhausted(run, node);
-	}
-	for (size_t i = 0; i < list->n; i++) {
+	for (size_t i = 0; flags != NULL && i < list->n; i++) {
 		flags[i] = run_keep_copy(run, list->flags[i]);
-		if (flags[i].p == NULL) {
-			return run_exhausted(run, node);
-		}
 	}
 	run->flags = flags;
-	run->n_flags = list->n;
-	return ANSWER_YES;
+	run->n_flags = flags != NULL ? list->n : 0;
 }
 
 static enum answer run_change(struct sieve_run *run, const struct node *node, bool is_new,
@@ -189,14 +163,16 @@ static enum answer run_change(struct sieve_run *run, const struct node *node, bo
 	struct variable *variable = variable_of(run, name != NULL ? name->strings : NULL);
 	struct list list = { .n = 0 };
 
-	if (!is_new && !read_list(run, variable, &list)) {
-		return run_exhausted(run, node);
+	if (!is_new) {
+		read_list(run, variable, &list);
 	}
-	if (change_by(run, node, node_argument(node, SLOT_SECOND), &list, with) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
+	change_by(run, node, node_argument(node, SLOT_SECOND), &list, with);
+	if (variable != NULL) {
+		write_variable(run, variable, &list);
+	} else {
+		write_own(run, &list);
 	}
-	return variable != NULL ? write_variable(run, node, variable, &list)
-				: write_own(run, node, &list);
+	return ANSWER_YES;
 }
 
 static enum answer run_setflag(struct sieve_run *run, const struct node *node)
@@ -214,64 +190,49 @@ static enum answer run_removeflag(struct sieve_run *run, const struct node *node
 	return run_change(run, node, false, take_out);
 }
 
-enum answer flags_of(
+void flags_of(
     struct sieve_run *run, const struct node *node, const struct span **flags_r, size_t *n_r)
 {
 	const struct argument *argument = node_argument(node, SLOT_FLAGS);
-	struct list *list;
+	struct list *list = argument != NULL ? run_alloc(run, sizeof(*list)) : NULL;
 
 	*flags_r = run->flags;
 	*n_r = run->n_flags;
-	if (argument == NULL) {
-		return ANSWER_YES;
+	if (list != NULL) {
+		change_by(run, node, argument, list, add);
+		*flags_r = list->flags;
+		*n_r = list->n;
 	}
-	list = run_alloc(run, sizeof(*list));
-	if (list == NULL) {
-		return run_exhausted(run, node);
-	}
-	*flags_r = list->flags;
-	if (change_by(run, node, argument, list, add) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	*n_r = list->n;
-	return ANSWER_YES;
 }
 
 /* --- hasflag ---------------------------------------------------------------------------------------------------- */
 
-static enum answer compare_list(
-    struct compare *compare, struct sieve_run *run, struct variable *variable)
+static bool compare_list(struct compare *compare, struct variable *variable)
 {
 	struct list list;
-	enum answer answer = ANSWER_NO;
+	bool is_found = false;
 
-	if (!read_list(run, variable, &list)) {
-		return run_exhausted(run, compare->node);
+	read_list(compare->run, variable, &list);
+	for (size_t i = 0; !is_found && i < list.n; i++) {
+		is_found = compare_value(compare, list.flags[i]);
 	}
-	for (size_t i = 0; answer == ANSWER_NO && i < list.n; i++) {
-		answer = compare_value(compare, list.flags[i]);
-	}
-	return answer;
+	return is_found;
 }
 
 /* Keys are lists of flags, too: each of their words is one (RFC 5232 4). */
-static enum answer split_keys(struct compare *compare)
+static void split_keys(struct compare *compare)
 {
-	struct sieve_run *run = compare->run;
 	size_t n = 0, n_max = 0;
 	struct key *keys;
 
 	for (size_t i = 0; i < compare->n_keys; i++) {
 		if (compare->keys[i].match > MATCH_MATCHES) {
-			return ANSWER_NO;
+			return;
 		}
 		n_max += compare->keys[i].text.n / 2 + 1;
 	}
-	keys = run_alloc(run, n_max * sizeof(*keys));
-	if (keys == NULL) {
-		return run_exhausted(run, compare->node);
-	}
-	for (size_t i = 0; i < compare->n_keys; i++) {
+	keys = run_alloc(compare->run, n_max * sizeof(*keys));
+	for (size_t i = 0; keys != NULL && i < compare->n_keys; i++) {
 		struct span words = compare->keys[i].text, word;
 
 		while (take_word(&words, &word)) {
@@ -281,25 +242,20 @@ static enum answer split_keys(struct compare *compare)
 	}
 	compare->keys = keys;
 	compare->n_keys = n;
-	return ANSWER_NO;
 }
 
 static enum answer run_hasflag(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
-	struct compare compare;
-	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+	struct compare compare = compare_begin(run, node);
+	bool is_found;
 
-	if (answer == ANSWER_NO) {
-		answer = split_keys(&compare);
+	split_keys(&compare);
+	is_found = names == NULL && compare_list(&compare, NULL);
+	for (size_t i = 0; !is_found && names != NULL && i < names->n_strings; i++) {
+		is_found = compare_list(&compare, variable_of(run, &names->strings[i]));
 	}
-	if (answer == ANSWER_NO && names == NULL) {
-		answer = compare_list(&compare, run, NULL);
-	}
-	for (size_t i = 0; answer == ANSWER_NO && names != NULL && i < names->n_strings; i++) {
-		answer = compare_list(&compare, run, variable_of(run, &names->strings[i]));
-	}
-	return compare_end(&compare, answer);
+	return compare_end(&compare, is_found);
 }
 
 /* --- checks ----------------------------------------------------------------------------------------------------- */
@@ -376,7 +332,7 @@ static int check_hasflag(struct compiler *compiler, struct node *node)
 {
 	int result = check_names(compiler, node);
 
-	return result != 0 ? result : compare_check(compiler, node, SLOT_SECOND);
+	return result != 0 ? result : compare_check(compiler, node);
 }
 
 const struct word words_flags[] = {

@@ -14,6 +14,6 @@ enum {
 	FLAGS_MAX = 64, /* of a message; others are left out */
 };
 
-/* Those that an action is given by :flags, or else by the variable. ANSWER_YES or _BROKEN. */
-enum answer flags_of(
+/* Those that an action is given by :flags, or else by the variable. */
+void flags_of(
     struct sieve_run *run, const struct node *node, const struct span **flags_r, size_t *n_r);

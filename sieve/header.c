@@ -9,23 +9,21 @@
 
 static int check_header(struct compiler *compiler, struct node *node)
 {
-	int result = select_check(compiler, node, SLOT_FIRST);
+	int result = select_check(compiler, node);
 
-	return result != 0 ? result : compare_check(compiler, node, SLOT_SECOND);
+	return result != 0 ? result : compare_check(compiler, node);
 }
 
 /* What :type and its like want of a structured field. */
-static enum answer compare_structured(
+static bool compare_structured(
     struct compare *compare, const struct field *field, const struct argument *wanted)
 {
 	struct sieve_run *run = compare->run;
 	struct span text = field_value(field, &run->scratch, &run->fuel);
 	struct mime_value value;
-	enum answer answer = ANSWER_NO;
+	bool is_found = false;
 
-	if (text.p == NULL || !mime_value_parse(text, &run->scratch, &run->fuel, &value)) {
-		return run_exhausted(run, compare->node);
-	}
+	mime_value_parse(text, &run->scratch, &run->fuel, &value);
 	switch (wanted->value) {
 	case MIME_PART_TYPE:
 		/* Content-Disposition has one word alone. */
@@ -37,72 +35,47 @@ static enum answer compare_structured(
 	default:
 		break;
 	}
-	for (size_t i = 0; answer == ANSWER_NO && i < wanted->n_strings; i++) {
-		struct span name;
+	for (size_t i = 0; !is_found && i < wanted->n_strings; i++) {
+		struct span name = run_string(run, compare->node, &wanted->strings[i]);
 
-		if (run_string(run, compare->node, &wanted->strings[i], &name) == ANSWER_BROKEN) {
-			return ANSWER_BROKEN;
-		}
-		for (size_t j = 0; answer == ANSWER_NO && j < value.n_parameters; j++) {
-			const struct mime_parameter *parameter = &value.parameters[j];
-
-			if (span_is_same(parameter->name, name)) {
-				answer = compare_value(compare, parameter->value);
-			}
+		for (size_t j = 0; !is_found && j < value.n_parameters; j++) {
+			is_found = span_is_same(value.parameters[j].name, name) &&
+				   compare_value(compare, value.parameters[j].value);
 		}
 	}
-	return answer;
+	return is_found;
 }
 
-static enum answer compare_field(struct compare *compare, const struct field *field)
+static bool compare_field(struct compare *compare, const struct field *field)
 {
 	struct sieve_run *run = compare->run;
 	const struct argument *part = node_argument(compare->node, SLOT_MIME_PART);
-	struct span text;
 
-	if (part != NULL) {
-		return compare_structured(compare, field, part);
-	}
-	text = field_text(field, &run->scratch, &run->fuel);
-	return text.p != NULL ? compare_value(compare, text) : run_exhausted(run, compare->node);
+	return part != NULL ? compare_structured(compare, field, part)
+			    : compare_value(compare, field_text(field, &run->scratch, &run->fuel));
 }
 
-/* Calls for each field of each name. */
-static enum answer for_each_field(struct compare *compare, const struct argument *names,
-    enum answer (*on_field)(struct compare *compare, const struct field *field))
+/* Calls for each field of each name, until it says that one is what is looked for. */
+static enum answer run_fields(struct sieve_run *run, const struct node *node,
+    bool (*on_field)(struct compare *compare, const struct field *field))
 {
-	struct sieve_run *run = compare->run;
-	enum answer answer = ANSWER_NO;
+	const struct argument *names = node_argument(node, SLOT_FIRST);
+	struct compare compare = compare_begin(run, node);
+	bool is_found = false;
 
-	for (size_t i = 0; answer == ANSWER_NO && i < names->n_strings; i++) {
+	for (size_t i = 0; !is_found && i < names->n_strings; i++) {
 		struct selection fields;
-		struct span name;
+		enum answer answer =
+		    select_fields(run, node, run_string(run, node, &names->strings[i]), &fields);
 
-		answer = run_string(run, compare->node, &names->strings[i], &name);
-		if (answer == ANSWER_YES) {
-			answer = select_fields(run, compare->node, name, &fields);
-		}
 		if (answer != ANSWER_YES) {
 			return answer;
 		}
-		answer = ANSWER_NO;
-		for (size_t j = 0; answer == ANSWER_NO && j < fields.n; j++) {
-			answer = on_field(compare, fields.list[j]);
+		for (size_t j = 0; !is_found && j < fields.n; j++) {
+			is_found = on_field(&compare, fields.list[j]);
 		}
 	}
-	return answer;
-}
-
-static enum answer run_fields(struct sieve_run *run, const struct node *node,
-    enum answer (*on_field)(struct compare *compare, const struct field *field))
-{
-	struct compare compare;
-	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
-
-	if (answer == ANSWER_NO) {
-		answer = for_each_field(&compare, node_argument(node, SLOT_FIRST), on_field);
-	}
-	return answer == ANSWER_WAIT ? answer : compare_end(&compare, answer);
+	return compare_end(&compare, is_found);
 }
 
 static enum answer run_header(struct sieve_run *run, const struct node *node)
@@ -137,31 +110,26 @@ static int check_address(struct compiler *compiler, struct node *node)
 	return check_header(compiler, node);
 }
 
-static enum answer compare_addresses(struct compare *compare, const struct field *field)
+static bool compare_addresses(struct compare *compare, const struct field *field)
 {
 	struct sieve_run *run = compare->run;
 	const struct argument *wanted = node_argument(compare->node, SLOT_ADDRESS_PART);
 	enum address_part part = wanted != NULL ? (enum address_part)wanted->value : ADDRESS_ALL;
 	struct span text = field_value(field, &run->scratch, &run->fuel);
 	struct mail_address *list;
-	enum answer answer = ANSWER_NO;
+	bool is_found = false;
 	size_t n;
 
-	if (text.p == NULL || !addresses_parse(text, &run->scratch, &run->fuel, &list, &n)) {
-		return run_exhausted(run, compare->node);
-	}
+	addresses_parse(text, &run->scratch, &run->fuel, &list, &n);
 	/* What holds no address is still to be found by what it says. */
 	if (n == 0 && part == ADDRESS_ALL) {
 		return compare_value(compare, text);
 	}
-	for (size_t i = 0; answer == ANSWER_NO && i < n; i++) {
-		struct span value = address_part_of(&list[i], part, run->facts->delimiters);
-
-		if (value.p != NULL) {
-			answer = compare_value(compare, value);
-		}
+	for (size_t i = 0; !is_found && i < n; i++) {
+		is_found =
+		    compare_value(compare, address_part_of(&list[i], part, run->facts->delimiters));
 	}
-	return answer;
+	return is_found;
 }
 
 static enum answer run_address(struct sieve_run *run, const struct node *node)
@@ -171,23 +139,15 @@ static enum answer run_address(struct sieve_run *run, const struct node *node)
 
 /* --- exists, size ----------------------------------------------------------------------------------------------- */
 
-static int check_exists(struct compiler *compiler, struct node *node)
-{
-	return select_check(compiler, node, SLOT_FIRST);
-}
-
 static enum answer run_exists(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 
 	for (size_t i = 0; i < names->n_strings; i++) {
 		struct selection fields;
-		struct span name;
-		enum answer answer = run_string(run, node, &names->strings[i], &name);
+		enum answer answer =
+		    select_fields(run, node, run_string(run, node, &names->strings[i]), &fields);
 
-		if (answer == ANSWER_YES) {
-			answer = select_fields(run, node, name, &fields);
-		}
 		if (answer != ANSWER_YES || fields.n == 0) {
 			return answer == ANSWER_YES ? ANSWER_NO : answer;
 		}
@@ -241,7 +201,7 @@ const struct word words_header[] = {
 	    .parameters = { TYPE_STRINGS, TYPE_STRINGS }, .check = check_address,
 	    .run = run_address },
 	{ "exists", WORD_TEST, .tags = { select_mime_tags }, .parameters = { TYPE_STRINGS },
-	    .check = check_exists, .run = run_exists },
+	    .check = select_check, .run = run_exists },
 	{ "size", WORD_TEST, .tags = { size_tags }, .parameters = { TYPE_NUMBER },
 	    .check = check_size, .run = run_size },
 	{ NULL },

@@ -5,7 +5,7 @@
 bool sieve_host_text(
     struct sieve_run *run, const struct node *node, unsigned slot, struct span *text_r)
 {
-	return run_text(run, node, slot, text_r) == ANSWER_YES;
+	return run_text(run, node, slot, text_r) == ANSWER_YES && !run_has_failed(run);
 }
 
 bool sieve_host_leave(struct sieve_run *run)

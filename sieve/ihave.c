@@ -49,9 +49,7 @@ static enum answer run_error(struct sieve_run *run, const struct node *node)
 {
 	struct span text;
 
-	if (run_text(run, node, SLOT_FIRST, &text) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_FIRST, &text);
 	return run_fail(run, node, "%.*s", text.n < 1000 ? (int)text.n : 1000, text.p);
 }
 

@@ -40,7 +40,8 @@ static enum answer run_foreverypart(struct sieve_run *run, const struct node *no
 		frame.next = (size_t)(run->part - parts->list) + 1;
 		frame.end = frame.next + run->part->n_inside;
 	}
-	return frames_push(run, node, &frame) == ANSWER_BROKEN ? ANSWER_BROKEN : ANSWER_YES;
+	frames_push(run, node, &frame);
+	return ANSWER_YES;
 }
 
 enum answer run_end_of_part(struct sieve_run *run, struct frame *frame)
@@ -118,7 +119,8 @@ struct extract {
 	char text[];
 };
 
-static enum answer begin(struct sieve_run *run, const struct node *node)
+/* NULL: there is no memory. */
+static struct extract *begin(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *first = node_argument(node, SLOT_LIMIT);
 	size_t max = run->settings->value_max;
@@ -129,36 +131,27 @@ static enum answer begin(struct sieve_run *run, const struct node *node)
 		max = 4 * first->number;
 	}
 	extract = run_alloc(run, sizeof(*extract) + max);
-	if (extract == NULL) {
-		return run_exhausted(run, node);
-	}
-	extract->max = max;
-	extract->content = content_new(run, run->part, CONTENT_TEXT);
-	if (extract->content == NULL) {
-		return run_exhausted(run, node);
+	if (extract != NULL) {
+		extract->max = max;
+		extract->content = content_new(run, run->part, CONTENT_TEXT);
 	}
 	run->paused = extract;
-	return ANSWER_YES;
-}
-
-static bool is_text(const struct part *part)
-{
-	return span_is(part->type.type, "text");
+	return run_has_failed(run) ? NULL : extract;
 }
 
 /* Whatever is no text is "". */
 static enum answer read_text(struct sieve_run *run, const struct node *node, struct span *text_r)
 {
-	struct extract *extract = run->paused;
+	struct extract *extract;
 	enum answer answer = ANSWER_YES;
 
 	*text_r = (struct span){ "", 0 };
-	if (!is_text(run->part)) {
+	if (!span_is(run->part->type.type, "text")) {
 		return ANSWER_YES;
 	}
+	extract = run->paused != NULL ? run->paused : begin(run, node);
 	if (extract == NULL) {
-		answer = begin(run, node);
-		extract = run->paused;
+		return ANSWER_BROKEN;
 	}
 	while (answer == ANSWER_YES && extract->n < extract->max) {
 		struct span piece;

@@ -10,23 +10,15 @@ enum {
 	NOTE_MAX = 1000, /* bytes */
 };
 
-static void add_note(struct sieve_run *run, const struct node *node, int kind, const char *format,
-    va_list arguments) __attribute__((format(printf, 4, 0)));
-static void add_note(
-    struct sieve_run *run, const struct node *node, int kind, const char *format, va_list arguments)
+static void add_note(struct sieve_run *run, const struct node *node, int kind, char *text, size_t n)
 {
 	struct sieve_plan *plan = &run->plan;
-	char text[NOTE_MAX];
-	int n = vsnprintf(text, sizeof(text), format, arguments);
 	struct sieve_note *notes;
 
-	if (n < 0 || plan->n_notes == NOTES_MAX) {
+	if (plan->n_notes == NOTES_MAX) {
 		return;
 	}
-	if ((size_t)n >= sizeof(text)) {
-		n = sizeof(text) - 1;
-	}
-	for (int i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (text_is_control(text[i])) {
 			text[i] = ' ';
 		}
@@ -40,41 +32,43 @@ static void add_note(
 	    (struct sieve_note){ .script = run->scope != NULL ? run->scope->name : "",
 		    .line = node != NULL ? node->line : 0,
 		    .kind = kind,
-		    .text = run_keep_copy(run, (struct span){ text, (size_t)n }) };
+		    .text = run_keep_copy(run, (struct span){ text, n }) };
 	plan->n_notes += notes[plan->n_notes].text.p != NULL;
 }
 
-enum answer run_fail(struct sieve_run *run, const struct node *node, const char *format, ...)
+enum answer run_note(
+    struct sieve_run *run, const struct node *node, int kind, const char *format, ...)
 {
+	char text[NOTE_MAX];
 	va_list arguments;
+	int n;
 
+	/* What is wrong behind a failure comes of it. */
+	if (run_has_failed(run)) {
+		return run_exhausted(run, node);
+	}
+	run->has_failed = kind == SIEVE_NOTE_ERROR;
 	va_start(arguments, format);
-	add_note(run, node, SIEVE_NOTE_ERROR, format, arguments);
+	n = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	add_note(run, node, kind, text, n < NOTE_MAX ? (size_t)n : NOTE_MAX - 1);
 	return ANSWER_BROKEN;
 }
 
-void run_warn(struct sieve_run *run, const struct node *node, const char *format, ...)
+bool run_has_failed(const struct sieve_run *run)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	add_note(run, node, SIEVE_NOTE_WARNING, format, arguments);
-	va_end(arguments);
-}
-
-void run_debug(struct sieve_run *run, const struct node *node, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	add_note(run, node, SIEVE_NOTE_DEBUG, format, arguments);
-	va_end(arguments);
+	return run->has_failed || run->fuel.is_empty || run->arena.is_out || run->scratch.is_out;
 }
 
 enum answer run_exhausted(struct sieve_run *run, const struct node *node)
 {
-	run->plan.is_exhausted = true;
-	return run_fail(run, node, "the script needs too much %s for this message",
-	    run->fuel.is_empty ? "time" : "memory");
+	char time[] = "the script needs too much time for this message",
+	     memory[] = "the script needs too much memory for this message";
+
+	if (!run->has_failed) {
+		run->has_failed = run->plan.is_exhausted = true;
+		add_note(run, node, SIEVE_NOTE_ERROR, run->fuel.is_empty ? time : memory,
+		    run->fuel.is_empty ? sizeof(time) - 1 : sizeof(memory) - 1);
+	}
+	return ANSWER_BROKEN;
 }

@@ -97,30 +97,23 @@ static enum answer read_arguments(
 	struct notification *out = notification_r;
 	struct span method, from;
 	const char *error = "";
-	int result;
 
-	if (run_text(run, node, SLOT_FIRST, &method) == ANSWER_BROKEN ||
-	    run_text(run, node, SLOT_FROM, &from) == ANSWER_BROKEN ||
-	    run_text(run, node, SLOT_IMPORTANCE, &out->importance) == ANSWER_BROKEN ||
-	    run_text(run, node, SLOT_MESSAGE, &out->text) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	result = mailto_parse(method, &run->scratch, &out->mailto, &error);
-	if (result > 0) {
+	run_text(run, node, SLOT_FIRST, &method);
+	run_text(run, node, SLOT_FROM, &from);
+	run_text(run, node, SLOT_IMPORTANCE, &out->importance);
+	run_text(run, node, SLOT_MESSAGE, &out->text);
+	if (mailto_parse(method, &run->scratch, &out->mailto, &error) != 0) {
 		return run_fail(
 		    run, node, "\"%.*s\" is no method to notify by: %s", SPAN(method), error);
 	}
 	out->from = (struct mail_address){ .text = span_of(run->settings->postmaster) };
-	if (result == 0 && from.n > 0) {
-		result = address_of_script(from, true, &run->scratch, &out->from);
-		if (result > 0) {
-			return run_fail(run, node, "\"%.*s\" is no address", SPAN(from));
-		}
+	if (from.n > 0 && address_of_script(from, true, &run->scratch, &out->from) != 0) {
+		return run_fail(run, node, "\"%.*s\" is no address", SPAN(from));
 	}
 	if (out->importance.n > 0 && !is_importance(out->importance)) {
 		return run_fail(run, node, ":importance is \"1\", \"2\" or \"3\"");
 	}
-	return result < 0 ? run_exhausted(run, node) : ANSWER_YES;
+	return ANSWER_YES;
 }
 
 static void put_recipients(
@@ -141,25 +134,18 @@ static void put_recipients(
 static void put_subject(struct composition *out, const struct notification *notification)
 {
 	struct sieve_run *run = out->run;
-	const struct field *field = fields_find(run->fields, span_of("Subject"), 1, false);
 	struct composition subject;
-	struct span value = notification->text, old = { "", 0 };
+	struct span value = notification->text;
 
 	if (value.n == 0 && notification->mailto.subject.p != NULL) {
 		value = notification->mailto.subject;
 	} else if (value.n == 0) {
-		if (field != NULL) {
-			old = field_text(field, &run->scratch, &run->fuel);
-		}
 		compose_begin(&subject, run);
 		compose_text(&subject, "Notification: ");
-		compose_bytes(&subject, old);
-		out->has_failed =
-		    out->has_failed || old.p == NULL || !compose_end(&subject, &value);
+		compose_bytes(&subject, run_field(run, span_of("Subject"), field_text));
+		compose_end(&subject, &value);
 	}
-	if (!out->has_failed) {
-		compose_field(out, "Subject", compose_cut(out, value));
-	}
+	compose_field(out, "Subject", compose_cut(out, value));
 }
 
 static void put_importance(struct composition *out, struct span importance)
@@ -184,10 +170,8 @@ static void put_origin(struct composition *out)
 				  ? span_of(facts->user_email)
 				  : facts->to);
 	compose_text(&value, "\"");
-	out->has_failed = out->has_failed || !compose_end(&value, &text);
-	if (!out->has_failed) {
-		compose_field(out, "Auto-Submitted", text);
-	}
+	compose_end(&value, &text);
+	compose_field(out, "Auto-Submitted", text);
 }
 
 static void put_body(struct composition *out, const struct notification *notification)
@@ -205,7 +189,7 @@ static void put_body(struct composition *out, const struct notification *notific
 	compose_text(out, "Notification of new message.\r\n");
 }
 
-static bool write_message(
+static void write_message(
     struct sieve_run *run, const struct notification *notification, struct sieve_action *action)
 {
 	const struct mailto *mailto = &notification->mailto;
@@ -230,29 +214,19 @@ static bool write_message(
 	for (size_t i = 0; i < mailto->n_fields; i++) {
 		struct span name = run_keep_copy(run, mailto->fields[i].name);
 
-		out.has_failed = out.has_failed || name.p == NULL;
-		if (!out.has_failed) {
-			compose_field(&out, name.p, mailto->fields[i].value);
-		}
+		compose_field(&out, name.p != NULL ? name.p : "", mailto->fields[i].value);
 	}
 	put_body(&out, notification);
-	return compose_end(&to, &action->to) && compose_end(&out, &action->message);
+	compose_end(&to, &action->to);
+	compose_end(&out, &action->message);
 }
 
 /* Was the message sent by a program? Two that notify each other would never end. */
-static enum answer is_automatic(struct sieve_run *run, const struct node *node)
+static bool is_automatic(struct sieve_run *run)
 {
-	const struct field *field = fields_find(run->fields, span_of("Auto-Submitted"), 1, false);
-	struct span value;
+	struct span value = run_field(run, span_of("Auto-Submitted"), field_value);
 
-	if (field == NULL) {
-		return ANSWER_NO;
-	}
-	value = field_value(field, &run->scratch, &run->fuel);
-	if (value.p == NULL) {
-		return run_exhausted(run, node);
-	}
-	return span_is(value, "no") ? ANSWER_NO : ANSWER_YES;
+	return value.p != NULL && !span_is(value, "no");
 }
 
 static enum answer run_notify(struct sieve_run *run, const struct node *node)
@@ -261,10 +235,7 @@ static enum answer run_notify(struct sieve_run *run, const struct node *node)
 	struct notification notification;
 	enum answer answer = read_arguments(run, node, &notification);
 
-	if (answer == ANSWER_YES) {
-		answer = is_automatic(run, node);
-	}
-	if (answer != ANSWER_NO) {
+	if (answer != ANSWER_YES || is_automatic(run)) {
 		return answer;
 	}
 	action.from = run->settings->notify_from[0] != '\0'
@@ -273,66 +244,41 @@ static enum answer run_notify(struct sieve_run *run, const struct node *node)
 	if (run->facts->from.n == 0) {
 		action.from = run->facts->from;
 	}
-	if (!write_message(run, &notification, &action)) {
-		return run_exhausted(run, node);
-	}
+	write_message(run, &notification, &action);
 	return plan_add(run, node, &action, PLAN_LEAVES_KEEP);
 }
 
 /* --- tests ------------------------------------------------------------------------------------------------------ */
 
-static enum answer is_method(struct sieve_run *run, const struct node *node, struct span uri)
+static bool is_method(struct sieve_run *run, struct span uri)
 {
 	struct mailto mailto;
 	const char *error;
-	int result = mailto_parse(uri, &run->scratch, &mailto, &error);
 
-	return result < 0 ? run_exhausted(run, node) : result == 0 ? ANSWER_YES : ANSWER_NO;
+	return mailto_parse(uri, &run->scratch, &mailto, &error) == 0;
 }
 
 static enum answer run_valid(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *methods = node_argument(node, SLOT_FIRST);
+	bool are_methods = true;
 
-	for (size_t i = 0; i < methods->n_strings; i++) {
-		struct span uri;
-		enum answer answer = run_string(run, node, &methods->strings[i], &uri);
-
-		if (answer == ANSWER_YES) {
-			answer = is_method(run, node, uri);
-		}
-		if (answer != ANSWER_YES) {
-			return answer;
-		}
+	for (size_t i = 0; are_methods && i < methods->n_strings; i++) {
+		are_methods = is_method(run, run_string(run, node, &methods->strings[i]));
 	}
-	return ANSWER_YES;
-}
-
-static int check_capability(struct compiler *compiler, struct node *node)
-{
-	return compare_check(compiler, node, SLOT_THIRD);
+	return are_methods ? ANSWER_YES : ANSWER_NO;
 }
 
 /* Nobody knows whether somebody reads mail just now: "online" is "maybe" (RFC 5436 2.3). */
 static enum answer run_capability(struct sieve_run *run, const struct node *node)
 {
 	struct span uri, capability;
-	struct compare compare;
-	enum answer answer;
 
-	if (run_text(run, node, SLOT_FIRST, &uri) == ANSWER_BROKEN ||
-	    run_text(run, node, SLOT_SECOND, &capability) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	answer = is_method(run, node, uri);
-	if (answer != ANSWER_YES || !span_is(capability, "online")) {
-		return answer == ANSWER_BROKEN ? answer : ANSWER_NO;
-	}
-	answer = compare_begin(run, node, SLOT_THIRD, &compare);
-	if (answer == ANSWER_NO) {
-		answer = compare_value(&compare, span_of("maybe"));
-	}
-	return compare_end(&compare, answer);
+	run_text(run, node, SLOT_FIRST, &uri);
+	run_text(run, node, SLOT_SECOND, &capability);
+	return is_method(run, uri) && span_is(capability, "online")
+		   ? compare_one(run, node, span_of("maybe"))
+		   : ANSWER_NO;
 }
 
 const struct word words_notify[] = {
@@ -342,7 +288,7 @@ const struct word words_notify[] = {
 	{ "valid_notify_method", WORD_TEST, EXTENSION_ENOTIFY, .parameters = { TYPE_STRINGS },
 	    .run = run_valid },
 	{ "notify_method_capability", WORD_TEST, EXTENSION_ENOTIFY, .tags = { compare_tags },
-	    .parameters = { TYPE_STRING, TYPE_STRING, TYPE_STRINGS }, .check = check_capability,
+	    .parameters = { TYPE_STRING, TYPE_STRING, TYPE_STRINGS }, .check = compare_check,
 	    .run = run_capability },
 	{ NULL },
 };

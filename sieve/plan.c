@@ -307,6 +307,7 @@ void plan_fail_program(struct sieve_run *run)
 	run->growth = old->growth;
 	run->machine->n_frames = 0;
 	run->paused = NULL;
+	run->has_failed = run->arena.is_out = false;
 	arena_reset(&run->scratch);
 }
 

@@ -6,9 +6,7 @@ static enum answer refuse(struct sieve_run *run, const struct node *node, bool i
 {
 	struct sieve_action action = { .kind = SIEVE_REJECT, .is_ereject = is_ereject };
 
-	if (run_text(run, node, SLOT_FIRST, &action.text) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_FIRST, &action.text);
 	return plan_add(run, node, &action, PLAN_CANCELS_KEEP);
 }
 

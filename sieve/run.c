@@ -119,9 +119,8 @@ static enum answer end_of_host(struct sieve_run *run, const struct node *node)
 
 	machine->has_host_answer = false;
 	machine->memos = NULL;
-	if (machine->host_answer && node->word->has_block && machine->leave == LEAVE_NOTHING &&
-	    frames_push(run, node, &block) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
+	if (machine->host_answer && node->word->has_block && machine->leave == LEAVE_NOTHING) {
+		frames_push(run, node, &block);
 	}
 	return machine->host_answer ? ANSWER_YES : ANSWER_NO;
 }
@@ -145,11 +144,11 @@ static enum answer call(struct sieve_run *run, const struct node *node)
 	}
 	if (answer != ANSWER_WAIT && answer != ANSWER_AGAIN) {
 		run->paused = NULL;
-		if (node->word->run != NULL) {
+		if (node->word->run != NULL && !run_has_failed(run)) {
 			arena_reset(&run->scratch);
 		}
 	}
-	return answer;
+	return run_has_failed(run) ? run_exhausted(run, node) : answer;
 }
 
 static enum answer step_block(struct sieve_run *run)

@@ -2,7 +2,10 @@
  * What a run is made of, for the words' functions. Private to sieve.
  *
  * A function that needs something which is not there yet returns ANSWER_WAIT and is called again from its start; what it
- * was told by then is remembered. So it changes nothing before it knows all that it needs. */
+ * was told by then is remembered. So it changes nothing before it knows all that it needs.
+ *
+ * A failure is remembered, too: whatever a function returns, the script ends behind it, and what was planned is taken back.
+ * So one that has got an empty string for want of memory may go on with it. */
 #pragma once
 
 #include "sieve/fields.h"
@@ -44,6 +47,7 @@ struct sieve_run {
 	int64_t growth;        /* of the message's size by edits */
 	size_t fields_room;    /* of its list, where that may be changed */
 	bool is_edited;        /* it is no version of the plan yet */
+	bool has_failed;       /* run_fail() has said why */
 	struct scope *scope;   /* of the script that runs */
 	struct variable values[RUN_VALUES_MAX]; /* of the last match */
 	unsigned n_values;
@@ -55,42 +59,42 @@ struct sieve_run {
 	struct machine *machine; /* frames.h */
 };
 
-/* Memory for the command or test that runs, and for the rest of the run. NULL: there is none, return
- * run_exhausted(). */
+/* Memory for the command or test that runs, and for the rest of the run. NULL: there is none, and the script fails. */
 void *run_alloc(struct sieve_run *run, size_t n);
 void *run_keep(struct sieve_run *run, size_t n);
 struct span run_keep_copy(struct sieve_run *run, struct span bytes);
 
-/* Says why a script ends here. Returns ANSWER_BROKEN. */
-enum answer run_fail(struct sieve_run *run, const struct node *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* What the user should know. Returns ANSWER_BROKEN, which is for run_fail(). */
+enum answer run_note(struct sieve_run *run, const struct node *node, int kind, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
 
-/* What the user should know, though the script goes on. */
-void run_warn(struct sieve_run *run, const struct node *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Why a script ends here; what it should be told though it goes on; what helps to find its mistakes. */
+#define run_fail(run, node, ...)  run_note(run, node, SIEVE_NOTE_ERROR, __VA_ARGS__)
+#define run_warn(run, node, ...)  run_note(run, node, SIEVE_NOTE_WARNING, __VA_ARGS__)
+#define run_debug(run, node, ...) run_note(run, node, SIEVE_NOTE_DEBUG, __VA_ARGS__)
 
-/* For whoever debugs a script. */
-void run_debug(struct sieve_run *run, const struct node *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* Memory or fuel is at its limit. Returns ANSWER_BROKEN. */
+/* Memory or fuel is at its limit: says so, unless something else was wrong before. Returns ANSWER_BROKEN. */
 enum answer run_exhausted(struct sieve_run *run, const struct node *node);
 
-/* The bytes of a string with its variables filled in; a constant is not copied. ANSWER_YES or _BROKEN. */
-enum answer run_string(struct sieve_run *run, const struct node *node, const struct string *string,
-    struct span *value_r);
+/* Has something failed, or somebody got no memory or fuel? */
+bool run_has_failed(const struct sieve_run *run);
 
-/* The same of the first string of an argument. ANSWER_NO: it was not given. */
+/* The bytes of a string with its variables filled in; a constant is not copied. "" where that fails. */
+struct span run_string(struct sieve_run *run, const struct node *node, const struct string *string);
+
+/* The same of the first string of an argument. ANSWER_YES; _NO: it was not given, and the value is "". */
 enum answer run_text(
     struct sieve_run *run, const struct node *node, enum slot slot, struct span *value_r);
 
-/* Sets a variable, cut at a character to the longest that it may be. ANSWER_YES or _BROKEN. */
-enum answer run_set_variable(
-    struct sieve_run *run, const struct node *node, struct variable *variable, struct span value);
+/* Sets a variable, cut at a character to the longest that it may be. */
+void run_set_variable(struct sieve_run *run, struct variable *variable, struct span value);
 
-/* Sets ${0} and on to copies. ANSWER_YES or _BROKEN. */
-enum answer run_set_values(
-    struct sieve_run *run, const struct node *node, const struct span *values, unsigned n_values);
+/* Sets ${0} and on to copies. */
+void run_set_values(struct sieve_run *run, const struct span *values, unsigned n_values);
+
+/* The first field of that name, read by field_value() or field_text(). p is NULL: there is none. */
+struct span run_field(struct sieve_run *run, struct span name,
+    struct span (*read)(const struct field *field, struct arena *arena, struct fuel *fuel));
 
 /* Asks, or knows the answer by now: ANSWER_YES or _NO; _WAIT, _BROKEN. answer_r, of SIEVE_NEED_SPECIAL_USE: which
  * folder; may be NULL. */

@@ -24,10 +24,10 @@ const struct tag select_mime_part_tags[] = {
 	{ NULL },
 };
 
-int select_check(struct compiler *compiler, struct node *node, enum slot names)
+int select_check(struct compiler *compiler, struct node *node)
 {
 	const struct argument *index = node_argument(node, SLOT_INDEX);
-	const struct argument *list = node_argument(node, names);
+	const struct argument *list = node_argument(node, SLOT_FIRST);
 
 	if (index != NULL && index->number == 0) {
 		compile_error(compiler, index->line, index->column,
@@ -44,7 +44,7 @@ int select_check(struct compiler *compiler, struct node *node, enum slot names)
 		    ":anychild, :type, :subtype, :contenttype and :param need :mime in front of "
 		    "them");
 	}
-	for (size_t i = 0; list != NULL && i < list->n_strings; i++) {
+	for (size_t i = 0; i < list->n_strings; i++) {
 		const struct string *name = &list->strings[i];
 
 		if (name->n_pieces == 0 && !field_name_is_valid(name->text)) {
@@ -56,43 +56,38 @@ int select_check(struct compiler *compiler, struct node *node, enum slot names)
 	return 0;
 }
 
-/* Adds those of one header. False: no memory or fuel. */
-static bool select_of(struct sieve_run *run, const struct node *node, const struct fields *fields,
+/* Adds those of one header. */
+static void select_of(struct sieve_run *run, const struct node *node, const struct fields *fields,
     struct span name, struct selection *selection)
 {
 	const struct argument *index = node_argument(node, SLOT_INDEX);
+	bool is_last = node_argument(node, SLOT_LAST) != NULL;
+	const struct field *only =
+	    index != NULL ? fields_find(fields, name, index->number, is_last) : NULL;
+	size_t n = only != NULL;
 	const struct field **list;
-	size_t n = 0;
 
-	if (!fuel_take(&run->fuel, fields->n)) {
-		return false;
+	for (size_t i = 0; index == NULL && i < fields->n; i++) {
+		n += field_is(&fields->list[i], name);
 	}
-	if (index != NULL) {
-		const struct field *field = fields_find(
-		    fields, name, index->number, node_argument(node, SLOT_LAST) != NULL);
-
-		n = field != NULL;
-		list = run_alloc(run, (selection->n + n) * sizeof(struct field *));
-		if (list != NULL && n > 0) {
-			list[selection->n] = field;
-		}
-	} else {
-		for (size_t i = 0; i < fields->n; i++) {
-			n += field_is(&fields->list[i], name);
-		}
-		list = run_alloc(run, (selection->n + n) * sizeof(struct field *));
-		n = 0;
-		for (size_t i = 0; list != NULL && i < fields->n; i++) {
-			if (field_is(&fields->list[i], name)) {
-				list[selection->n + n++] = &fields->list[i];
-			}
-		}
+	list = fuel_take(&run->fuel, fields->n)
+		   ? run_alloc(run, (selection->n + n) * sizeof(struct field *))
+		   : NULL;
+	if (list == NULL) {
+		return;
 	}
-	for (size_t i = 0; list != NULL && i < selection->n; i++) {
+	for (size_t i = 0; i < selection->n; i++) {
 		list[i] = selection->list[i];
 	}
-	*selection = (struct selection){ list, selection->n + n };
-	return list != NULL;
+	selection->list = list;
+	if (only != NULL) {
+		list[selection->n++] = only;
+	}
+	for (size_t i = 0; index == NULL && i < fields->n; i++) {
+		if (field_is(&fields->list[i], name)) {
+			list[selection->n++] = &fields->list[i];
+		}
+	}
 }
 
 enum answer select_fields(
@@ -106,9 +101,8 @@ enum answer select_fields(
 	*selection_r = (struct selection){ 0 };
 	if (node_argument(node, SLOT_MIME) == NULL ||
 	    (part == NULL && node_argument(node, SLOT_ANYCHILD) == NULL)) {
-		return select_of(run, node, run->fields, name, selection_r)
-			   ? ANSWER_YES
-			   : run_exhausted(run, node);
+		select_of(run, node, run->fields, name, selection_r);
+		return ANSWER_YES;
 	}
 	answer = run_parts(run, node, &parts);
 	if (answer != ANSWER_YES) {
@@ -122,9 +116,7 @@ enum answer select_fields(
 		const struct fields *fields =
 		    &part[i] == parts->list ? run->fields : part[i].fields;
 
-		if (!select_of(run, node, fields, name, selection_r)) {
-			return run_exhausted(run, node);
-		}
+		select_of(run, node, fields, name, selection_r);
 	}
 	return ANSWER_YES;
 }

@@ -146,7 +146,7 @@ static size_t apply(char *out, size_t max, struct span value, enum modifier modi
 	}
 }
 
-static enum answer modify(struct sieve_run *run, const struct node *node, struct span *value)
+static struct span modify(struct sieve_run *run, const struct node *node, struct span value)
 {
 	static const enum slot by_precedence[] = { SLOT_MODIFIER_40, SLOT_MODIFIER_30,
 		SLOT_MODIFIER_20, SLOT_MODIFIER_15, SLOT_MODIFIER_10 };
@@ -158,16 +158,15 @@ static enum answer modify(struct sieve_run *run, const struct node *node, struct
 		if (modifier == NULL) {
 			continue;
 		}
-		out = fuel_take(&run->fuel, value->n)
-			  ? run_alloc(run, 3 * value->n + TEXT_NUMBER_MAX)
-			  : NULL;
+		out = fuel_take(&run->fuel, value.n) ? run_alloc(run, 3 * value.n + TEXT_NUMBER_MAX)
+						     : NULL;
 		if (out == NULL) {
-			return run_exhausted(run, node);
+			break;
 		}
-		*value = (struct span){ out,
-			apply(out, run->settings->value_max, *value, modifier->value) };
+		value = (struct span){ out,
+			apply(out, run->settings->value_max, value, modifier->value) };
 	}
-	return ANSWER_YES;
+	return value;
 }
 
 int set_check(struct compiler *compiler, struct node *node)
@@ -188,53 +187,40 @@ enum answer set_value(struct sieve_run *run, const struct node *node, struct spa
 {
 	const unsigned *index = node->made;
 
-	if (modify(run, node, &value) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	return run_set_variable(run, node, run->scope->variables[*index], value);
+	run_set_variable(run, run->scope->variables[*index], modify(run, node, value));
+	return ANSWER_YES;
 }
 
 static enum answer run_set(struct sieve_run *run, const struct node *node)
 {
 	struct span value;
 
-	if (run_text(run, node, SLOT_SECOND, &value) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	run_text(run, node, SLOT_SECOND, &value);
 	return set_value(run, node, value);
 }
 
 /* --- string ----------------------------------------------------------------------------------------------------- */
 
-static int check_string(struct compiler *compiler, struct node *node)
-{
-	return compare_check(compiler, node, SLOT_SECOND);
-}
-
 /* RFC 5229 5: of :count, only strings that are not empty. */
 static enum answer run_string_test(struct sieve_run *run, const struct node *node)
 {
 	const struct argument *sources = node_argument(node, SLOT_FIRST);
-	struct compare compare;
-	enum answer answer = compare_begin(run, node, SLOT_SECOND, &compare);
+	struct compare compare = compare_begin(run, node);
+	bool is_found = false;
 
-	for (size_t i = 0; answer == ANSWER_NO && i < sources->n_strings; i++) {
-		struct span value;
+	for (size_t i = 0; !is_found && i < sources->n_strings; i++) {
+		struct span value = run_string(run, node, &sources->strings[i]);
 
-		answer = run_string(run, node, &sources->strings[i], &value);
-		if (answer == ANSWER_YES) {
-			answer = compare.counts && value.n == 0 ? ANSWER_NO
-								: compare_value(&compare, value);
-		}
+		is_found = !(compare.counts && value.n == 0) && compare_value(&compare, value);
 	}
-	return compare_end(&compare, answer);
+	return compare_end(&compare, is_found);
 }
 
 const struct word words_variables[] = {
 	{ "set", WORD_COMMAND, EXTENSION_VARIABLES, .tags = { set_tags },
 	    .parameters = { TYPE_CONSTANT, TYPE_STRING }, .check = set_check, .run = run_set },
 	{ "string", WORD_TEST, EXTENSION_VARIABLES, .tags = { compare_tags },
-	    .parameters = { TYPE_STRINGS, TYPE_STRINGS }, .check = check_string,
+	    .parameters = { TYPE_STRINGS, TYPE_STRINGS }, .check = compare_check,
 	    .run = run_string_test },
 	{ NULL },
 };

@@ -10,7 +10,7 @@ extern const struct tag set_tags[];
 /* Of a node whose first parameter is the name of a variable. Returns 0 or -ENOMEM. */
 int set_check(struct compiler *compiler, struct node *node);
 
-/* Sets that variable to the value as the modifiers make it. ANSWER_YES or _BROKEN. */
+/* Sets that variable to the value as the modifiers make it. Returns ANSWER_YES. */
 enum answer set_value(struct sieve_run *run, const struct node *node, struct span value);
 
 /* Bytes of the first n characters of a text; a byte that is no UTF-8 is one. */

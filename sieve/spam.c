@@ -53,21 +53,14 @@ static enum answer read_header(
 {
 	const char *colon = strchr(setting, ':');
 	struct span name = { setting, colon != NULL ? (size_t)(colon - setting) : strlen(setting) };
-	const struct field *field = fields_find(run->fields, name, 1, false);
 	const struct regex *regex;
 	struct captures captures;
 	const char *error;
 	struct span text;
 
-	if (field == NULL) {
-		return ANSWER_NO;
-	}
-	*value_r = field_value(field, &run->scratch, &run->fuel);
-	if (value_r->p == NULL) {
-		return run_exhausted(run, node);
-	}
-	if (colon == NULL) {
-		return ANSWER_YES;
+	*value_r = run_field(run, name, field_value);
+	if (value_r->p == NULL || colon == NULL) {
+		return value_r->p != NULL ? ANSWER_YES : ANSWER_NO;
 	}
 	text = span_trim(span_of(colon + 1));
 	if (regex_compile(&run->scratch, text, true, &regex, &error) != 0) {
@@ -143,7 +136,6 @@ static unsigned scale_of(
 static enum answer run_score(
     struct sieve_run *run, const struct node *node, const struct sieve_score *score, unsigned steps)
 {
-	struct compare compare;
 	int64_t ratio;
 	unsigned value = 0;
 	char text[TEXT_NUMBER_MAX];
@@ -155,11 +147,7 @@ static enum answer run_score(
 	if (answer == ANSWER_YES) {
 		value = scale_of(score, ratio, steps, node_argument(node, SLOT_PERCENT) != NULL);
 	}
-	answer = compare_begin(run, node, SLOT_FIRST, &compare);
-	if (answer == ANSWER_NO) {
-		answer = compare_value(&compare, (struct span){ text, text_write(text, value, 1) });
-	}
-	return compare_end(&compare, answer);
+	return compare_one(run, node, (struct span){ text, text_write(text, value, 1) });
 }
 
 static enum answer run_spamtest(struct sieve_run *run, const struct node *node)
@@ -172,15 +160,10 @@ static enum answer run_virustest(struct sieve_run *run, const struct node *node)
 	return run_score(run, node, &run->settings->virus, 5);
 }
 
-static int check_score(struct compiler *compiler, struct node *node)
-{
-	return compare_check(compiler, node, SLOT_FIRST);
-}
-
 const struct word words_spam[] = {
 	{ "spamtest", WORD_TEST, EXTENSION_SPAMTEST, .tags = { compare_tags, percent_tags },
-	    .parameters = { TYPE_STRING }, .check = check_score, .run = run_spamtest },
+	    .parameters = { TYPE_STRING }, .check = compare_check, .run = run_spamtest },
 	{ "virustest", WORD_TEST, EXTENSION_VIRUSTEST, .tags = { compare_tags },
-	    .parameters = { TYPE_STRING }, .check = check_score, .run = run_virustest },
+	    .parameters = { TYPE_STRING }, .check = compare_check, .run = run_virustest },
 	{ NULL },
 };

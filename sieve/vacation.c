@@ -54,7 +54,7 @@ struct own {
 	size_t n;
 };
 
-static enum answer find_own(struct sieve_run *run, const struct node *node, struct own *own_r)
+static void find_own(struct sieve_run *run, const struct node *node, struct own *own_r)
 {
 	const struct argument *addresses = node_argument(node, SLOT_ADDRESSES);
 	size_t n = addresses != NULL ? addresses->n_strings : 0;
@@ -62,7 +62,7 @@ static enum answer find_own(struct sieve_run *run, const struct node *node, stru
 	own_r->n = 0;
 	own_r->list = run_alloc(run, (n + 3) * sizeof(*own_r->list));
 	if (own_r->list == NULL) {
-		return run_exhausted(run, node);
+		return;
 	}
 	own_r->list[own_r->n++] = run->facts->to;
 	own_r->list[own_r->n++] = span_of(run->facts->user_email);
@@ -71,18 +71,13 @@ static enum answer find_own(struct sieve_run *run, const struct node *node, stru
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct mail_address address;
-		struct span text;
-
-		if (run_string(run, node, &addresses->strings[i], &text) == ANSWER_BROKEN) {
-			return ANSWER_BROKEN;
-		}
+		struct span text = run_string(run, node, &addresses->strings[i]);
 		/* Webmails write "Name <user@example.com>" here, too. */
 		if (address_of_script(text, true, &run->scratch, &address) == 0) {
 			text = address.text;
 		}
 		own_r->list[own_r->n++] = text;
 	}
-	return ANSWER_YES;
 }
 
 static bool is_own(const struct own *own, struct span address)
@@ -153,92 +148,66 @@ static bool names_recipient(struct span name)
 
 /* What a header says about it. */
 struct verdict {
-	const char *why_not;
+	const char *why_not; /* nobody is answered; NULL: somebody is */
 	bool is_addressed;
 	struct span address; /* of ours that it names */
 };
 
-static bool look_at_field(struct sieve_run *run, const struct field *field, const struct own *own,
+static void look_at_field(struct sieve_run *run, const struct field *field, const struct own *own,
     struct verdict *verdict)
 {
 	struct span value = field_value(field, &run->scratch, &run->fuel);
 	struct mail_address *list;
 	size_t n;
 
-	if (value.p == NULL) {
-		return false;
-	}
 	if (is_of_list(field->name, value)) {
 		verdict->why_not = "the message comes from a mailing list";
 	} else if (is_automatic(field->name, value)) {
 		verdict->why_not = "a program has sent the message";
 	} else if (names_recipient(field->name) && !verdict->is_addressed) {
-		if (!addresses_parse(value, &run->scratch, &run->fuel, &list, &n)) {
-			return false;
-		}
+		addresses_parse(value, &run->scratch, &run->fuel, &list, &n);
 		for (size_t i = 0; !verdict->is_addressed && i < n; i++) {
 			verdict->is_addressed = is_own(own, list[i].text);
 			verdict->address = list[i].text;
 		}
 	}
-	return true;
 }
 
-/* Why nobody is answered: NULL, somebody is. False: no memory or fuel. */
-static bool judge(struct sieve_run *run, const struct own *own, struct verdict *verdict)
+static struct verdict judge(struct sieve_run *run, const struct own *own)
 {
 	const struct sieve_facts *facts = run->facts;
+	struct verdict verdict = { 0 };
 
-	*verdict = (struct verdict){ 0 };
 	if (facts->to.n == 0 || facts->from.n == 0) {
-		verdict->why_not = "the envelope's sender is empty";
+		verdict.why_not = "the envelope's sender is empty";
 	} else if (is_own(own, facts->from)) {
-		verdict->why_not = "the sender is the recipient";
+		verdict.why_not = "the sender is the recipient";
 	} else if (is_robot(facts->from)) {
-		verdict->why_not = "the sender is a program";
+		verdict.why_not = "the sender is a program";
 	}
-	for (size_t i = 0; verdict->why_not == NULL && i < run->fields->n; i++) {
-		if (!look_at_field(run, &run->fields->list[i], own, verdict)) {
-			return false;
-		}
+	for (size_t i = 0; verdict.why_not == NULL && i < run->fields->n; i++) {
+		look_at_field(run, &run->fields->list[i], own, &verdict);
 	}
-	if (verdict->why_not == NULL && !verdict->is_addressed) {
-		verdict->address = facts->to;
+	if (verdict.why_not == NULL && !verdict.is_addressed) {
+		verdict.address = facts->to;
 		if (run->settings->vacation_checks_recipient) {
-			verdict->why_not = "no address of the user is in the message's header";
+			verdict.why_not = "no address of the user is in the message's header";
 		}
 	}
-	return true;
+	return verdict;
 }
 
 /* --- the answer ------------------------------------------------------------------------------------------------- */
 
-static enum answer read_arguments(
-    struct sieve_run *run, const struct node *node, struct vacation *text_r)
+static struct vacation read_arguments(struct sieve_run *run, const struct node *node)
 {
-	const struct {
-		enum slot slot;
-		struct span *value;
-		bool *is_given;
-	} wanted[] = {
-		{ SLOT_FIRST, &text_r->reason, NULL },
-		{ SLOT_SUBJECT, &text_r->subject, &text_r->has_subject },
-		{ SLOT_FROM, &text_r->from, &text_r->has_from },
-		{ SLOT_HANDLE, &text_r->handle, &text_r->has_handle },
-	};
+	struct vacation text = { .is_mime = node_argument(node, SLOT_IS_MIME) != NULL };
 
-	text_r->is_mime = node_argument(node, SLOT_IS_MIME) != NULL;
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		enum answer answer = run_text(run, node, wanted[i].slot, wanted[i].value);
-
-		if (answer == ANSWER_BROKEN) {
-			return answer;
-		}
-		if (wanted[i].is_given != NULL) {
-			*wanted[i].is_given = answer == ANSWER_YES;
-		}
-	}
-	return ANSWER_YES;
+	run_text(run, node, SLOT_FIRST, &text.reason);
+	text.has_subject = run_text(run, node, SLOT_SUBJECT, &text.subject) == ANSWER_YES;
+	text.has_from = run_text(run, node, SLOT_FROM, &text.from) == ANSWER_YES;
+	text.has_handle = run_text(run, node, SLOT_HANDLE, &text.handle) == ANSWER_YES;
+	return text;
 }
 
 /* What stands in the script, whatever its variables hold: of an answer that names the message's subject there are as many as of
@@ -296,16 +265,14 @@ static uint64_t find_seconds(const struct sieve_run *run, const struct node *nod
 static enum answer run_vacation(struct sieve_run *run, const struct node *node)
 {
 	struct sieve_action action = { .kind = SIEVE_VACATION, .seconds = find_seconds(run, node) };
-	struct vacation text;
+	struct vacation text = read_arguments(run, node);
 	struct verdict verdict;
 	struct own own;
 	enum answer answer;
 
-	if (read_arguments(run, node, &text) == ANSWER_BROKEN ||
-	    find_own(run, node, &own) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	if (!judge(run, &own, &verdict) || !write_id(run, node, &text, &action.id)) {
+	find_own(run, node, &own);
+	verdict = judge(run, &own);
+	if (!write_id(run, node, &text, &action.id)) {
 		return run_exhausted(run, node);
 	}
 	if (verdict.why_not == NULL && action.seconds > 0) {
@@ -326,9 +293,7 @@ static enum answer run_vacation(struct sieve_run *run, const struct node *node)
 	if (run->settings->vacation_sends_from_recipient) {
 		action.from = run->facts->to;
 	}
-	if (!vacation_compose(run, &text, verdict.address, &action.message)) {
-		return run_exhausted(run, node);
-	}
+	action.message = vacation_compose(run, &text, verdict.address);
 	return plan_add(run, node, &action, PLAN_LEAVES_KEEP);
 }
 

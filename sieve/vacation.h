@@ -10,6 +10,6 @@ struct vacation {
 	bool has_subject, has_from, has_handle, is_mime;
 };
 
-/* own: the address of the user that the message was for. False: no memory or fuel. */
-bool vacation_compose(struct sieve_run *run, const struct vacation *vacation, struct span own,
-    struct span *message_r);
+/* own: the address of the user that the message was for. */
+struct span vacation_compose(
+    struct sieve_run *run, const struct vacation *vacation, struct span own);

@@ -7,40 +7,30 @@
 #include "sieve/compose.h"
 
 /* Whom the header names as the one that is answered, with the name. */
-static bool find_sender(struct sieve_run *run, struct mail_address *address_r)
+static struct mail_address find_sender(struct sieve_run *run)
 {
 	static const char *const fields[] = { "Sender", "Resent-From", "From" };
 
-	*address_r = (struct mail_address){ .text = run->facts->from };
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		const struct field *field = fields_find(run->fields, span_of(fields[i]), 1, false);
+		struct span value = run_field(run, span_of(fields[i]), field_text);
 		struct mail_address *list;
-		struct span value;
 		size_t n;
 
-		if (field == NULL) {
-			continue;
-		}
-		value = field_text(field, &run->scratch, &run->fuel);
-		if (value.p == NULL ||
-		    !addresses_parse(value, &run->scratch, &run->fuel, &list, &n)) {
-			return false;
-		}
+		addresses_parse(value, &run->scratch, &run->fuel, &list, &n);
 		for (size_t j = 0; j < n; j++) {
 			if (run->settings->vacation_ignores_envelope ||
 			    span_is_same(list[j].text, run->facts->from)) {
-				*address_r = list[j];
-				return true;
+				return list[j];
 			}
 		}
 	}
-	return true;
+	return (struct mail_address){ .text = run->facts->from };
 }
 
 static void put_subject(struct composition *out, const struct vacation *vacation)
 {
 	struct sieve_run *run = out->run;
-	const struct field *field = fields_find(run->fields, span_of("Subject"), 1, false);
+	const struct span old = run_field(run, span_of("Subject"), field_text);
 	const char *template = run->settings->vacation_subject_template[0] != '\0'
 				   ? run->settings->vacation_subject_template
 				   : sieve_defaults.vacation_subject_template;
@@ -52,68 +42,50 @@ static void put_subject(struct composition *out, const struct vacation *vacation
 
 	if (vacation->has_subject) {
 		value = vacation->subject;
-	} else if (field != NULL) {
-		value = field_text(field, &run->scratch, &run->fuel);
+	} else if (old.p != NULL) {
 		compose_begin(&subject, run);
 		compose_bytes(
 		    &subject, (struct span){ template,
 				  place != NULL ? (size_t)(place - template) : strlen(template) });
 		if (place != NULL) {
-			compose_bytes(&subject, value);
+			compose_bytes(&subject, old);
 			compose_text(&subject, place + 2);
 		}
-		out->has_failed =
-		    out->has_failed || value.p == NULL || !compose_end(&subject, &value);
+		compose_end(&subject, &value);
 	}
-	if (!out->has_failed) {
-		compose_field(out, "Subject", compose_cut(out, value));
-	}
+	compose_field(out, "Subject", compose_cut(out, value));
 }
 
 /* RFC 5230 5.8: what the message refers to, and it. */
 static void put_references(struct composition *out)
 {
 	struct sieve_run *run = out->run;
-	const struct field *id = fields_find(run->fields, span_of("Message-ID"), 1, false);
-	const struct field *old = fields_find(run->fields, span_of("References"), 1, false);
-	struct span id_value = { "", 0 }, old_value = { "", 0 }, all;
+	struct span id = run_field(run, span_of("Message-ID"), field_value),
+		    old = run_field(run, span_of("References"), field_value), all;
 	struct composition references;
 
-	if (id != NULL) {
-		id_value = field_value(id, &run->scratch, &run->fuel);
-	}
-	if (old != NULL) {
-		old_value = field_value(old, &run->scratch, &run->fuel);
-	}
 	compose_begin(&references, run);
-	if (id_value.p == NULL || old_value.p == NULL) {
-		out->has_failed = true;
-		return;
+	compose_bytes(&references, old);
+	if (id.n > 0) {
+		compose_field(out, "In-Reply-To", id);
+		compose_text(&references, old.n > 0 ? " " : "");
+		compose_bytes(&references, id);
 	}
-	compose_bytes(&references, old_value);
-	if (id_value.n > 0) {
-		compose_field(out, "In-Reply-To", id_value);
-		compose_text(&references, old_value.n > 0 ? " " : "");
-		compose_bytes(&references, id_value);
-	}
-	out->has_failed = out->has_failed || !compose_end(&references, &all);
-	if (!out->has_failed && all.n > 0) {
+	compose_end(&references, &all);
+	if (all.n > 0) {
 		compose_field(out, "References", all);
 	}
 }
 
-bool vacation_compose(
-    struct sieve_run *run, const struct vacation *vacation, struct span own, struct span *message_r)
+struct span vacation_compose(
+    struct sieve_run *run, const struct vacation *vacation, struct span own)
 {
-	struct mail_address from = { .text = own }, to;
+	struct mail_address from = { .text = own }, to = find_sender(run);
 	struct composition out;
+	struct span message;
 
-	if (vacation->has_from &&
-	    address_of_script(vacation->from, true, &run->scratch, &from) < 0) {
-		return false;
-	}
-	if (!find_sender(run, &to)) {
-		return false;
+	if (vacation->has_from) {
+		address_of_script(vacation->from, true, &run->scratch, &from);
 	}
 	compose_begin(&out, run);
 	compose_head(&out);
@@ -129,5 +101,6 @@ bool vacation_compose(
 				   "Content-Transfer-Encoding: 8bit\r\n\r\n");
 	}
 	compose_body(&out, vacation->reason);
-	return compose_end(&out, message_r);
+	compose_end(&out, &message);
+	return message;
 }

@@ -85,19 +85,19 @@ static size_t cut(struct span value, size_t max)
 	return n;
 }
 
-static bool store(struct sieve_run *run, struct variable *variable, struct span value)
+void run_set_variable(struct sieve_run *run, struct variable *variable, struct span value)
 {
 	size_t n = cut(value, run->settings->value_max);
 
 	if (!fuel_take(&run->fuel, n)) {
-		return false;
+		return;
 	}
 	if (n > variable->room) {
 		size_t room = n < ROOM_MIN ? ROOM_MIN : 2 * n;
 		char *p = run_keep(run, room);
 
 		if (p == NULL) {
-			return false;
+			return;
 		}
 		variable->value.p = p;
 		variable->room = room;
@@ -106,28 +106,14 @@ static bool store(struct sieve_run *run, struct variable *variable, struct span 
 		memcpy((char *)variable->value.p, value.p, n);
 	}
 	variable->value.n = n;
-	return true;
 }
 
-enum answer run_set_variable(
-    struct sieve_run *run, const struct node *node, struct variable *variable, struct span value)
+void run_set_values(struct sieve_run *run, const struct span *values, unsigned n_values)
 {
-	return store(run, variable, value) ? ANSWER_YES : run_exhausted(run, node);
-}
-
-enum answer run_set_values(
-    struct sieve_run *run, const struct node *node, const struct span *values, unsigned n_values)
-{
-	if (n_values > RUN_VALUES_MAX) {
-		n_values = RUN_VALUES_MAX;
+	run->n_values = n_values < RUN_VALUES_MAX ? n_values : RUN_VALUES_MAX;
+	for (unsigned i = 0; i < run->n_values; i++) {
+		run_set_variable(run, &run->values[i], values[i]);
 	}
-	for (unsigned i = 0; i < n_values; i++) {
-		if (!store(run, &run->values[i], values[i])) {
-			return run_exhausted(run, node);
-		}
-	}
-	run->n_values = n_values;
-	return ANSWER_YES;
 }
 
 /* "" where there is none. */
@@ -148,28 +134,28 @@ static struct span value_of(struct sieve_run *run, const struct piece *piece)
 	return environment_variable(run, piece->text);
 }
 
-enum answer run_string(struct sieve_run *run, const struct node *node, const struct string *string,
-    struct span *value_r)
+struct span run_string(struct sieve_run *run, const struct node *node, const struct string *string)
 {
+	struct span filled = { "", 0 };
 	size_t n = 0;
 	char *p;
 
-	*value_r = string->text;
 	if (string->n_pieces == 0) {
-		return ANSWER_YES;
+		return string->text;
 	}
 	for (size_t i = 0; i < string->n_pieces; i++) {
 		n += value_of(run, &string->pieces[i]).n;
 	}
 	if (n > STRING_MAX) {
-		return run_fail(
+		run_fail(
 		    run, node, "a string is longer than %d bytes with its variables", STRING_MAX);
+		return filled;
 	}
 	p = fuel_take(&run->fuel, n) ? run_alloc(run, n + 1) : NULL;
 	if (p == NULL) {
-		return run_exhausted(run, node);
+		return filled;
 	}
-	*value_r = (struct span){ p, n };
+	filled = (struct span){ p, n };
 	for (size_t i = 0; i < string->n_pieces; i++) {
 		struct span value = value_of(run, &string->pieces[i]);
 
@@ -177,17 +163,23 @@ enum answer run_string(struct sieve_run *run, const struct node *node, const str
 			p = mempcpy(p, value.p, value.n);
 		}
 	}
-	return ANSWER_YES;
+	return filled;
 }
 
 enum answer run_text(
     struct sieve_run *run, const struct node *node, enum slot slot, struct span *value_r)
 {
 	const struct argument *argument = node_argument(node, slot);
+	bool is_given = argument != NULL && argument->n_strings > 0;
 
-	*value_r = (struct span){ "", 0 };
-	if (argument == NULL || argument->n_strings == 0) {
-		return ANSWER_NO;
-	}
-	return run_string(run, node, &argument->strings[0], value_r);
+	*value_r = is_given ? run_string(run, node, &argument->strings[0]) : span_of("");
+	return is_given ? ANSWER_YES : ANSWER_NO;
+}
+
+struct span run_field(struct sieve_run *run, struct span name,
+    struct span (*read)(const struct field *field, struct arena *arena, struct fuel *fuel))
+{
+	const struct field *field = fields_find(run->fields, name, 1, false);
+
+	return field != NULL ? read(field, &run->scratch, &run->fuel) : span_of(NULL);
 }

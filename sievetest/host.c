@@ -255,10 +255,9 @@ static bool run_scripts(struct tester *tester, const struct node *node)
 	bool has_kept = false, is_fine = true;
 
 	for (size_t i = 0; is_fine && i < names->n_strings; i++) {
-		struct span name;
+		struct span name = run_string(tester->run, node, &names->strings[i]);
 
-		is_fine = run_string(tester->run, node, &names->strings[i], &name) == ANSWER_YES &&
-			  scripts_compile(tester, name, &chain[n].program);
+		is_fine = scripts_compile(tester, name, &chain[n].program);
 		chain[n].name = tester_copy(tester, name).p;
 		n += is_fine;
 	}
@@ -281,20 +280,20 @@ static bool compare(
     struct tester *tester, const struct node *node, const struct span *list, size_t n, size_t count)
 {
 	const struct argument *index = node_argument(node, SLOT_INDEX);
-	struct compare compare;
-	enum answer answer = compare_begin(tester->run, node, SLOT_FIRST, &compare);
+	struct compare compare = compare_begin(tester->run, node);
+	bool is_found = false;
 
 	compare.sets_values = false;
-	if (answer == ANSWER_NO && compare.counts) {
+	if (compare.counts) {
 		compare_count(&compare, (unsigned)count);
 		n = 0;
 	}
-	for (size_t i = 0; i < n && answer == ANSWER_NO; i++) {
+	for (size_t i = 0; i < n && !is_found; i++) {
 		if (index == NULL || index->number == i + 1) {
-			answer = compare_value(&compare, list[i]);
+			is_found = compare_value(&compare, list[i]);
 		}
 	}
-	return compare_end(&compare, answer) == ANSWER_YES;
+	return compare_end(&compare, is_found) == ANSWER_YES;
 }
 
 /* Unless numbers matter, some errors are as many as the test wants. */
@@ -377,11 +376,6 @@ static int check_set(struct compiler *compiler, struct node *node)
 	return 0;
 }
 
-static int check_compare(struct compiler *compiler, struct node *node)
-{
-	return compare_check(compiler, node, SLOT_FIRST);
-}
-
 /* What each is, and who carries it out. */
 #define COMMANDS(DO)                                                                           \
 	DO(COMMAND, "test", begin_case, .parameters = { TYPE_STRING }, .has_block = true)      \
@@ -406,9 +400,9 @@ static int check_compare(struct compiler *compiler, struct node *node)
 	DO(TEST, "test_multiscript", run_scripts, .parameters = { TYPE_STRINGS })              \
 	DO(TEST, "test_result_execute", execute)                                               \
 	DO(TEST, "test_result_action", compare_actions, .tags = { compare_tags, index_tags },  \
-	    .parameters = { TYPE_STRINGS }, .check = check_compare)                            \
+	    .parameters = { TYPE_STRINGS }, .check = compare_check)                            \
 	DO(TEST, "test_error", compare_errors, .tags = { compare_tags, index_tags },           \
-	    .parameters = { TYPE_STRINGS }, .check = check_compare)
+	    .parameters = { TYPE_STRINGS }, .check = compare_check)
 
 #define WORD(KIND, NAME, FUNCTION, ...) \
 	{ NAME, WORD_##KIND, EXTENSION_DOVECOT_TESTSUITE, __VA_ARGS__ },
