@@ -47,8 +47,7 @@ static int check_fileinto(struct compiler *compiler, struct node *node)
 	const struct string *string = &name->strings[0];
 
 	if (string->n_pieces == 0 && !utf8_is_valid(string->text.p, string->text.n)) {
-		compile_error(
-		    compiler, name->line, name->column, "the name of a mailbox must be UTF-8");
+		compile_error(compiler, name->at, "the name of a mailbox must be UTF-8");
 	}
 	return flags_check(compiler, node);
 }
@@ -90,8 +89,8 @@ static int check_redirect(struct compiler *compiler, struct node *node)
 	}
 	result = address_of_script(to->strings[0].text, true, &compiler->program->arena, &address);
 	if (result > 0) {
-		compile_error(compiler, to->line, to->column,
-		    "\"%.*s\" is no address; write user@example.com", SPAN(to->strings[0].text));
+		compile_error(compiler, to->at, "\"%.*s\" is no address; write user@example.com",
+		    SPAN(to->strings[0].text));
 	}
 	return result < 0 ? result : 0;
 }

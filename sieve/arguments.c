@@ -54,8 +54,8 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 	int result = 0;
 
 	if (!fits(item, type)) {
-		compile_error(compiler, item->line, item->column, "%.*s wants %s here, this is %s",
-		    SPAN(name), type_names[type], item_name(item));
+		compile_error(compiler, item->at, "%.*s wants %s here, this is %s", SPAN(name),
+		    type_names[type], item_name(item));
 		return 0;
 	}
 	argument->number = item->number;
@@ -65,7 +65,7 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 	for (size_t i = 0; i < argument->n_strings && result == 0; i++) {
 		if ((type == TYPE_CONSTANT || type == TYPE_CONSTANTS) &&
 		    argument->strings[i].n_pieces > 0) {
-			compile_error(compiler, item->line, item->column,
+			compile_error(compiler, item->at,
 			    "%.*s wants constant strings; write it without ${...}", SPAN(name));
 			break;
 		}
@@ -97,8 +97,8 @@ static void say_unknown(struct filling *filling, const struct item *item)
 			near_try(&near, tag->name);
 		}
 	}
-	compile_error(filling->compiler, item->line, item->column, "%s has no tag %.*s%s",
-	    word->name, SPAN(item->text), near.name != NULL ? near_text(&near) : "; take it out");
+	compile_error(filling->compiler, item->at, "%s has no tag %.*s%s", word->name,
+	    SPAN(item->text), near.name != NULL ? near_text(&near) : "; take it out");
 }
 
 /* May it stand here? */
@@ -107,11 +107,11 @@ static bool is_allowed(struct filling *filling, const struct item *item, const s
 	struct compiler *compiler = filling->compiler;
 
 	if (!compile_requires(compiler, tag->extension)) {
-		require_error(compiler, item->line, item->column, item->text, tag->extension);
+		require_error(compiler, item->at, item->text, tag->extension);
 		return false;
 	}
 	if (node_argument(filling->node, tag->slot) != NULL) {
-		compile_error(compiler, item->line, item->column,
+		compile_error(compiler, item->at,
 		    "%.*s is given twice, or beside a tag that it excludes; take one out",
 		    SPAN(item->text));
 		return false;
@@ -136,14 +136,13 @@ static int take_tag(struct filling *filling, size_t i)
 		return tag->type == TYPE_NONE || i + 1 == filling->phrase->n_items ? 1 : 2;
 	}
 	filling->node->n_arguments++;
-	*argument =
-	    (struct argument){ tag->slot, tag->value, .line = item->line, .column = item->column };
+	*argument = (struct argument){ tag->slot, tag->value, .at = item->at };
 	if (tag->type == TYPE_NONE) {
 		return 1;
 	}
 	if (i + 1 == filling->phrase->n_items) {
-		compile_error(filling->compiler, item->line, item->column, "%s wants %s behind it",
-		    tag->name, type_names[tag->type]);
+		compile_error(filling->compiler, item->at, "%s wants %s behind it", tag->name,
+		    type_names[tag->type]);
 		return 1;
 	}
 	result = take_value(filling, item + 1, tag->type, item->text, argument);
@@ -178,11 +177,11 @@ static void say_number(struct filling *filling, size_t n_given, unsigned n_wante
 		wanted[i] = examples[word->parameters[i]];
 	}
 	if (n_wanted == 0) {
-		compile_error(filling->compiler, filling->phrase->line, filling->phrase->column,
+		compile_error(filling->compiler, filling->phrase->at,
 		    "%s takes no argument here; take out what stands behind it", word->name);
 		return;
 	}
-	compile_error(filling->compiler, filling->phrase->line, filling->phrase->column,
+	compile_error(filling->compiler, filling->phrase->at,
 	    "%s has %zu argument%s besides tags; write %s%s%s%s", word->name, n_given,
 	    n_given == 1 ? "" : "s", word->name, wanted[0], wanted[1], wanted[2]);
 }
@@ -198,8 +197,7 @@ static int take_positions(struct filling *filling, size_t i)
 
 	for (size_t j = i; j < phrase->n_items; j++) {
 		if (phrase->items[j].type == TOKEN_TAG) {
-			compile_error(filling->compiler, phrase->items[j].line,
-			    phrase->items[j].column,
+			compile_error(filling->compiler, phrase->items[j].at,
 			    "%.*s stands behind other arguments; write tags in front of them",
 			    SPAN(phrase->items[j].text));
 			return 0;
@@ -214,8 +212,7 @@ static int take_positions(struct filling *filling, size_t i)
 		const struct item *item = &phrase->items[i++];
 		struct argument *argument = &filling->node->arguments[filling->node->n_arguments++];
 
-		*argument = (struct argument){ (enum slot)(SLOT_FIRST + slot), .line = item->line,
-			.column = item->column };
+		*argument = (struct argument){ (enum slot)(SLOT_FIRST + slot), .at = item->at };
 		result = take_value(filling, item, word->parameters[slot], phrase->name, argument);
 	}
 	return result;

@@ -57,7 +57,7 @@ static void read_comparator(struct compiler *compiler, const struct node *node, 
 	}
 	found = span_find(given->strings[0].text, comparators);
 	if (found < 0) {
-		compile_error(compiler, given->line, given->column,
+		compile_error(compiler, given->at,
 		    "there is no comparator \"%.*s\"; those that there are: \"i;ascii-casemap\", "
 		    "\"i;octet\" and \"i;ascii-numeric\"",
 		    SPAN(given->strings[0].text));
@@ -67,15 +67,14 @@ static void read_comparator(struct compiler *compiler, const struct node *node, 
 	/* RFC 5228 2.7.3: the others are always there. */
 	if (key->comparator == COMPARATOR_NUMERIC &&
 	    !compile_requires(compiler, EXTENSION_ASCII_NUMERIC)) {
-		compile_error(compiler, given->line, given->column,
-		    "comparator \"%s\" needs require \"%s\"", comparators[found],
-		    extension_names[EXTENSION_ASCII_NUMERIC]);
+		compile_error(compiler, given->at, "comparator \"%s\" needs require \"%s\"",
+		    comparators[found], extension_names[EXTENSION_ASCII_NUMERIC]);
 	}
 	/* RFC 4790 9.1.1: it has no substrings. */
 	if (key->comparator == COMPARATOR_NUMERIC &&
 	    (key->match == MATCH_CONTAINS || key->match == MATCH_MATCHES ||
 		key->match == MATCH_REGEX)) {
-		compile_error(compiler, given->line, given->column,
+		compile_error(compiler, given->at,
 		    "\"i;ascii-numeric\" cannot be used with :contains, :matches and :regex; use "
 		    "it with :is, :value or :count");
 	}
@@ -92,7 +91,7 @@ static void read_match(struct compiler *compiler, const struct node *node, struc
 	}
 	found = span_find(given->strings[0].text, relations);
 	if (found < 0) {
-		compile_error(compiler, given->line, given->column,
+		compile_error(compiler, given->at,
 		    "\"%.*s\" is no relation; write \"gt\", \"ge\", \"lt\", \"le\", \"eq\" or "
 		    "\"ne\"",
 		    SPAN(given->strings[0].text));
@@ -114,8 +113,8 @@ static int make_key(
 		    key->comparator == COMPARATOR_CASEMAP, &key->regex, &error);
 	}
 	if (result > 0) {
-		compile_error(compiler, where->line, where->column,
-		    "\"%.*s\" is no regular expression: %s", SPAN(text), error);
+		compile_error(compiler, where->at, "\"%.*s\" is no regular expression: %s",
+		    SPAN(text), error);
 		result = 0;
 	}
 	return result;

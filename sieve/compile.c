@@ -130,7 +130,7 @@ static void say_unknown(struct compiler *compiler, const struct phrase *phrase, 
 		return; /* the parser has said more */
 	}
 	if (words_find(compiler->language, phrase->name, other) != NULL) {
-		compile_error(compiler, phrase->line, phrase->column,
+		compile_error(compiler, phrase->at,
 		    kind == WORD_COMMAND ? "%.*s is a test; write if %.*s ... { ... }"
 					 : "%.*s is a command, no test; is ; or { missing in front "
 					   "of %.*s?",
@@ -138,7 +138,7 @@ static void say_unknown(struct compiler *compiler, const struct phrase *phrase, 
 		return;
 	}
 	words_try(compiler->language, kind, &near);
-	compile_error(compiler, phrase->line, phrase->column, "there is no %s %.*s%s",
+	compile_error(compiler, phrase->at, "there is no %s %.*s%s",
 	    kind == WORD_COMMAND ? "command" : "test", SPAN(phrase->name),
 	    near.name != NULL ? near_text(&near) : "; take it out");
 }
@@ -151,25 +151,25 @@ static bool check_tests(struct compilation *compilation, const struct word *word
 	struct compiler *compiler = &compilation->compiler;
 
 	if (phrase->opens == OPENS_TEST && arguments_tag(word, token->text) != NULL) {
-		compile_error(compiler, token->line, token->column,
+		compile_error(compiler, token->at,
 		    "there is no colon in front of %.*s; write :%.*s", SPAN(token->text),
 		    SPAN(token->text));
 	} else if (word->tests == TESTS_NONE && phrase->opens == OPENS_TEST) {
-		compile_error(compiler, token->line, token->column,
+		compile_error(compiler, token->at,
 		    "%s takes no test; is ; missing in front of %.*s?", word->name,
 		    SPAN(token->text));
 	} else if (word->tests == TESTS_NONE && phrase->opens == OPENS_TESTS) {
-		compile_error(compiler, phrase->line, phrase->column,
+		compile_error(compiler, phrase->at,
 		    "%s takes no tests; take out what is in parentheses", word->name);
 	} else if (word->tests == TESTS_ONE && phrase->opens == OPENS_NOTHING) {
-		compile_error(compiler, phrase->line, phrase->column,
-		    "%s wants a test; write one, such as true", word->name);
+		compile_error(
+		    compiler, phrase->at, "%s wants a test; write one, such as true", word->name);
 	} else if (word->tests == TESTS_ONE && phrase->opens == OPENS_TESTS) {
-		compile_error(compiler, phrase->line, phrase->column,
+		compile_error(compiler, phrase->at,
 		    "%s wants one test; write anyof or allof in front of the parentheses",
 		    word->name);
 	} else if (word->tests == TESTS_LIST && phrase->opens != OPENS_TESTS) {
-		compile_error(compiler, phrase->line, phrase->column,
+		compile_error(compiler, phrase->at,
 		    "%s wants tests in parentheses; write %s (true, true)", word->name, word->name);
 	} else {
 		return true;
@@ -185,11 +185,11 @@ static void check_place(struct compilation *compilation, struct level *block, st
 	bool is_require = is_word(level, "require");
 
 	if (is_require && (block->is_begun || compilation->n_levels > 1)) {
-		compile_error(compiler, phrase->line, phrase->column,
+		compile_error(compiler, phrase->at,
 		    "require stands behind other commands; write it at the top");
 	}
 	if ((is_word(level, "elsif") || is_word(level, "else")) && !block->may_else) {
-		compile_error(compiler, phrase->line, phrase->column,
+		compile_error(compiler, phrase->at,
 		    "%s does not follow an if; write if in front of it", level->word->name);
 	}
 	block->is_begun |= !is_require;
@@ -218,15 +218,14 @@ static int enter(struct compilation *compilation, struct level *level, struct no
 		return 0;
 	}
 	if (!compile_requires(compiler, level->word->extension)) {
-		require_error(
-		    compiler, phrase->line, phrase->column, phrase->name, level->word->extension);
+		require_error(compiler, phrase->at, phrase->name, level->word->extension);
 	}
 	level->has_bad_tests = !check_tests(compilation, level->word);
 	node = arena_alloc(&compiler->program->arena, sizeof(*node));
 	if (node == NULL) {
 		return -ENOMEM;
 	}
-	*node = (struct node){ .word = level->word, phrase->line, phrase->column };
+	*node = (struct node){ .word = level->word, .at = phrase->at };
 	level->link = &node->tests;
 	level->block = &node->block;
 	**link = node;
@@ -302,9 +301,8 @@ static void on_block(struct compilation *compilation)
 	if (command->word != NULL && !command->word->has_block) {
 		block.is_dead = true;
 		if (!command->is_dead) {
-			compile_error(&compilation->compiler, compilation->parser.line,
-			    compilation->parser.column, "%s takes no block; write ; instead of {",
-			    command->word->name);
+			compile_error(&compilation->compiler, compilation->parser.at,
+			    "%s takes no block; write ; instead of {", command->word->name);
 		}
 	}
 	push(compilation, block);
@@ -318,9 +316,8 @@ static void on_command_end(struct compilation *compilation)
 	compilation->n_levels -= has_block;
 	command = top(compilation);
 	if (command->word != NULL && command->word->has_block && !has_block && !command->is_dead) {
-		compile_error(&compilation->compiler, compilation->parser.line,
-		    compilation->parser.column, "%s wants a block; write { ... } behind it",
-		    command->word->name);
+		compile_error(&compilation->compiler, compilation->parser.at,
+		    "%s wants a block; write { ... } behind it", command->word->name);
 	}
 	compilation->n_levels--;
 	block = top(compilation);
@@ -374,8 +371,8 @@ static int compile(struct compilation *compilation, struct span script)
 	int result;
 
 	if (script.n > SIEVE_SCRIPT_MAX) {
-		compile_error(compiler, 0, 0, "script is too large: more than %d bytes; shorten it",
-		    SIEVE_SCRIPT_MAX);
+		compile_error(compiler, (struct position){ 0 },
+		    "script is too large: more than %d bytes; shorten it", SIEVE_SCRIPT_MAX);
 		return 1;
 	}
 	if (!parse_begin(&compilation->parser, compiler, script)) {
@@ -384,7 +381,7 @@ static int compile(struct compilation *compilation, struct span script)
 	push(compilation, (struct level){ LEVEL_BLOCK, .link = &compiler->program->commands });
 	result = read_all(compilation);
 	if (result < 0 && compiler->program->arena.is_full) {
-		compile_error(compiler, compilation->parser.line, compilation->parser.column,
+		compile_error(compiler, compilation->parser.at,
 		    "script is too large: up to here it takes %d MiB of memory; shorten it",
 		    PROGRAM_MAX >> 20);
 		return 1;

@@ -10,8 +10,8 @@
 /* --- errors.c --------------------------------------------------------------------------------------------------- */
 
 /* Adds one. What could not be shown becomes '?'. */
-void errors_add(struct sieve_errors *errors, bool is_warning, unsigned line, unsigned column,
-    const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
+void errors_add(struct sieve_errors *errors, bool is_warning, struct position at,
+    const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 
 /* Looks for what somebody may have meant. */
 struct near {
@@ -42,7 +42,7 @@ enum sieve_extension require_find(const struct compiler *compiler, struct span n
 void require_add(struct compiler *compiler, enum sieve_extension extension);
 
 /* Says that something cannot be used without it. */
-void require_error(struct compiler *compiler, unsigned line, unsigned column, struct span name,
+void require_error(struct compiler *compiler, struct position at, struct span name,
     enum sieve_extension extension);
 
 /* Of the command require: 0 or -ENOMEM. */
@@ -62,7 +62,7 @@ int arguments_fill(struct compiler *compiler, struct node *node, const struct ph
 int strings_read(struct compiler *compiler, const struct item *item, struct argument *argument);
 
 /* Shares a variable between scripts (RFC 6609 3.4.1). Returns 0, also if an error was said; -ENOMEM. */
-int variables_share(struct compiler *compiler, struct span name, const struct argument *where);
+int variables_share(struct compiler *compiler, struct span name, struct position at);
 
 /* --- ihave.c ---------------------------------------------------------------------------------------------------- */
 

@@ -24,12 +24,12 @@ static int check(struct compiler *compiler, struct node *node, enum slot part_sl
 
 	if (zone != NULL && zone->value == 0 && zone->strings[0].n_pieces == 0 &&
 	    !calendar_zone(zone->strings[0].text, &seconds)) {
-		compile_error(compiler, zone->line, zone->column,
+		compile_error(compiler, zone->at,
 		    "\"%.*s\" is no time zone; write +0100 for an hour east of UTC",
 		    SPAN(zone->strings[0].text));
 	}
 	if (part->strings[0].n_pieces == 0 && calendar_part_find(part->strings[0].text) < 0) {
-		compile_error(compiler, part->line, part->column,
+		compile_error(compiler, part->at,
 		    "\"%.*s\" is no part of a date; there are year, month, day, date, julian, "
 		    "hour, "
 		    "minute, second, time, iso8601, std11, zone and weekday",

@@ -25,8 +25,8 @@ static int check_duplicate(struct compiler *compiler, struct node *node)
 
 	if (id != NULL && id->value == ID_IS_HEADER && id->strings[0].n_pieces == 0 &&
 	    !field_name_is_valid(id->strings[0].text)) {
-		compile_error(compiler, id->line, id->column,
-		    "\"%.*s\" cannot be the name of a header field", SPAN(id->strings[0].text));
+		compile_error(compiler, id->at, "\"%.*s\" cannot be the name of a header field",
+		    SPAN(id->strings[0].text));
 	}
 	return 0;
 }

@@ -25,8 +25,8 @@ static int check_name(struct compiler *compiler, const struct node *node)
 	const struct argument *name = node_argument(node, SLOT_FIRST);
 
 	if (name->strings[0].n_pieces == 0 && !field_name_is_valid(name->strings[0].text)) {
-		compile_error(compiler, name->line, name->column,
-		    "\"%.*s\" cannot be the name of a header field", SPAN(name->strings[0].text));
+		compile_error(compiler, name->at, "\"%.*s\" cannot be the name of a header field",
+		    SPAN(name->strings[0].text));
 	}
 	return 0;
 }
@@ -37,7 +37,7 @@ static int check_addheader(struct compiler *compiler, struct node *node)
 	const struct span text = value->strings[0].text;
 
 	if (text.n > 0 && value->strings[0].n_pieces == 0 && memchr(text.p, '\0', text.n) != NULL) {
-		compile_error(compiler, value->line, value->column,
+		compile_error(compiler, value->at,
 		    "the value of a header field cannot hold a NUL; take it out");
 	}
 	return check_name(compiler, node);

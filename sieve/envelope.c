@@ -27,7 +27,7 @@ static int check_envelope(struct compiler *compiler, struct node *node)
 		const struct string *name = &names->strings[i];
 
 		if (name->n_pieces == 0 && span_find(name->text, parts) < 0) {
-			compile_error(compiler, names->line, names->column,
+			compile_error(compiler, names->at,
 			    "\"%.*s\" is no part of an envelope; there are from, to and auth",
 			    SPAN(name->text));
 		}

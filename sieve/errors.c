@@ -20,7 +20,7 @@ static void clean(char *text)
 	}
 }
 
-void errors_add(struct sieve_errors *errors, bool is_warning, unsigned line, unsigned column,
+void errors_add(struct sieve_errors *errors, bool is_warning, struct position at,
     const char *format, va_list arguments)
 {
 	struct sieve_error *error = &errors->list[errors->n];
@@ -36,30 +36,28 @@ void errors_add(struct sieve_errors *errors, bool is_warning, unsigned line, uns
 		return;
 	}
 	errors->n++;
-	error->line = line;
-	error->column = column;
+	error->line = at.line;
+	error->column = at.column;
 	error->is_warning = is_warning;
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
 	clean(error->text);
 }
 
-void compile_error(
-    struct compiler *compiler, unsigned line, unsigned column, const char *format, ...)
+void compile_error(struct compiler *compiler, struct position at, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	errors_add(compiler->errors, false, line, column, format, arguments);
+	errors_add(compiler->errors, false, at, format, arguments);
 	va_end(arguments);
 }
 
-void compile_warning(
-    struct compiler *compiler, unsigned line, unsigned column, const char *format, ...)
+void compile_warning(struct compiler *compiler, struct position at, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	errors_add(compiler->errors, true, line, column, format, arguments);
+	errors_add(compiler->errors, true, at, format, arguments);
 	va_end(arguments);
 }
 

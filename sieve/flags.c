@@ -273,7 +273,7 @@ static int resolve(struct compiler *compiler, struct argument *names)
 	}
 	for (size_t i = 0; i < names->n_strings; i++) {
 		int result =
-		    compile_variable(compiler, names->strings[i].text, names, &pieces[i].index);
+		    compile_variable(compiler, names->strings[i].text, names->at, &pieces[i].index);
 
 		if (result < 0) {
 			return result;
@@ -293,7 +293,7 @@ static void warn_of(struct compiler *compiler, const struct argument *flags)
 
 		while (flags->strings[i].n_pieces == 0 && take_word(&words, &word)) {
 			if (!is_flag(word)) {
-				compile_warning(compiler, flags->line, flags->column,
+				compile_warning(compiler, flags->at,
 				    "\"%.*s\" is no flag that a message can have; it is left out",
 				    SPAN(word));
 			}
@@ -315,8 +315,8 @@ static int check_names(struct compiler *compiler, struct node *node)
 		return 0;
 	}
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
-		compile_error(compiler, names->line, names->column,
-		    "the name of a variable needs require \"variables\"");
+		compile_error(
+		    compiler, names->at, "the name of a variable needs require \"variables\"");
 		return 0;
 	}
 	return resolve(compiler, (struct argument *)names);

@@ -102,7 +102,7 @@ static int check_address(struct compiler *compiler, struct node *node)
 		const struct string *name = &names->strings[i];
 
 		if (name->n_pieces == 0 && span_find(name->text, address_fields) < 0) {
-			compile_error(compiler, names->line, names->column,
+			compile_error(compiler, names->at,
 			    "field \"%.*s\" holds no addresses; use the test header for it",
 			    SPAN(name->text));
 		}
@@ -158,8 +158,8 @@ static enum answer run_exists(struct sieve_run *run, const struct node *node)
 static int check_size(struct compiler *compiler, struct node *node)
 {
 	if (node_argument(node, SLOT_SIZE) == NULL) {
-		compile_error(compiler, node->line, node->column,
-		    "size needs :over or :under; write size :over 100K");
+		compile_error(
+		    compiler, node->at, "size needs :over or :under; write size :over 100K");
 	}
 	return 0;
 }

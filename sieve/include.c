@@ -76,7 +76,7 @@ static int add(
 		}
 	}
 	if (program->n_includes == SIEVE_INCLUDES_MAX) {
-		compile_error(compiler, node->line, node->column,
+		compile_error(compiler, node->at,
 		    "more than %d scripts are included; include fewer", SIEVE_INCLUDES_MAX);
 		return 0;
 	}
@@ -96,11 +96,11 @@ static int check_include(struct compiler *compiler, struct node *node)
 		.name = name->strings[0].text,
 		.is_optional = node_argument(node, SLOT_OPTIONAL) != NULL,
 		.is_once = node_argument(node, SLOT_ONCE) != NULL,
-		.line = node->line,
+		.line = node->at.line,
 	};
 
 	if (!is_name(include.name)) {
-		compile_error(compiler, name->line, name->column,
+		compile_error(compiler, name->at,
 		    "\"%.*s\" is no name of a script; write up to %d bytes without / and control "
 		    "characters",
 		    SPAN(include.name), SIEVE_NAME_MAX);
@@ -115,12 +115,11 @@ static int check_global(struct compiler *compiler, struct node *node)
 	int result = 0;
 
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
-		require_error(
-		    compiler, node->line, node->column, span_of("global"), EXTENSION_VARIABLES);
+		require_error(compiler, node->at, span_of("global"), EXTENSION_VARIABLES);
 		return 0;
 	}
 	for (size_t i = 0; i < names->n_strings && result == 0; i++) {
-		result = variables_share(compiler, names->strings[i].text, names);
+		result = variables_share(compiler, names->strings[i].text, names->at);
 	}
 	return result;
 }

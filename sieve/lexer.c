@@ -13,10 +13,10 @@ static void take(struct lexer *lexer, size_t n)
 		unsigned char c = (unsigned char)*lexer->p++;
 
 		if (c == '\n') {
-			lexer->line++;
-			lexer->column = 1;
+			lexer->at.line++;
+			lexer->at.column = 1;
 		} else if ((c & 0xc0) != 0x80) {
-			lexer->column++;
+			lexer->at.column++;
 		}
 	}
 }
@@ -37,7 +37,7 @@ const char *lexer_init(struct lexer *lexer, struct span script)
 {
 	const char *p = script.n > 0 ? script.p : "";
 
-	*lexer = (struct lexer){ p, p + script.n, 1, 1 };
+	*lexer = (struct lexer){ p, p + script.n, { 1, 1 } };
 	if (is_next(lexer, "\xef\xbb\xbf")) {
 		return "the script begins with a byte order mark; save it as UTF-8 without one";
 	}
@@ -50,7 +50,7 @@ const char *lexer_init(struct lexer *lexer, struct span script)
 		}
 		take(lexer, 1);
 	}
-	*lexer = (struct lexer){ p, p + script.n, 1, 1 };
+	*lexer = (struct lexer){ p, p + script.n, { 1, 1 } };
 	return NULL;
 }
 
@@ -216,14 +216,13 @@ static void read_token(struct lexer *lexer, struct token *token)
 
 void lexer_next(struct lexer *lexer, struct token *token_r)
 {
-	struct lexer begin = *lexer;
+	struct position begin = lexer->at;
 	bool is_closed = skip_blanks(lexer);
 
-	*token_r = (struct token){ TOKEN_END, lexer->line, lexer->column };
+	*token_r = (struct token){ TOKEN_END, lexer->at };
 	if (!is_closed) {
 		/* Where it begins says more than where the script ends. */
-		token_r->line = begin.line;
-		token_r->column = begin.column;
+		token_r->at = begin;
 		token_r->error = "behind here a comment has no end; write */ behind it";
 	} else if (lexer->p < lexer->end) {
 		read_token(lexer, token_r);

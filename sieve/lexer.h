@@ -19,9 +19,14 @@ enum token_type {
 	/* and these, as they stand: ( ) [ ] { } , ; */
 };
 
+/* In a script, from 1; columns are characters. */
+struct position {
+	unsigned line, column;
+};
+
 struct token {
 	int type; /* enum token_type, or a character */
-	unsigned line, column;
+	struct position at;
 	struct span
 	    text; /* of a name; of a tag, with its colon; of a string, what lexer_string() reads */
 	bool is_multi_line;
@@ -31,7 +36,7 @@ struct token {
 
 struct lexer {
 	const char *p, *end;
-	unsigned line, column; /* of p, from 1; columns are characters */
+	struct position at; /* of p */
 };
 
 /* Can it be a script at all: has it no NUL, no CR without an LF, no byte order mark? Else what is wrong, and where: lexer is

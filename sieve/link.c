@@ -32,11 +32,11 @@ static void say(struct linker *linker, const char *format, ...)
 static void say(struct linker *linker, const char *format, ...)
 {
 	const struct visit *first = &linker->stack[0];
+	struct position at = { first->program->includes[first->next - 1].line, 1 };
 	va_list arguments;
 
 	va_start(arguments, format);
-	errors_add(linker->errors, false, first->program->includes[first->next - 1].line, 1, format,
-	    arguments);
+	errors_add(linker->errors, false, at, format, arguments);
 	va_end(arguments);
 }
 

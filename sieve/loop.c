@@ -58,7 +58,7 @@ enum answer run_end_of_part(struct sieve_run *run, struct frame *frame)
 static int check_foreverypart(struct compiler *compiler, struct node *node)
 {
 	if (compiler->n_loops >= LOOPS_MAX) {
-		compile_error(compiler, node->line, node->column,
+		compile_error(compiler, node->at,
 		    "more than %d foreverypart stand in each other; take one out", LOOPS_MAX);
 	}
 	return 0;
@@ -67,7 +67,7 @@ static int check_foreverypart(struct compiler *compiler, struct node *node)
 static bool stands_in_loop(struct compiler *compiler, const struct node *node)
 {
 	if (compiler->n_loops == 0) {
-		compile_error(compiler, node->line, node->column,
+		compile_error(compiler, node->at,
 		    "%s stands in no foreverypart; write it in the block of one", node->word->name);
 	}
 	return compiler->n_loops > 0;
@@ -178,8 +178,7 @@ static int check_extracttext(struct compiler *compiler, struct node *node)
 		return 0;
 	}
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
-		compile_error(
-		    compiler, node->line, node->column, "extracttext needs require \"variables\"");
+		compile_error(compiler, node->at, "extracttext needs require \"variables\"");
 		return 0;
 	}
 	return set_check(compiler, node);

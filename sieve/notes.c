@@ -30,7 +30,7 @@ static void add_note(struct sieve_run *run, const struct node *node, int kind, c
 	plan->notes = notes;
 	notes[plan->n_notes] =
 	    (struct sieve_note){ .script = run->scope != NULL ? run->scope->name : "",
-		    .line = node != NULL ? node->line : 0,
+		    .line = node != NULL ? node->at.line : 0,
 		    .kind = kind,
 		    .text = run_keep_copy(run, (struct span){ text, n }) };
 	plan->n_notes += notes[plan->n_notes].text.p != NULL;

@@ -44,7 +44,7 @@ static void check_options(struct compiler *compiler, const struct argument *opti
 		const struct string *option = &options->strings[i];
 
 		if (option->n_pieces == 0 && !is_option(option->text)) {
-			compile_error(compiler, options->line, options->column,
+			compile_error(compiler, options->at,
 			    "\"%.*s\" is no option; write NAME=VALUE", SPAN(option->text));
 		}
 	}
@@ -66,21 +66,21 @@ static int check_notify(struct compiler *compiler, struct node *node)
 		result = mailto_parse(method->strings[0].text, arena, &mailto, &error);
 	}
 	if (result > 0) {
-		compile_error(compiler, method->line, method->column,
+		compile_error(compiler, method->at,
 		    "\"%.*s\" is no method to notify by: %s; write mailto:user@example.com",
 		    SPAN(method->strings[0].text), error);
 	}
 	if (result >= 0 && from != NULL && from->strings[0].n_pieces == 0) {
 		result = address_of_script(from->strings[0].text, true, arena, &address);
 		if (result > 0) {
-			compile_error(compiler, from->line, from->column, "\"%.*s\" is no address",
+			compile_error(compiler, from->at, "\"%.*s\" is no address",
 			    SPAN(from->strings[0].text));
 		}
 	}
 	if (importance != NULL && importance->strings[0].n_pieces == 0 &&
 	    !is_importance(importance->strings[0].text)) {
-		compile_error(compiler, importance->line, importance->column,
-		    ":importance is \"1\" (high), \"2\" or \"3\" (low)");
+		compile_error(
+		    compiler, importance->at, ":importance is \"1\" (high), \"2\" or \"3\" (low)");
 	}
 	return result < 0 ? result : 0;
 }

@@ -19,8 +19,7 @@ enum state {
 
 static void next(struct parser *parser)
 {
-	parser->line = parser->lexer.line;
-	parser->column = parser->lexer.column;
+	parser->at = parser->lexer.at;
 	parser->before = parser->lexer;
 	lexer_next(&parser->lexer, &parser->token);
 }
@@ -32,7 +31,7 @@ bool parse_begin(struct parser *parser, struct compiler *compiler, struct span s
 	*parser = (struct parser){ .compiler = compiler };
 	error = lexer_init(&parser->lexer, script);
 	if (error != NULL) {
-		compile_error(compiler, parser->lexer.line, parser->lexer.column, "%s", error);
+		compile_error(compiler, parser->lexer.at, "%s", error);
 		return false;
 	}
 	next(parser);
@@ -45,16 +44,16 @@ static void unexpected(struct parser *parser, const char *wanted)
 	const struct token *token = &parser->token;
 
 	if (token->type == TOKEN_BAD) {
-		compile_error(parser->compiler, token->line, token->column, "%s", token->error);
+		compile_error(parser->compiler, token->at, "%s", token->error);
 	} else if (token->type == TOKEN_END) {
-		compile_error(parser->compiler, token->line, token->column,
-		    "the script ends where there must be %s", wanted);
+		compile_error(
+		    parser->compiler, token->at, "the script ends where there must be %s", wanted);
 	} else if (token->type == TOKEN_STRING) {
-		compile_error(parser->compiler, token->line, token->column,
-		    "a string stands where there must be %s", wanted);
+		compile_error(
+		    parser->compiler, token->at, "a string stands where there must be %s", wanted);
 	} else {
-		compile_error(parser->compiler, token->line, token->column,
-		    "\"%.*s\" stands where there must be %s", SPAN(token->text), wanted);
+		compile_error(parser->compiler, token->at, "\"%.*s\" stands where there must be %s",
+		    SPAN(token->text), wanted);
 	}
 	parser->state = AT_ERROR;
 }
@@ -89,13 +88,13 @@ static bool read_item(struct parser *parser)
 	struct item *item = &phrase->items[phrase->n_items];
 
 	if (phrase->n_items++ == PARSE_ARGUMENTS_MAX) {
-		compile_error(parser->compiler, token->line, token->column,
+		compile_error(parser->compiler, token->at,
 		    "%.*s has more than %d arguments; nothing takes as many", SPAN(phrase->name),
 		    PARSE_ARGUMENTS_MAX);
 		return false;
 	}
-	*item = (struct item){ token->type, token->line, token->column, token->text, token->number,
-		parser->before, token->type == TOKEN_STRING };
+	*item = (struct item){ token->type, token->at, token->text, token->number, parser->before,
+		token->type == TOKEN_STRING };
 	if (token->type == '[') {
 		return read_list(parser, item);
 	}
@@ -110,8 +109,7 @@ static bool read_phrase(struct parser *parser)
 	const struct token *token = &parser->token;
 
 	phrase->name = token->text;
-	phrase->line = token->line;
-	phrase->column = token->column;
+	phrase->at = token->at;
 	phrase->n_items = 0;
 	phrase->opens = OPENS_NOTHING;
 	next(parser);
@@ -129,7 +127,7 @@ static bool read_phrase(struct parser *parser)
 		return true;
 	}
 	if (parser->n_tests == PARSE_TESTS_MAX) {
-		compile_error(parser->compiler, token->line, token->column,
+		compile_error(parser->compiler, token->at,
 		    "more than %d tests are in each other; take some out", PARSE_TESTS_MAX);
 		return false;
 	}
@@ -147,8 +145,7 @@ static enum parse_event begin_command(struct parser *parser)
 {
 	parser->n_tests = 0;
 	if (parser->token.type != TOKEN_IDENTIFIER) {
-		parser->phrase =
-		    (struct phrase){ .line = parser->token.line, .column = parser->token.column };
+		parser->phrase = (struct phrase){ .at = parser->token.at };
 		unexpected(parser, "a command");
 	} else if (!read_phrase(parser)) {
 		parser->phrase.name.n = 0;
@@ -177,17 +174,17 @@ static enum parse_event at_command(struct parser *parser)
 			return end_block(parser);
 		}
 		if (token->type == TOKEN_END && parser->n_blocks > 0) {
-			compile_error(parser->compiler, token->line, token->column,
+			compile_error(parser->compiler, token->at,
 			    "the block that line %u opens has no end; write } behind it",
 			    parser->opened[parser->n_blocks - 1]);
 			parser->n_blocks = 0;
 			return PARSE_END;
 		}
 		if (token->type == '}') {
-			compile_error(parser->compiler, token->line, token->column,
+			compile_error(parser->compiler, token->at,
 			    "} closes no block; take it out, or write { where one begins");
 		} else if (token->type == ';') {
-			compile_error(parser->compiler, token->line, token->column,
+			compile_error(parser->compiler, token->at,
 			    "there is no command in front of this semicolon; take it out");
 		} else {
 			break;
@@ -243,7 +240,7 @@ static void skip_block(struct parser *parser)
 {
 	size_t n = 0;
 
-	compile_error(parser->compiler, parser->token.line, parser->token.column,
+	compile_error(parser->compiler, parser->token.at,
 	    "more than %d blocks are in each other; take some out", PARSE_BLOCKS_MAX);
 	do {
 		n += parser->token.type == '{';
@@ -258,7 +255,7 @@ static enum parse_event at_tests_end(struct parser *parser)
 	int type = parser->token.type;
 
 	if (type == '{' && parser->n_blocks < PARSE_BLOCKS_MAX) {
-		parser->opened[parser->n_blocks++] = parser->token.line;
+		parser->opened[parser->n_blocks++] = parser->token.at.line;
 		next(parser);
 		parser->state = AT_COMMAND;
 		return PARSE_BLOCK;
@@ -275,8 +272,8 @@ static enum parse_event at_tests_end(struct parser *parser)
 	if (type == ';') {
 		next(parser);
 	} else {
-		compile_error(parser->compiler, parser->line, parser->column,
-		    "a command has no end; write ; behind it");
+		compile_error(
+		    parser->compiler, parser->at, "a command has no end; write ; behind it");
 	}
 	parser->state = AT_COMMAND;
 	return PARSE_COMMAND_END;

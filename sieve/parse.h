@@ -16,7 +16,7 @@ enum {
 /* An argument as it stands. */
 struct item {
 	int type; /* TOKEN_TAG, _NUMBER, _STRING, or '[': a list */
-	unsigned line, column;
+	struct position at;
 	struct span text; /* of a tag */
 	uint64_t number;
 	struct lexer strings; /* reads the strings, and what is between them */
@@ -26,7 +26,7 @@ struct item {
 /* A command or a test, up to its tests. */
 struct phrase {
 	struct span name; /* "": there was none, and an error was said */
-	unsigned line, column;
+	struct position at;
 	struct item items[PARSE_ARGUMENTS_MAX];
 	size_t n_items;
 	enum {
@@ -51,7 +51,7 @@ struct parser {
 	struct lexer lexer;        /* behind token */
 	struct lexer before;       /* reads token once more */
 	struct token token;        /* the next one */
-	unsigned line, column;     /* behind the last one */
+	struct position at;        /* behind the last one */
 	struct phrase phrase;
 	int state;
 	bool is_list

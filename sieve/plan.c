@@ -189,7 +189,7 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 	const char *problem;
 
 	new.script = run->scope->name;
-	new.line = node->line;
+	new.line = node->at.line;
 	if (!find_version(run, &new.version)) {
 		return run_exhausted(run, node);
 	}

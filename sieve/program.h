@@ -2,7 +2,7 @@
  * A program: the tree of a script's commands, in one arena. Private to sieve. */
 #pragma once
 
-#include "sieve/arena.h"
+#include "sieve/lexer.h"
 #include "sieve/sieve.h"
 
 struct word;
@@ -80,13 +80,13 @@ struct argument {
 	uint64_t number;
 	const struct string *strings; /* one or a list */
 	size_t n_strings;
-	unsigned line, column;
+	struct position at;
 };
 
 /* A command or a test. */
 struct node {
 	const struct word *word;
-	unsigned line, column;
+	struct position at;
 	struct argument *arguments;
 	size_t n_arguments;
 	struct node *tests; /* its first test; the others follow by next */

@@ -33,15 +33,15 @@ void require_add(struct compiler *compiler, enum sieve_extension extension)
 	}
 }
 
-void require_error(struct compiler *compiler, unsigned line, unsigned column, struct span name,
-    enum sieve_extension extension)
+void require_error(
+    struct compiler *compiler, struct position at, struct span name, enum sieve_extension extension)
 {
 	if ((compiler->language->extensions & EXTENSION_BIT(extension)) != 0) {
-		compile_error(compiler, line, column,
+		compile_error(compiler, at,
 		    "%.*s needs an extension; add require \"%s\"; at the top", SPAN(name),
 		    extension_names[extension]);
 	} else {
-		compile_error(compiler, line, column,
+		compile_error(compiler, at,
 		    "%.*s needs the extension \"%s\", which is not to be had here; do without it",
 		    SPAN(name), extension_names[extension]);
 	}
@@ -57,8 +57,7 @@ static void say_unknown(
 			near_try(&near, extension_names[i]);
 		}
 	}
-	compile_error(compiler, argument->line, argument->column,
-	    "there is no extension \"%.*s\" here%s", SPAN(name),
+	compile_error(compiler, argument->at, "there is no extension \"%.*s\" here%s", SPAN(name),
 	    near.name != NULL ? near_text(&near) : "; take it out, and what needs it");
 }
 

@@ -30,17 +30,17 @@ int select_check(struct compiler *compiler, struct node *node)
 	const struct argument *list = node_argument(node, SLOT_FIRST);
 
 	if (index != NULL && index->number == 0) {
-		compile_error(compiler, index->line, index->column,
+		compile_error(compiler, index->at,
 		    ":index counts from 1; write :index 1 for the first field");
 	}
 	if (index == NULL && node_argument(node, SLOT_LAST) != NULL) {
-		compile_error(compiler, node->line, node->column,
+		compile_error(compiler, node->at,
 		    ":last needs :index; write :index 1 :last for the last field");
 	}
 	if (node_argument(node, SLOT_MIME) == NULL &&
 	    (node_argument(node, SLOT_ANYCHILD) != NULL ||
 		node_argument(node, SLOT_MIME_PART) != NULL)) {
-		compile_error(compiler, node->line, node->column,
+		compile_error(compiler, node->at,
 		    ":anychild, :type, :subtype, :contenttype and :param need :mime in front of "
 		    "them");
 	}
@@ -48,7 +48,7 @@ int select_check(struct compiler *compiler, struct node *node)
 		const struct string *name = &list->strings[i];
 
 		if (name->n_pieces == 0 && !field_name_is_valid(name->text)) {
-			compile_warning(compiler, list->line, list->column,
+			compile_warning(compiler, list->at,
 			    "\"%.*s\" cannot be the name of a header field; no message has one",
 			    SPAN(name->text));
 		}

@@ -178,7 +178,7 @@ int set_check(struct compiler *compiler, struct node *node)
 	if (index == NULL) {
 		return -ENOMEM;
 	}
-	result = compile_variable(compiler, name->strings[0].text, name, index);
+	result = compile_variable(compiler, name->strings[0].text, name->at, index);
 	node->made = index;
 	return result < 0 ? result : 0;
 }

@@ -127,30 +127,30 @@ static struct span behind(struct span name, const char *namespace)
 }
 
 /* Says what is wrong with a name. */
-static bool is_named_well(struct compiler *compiler, struct span name, const struct argument *where)
+static bool is_named_well(struct compiler *compiler, struct span name, struct position at)
 {
 	struct span shared = behind(name, "global."), plain = shared.p != NULL ? shared : name;
 
 	if (name.n == 0 || name_length(name) != name.n) {
-		compile_error(compiler, where->line, where->column,
+		compile_error(compiler, at,
 		    "\"%.*s\" is no name of a variable; write letters, digits and _ only",
 		    SPAN(name));
 	} else if (text_is_digit(plain.p[0])) {
-		compile_error(compiler, where->line, where->column,
+		compile_error(compiler, at,
 		    "\"%.*s\" is a number, which matches set; write a name that begins with a "
 		    "letter",
 		    SPAN(name));
 	} else if (name.n > VARIABLE_NAME_MAX) {
-		compile_error(compiler, where->line, where->column,
+		compile_error(compiler, at,
 		    "variable \"%.*s\" has a name longer than %d bytes; write a shorter one",
 		    SPAN(name), VARIABLE_NAME_MAX);
 	} else if (memchr(plain.p, '.', plain.n) != NULL) {
-		compile_error(compiler, where->line, where->column,
+		compile_error(compiler, at,
 		    "variable \"%.*s\" has a namespace that cannot be set; write a name without "
 		    "dots, or global.name",
 		    SPAN(name));
 	} else if (shared.p != NULL && !compile_requires(compiler, EXTENSION_INCLUDE)) {
-		require_error(compiler, where->line, where->column, name, EXTENSION_INCLUDE);
+		require_error(compiler, at, name, EXTENSION_INCLUDE);
 	} else {
 		return true;
 	}
@@ -168,7 +168,7 @@ static struct span lower_copy(struct arena *arena, struct span name)
 }
 
 static int add_variable(struct compiler *compiler, struct span name, uint8_t is_global,
-    const struct argument *where, unsigned *index_r)
+    struct position at, unsigned *index_r)
 {
 	struct sieve_program *program = compiler->program;
 
@@ -181,7 +181,7 @@ static int add_variable(struct compiler *compiler, struct span name, uint8_t is_
 		}
 	}
 	if (program->n_variables == RUN_VARIABLES_MAX) {
-		compile_error(compiler, where->line, where->column,
+		compile_error(compiler, at,
 		    "\"%.*s\" is one variable more than the %d that a script may have; use fewer",
 		    SPAN(name), RUN_VARIABLES_MAX);
 		return 1;
@@ -197,12 +197,12 @@ static int add_variable(struct compiler *compiler, struct span name, uint8_t is_
 }
 
 int compile_variable(
-    struct compiler *compiler, struct span name, const struct argument *where, unsigned *index_r)
+    struct compiler *compiler, struct span name, struct position at, unsigned *index_r)
 {
 	const struct sieve_program *program = compiler->program;
 	struct span shared = behind(name, "global.");
 
-	if (!is_named_well(compiler, name, where)) {
+	if (!is_named_well(compiler, name, at)) {
 		return 1;
 	}
 	name = shared.p != NULL ? shared : name;
@@ -215,21 +215,21 @@ int compile_variable(
 			return 0;
 		}
 	}
-	return add_variable(compiler, name, shared.p != NULL ? GLOBAL_NAMED : 0, where, index_r);
+	return add_variable(compiler, name, shared.p != NULL ? GLOBAL_NAMED : 0, at, index_r);
 }
 
-int variables_share(struct compiler *compiler, struct span name, const struct argument *where)
+int variables_share(struct compiler *compiler, struct span name, struct position at)
 {
 	struct sieve_program *program = compiler->program;
 	unsigned index;
 	int result;
 
 	if (memchr(name.p, '.', name.n) != NULL) {
-		compile_error(compiler, where->line, where->column,
-		    "\"%.*s\" has a namespace; write the name without it", SPAN(name));
+		compile_error(compiler, at, "\"%.*s\" has a namespace; write the name without it",
+		    SPAN(name));
 		return 0;
 	}
-	if (!is_named_well(compiler, name, where)) {
+	if (!is_named_well(compiler, name, at)) {
 		return 0;
 	}
 	for (unsigned i = 0; i < program->n_variables; i++) {
@@ -238,14 +238,14 @@ int variables_share(struct compiler *compiler, struct span name, const struct ar
 				program->is_global[i] = GLOBAL_DECLARED;
 				return 0;
 			}
-			compile_error(compiler, where->line, where->column,
+			compile_error(compiler, at,
 			    "variable \"%.*s\" was used before it is global; write global in front "
 			    "of that",
 			    SPAN(name));
 			return 0;
 		}
 	}
-	result = add_variable(compiler, name, GLOBAL_DECLARED, where, &index);
+	result = add_variable(compiler, name, GLOBAL_DECLARED, at, &index);
 	return result < 0 ? result : 0;
 }
 
@@ -253,7 +253,7 @@ int variables_share(struct compiler *compiler, struct span name, const struct ar
 
 /* What a reference stands for. Returns 0, also if an error was said; -ENOMEM. */
 static int make_piece(
-    struct compiler *compiler, struct span name, const struct argument *where, struct piece *piece)
+    struct compiler *compiler, struct span name, struct position at, struct piece *piece)
 {
 	const struct piece nothing = { PIECE_TEXT, 0, { "", 0 } };
 	uint64_t number;
@@ -265,14 +265,13 @@ static int make_piece(
 			     : nothing;
 	} else if (memchr(name.p, '.', name.n) == NULL || behind(name, "global.").p != NULL) {
 		piece->kind = PIECE_VARIABLE;
-		result = compile_variable(compiler, name, where, &piece->index);
+		result = compile_variable(compiler, name, at, &piece->index);
 	} else if (behind(name, "env.").p == NULL) {
-		compile_error(compiler, where->line, where->column,
+		compile_error(compiler, at,
 		    "${%.*s} is of no namespace that is known; write global.name or a name alone",
 		    SPAN(name));
 	} else if (!compile_requires(compiler, EXTENSION_DOVECOT_ENVIRONMENT)) {
-		require_error(
-		    compiler, where->line, where->column, name, EXTENSION_DOVECOT_ENVIRONMENT);
+		require_error(compiler, at, name, EXTENSION_DOVECOT_ENVIRONMENT);
 	} else {
 		*piece =
 		    (struct piece){ PIECE_NAMED, 0, lower_copy(&compiler->program->arena, name) };
@@ -282,7 +281,7 @@ static int make_piece(
 }
 
 /* Takes a string apart; pieces is NULL: counts them only. Returns 0, also if an error was said; -ENOMEM. */
-static int split(struct compiler *compiler, struct span text, const struct argument *where,
+static int split(struct compiler *compiler, struct span text, struct position at,
     struct piece *pieces, size_t *n_r)
 {
 	size_t begin = 0, n = 0, n_name;
@@ -303,7 +302,7 @@ static int split(struct compiler *compiler, struct span text, const struct argum
 		}
 		n += i > begin;
 		if (pieces != NULL) {
-			result = make_piece(compiler, name, where, &pieces[n]);
+			result = make_piece(compiler, name, at, &pieces[n]);
 		}
 		n++;
 		i += n_name + 3;
@@ -319,8 +318,7 @@ static int split(struct compiler *compiler, struct span text, const struct argum
 	return result;
 }
 
-static int read_string(struct compiler *compiler, const struct token *token,
-    const struct argument *where, struct string *string)
+static int read_string(struct compiler *compiler, const struct token *token, struct string *string)
 {
 	struct arena *arena = &compiler->program->arena;
 	struct piece *pieces = NULL;
@@ -339,7 +337,7 @@ static int read_string(struct compiler *compiler, const struct token *token,
 			return result;
 		}
 		if (result > 0) {
-			compile_error(compiler, token->line, token->column,
+			compile_error(compiler, token->at,
 			    "${unicode:} has a number that is no character; write one up to "
 			    "10FFFF, "
 			    "no surrogate");
@@ -348,14 +346,15 @@ static int read_string(struct compiler *compiler, const struct token *token,
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
 		return 0;
 	}
-	(void)split(compiler, string->text, where, NULL, &string->n_pieces);
+	(void)split(compiler, string->text, token->at, NULL, &string->n_pieces);
 	if (string->n_pieces > 0) {
 		pieces = arena_alloc(arena, string->n_pieces * sizeof(*pieces));
 		string->pieces = pieces;
 	}
 	return string->n_pieces == 0 ? 0
-	       : pieces == NULL      ? -ENOMEM
-				: split(compiler, string->text, where, pieces, &string->n_pieces);
+	       : pieces == NULL
+		   ? -ENOMEM
+		   : split(compiler, string->text, token->at, pieces, &string->n_pieces);
 }
 
 int strings_read(struct compiler *compiler, const struct item *item, struct argument *argument)
@@ -375,10 +374,7 @@ int strings_read(struct compiler *compiler, const struct item *item, struct argu
 
 		lexer_next(&lexer, &token);
 		if (token.type == TOKEN_STRING) {
-			const struct argument where = { .line = token.line,
-				.column = token.column };
-
-			result = read_string(compiler, &token, &where, &strings[i++]);
+			result = read_string(compiler, &token, &strings[i++]);
 		}
 	}
 	return result;

@@ -30,7 +30,7 @@ static int check_vacation(struct compiler *compiler, struct node *node)
 	int result = 0;
 
 	if (period != NULL && period->value == 0 && period->number == 0) {
-		compile_error(compiler, period->line, period->column,
+		compile_error(compiler, period->at,
 		    ":days must be 1 or more; :seconds 0, of vacation-seconds, answers each "
 		    "message");
 	}
@@ -39,7 +39,7 @@ static int check_vacation(struct compiler *compiler, struct node *node)
 		    from->strings[0].text, true, &compiler->program->arena, &address);
 	}
 	if (result > 0) {
-		compile_error(compiler, from->line, from->column,
+		compile_error(compiler, from->at,
 		    "\"%.*s\" is no address; write user@example.com or \\\"Name\\\" "
 		    "<user@example.com>",
 		    SPAN(from->strings[0].text));

@@ -83,17 +83,17 @@ struct compiler {
 };
 
 /* Says that a script is broken: what is wrong, and what to write instead. */
-void compile_error(struct compiler *compiler, unsigned line, unsigned column, const char *format,
-    ...) __attribute__((format(printf, 4, 5)));
-void compile_warning(struct compiler *compiler, unsigned line, unsigned column, const char *format,
-    ...) __attribute__((format(printf, 4, 5)));
+void compile_error(struct compiler *compiler, struct position at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void compile_warning(struct compiler *compiler, struct position at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 bool compile_requires(const struct compiler *compiler, enum sieve_extension extension);
 
 /* The number of a variable of the program, made if it is new. Returns 0; 1: there are too many, or the name is none, and an error
  * was said; -ENOMEM. */
 int compile_variable(
-    struct compiler *compiler, struct span name, const struct argument *where, unsigned *index_r);
+    struct compiler *compiler, struct span name, struct position at, unsigned *index_r);
 
 /* A printf width and string for a span: "%.*s". What is long is cut. */
 #define SPAN(span) (int)((span).n < 100 ? (span).n : 100), (span).p

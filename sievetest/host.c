@@ -371,8 +371,8 @@ static int check_set(struct compiler *compiler, struct node *node)
 			return 0;
 		}
 	}
-	compile_error(compiler, name->line, name->column,
-	    "test_set knows message, envelope.from, .to, .orig_to and .auth");
+	compile_error(
+	    compiler, name->at, "test_set knows message, envelope.from, .to, .orig_to and .auth");
 	return 0;
 }
 

@@ -384,11 +384,11 @@ static void test_makes_a_tree(void **state)
 	expect_text("test", any->word->name, "anyof");
 	expect_text("test", size->word->name, "size");
 	assert_null(size->next);
-	assert_int_equal(size->line, 3);
-	assert_int_equal(size->column, 2);
+	assert_int_equal(size->at.line, 3);
+	assert_int_equal(size->at.column, 2);
 	assert_int_equal(node_argument(size, SLOT_FIRST)->number, 2048);
 	assert_int_equal(node_argument(size, SLOT_SIZE)->value, 1);
-	assert_int_equal(fileinto->line, 4);
+	assert_int_equal(fileinto->at.line, 4);
 	assert_non_null(node_argument(fileinto, SLOT_COPY));
 	assert_null(node_argument(fileinto, SLOT_CREATE));
 	expect_text("command", fileinto->next->word->name, "stop");
