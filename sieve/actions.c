@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The actions of RFC 5228 4: keep, discard, fileinto, redirect; with :copy (RFC 3894), :create (RFC 5490), :specialuse
  * (RFC 8579) and :flags (RFC 5232). And the tests whether there are such mailboxes. */
-#include <errno.h>
 
 #include "base/utf8.h"
 #include "sieve/addresses.h"
@@ -41,7 +40,7 @@ static enum answer run_discard(struct sieve_run *run, const struct node *node)
 
 /* --- fileinto --------------------------------------------------------------------------------------------------- */
 
-static int check_fileinto(struct compiler *compiler, struct node *node)
+static void check_fileinto(struct compiler *compiler, struct node *node)
 {
 	const struct argument *name = node_argument(node, SLOT_FIRST);
 	const struct string *string = &name->strings[0];
@@ -49,7 +48,7 @@ static int check_fileinto(struct compiler *compiler, struct node *node)
 	if (string->n_pieces == 0 && !utf8_is_valid(string->text.p, string->text.n)) {
 		compile_error(compiler, name->at, "the name of a mailbox must be UTF-8");
 	}
-	return flags_check(compiler, node);
+	flags_check(compiler, node);
 }
 
 static enum answer run_fileinto(struct sieve_run *run, const struct node *node)
@@ -78,21 +77,9 @@ static enum answer run_fileinto(struct sieve_run *run, const struct node *node)
 
 /* --- redirect --------------------------------------------------------------------------------------------------- */
 
-static int check_redirect(struct compiler *compiler, struct node *node)
+static void check_redirect(struct compiler *compiler, struct node *node)
 {
-	const struct argument *to = node_argument(node, SLOT_FIRST);
-	struct mail_address address;
-	int result;
-
-	if (to->strings[0].n_pieces > 0) {
-		return 0;
-	}
-	result = address_of_script(to->strings[0].text, true, &compiler->program->arena, &address);
-	if (result > 0) {
-		compile_error(compiler, to->at, "\"%.*s\" is no address; write user@example.com",
-		    SPAN(to->strings[0].text));
-	}
-	return result < 0 ? result : 0;
+	compile_address(compiler, node_argument(node, SLOT_FIRST));
 }
 
 static enum answer run_redirect(struct sieve_run *run, const struct node *node)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The arguments of a command or test, as the tables of its word want them (RFC 5228 2.6). */
-#include <errno.h>
-
+#include "sieve/addresses.h"
 #include "sieve/compile.h"
+#include "sieve/fields.h"
 
 struct filling {
 	struct compiler *compiler;
@@ -47,22 +47,20 @@ static bool fits(const struct item *item, enum argument_type type)
 }
 
 /* name: of the tag or command that wants it. */
-static int take_value(struct filling *filling, const struct item *item, enum argument_type type,
+static void take_value(struct filling *filling, const struct item *item, enum argument_type type,
     struct span name, struct argument *argument)
 {
 	struct compiler *compiler = filling->compiler;
-	int result = 0;
-
 	if (!fits(item, type)) {
 		compile_error(compiler, item->at, "%.*s wants %s here, this is %s", SPAN(name),
 		    type_names[type], item_name(item));
-		return 0;
+		return;
 	}
 	argument->number = item->number;
 	if (item->type != TOKEN_NUMBER) {
-		result = strings_read(compiler, item, argument);
+		strings_read(compiler, item, argument);
 	}
-	for (size_t i = 0; i < argument->n_strings && result == 0; i++) {
+	for (size_t i = 0; i < argument->n_strings; i++) {
 		if ((type == TYPE_CONSTANT || type == TYPE_CONSTANTS) &&
 		    argument->strings[i].n_pieces > 0) {
 			compile_error(compiler, item->at,
@@ -70,7 +68,6 @@ static int take_value(struct filling *filling, const struct item *item, enum arg
 			break;
 		}
 	}
-	return result;
 }
 
 /* --- tags ------------------------------------------------------------------------------------------------------- */
@@ -119,15 +116,13 @@ static bool is_allowed(struct filling *filling, const struct item *item, const s
 	return true;
 }
 
-/* Takes the tag and what belongs to it. Returns how many items these are; -ENOMEM. */
-static int take_tag(struct filling *filling, size_t i)
+/* Takes the tag and what belongs to it. Returns how many items these are. */
+static size_t take_tag(struct filling *filling, size_t i)
 {
 	const struct item *item = &filling->phrase->items[i];
 	const struct tag *tag =
 	    arguments_tag(filling->node->word, (struct span){ item->text.p + 1, item->text.n - 1 });
 	struct argument *argument = &filling->node->arguments[filling->node->n_arguments];
-	int result = 0;
-
 	if (tag == NULL) {
 		say_unknown(filling, item);
 		return 1;
@@ -145,8 +140,8 @@ static int take_tag(struct filling *filling, size_t i)
 		    type_names[tag->type]);
 		return 1;
 	}
-	result = take_value(filling, item + 1, tag->type, item->text, argument);
-	return result < 0 ? result : 2;
+	take_value(filling, item + 1, tag->type, item->text, argument);
+	return 2;
 }
 
 /* --- positions -------------------------------------------------------------------------------------------------- */
@@ -187,55 +182,80 @@ static void say_number(struct filling *filling, size_t n_given, unsigned n_wante
 }
 
 /* Those behind the tags: the first or the last ones may be missing. */
-static int take_positions(struct filling *filling, size_t i)
+static void take_positions(struct filling *filling, size_t i)
 {
 	const struct word *word = filling->node->word;
 	const struct phrase *phrase = filling->phrase;
 	unsigned n_wanted = count_parameters(word), slot;
 	size_t n_given = phrase->n_items - i;
-	int result = 0;
-
 	for (size_t j = i; j < phrase->n_items; j++) {
 		if (phrase->items[j].type == TOKEN_TAG) {
 			compile_error(filling->compiler, phrase->items[j].at,
 			    "%.*s stands behind other arguments; write tags in front of them",
 			    SPAN(phrase->items[j].text));
-			return 0;
+			return;
 		}
 	}
 	if (n_given > n_wanted || n_wanted - n_given > word->n_optional + word->n_optional_last) {
 		say_number(filling, n_given, n_wanted);
-		return 0;
+		return;
 	}
 	slot = word->n_optional > 0 ? n_wanted - (unsigned)n_given : 0;
-	for (; n_given > 0 && result == 0; n_given--, slot++) {
+	for (; n_given > 0; n_given--, slot++) {
 		const struct item *item = &phrase->items[i++];
 		struct argument *argument = &filling->node->arguments[filling->node->n_arguments++];
 
 		*argument = (struct argument){ (enum slot)(SLOT_FIRST + slot), .at = item->at };
-		result = take_value(filling, item, word->parameters[slot], phrase->name, argument);
+		take_value(filling, item, word->parameters[slot], phrase->name, argument);
 	}
-	return result;
 }
 
-int arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase)
+bool arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase)
 {
 	struct filling filling = { compiler, node, phrase };
+	struct arena *arena = &compiler->program->arena;
 	size_t n_errors = compiler->errors->n_errors, i = 0;
-	int result;
 
-	node->arguments =
-	    arena_alloc(&compiler->program->arena, phrase->n_items * sizeof(*node->arguments));
+	node->arguments = arena_alloc(arena, phrase->n_items * sizeof(*node->arguments));
 	if (node->arguments == NULL) {
-		return -ENOMEM;
+		return false;
 	}
 	while (i < phrase->n_items && phrase->items[i].type == TOKEN_TAG) {
-		result = take_tag(&filling, i);
-		if (result < 0) {
-			return result;
-		}
-		i += (size_t)result;
+		i += take_tag(&filling, i);
 	}
-	result = compiler->errors->n_errors == n_errors ? take_positions(&filling, i) : 0;
-	return result != 0 ? result : compiler->errors->n_errors > n_errors;
+	if (compiler->errors->n_errors == n_errors) {
+		take_positions(&filling, i);
+	}
+	return compiler->errors->n_errors == n_errors && !arena->is_out;
+}
+
+/* --- what constant strings must be ------------------------------------------------------------------------------ */
+
+void compile_address(struct compiler *compiler, const struct argument *argument)
+{
+	struct mail_address address;
+
+	for (size_t i = 0; argument != NULL && i < argument->n_strings; i++) {
+		const struct string *string = &argument->strings[i];
+
+		if (string->n_pieces == 0 && address_of_script(string->text, true,
+						 &compiler->program->arena, &address) > 0) {
+			compile_error(compiler, argument->at,
+			    "\"%.*s\" is no address; write user@example.com or Name "
+			    "<user@example.com>",
+			    SPAN(string->text));
+		}
+	}
+}
+
+void compile_field_name(struct compiler *compiler, const struct argument *argument)
+{
+	for (size_t i = 0; argument != NULL && i < argument->n_strings; i++) {
+		const struct string *string = &argument->strings[i];
+
+		if (string->n_pieces == 0 && !field_name_is_valid(string->text)) {
+			compile_error(compiler, argument->at,
+			    "\"%.*s\" cannot be the name of a header field", SPAN(string->text));
+		}
+	}
 }

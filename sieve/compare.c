@@ -2,9 +2,6 @@
  * Comparisons: their tags, what of them can be made when a script is compiled, and values against keys. */
 #include "sieve/compare.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "sieve/regex.h"
 
 const struct tag compare_tags[] = {
@@ -100,24 +97,19 @@ static void read_match(struct compiler *compiler, const struct node *node, struc
 	key->relation = (enum relation)found;
 }
 
-/* Makes a constant key. Returns 0 or -ENOMEM. */
-static int make_key(
-    struct compiler *compiler, const struct argument *where, struct span text, struct key *key)
+/* Makes a constant key. */
+static void make_key(
+    struct compiler *compiler, struct position at, struct span text, struct key *key)
 {
 	const char *error;
-	int result = 0;
 
 	key->text = text;
-	if (key->match == MATCH_REGEX) {
-		result = regex_compile(&compiler->program->arena, text,
-		    key->comparator == COMPARATOR_CASEMAP, &key->regex, &error);
+	if (key->match == MATCH_REGEX &&
+	    regex_compile(&compiler->program->arena, text, key->comparator == COMPARATOR_CASEMAP,
+		&key->regex, &error) > 0) {
+		compile_error(
+		    compiler, at, "\"%.*s\" is no regular expression: %s", SPAN(text), error);
 	}
-	if (result > 0) {
-		compile_error(compiler, where->at, "\"%.*s\" is no regular expression: %s",
-		    SPAN(text), error);
-		result = 0;
-	}
-	return result;
 }
 
 /* Arguments stand in their order, tags in front. */
@@ -126,34 +118,28 @@ static const struct argument *keys_of(const struct node *node)
 	return &node->arguments[node->n_arguments - 1];
 }
 
-int compare_check(struct compiler *compiler, struct node *node)
+void compare_check(struct compiler *compiler, struct node *node)
 {
 	const struct argument *list = keys_of(node);
 	struct arena *arena = &compiler->program->arena;
 	struct made *made = arena_alloc(arena, sizeof(*made));
-	size_t n = list->n_strings;
-	struct key key = { 0 };
-	int result = 0;
+	struct key key = { 0 }, *keys = arena_alloc(arena, list->n_strings * sizeof(key));
 
 	read_match(compiler, node, &key);
 	read_comparator(compiler, node, &key);
-	if (made == NULL) {
-		return -ENOMEM;
+	if (made == NULL || keys == NULL) {
+		return;
 	}
-	*made = (struct made){ key.match, arena_alloc(arena, n * sizeof(key)), n, false };
-	if (made->keys == NULL) {
-		return -ENOMEM;
-	}
-	for (size_t i = 0; result == 0 && i < n; i++) {
-		made->keys[i] = key;
+	*made = (struct made){ key.match, keys, list->n_strings, false };
+	for (size_t i = 0; i < list->n_strings; i++) {
+		keys[i] = key;
 		if (list->strings[i].n_pieces > 0) {
 			made->has_variables = true;
 		} else {
-			result = make_key(compiler, list, list->strings[i].text, &made->keys[i]);
+			make_key(compiler, list->at, list->strings[i].text, &keys[i]);
 		}
 	}
 	node->made = made;
-	return result;
 }
 
 /* --- running ---------------------------------------------------------------------------------------------------- */

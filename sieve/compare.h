@@ -14,9 +14,8 @@
 /* :comparator, :is, :contains, :matches, :value, :count, :regex, as a table of tags. */
 extern const struct tag compare_tags[];
 
-/* Checks those of a node: relation, comparator, and the keys, whose regular expressions go to node->made if they are constant.
- * Returns 0 or -ENOMEM. */
-int compare_check(struct compiler *compiler, struct node *node);
+/* Checks those of a node: relation, comparator, and the keys, whose regular expressions go to node->made if they are constant. */
+void compare_check(struct compiler *compiler, struct node *node);
 
 struct compare {
 	struct sieve_run *run;

@@ -204,18 +204,17 @@ static void count_loops(struct compilation *compilation)
 	}
 }
 
-/* Gives a level the word of a phrase and makes a node of it. Returns 0 or -ENOMEM. */
-static int enter(struct compilation *compilation, struct level *level, struct node ***link)
+/* Gives a level the word of a phrase and makes a node of it. */
+static void enter(struct compilation *compilation, struct level *level, struct node ***link)
 {
 	const struct phrase *phrase = &compilation->parser.phrase;
 	struct compiler *compiler = &compilation->compiler;
 	struct node *node;
-	int result;
 
 	if (level->word == NULL) {
 		say_unknown(compiler, phrase, level->kind == LEVEL_TEST ? WORD_TEST : WORD_COMMAND);
 		level->has_bad_tests = true;
-		return 0;
+		return;
 	}
 	if (!compile_requires(compiler, level->word->extension)) {
 		require_error(compiler, phrase->at, phrase->name, level->word->extension);
@@ -223,7 +222,7 @@ static int enter(struct compilation *compilation, struct level *level, struct no
 	level->has_bad_tests = !check_tests(compilation, level->word);
 	node = arena_alloc(&compiler->program->arena, sizeof(*node));
 	if (node == NULL) {
-		return -ENOMEM;
+		return;
 	}
 	*node = (struct node){ .word = level->word, .at = phrase->at };
 	level->link = &node->tests;
@@ -232,17 +231,14 @@ static int enter(struct compilation *compilation, struct level *level, struct no
 	*link = &node->next;
 	compiler->program->sends |= level->word->sends;
 	count_loops(compilation);
-	result = level->has_bad_tests ? 1 : arguments_fill(compiler, node, phrase);
-	if (result == 0 && is_word(level, "require")) {
-		result = require_check(compiler, node);
-	} else if (result == 0 && level->word->check != NULL) {
-		result = level->word->check(compiler, node);
+	if (!level->has_bad_tests && arguments_fill(compiler, node, phrase) &&
+	    level->word->check != NULL) {
+		level->word->check(compiler, node);
 	}
 	judge(level, node);
-	return result < 0 ? result : 0;
 }
 
-static int on_command(struct compilation *compilation)
+static void on_command(struct compilation *compilation)
 {
 	struct level *block = top(compilation);
 	struct level level = { LEVEL_COMMAND, .link = &compilation->nowhere,
@@ -259,10 +255,12 @@ static int on_command(struct compilation *compilation)
 	level.is_dead |= block->is_taken;
 	block->may_else = level.word == NULL || is_branch(&level);
 	push(compilation, level);
-	return level.is_dead ? 0 : enter(compilation, top(compilation), &block->link);
+	if (!level.is_dead) {
+		enter(compilation, top(compilation), &block->link);
+	}
 }
 
-static int on_test(struct compilation *compilation)
+static void on_test(struct compilation *compilation)
 {
 	struct level *parent = top(compilation);
 	struct level level = { LEVEL_TEST, .link = &compilation->nowhere };
@@ -271,7 +269,9 @@ static int on_test(struct compilation *compilation)
 	level.word =
 	    words_find(compilation->compiler.language, compilation->parser.phrase.name, WORD_TEST);
 	push(compilation, level);
-	return level.is_dead ? 0 : enter(compilation, top(compilation), &parent->link);
+	if (!level.is_dead) {
+		enter(compilation, top(compilation), &parent->link);
+	}
 }
 
 static void on_test_end(struct compilation *compilation)
@@ -327,48 +327,42 @@ static void on_command_end(struct compilation *compilation)
 
 /* --- scripts ---------------------------------------------------------------------------------------------------- */
 
-static int on_event(struct compilation *compilation, enum parse_event event)
+static void read_all(struct compilation *compilation)
 {
-	switch (event) {
-	case PARSE_COMMAND:
-		return on_command(compilation);
-	case PARSE_TEST:
-		return on_test(compilation);
-	case PARSE_TEST_END:
-		on_test_end(compilation);
-		break;
-	case PARSE_BROKEN:
-		on_broken(compilation);
-		break;
-	case PARSE_BLOCK:
-		on_block(compilation);
-		break;
-	case PARSE_COMMAND_END:
-		on_command_end(compilation);
-		break;
-	case PARSE_END:
-		break;
-	}
-	return 0;
-}
+	const struct compiler *compiler = &compilation->compiler;
+	enum parse_event event = PARSE_BLOCK;
 
-static int read_all(struct compilation *compilation)
-{
-	enum parse_event event;
-	int result;
-
-	do {
+	while (event != PARSE_END && !compiler->program->arena.is_out &&
+	       compiler->errors->n_errors <= SIEVE_ERRORS_MAX) {
 		event = parse_next(&compilation->parser);
-		result = on_event(compilation, event);
-	} while (event != PARSE_END && result == 0 &&
-		 compilation->compiler.errors->n_errors <= SIEVE_ERRORS_MAX);
-	return result;
+		switch (event) {
+		case PARSE_COMMAND:
+			on_command(compilation);
+			break;
+		case PARSE_TEST:
+			on_test(compilation);
+			break;
+		case PARSE_TEST_END:
+			on_test_end(compilation);
+			break;
+		case PARSE_BROKEN:
+			on_broken(compilation);
+			break;
+		case PARSE_BLOCK:
+			on_block(compilation);
+			break;
+		case PARSE_COMMAND_END:
+			on_command_end(compilation);
+			break;
+		case PARSE_END:
+			break;
+		}
+	}
 }
 
 static int compile(struct compilation *compilation, struct span script)
 {
 	struct compiler *compiler = &compilation->compiler;
-	int result;
 
 	if (script.n > SIEVE_SCRIPT_MAX) {
 		compile_error(compiler, (struct position){ 0 },
@@ -379,15 +373,15 @@ static int compile(struct compilation *compilation, struct span script)
 		return 1;
 	}
 	push(compilation, (struct level){ LEVEL_BLOCK, .link = &compiler->program->commands });
-	result = read_all(compilation);
-	if (result < 0 && compiler->program->arena.is_full) {
+	read_all(compilation);
+	if (compiler->program->arena.is_full) {
 		compile_error(compiler, compilation->parser.at,
 		    "script is too large: up to here it takes %d MiB of memory; shorten it",
 		    PROGRAM_MAX >> 20);
 		return 1;
 	}
 	compiler->program->extensions = compiler->required;
-	return result < 0 ? result : compiler->errors->n_errors > 0;
+	return compiler->program->arena.is_out ? -ENOMEM : compiler->errors->n_errors > 0;
 }
 
 int sieve_compile(const struct sieve_language *language, struct span script,

@@ -45,24 +45,21 @@ void require_add(struct compiler *compiler, enum sieve_extension extension);
 void require_error(struct compiler *compiler, struct position at, struct span name,
     enum sieve_extension extension);
 
-/* Of the command require: 0 or -ENOMEM. */
-int require_check(struct compiler *compiler, struct node *node);
-
 /* --- arguments.c ------------------------------------------------------------------------------------------------ */
 
 /* The tag of that name, without its colon. NULL: there is none. */
 const struct tag *arguments_tag(const struct word *word, struct span name);
 
-/* Gives a node its arguments. Returns 0; 1: they are wrong, and errors were said; -ENOMEM. */
-int arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase);
+/* Gives a node its arguments. False: they are wrong, and errors were said, or there is no memory. */
+bool arguments_fill(struct compiler *compiler, struct node *node, const struct phrase *phrase);
 
 /* --- strings.c -------------------------------------------------------------------------------------------------- */
 
-/* Reads the strings of an item: with RFC 5228 2.4.2.4 and RFC 5229 3 where they are required. Returns 0 or -ENOMEM. */
-int strings_read(struct compiler *compiler, const struct item *item, struct argument *argument);
+/* Reads the strings of an item: with RFC 5228 2.4.2.4 and RFC 5229 3 where they are required. */
+void strings_read(struct compiler *compiler, const struct item *item, struct argument *argument);
 
-/* Shares a variable between scripts (RFC 6609 3.4.1). Returns 0, also if an error was said; -ENOMEM. */
-int variables_share(struct compiler *compiler, struct span name, struct position at);
+/* Shares a variable between scripts (RFC 6609 3.4.1). */
+void variables_share(struct compiler *compiler, struct span name, struct position at);
 
 /* --- ihave.c ---------------------------------------------------------------------------------------------------- */
 

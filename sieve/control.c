@@ -6,11 +6,6 @@
 
 /* --- commands --------------------------------------------------------------------------------------------------- */
 
-static enum answer run_require(struct sieve_run *run, const struct node *node)
-{
-	return ANSWER_YES;
-}
-
 /* Of if and elsif: the block when the test is true. */
 static enum answer run_branch(struct sieve_run *run, const struct node *node)
 {
@@ -48,7 +43,7 @@ static enum answer run_stop(struct sieve_run *run, const struct node *node)
 
 /* --- tests ------------------------------------------------------------------------------------------------------ */
 
-static enum answer run_true(struct sieve_run *run, const struct node *node)
+enum answer run_nothing(struct sieve_run *run, const struct node *node)
 {
 	return ANSWER_YES;
 }
@@ -151,12 +146,12 @@ enum answer run_return(struct sieve_run *run, const struct node *node)
 /* --- the table -------------------------------------------------------------------------------------------------- */
 
 const struct word words_control[] = {
-	{ "require", WORD_COMMAND, .parameters = { TYPE_CONSTANTS }, .run = run_require },
+
 	{ "if", WORD_COMMAND, .tests = TESTS_ONE, .has_block = true, .run = run_branch },
 	{ "elsif", WORD_COMMAND, .tests = TESTS_ONE, .has_block = true, .run = run_elsif },
 	{ "else", WORD_COMMAND, .has_block = true, .run = run_else },
 	{ "stop", WORD_COMMAND, .run = run_stop },
-	{ "true", WORD_TEST, .run = run_true },
+	{ "true", WORD_TEST, .run = run_nothing },
 	{ "false", WORD_TEST, .run = run_false },
 	{ "not", WORD_TEST, .tests = TESTS_ONE, .run = run_not },
 	{ "allof", WORD_TEST, .tests = TESTS_LIST, .run = run_allof },

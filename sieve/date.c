@@ -16,7 +16,7 @@ static const struct tag date_zone_tags[] = {
 };
 
 /* Of both tests: the zone, the part, the keys. */
-static int check(struct compiler *compiler, struct node *node, enum slot part_slot)
+static void check(struct compiler *compiler, struct node *node, enum slot part_slot)
 {
 	const struct argument *zone = node_argument(node, SLOT_ZONE);
 	const struct argument *part = node_argument(node, part_slot);
@@ -35,19 +35,18 @@ static int check(struct compiler *compiler, struct node *node, enum slot part_sl
 		    "minute, second, time, iso8601, std11, zone and weekday",
 		    SPAN(part->strings[0].text));
 	}
-	return compare_check(compiler, node);
+	compare_check(compiler, node);
 }
 
-static int check_date(struct compiler *compiler, struct node *node)
+static void check_date(struct compiler *compiler, struct node *node)
 {
-	int result = select_check(compiler, node);
-
-	return result != 0 ? result : check(compiler, node, SLOT_SECOND);
+	select_check(compiler, node);
+	check(compiler, node, SLOT_SECOND);
 }
 
-static int check_currentdate(struct compiler *compiler, struct node *node)
+static void check_currentdate(struct compiler *compiler, struct node *node)
 {
-	return check(compiler, node, SLOT_FIRST);
+	check(compiler, node, SLOT_FIRST);
 }
 
 /* Moves it to the zone that the test wants: one that is given, its own, or the server's at that time. */

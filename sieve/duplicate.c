@@ -19,16 +19,13 @@ static const struct tag duplicate_tags[] = {
 	{ NULL },
 };
 
-static int check_duplicate(struct compiler *compiler, struct node *node)
+static void check_duplicate(struct compiler *compiler, struct node *node)
 {
 	const struct argument *id = node_argument(node, SLOT_ID);
 
-	if (id != NULL && id->value == ID_IS_HEADER && id->strings[0].n_pieces == 0 &&
-	    !field_name_is_valid(id->strings[0].text)) {
-		compile_error(compiler, id->at, "\"%.*s\" cannot be the name of a header field",
-		    SPAN(id->strings[0].text));
+	if (id != NULL && id->value == ID_IS_HEADER) {
+		compile_field_name(compiler, id);
 	}
-	return 0;
 }
 
 /* What tells messages apart. ANSWER_NO: this one has nothing of it. */

@@ -20,18 +20,7 @@ static const struct tag delete_tags[] = {
 	{ NULL },
 };
 
-static int check_name(struct compiler *compiler, const struct node *node)
-{
-	const struct argument *name = node_argument(node, SLOT_FIRST);
-
-	if (name->strings[0].n_pieces == 0 && !field_name_is_valid(name->strings[0].text)) {
-		compile_error(compiler, name->at, "\"%.*s\" cannot be the name of a header field",
-		    SPAN(name->strings[0].text));
-	}
-	return 0;
-}
-
-static int check_addheader(struct compiler *compiler, struct node *node)
+static void check_addheader(struct compiler *compiler, struct node *node)
 {
 	const struct argument *value = node_argument(node, SLOT_SECOND);
 	const struct span text = value->strings[0].text;
@@ -40,17 +29,15 @@ static int check_addheader(struct compiler *compiler, struct node *node)
 		compile_error(compiler, value->at,
 		    "the value of a header field cannot hold a NUL; take it out");
 	}
-	return check_name(compiler, node);
+	compile_field_name(compiler, node_argument(node, SLOT_FIRST));
 }
 
-static int check_deleteheader(struct compiler *compiler, struct node *node)
+static void check_deleteheader(struct compiler *compiler, struct node *node)
 {
-	int result = select_check(compiler, node);
-
-	if (result == 0 && node_argument(node, SLOT_SECOND) != NULL) {
-		result = compare_check(compiler, node);
+	select_check(compiler, node);
+	if (node_argument(node, SLOT_SECOND) != NULL) {
+		compare_check(compiler, node);
 	}
-	return result;
 }
 
 /* The name, if the field may be changed. ANSWER_NO: it may not, and the script goes on. */

@@ -19,7 +19,7 @@ static const char *const parts[] = {
 	NULL,
 };
 
-static int check_envelope(struct compiler *compiler, struct node *node)
+static void check_envelope(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 
@@ -32,7 +32,7 @@ static int check_envelope(struct compiler *compiler, struct node *node)
 			    SPAN(name->text));
 		}
 	}
-	return compare_check(compiler, node);
+	compare_check(compiler, node);
 }
 
 /* p is NULL: there is none. */

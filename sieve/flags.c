@@ -3,7 +3,6 @@
  * that of the run, which an action takes as it stands when it is carried out. */
 #include "sieve/flags.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "sieve/compare.h"
@@ -260,29 +259,22 @@ static enum answer run_hasflag(struct sieve_run *run, const struct node *node)
 
 /* --- checks ----------------------------------------------------------------------------------------------------- */
 
-/* Makes strings that name variables to such that are their values. Returns 0 or -ENOMEM. */
-static int resolve(struct compiler *compiler, struct argument *names)
+/* Makes strings that name variables to such that are their values. */
+static void resolve(struct compiler *compiler, struct argument *names)
 {
-	struct string *strings =
-	    arena_alloc(&compiler->program->arena, names->n_strings * sizeof(*strings));
-	struct piece *pieces =
-	    arena_alloc(&compiler->program->arena, names->n_strings * sizeof(*pieces));
+	struct arena *arena = &compiler->program->arena;
+	struct string *strings = arena_alloc(arena, names->n_strings * sizeof(*strings));
+	struct piece *pieces = arena_alloc(arena, names->n_strings * sizeof(*pieces));
 
 	if (strings == NULL || pieces == NULL) {
-		return -ENOMEM;
+		return;
 	}
 	for (size_t i = 0; i < names->n_strings; i++) {
-		int result =
-		    compile_variable(compiler, names->strings[i].text, names->at, &pieces[i].index);
-
-		if (result < 0) {
-			return result;
-		}
 		pieces[i].kind = PIECE_VARIABLE;
+		compile_variable(compiler, names->strings[i].text, names->at, &pieces[i].index);
 		strings[i] = (struct string){ names->strings[i].text, &pieces[i], 1 };
 	}
 	names->strings = strings;
-	return 0;
 }
 
 /* A name that IMAP does not know is left out later; who wrote it should hear of it. */
@@ -301,38 +293,33 @@ static void warn_of(struct compiler *compiler, const struct argument *flags)
 	}
 }
 
-int flags_check(struct compiler *compiler, struct node *node)
+void flags_check(struct compiler *compiler, struct node *node)
 {
 	warn_of(compiler, node_argument(node, SLOT_FLAGS));
-	return 0;
 }
 
-static int check_names(struct compiler *compiler, struct node *node)
+static void check_names(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 
-	if (names == NULL) {
-		return 0;
-	}
-	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
+	if (names != NULL && !compile_requires(compiler, EXTENSION_VARIABLES)) {
 		compile_error(
 		    compiler, names->at, "the name of a variable needs require \"variables\"");
-		return 0;
+	} else if (names != NULL) {
+		resolve(compiler, (struct argument *)names);
 	}
-	return resolve(compiler, (struct argument *)names);
 }
 
-static int check_change(struct compiler *compiler, struct node *node)
+static void check_change(struct compiler *compiler, struct node *node)
 {
 	warn_of(compiler, node_argument(node, SLOT_SECOND));
-	return check_names(compiler, node);
+	check_names(compiler, node);
 }
 
-static int check_hasflag(struct compiler *compiler, struct node *node)
+static void check_hasflag(struct compiler *compiler, struct node *node)
 {
-	int result = check_names(compiler, node);
-
-	return result != 0 ? result : compare_check(compiler, node);
+	check_names(compiler, node);
+	compare_check(compiler, node);
 }
 
 const struct word words_flags[] = {

@@ -7,8 +7,8 @@
 /* :flags, of the actions that store. */
 extern const struct tag flags_tags[];
 
-/* Warns of those that are none. Returns 0. */
-int flags_check(struct compiler *compiler, struct node *node);
+/* Warns of those that are none. */
+void flags_check(struct compiler *compiler, struct node *node);
 
 enum {
 	FLAGS_MAX = 64, /* of a message; others are left out */

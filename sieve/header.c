@@ -7,11 +7,10 @@
 
 /* --- header ----------------------------------------------------------------------------------------------------- */
 
-static int check_header(struct compiler *compiler, struct node *node)
+static void check_header(struct compiler *compiler, struct node *node)
 {
-	int result = select_check(compiler, node);
-
-	return result != 0 ? result : compare_check(compiler, node);
+	select_check(compiler, node);
+	compare_check(compiler, node);
 }
 
 /* What :type and its like want of a structured field. */
@@ -94,7 +93,7 @@ static const char *const address_fields[] = { "from", "to", "cc", "bcc", "sender
 	"registered-mail-reply-requested-by", "for-approval", "for-handling", "for-comment",
 	"x-admin", "abuse-reports-to", "x-complaints-to", "x-report-abuse-to", NULL };
 
-static int check_address(struct compiler *compiler, struct node *node)
+static void check_address(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 
@@ -107,7 +106,7 @@ static int check_address(struct compiler *compiler, struct node *node)
 			    SPAN(name->text));
 		}
 	}
-	return check_header(compiler, node);
+	check_header(compiler, node);
 }
 
 static bool compare_addresses(struct compare *compare, const struct field *field)
@@ -155,13 +154,12 @@ static enum answer run_exists(struct sieve_run *run, const struct node *node)
 	return ANSWER_YES;
 }
 
-static int check_size(struct compiler *compiler, struct node *node)
+static void check_size(struct compiler *compiler, struct node *node)
 {
 	if (node_argument(node, SLOT_SIZE) == NULL) {
 		compile_error(
 		    compiler, node->at, "size needs :over or :under; write size :over 100K");
 	}
-	return 0;
 }
 
 static enum answer run_size(struct sieve_run *run, const struct node *node)

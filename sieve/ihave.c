@@ -17,21 +17,20 @@ static bool is_available(const struct compiler *compiler, struct span name)
 }
 
 /* One that is missing leaves the others out, too. */
-static int check_ihave(struct compiler *compiler, struct node *node)
+static void check_ihave(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 
 	node->made = &no;
 	for (size_t i = 0; i < names->n_strings; i++) {
 		if (!is_available(compiler, names->strings[i].text)) {
-			return 0;
+			return;
 		}
 	}
 	for (size_t i = 0; i < names->n_strings; i++) {
 		require_add(compiler, extension_find(names->strings[i].text));
 	}
 	node->made = &yes;
-	return 0;
 }
 
 static enum answer run_ihave(struct sieve_run *run, const struct node *node)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What a script says of others (RFC 6609): include, return, global. */
-#include <errno.h>
+
 #include <string.h>
 
 #include "base/utf8.h"
@@ -61,7 +61,7 @@ static bool make_room(struct sieve_program *program)
 }
 
 /* A script that is included several times is in the list once. */
-static int add(
+static void add(
     struct compiler *compiler, const struct node *node, const struct sieve_include *wanted)
 {
 	struct sieve_program *program = compiler->program;
@@ -72,22 +72,21 @@ static int add(
 		if (include->place == wanted->place && span_equals(include->name, wanted->name)) {
 			include->is_optional &= wanted->is_optional;
 			include->is_once &= wanted->is_once;
-			return 0;
+			return;
 		}
 	}
 	if (program->n_includes == SIEVE_INCLUDES_MAX) {
 		compile_error(compiler, node->at,
 		    "more than %d scripts are included; include fewer", SIEVE_INCLUDES_MAX);
-		return 0;
+		return;
 	}
 	if (!make_room(program)) {
-		return -ENOMEM;
+		return;
 	}
 	program->includes[program->n_includes++] = *wanted;
-	return 0;
 }
 
-static int check_include(struct compiler *compiler, struct node *node)
+static void check_include(struct compiler *compiler, struct node *node)
 {
 	const struct argument *place = node_argument(node, SLOT_PLACE);
 	const struct argument *name = node_argument(node, SLOT_FIRST);
@@ -104,30 +103,22 @@ static int check_include(struct compiler *compiler, struct node *node)
 		    "\"%.*s\" is no name of a script; write up to %d bytes without / and control "
 		    "characters",
 		    SPAN(include.name), SIEVE_NAME_MAX);
-		return 0;
+		return;
 	}
-	return add(compiler, node, &include);
+	add(compiler, node, &include);
 }
 
-static int check_global(struct compiler *compiler, struct node *node)
+static void check_global(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
-	int result = 0;
 
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
 		require_error(compiler, node->at, span_of("global"), EXTENSION_VARIABLES);
-		return 0;
+		return;
 	}
-	for (size_t i = 0; i < names->n_strings && result == 0; i++) {
-		result = variables_share(compiler, names->strings[i].text, names->at);
+	for (size_t i = 0; i < names->n_strings; i++) {
+		variables_share(compiler, names->strings[i].text, names->at);
 	}
-	return result;
-}
-
-/* What it says has become a part of the program's variables. */
-static enum answer run_global(struct sieve_run *run, const struct node *node)
-{
-	return ANSWER_YES;
 }
 
 const struct word words_include[] = {
@@ -135,6 +126,6 @@ const struct word words_include[] = {
 	    .parameters = { TYPE_CONSTANT }, .check = check_include, .run = run_include },
 	{ "return", WORD_COMMAND, EXTENSION_INCLUDE, .run = run_return },
 	{ "global", WORD_COMMAND, EXTENSION_INCLUDE, .parameters = { TYPE_CONSTANTS },
-	    .check = check_global, .run = run_global },
+	    .check = check_global, .run = run_nothing },
 	{ NULL },
 };

@@ -55,13 +55,12 @@ enum answer run_end_of_part(struct sieve_run *run, struct frame *frame)
 	return frames_push_block(run, frame->node);
 }
 
-static int check_foreverypart(struct compiler *compiler, struct node *node)
+static void check_foreverypart(struct compiler *compiler, struct node *node)
 {
 	if (compiler->n_loops >= LOOPS_MAX) {
 		compile_error(compiler, node->at,
 		    "more than %d foreverypart stand in each other; take one out", LOOPS_MAX);
 	}
-	return 0;
 }
 
 static bool stands_in_loop(struct compiler *compiler, const struct node *node)
@@ -73,10 +72,9 @@ static bool stands_in_loop(struct compiler *compiler, const struct node *node)
 	return compiler->n_loops > 0;
 }
 
-static int check_break(struct compiler *compiler, struct node *node)
+static void check_break(struct compiler *compiler, struct node *node)
 {
 	stands_in_loop(compiler, node);
-	return 0;
 }
 
 static bool has_name(const struct node *loop, struct span name)
@@ -172,16 +170,16 @@ static enum answer read_text(struct sieve_run *run, const struct node *node, str
 	return ANSWER_YES;
 }
 
-static int check_extracttext(struct compiler *compiler, struct node *node)
+static void check_extracttext(struct compiler *compiler, struct node *node)
 {
 	if (!stands_in_loop(compiler, node)) {
-		return 0;
+		return;
 	}
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
 		compile_error(compiler, node->at, "extracttext needs require \"variables\"");
-		return 0;
+		return;
 	}
-	return set_check(compiler, node);
+	set_check(compiler, node);
 }
 
 static enum answer run_extracttext(struct sieve_run *run, const struct node *node)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * notify and its tests (RFC 5435), by mail alone (RFC 5436). */
-#include <errno.h>
-#include <string.h>
 
 #include "sieve/compare.h"
 #include "sieve/compose.h"
@@ -50,39 +48,26 @@ static void check_options(struct compiler *compiler, const struct argument *opti
 	}
 }
 
-static int check_notify(struct compiler *compiler, struct node *node)
+static void check_notify(struct compiler *compiler, struct node *node)
 {
 	const struct argument *method = node_argument(node, SLOT_FIRST);
-	const struct argument *from = node_argument(node, SLOT_FROM);
 	const struct argument *importance = node_argument(node, SLOT_IMPORTANCE);
-	struct arena *arena = &compiler->program->arena;
-	struct mail_address address;
 	struct mailto mailto;
 	const char *error = "";
-	int result = 0;
 
 	check_options(compiler, node_argument(node, SLOT_OPTIONS));
-	if (method->strings[0].n_pieces == 0) {
-		result = mailto_parse(method->strings[0].text, arena, &mailto, &error);
-	}
-	if (result > 0) {
+	if (method->strings[0].n_pieces == 0 &&
+	    mailto_parse(method->strings[0].text, &compiler->program->arena, &mailto, &error) > 0) {
 		compile_error(compiler, method->at,
 		    "\"%.*s\" is no method to notify by: %s; write mailto:user@example.com",
 		    SPAN(method->strings[0].text), error);
 	}
-	if (result >= 0 && from != NULL && from->strings[0].n_pieces == 0) {
-		result = address_of_script(from->strings[0].text, true, arena, &address);
-		if (result > 0) {
-			compile_error(compiler, from->at, "\"%.*s\" is no address",
-			    SPAN(from->strings[0].text));
-		}
-	}
+	compile_address(compiler, node_argument(node, SLOT_FROM));
 	if (importance != NULL && importance->strings[0].n_pieces == 0 &&
 	    !is_importance(importance->strings[0].text)) {
 		compile_error(
 		    compiler, importance->at, ":importance is \"1\" (high), \"2\" or \"3\" (low)");
 	}
-	return result < 0 ? result : 0;
 }
 
 struct notification {

@@ -61,7 +61,7 @@ static void say_unknown(
 	    near.name != NULL ? near_text(&near) : "; take it out, and what needs it");
 }
 
-int require_check(struct compiler *compiler, struct node *node)
+static void check_require(struct compiler *compiler, struct node *node)
 {
 	const struct argument *names = node_argument(node, SLOT_FIRST);
 
@@ -75,5 +75,10 @@ int require_check(struct compiler *compiler, struct node *node)
 			say_unknown(compiler, names, name);
 		}
 	}
-	return 0;
 }
+
+const struct word words_require[] = {
+	{ "require", WORD_COMMAND, .parameters = { TYPE_CONSTANTS }, .check = check_require,
+	    .run = run_nothing },
+	{ NULL },
+};

@@ -24,7 +24,7 @@ const struct tag select_mime_part_tags[] = {
 	{ NULL },
 };
 
-int select_check(struct compiler *compiler, struct node *node)
+void select_check(struct compiler *compiler, struct node *node)
 {
 	const struct argument *index = node_argument(node, SLOT_INDEX);
 	const struct argument *list = node_argument(node, SLOT_FIRST);
@@ -53,7 +53,6 @@ int select_check(struct compiler *compiler, struct node *node)
 			    SPAN(name->text));
 		}
 	}
-	return 0;
 }
 
 /* Adds those of one header. */

@@ -16,8 +16,8 @@ enum mime_part {
 	MIME_PART_PARAMETERS,
 };
 
-/* Checks those tags of a node, and that the constant ones of its first argument can be names of fields. Returns 0. */
-int select_check(struct compiler *compiler, struct node *node);
+/* Checks those tags of a node, and that the constant ones of its first argument can be names of fields. */
+void select_check(struct compiler *compiler, struct node *node);
 
 struct selection {
 	const struct field **list;

@@ -2,7 +2,6 @@
  * The action set and the test string (RFC 5229 4, 5). */
 #include "sieve/set.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -169,18 +168,15 @@ static struct span modify(struct sieve_run *run, const struct node *node, struct
 	return value;
 }
 
-int set_check(struct compiler *compiler, struct node *node)
+void set_check(struct compiler *compiler, struct node *node)
 {
 	const struct argument *name = node_argument(node, SLOT_FIRST);
 	unsigned *index = arena_alloc(&compiler->program->arena, sizeof(*index));
-	int result;
 
-	if (index == NULL) {
-		return -ENOMEM;
+	if (index != NULL) {
+		compile_variable(compiler, name->strings[0].text, name->at, index);
 	}
-	result = compile_variable(compiler, name->strings[0].text, name->at, index);
 	node->made = index;
-	return result < 0 ? result : 0;
 }
 
 enum answer set_value(struct sieve_run *run, const struct node *node, struct span value)

@@ -7,8 +7,8 @@
 /* :lower and the other modifiers (RFC 5229 4.1). */
 extern const struct tag set_tags[];
 
-/* Of a node whose first parameter is the name of a variable. Returns 0 or -ENOMEM. */
-int set_check(struct compiler *compiler, struct node *node);
+/* Of a node whose first parameter is the name of a variable. */
+void set_check(struct compiler *compiler, struct node *node);
 
 /* Sets that variable to the value as the modifiers make it. Returns ANSWER_YES. */
 enum answer set_value(struct sieve_run *run, const struct node *node, struct span value);

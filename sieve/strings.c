@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Strings: characters that are written as numbers (RFC 5228 2.4.2.4), and variables in them (RFC 5229 3). All of it is
  * read from the left, once: what is illegal stays as it stands. */
-#include <errno.h>
+
 #include <string.h>
 
 #include "base/utf8.h"
@@ -53,8 +53,8 @@ static size_t decode_numbers(
 	}
 }
 
-/* Returns 0; 1: a number is no character's; -ENOMEM. */
-static int decode_characters(struct arena *arena, struct span *text)
+/* False: a number is no character's. */
+static bool decode_characters(struct arena *arena, struct span *text)
 {
 	static const char *const starts[] = { "${hex:", "${unicode:" };
 	char *out = arena_alloc(arena, text->n + 1);
@@ -81,7 +81,7 @@ static int decode_characters(struct arena *arena, struct span *text)
 		i += n_taken;
 	}
 	*text = (struct span){ out, n };
-	return out == NULL ? -ENOMEM : !is_valid;
+	return is_valid;
 }
 
 /* --- variables -------------------------------------------------------------------------------------------------- */
@@ -167,7 +167,7 @@ static struct span lower_copy(struct arena *arena, struct span name)
 	return copy;
 }
 
-static int add_variable(struct compiler *compiler, struct span name, uint8_t is_global,
+static bool add_variable(struct compiler *compiler, struct span name, uint8_t is_global,
     struct position at, unsigned *index_r)
 {
 	struct sieve_program *program = compiler->program;
@@ -177,33 +177,33 @@ static int add_variable(struct compiler *compiler, struct span name, uint8_t is_
 		    arena_alloc(&program->arena, RUN_VARIABLES_MAX * sizeof(*program->variables));
 		program->is_global = arena_alloc(&program->arena, RUN_VARIABLES_MAX);
 		if (program->variables == NULL || program->is_global == NULL) {
-			return -ENOMEM;
+			return false;
 		}
 	}
 	if (program->n_variables == RUN_VARIABLES_MAX) {
 		compile_error(compiler, at,
 		    "\"%.*s\" is one variable more than the %d that a script may have; use fewer",
 		    SPAN(name), RUN_VARIABLES_MAX);
-		return 1;
+		return false;
 	}
 	name = lower_copy(&program->arena, name);
 	if (name.p == NULL) {
-		return -ENOMEM;
+		return false;
 	}
 	*index_r = program->n_variables++;
 	program->variables[*index_r] = name;
 	program->is_global[*index_r] = is_global;
-	return 0;
+	return true;
 }
 
-int compile_variable(
+bool compile_variable(
     struct compiler *compiler, struct span name, struct position at, unsigned *index_r)
 {
 	const struct sieve_program *program = compiler->program;
 	struct span shared = behind(name, "global.");
 
 	if (!is_named_well(compiler, name, at)) {
-		return 1;
+		return false;
 	}
 	name = shared.p != NULL ? shared : name;
 	for (unsigned i = 0; i < program->n_variables; i++) {
@@ -212,52 +212,49 @@ int compile_variable(
 
 		if (is_meant && span_is_same(program->variables[i], name)) {
 			*index_r = i;
-			return 0;
+			return true;
 		}
 	}
 	return add_variable(compiler, name, shared.p != NULL ? GLOBAL_NAMED : 0, at, index_r);
 }
 
-int variables_share(struct compiler *compiler, struct span name, struct position at)
+void variables_share(struct compiler *compiler, struct span name, struct position at)
 {
 	struct sieve_program *program = compiler->program;
 	unsigned index;
-	int result;
 
 	if (memchr(name.p, '.', name.n) != NULL) {
 		compile_error(compiler, at, "\"%.*s\" has a namespace; write the name without it",
 		    SPAN(name));
-		return 0;
+		return;
 	}
 	if (!is_named_well(compiler, name, at)) {
-		return 0;
+		return;
 	}
 	for (unsigned i = 0; i < program->n_variables; i++) {
 		if (span_is_same(program->variables[i], name)) {
 			if (program->is_global[i] != 0) {
 				program->is_global[i] = GLOBAL_DECLARED;
-				return 0;
+				return;
 			}
 			compile_error(compiler, at,
 			    "variable \"%.*s\" was used before it is global; write global in front "
 			    "of that",
 			    SPAN(name));
-			return 0;
+			return;
 		}
 	}
-	result = add_variable(compiler, name, GLOBAL_DECLARED, at, &index);
-	return result < 0 ? result : 0;
+	add_variable(compiler, name, GLOBAL_DECLARED, at, &index);
 }
 
 /* --- strings ---------------------------------------------------------------------------------------------------- */
 
-/* What a reference stands for. Returns 0, also if an error was said; -ENOMEM. */
-static int make_piece(
+/* What a reference stands for. */
+static void make_piece(
     struct compiler *compiler, struct span name, struct position at, struct piece *piece)
 {
 	const struct piece nothing = { PIECE_TEXT, 0, { "", 0 } };
 	uint64_t number;
-	int result = 0;
 
 	if (text_number(name.p, name.n, &number)) {
 		*piece = number < RUN_VALUES_MAX
@@ -265,7 +262,7 @@ static int make_piece(
 			     : nothing;
 	} else if (memchr(name.p, '.', name.n) == NULL || behind(name, "global.").p != NULL) {
 		piece->kind = PIECE_VARIABLE;
-		result = compile_variable(compiler, name, at, &piece->index);
+		compile_variable(compiler, name, at, &piece->index);
 	} else if (behind(name, "env.").p == NULL) {
 		compile_error(compiler, at,
 		    "${%.*s} is of no namespace that is known; write global.name or a name alone",
@@ -275,19 +272,16 @@ static int make_piece(
 	} else {
 		*piece =
 		    (struct piece){ PIECE_NAMED, 0, lower_copy(&compiler->program->arena, name) };
-		result = piece->text.p == NULL ? -ENOMEM : 0;
 	}
-	return result < 0 ? result : 0;
 }
 
-/* Takes a string apart; pieces is NULL: counts them only. Returns 0, also if an error was said; -ENOMEM. */
-static int split(struct compiler *compiler, struct span text, struct position at,
-    struct piece *pieces, size_t *n_r)
+/* Takes a string apart; pieces is NULL: counts them only. Returns how many there are. */
+static size_t split(
+    struct compiler *compiler, struct span text, struct position at, struct piece *pieces)
 {
 	size_t begin = 0, n = 0, n_name;
-	int result = 0;
 
-	for (size_t i = 0; i < text.n && result == 0;) {
+	for (size_t i = 0; i < text.n;) {
 		struct span name = { text.p + i + 2, text.n - i - 2 };
 
 		if (text.n - i < 4 || text.p[i] != '$' || text.p[i + 1] != '{' ||
@@ -302,7 +296,7 @@ static int split(struct compiler *compiler, struct span text, struct position at
 		}
 		n += i > begin;
 		if (pieces != NULL) {
-			result = make_piece(compiler, name, at, &pieces[n]);
+			make_piece(compiler, name, at, &pieces[n]);
 		}
 		n++;
 		i += n_name + 3;
@@ -314,68 +308,51 @@ static int split(struct compiler *compiler, struct span text, struct position at
 		}
 		n++;
 	}
-	*n_r = n;
-	return result;
+	return n;
 }
 
-static int read_string(struct compiler *compiler, const struct token *token, struct string *string)
+static void read_string(struct compiler *compiler, const struct token *token, struct string *string)
 {
 	struct arena *arena = &compiler->program->arena;
-	struct piece *pieces = NULL;
-	int result;
+	struct piece *pieces;
 
 	string->text = lexer_string(arena, token);
-	if (string->text.p == NULL) {
-		return -ENOMEM;
-	}
 	if (memmem(string->text.p, string->text.n, "${", 2) == NULL) {
-		return 0;
+		return;
 	}
-	if (compile_requires(compiler, EXTENSION_ENCODED_CHARACTER)) {
-		result = decode_characters(arena, &string->text);
-		if (result < 0) {
-			return result;
-		}
-		if (result > 0) {
-			compile_error(compiler, token->at,
-			    "${unicode:} has a number that is no character; write one up to "
-			    "10FFFF, "
-			    "no surrogate");
-		}
+	if (compile_requires(compiler, EXTENSION_ENCODED_CHARACTER) &&
+	    !decode_characters(arena, &string->text)) {
+		compile_error(compiler, token->at,
+		    "${unicode:} has a number that is no character; write one up to 10FFFF, "
+		    "no surrogate");
 	}
 	if (!compile_requires(compiler, EXTENSION_VARIABLES)) {
-		return 0;
+		return;
 	}
-	(void)split(compiler, string->text, token->at, NULL, &string->n_pieces);
-	if (string->n_pieces > 0) {
-		pieces = arena_alloc(arena, string->n_pieces * sizeof(*pieces));
-		string->pieces = pieces;
+	string->n_pieces = split(compiler, string->text, token->at, NULL);
+	pieces = arena_alloc(arena, string->n_pieces * sizeof(*pieces));
+	string->pieces = pieces;
+	if (pieces != NULL) {
+		split(compiler, string->text, token->at, pieces);
 	}
-	return string->n_pieces == 0 ? 0
-	       : pieces == NULL
-		   ? -ENOMEM
-		   : split(compiler, string->text, token->at, pieces, &string->n_pieces);
 }
 
-int strings_read(struct compiler *compiler, const struct item *item, struct argument *argument)
+void strings_read(struct compiler *compiler, const struct item *item, struct argument *argument)
 {
 	struct string *strings =
 	    arena_alloc(&compiler->program->arena, item->n_strings * sizeof(*strings));
 	struct lexer lexer = item->strings;
-	int result = 0;
 
 	if (strings == NULL) {
-		return -ENOMEM;
+		return;
 	}
 	argument->strings = strings;
-	argument->n_strings = item->n_strings;
-	for (size_t i = 0; i < item->n_strings && result == 0;) {
+	while (argument->n_strings < item->n_strings) {
 		struct token token;
 
 		lexer_next(&lexer, &token);
 		if (token.type == TOKEN_STRING) {
-			result = read_string(compiler, &token, &strings[i++]);
+			read_string(compiler, &token, &strings[argument->n_strings++]);
 		}
 	}
-	return result;
 }

@@ -22,29 +22,16 @@ static const struct tag vacation_tags[] = {
 	{ NULL },
 };
 
-static int check_vacation(struct compiler *compiler, struct node *node)
+static void check_vacation(struct compiler *compiler, struct node *node)
 {
-	const struct argument *from = node_argument(node, SLOT_FROM);
 	const struct argument *period = node_argument(node, SLOT_PERIOD);
-	struct mail_address address;
-	int result = 0;
 
 	if (period != NULL && period->value == 0 && period->number == 0) {
 		compile_error(compiler, period->at,
 		    ":days must be 1 or more; :seconds 0, of vacation-seconds, answers each "
 		    "message");
 	}
-	if (from != NULL && from->strings[0].n_pieces == 0) {
-		result = address_of_script(
-		    from->strings[0].text, true, &compiler->program->arena, &address);
-	}
-	if (result > 0) {
-		compile_error(compiler, from->at,
-		    "\"%.*s\" is no address; write user@example.com or \\\"Name\\\" "
-		    "<user@example.com>",
-		    SPAN(from->strings[0].text));
-	}
-	return result < 0 ? result : 0;
+	compile_address(compiler, node_argument(node, SLOT_FROM));
 }
 
 /* --- the addresses that are the user's -------------------------------------------------------------------------- */

@@ -62,8 +62,9 @@ struct word {
 	} tests;
 	bool has_block;
 	bool sends; /* leaves a mark or a message outside of the mailbox */
-	/* Checks what the table cannot say, and prepares node->made. Errors go to compile_error(). Returns 0 or -ENOMEM. */
-	int (*check)(struct compiler *compiler, struct node *node);
+	/* Checks what the table cannot say, and prepares node->made. Errors go to compile_error(); want of memory is known to the
+	 * program's arena. */
+	void (*check)(struct compiler *compiler, struct node *node);
 	/* NULL: the host's, SIEVE_NEED_HOST */
 	enum answer (*run)(struct sieve_run *run, const struct node *node);
 };
@@ -90,10 +91,18 @@ void compile_warning(struct compiler *compiler, struct position at, const char *
 
 bool compile_requires(const struct compiler *compiler, enum sieve_extension extension);
 
-/* The number of a variable of the program, made if it is new. Returns 0; 1: there are too many, or the name is none, and an error
- * was said; -ENOMEM. */
-int compile_variable(
+/* The number of a variable of the program, made if it is new. False: there are too many, or the name is none, and an error was said;
+ * or there is no memory. */
+bool compile_variable(
     struct compiler *compiler, struct span name, struct position at, unsigned *index_r);
+
+/* Says so if a string of an argument, which may be NULL, is constant and no address (RFC 5322 3.4), or cannot be the name of a
+ * header field. */
+void compile_address(struct compiler *compiler, const struct argument *argument);
+void compile_field_name(struct compiler *compiler, const struct argument *argument);
+
+/* Of words that have done all that they can when a script is compiled. */
+enum answer run_nothing(struct sieve_run *run, const struct node *node);
 
 /* A printf width and string for a span: "%.*s". What is long is cut. */
 #define SPAN(span) (int)((span).n < 100 ? (span).n : 100), (span).p

@@ -360,7 +360,7 @@ static const struct tag index_tags[] = {
 	{ NULL },
 };
 
-static int check_set(struct compiler *compiler, struct node *node)
+static void check_set(struct compiler *compiler, struct node *node)
 {
 	static const char *const names[] = { "message", "envelope.from", "envelope.to",
 		"envelope.orig_to", "envelope.auth" };
@@ -368,12 +368,11 @@ static int check_set(struct compiler *compiler, struct node *node)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (text_is(name->strings[0].text.p, name->strings[0].text.n, names[i])) {
-			return 0;
+			return;
 		}
 	}
 	compile_error(
 	    compiler, name->at, "test_set knows message, envelope.from, .to, .orig_to and .auth");
-	return 0;
 }
 
 /* What each is, and who carries it out. */
