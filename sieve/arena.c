@@ -72,6 +72,17 @@ struct span arena_copy(struct arena *arena, struct span bytes)
 	return (struct span){ p, bytes.n };
 }
 
+void *arena_grow(struct arena *arena, void *list, size_t n, size_t size)
+{
+	char *p;
+
+	if (n > 0 && (n < 4 || (n & (n - 1)) != 0)) {
+		return list;
+	}
+	p = arena_alloc(arena, (n == 0 ? 4 : 2 * n) * size);
+	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
+}
+
 static void free_behind(struct arena *arena, struct arena_chunk *kept)
 {
 	struct arena_chunk *chunk = kept != NULL ? kept->next : arena->chunks;

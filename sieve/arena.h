@@ -24,6 +24,10 @@ void *arena_alloc(struct arena *arena, size_t n);
 /* A copy of some bytes with a NUL behind them. p is NULL: as above. */
 struct span arena_copy(struct arena *arena, struct span bytes);
 
+/* Room in a list of n for one more of that size: it has room for the next power of two, which is 4 at least. The list, or a copy of it.
+ * NULL: as above. */
+void *arena_grow(struct arena *arena, void *list, size_t n, size_t size);
+
 /* Takes all back but one chunk for the next; who got none is forgotten. */
 void arena_reset(struct arena *arena);
 

@@ -137,14 +137,14 @@ static enum answer read_content(struct body *body, const struct node *node, bool
 
 		answer = content_next(body->content, node, &piece);
 		for (size_t i = 0; answer == ANSWER_YES && outcome == MATCH_NO && i < n; i++) {
-			outcome = matcher_feed(body->matchers[i], piece);
+			outcome = matcher_feed(body->matchers[i], piece, false);
 		}
 	}
 	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
 		return answer;
 	}
 	for (size_t i = 0; outcome == MATCH_NO && i < n; i++) {
-		outcome = matcher_end(body->matchers[i]);
+		outcome = matcher_feed(body->matchers[i], span_of(""), true);
 		matcher_restart(body->matchers[i]);
 	}
 	compare_count(&body->compare, 1);

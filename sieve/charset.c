@@ -4,7 +4,7 @@
 #include "sieve/charset.h"
 
 #include <string.h>
-#include <strings.h>
+
 #include <uchar.h>
 
 #include "base/utf8.h"
@@ -121,15 +121,13 @@ static const struct charset charsets[] = {
 
 static bool has_name(const struct charset *charset, struct span name)
 {
-	const char *p = charset->names;
-
-	while (*p != '\0') {
+	for (const char *p = charset->names; *p != '\0'; p += strspn(p, " ")) {
 		size_t n = strcspn(p, " ");
 
-		if (n == name.n && strncasecmp(p, name.p, n) == 0) {
+		if (span_is_same((struct span){ p, n }, name)) {
 			return true;
 		}
-		p += n + (p[n] == ' ');
+		p += n;
 	}
 	return false;
 }
@@ -152,93 +150,37 @@ const struct charset *charset_utf8(void)
 	return &utf8;
 }
 
-/* A character of the basic plane. */
-static size_t put(char *out, unsigned c)
+/* One that is a single byte above ASCII is no character. */
+static size_t put_symbol(char *out, uint32_t symbol)
 {
-	if (c < 0x80) {
-		out[0] = (char)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	out[0] = (char)(0xe0 | c >> 12);
-	out[1] = (char)(0x80 | (c >> 6 & 0x3f));
-	out[2] = (char)(0x80 | (c & 0x3f));
-	return 3;
-}
+	size_t n = symbol < 0x80 ? 1 : symbol < 0x10000 ? 2 : symbol < 0x1000000 ? 3 : 4;
 
-static size_t put_character(char *out, const char *p, size_t length)
-{
-	if (length == 0) {
-		return put(out, 0xfffd);
+	if (symbol >= 0x80 && symbol < 0x100) {
+		return utf8_write(out, 0xfffd);
 	}
-	memcpy(out, p, length);
-	return length;
-}
-
-/* A character that may go on is kept until there are four bytes of it, or the end: so the outcome does not depend on cuts. */
-static bool may_go_on(size_t length, size_t n, bool is_end)
-{
-	return length == 0 && n < 4 && !is_end;
-}
-
-static size_t decode_utf8(struct charset_stream *stream, struct span in, bool is_end, char *out)
-{
-	size_t n_out = 0, at = 0, length;
-
-	while (stream->n_kept > 0) {
-		char head[4];
-		size_t n = stream->n_kept;
-
-		memcpy(head, stream->kept, n);
-		for (size_t i = at; n < 4 && i < in.n; i++) {
-			head[n++] = in.p[i];
-		}
-		length = utf8_length(head, n);
-		if (may_go_on(length, n, is_end)) {
-			memcpy(stream->kept, head, n);
-			stream->n_kept = (unsigned)n;
-			return n_out;
-		}
-		n_out += put_character(out + n_out, head, length);
-		length = length == 0 ? 1 : length;
-		if (length >= stream->n_kept) {
-			at += length - stream->n_kept;
-			stream->n_kept = 0;
-		} else {
-			stream->n_kept -= (unsigned)length;
-			memmove(stream->kept, stream->kept + length, stream->n_kept);
-		}
+	for (size_t i = n; i-- > 0; symbol >>= 8) {
+		out[i] = (char)symbol;
 	}
-	while (at < in.n) {
-		length = utf8_length(in.p + at, in.n - at);
-		if (may_go_on(length, in.n - at, is_end)) {
-			stream->n_kept = (unsigned)(in.n - at);
-			memcpy(stream->kept, in.p + at, stream->n_kept);
-			break;
-		}
-		n_out += put_character(out + n_out, in.p + at, length);
-		at += length == 0 ? 1 : length;
-	}
-	return n_out;
+	return n;
 }
 
 size_t charset_decode(struct charset_stream *stream, struct span in, bool is_end, char *out)
 {
 	const struct charset *charset = stream->charset;
+	uint32_t symbol;
 	size_t n_out = 0;
 
+	while (charset->upper == NULL && symbols_next(&stream->symbols, &in, is_end, &symbol)) {
+		n_out += put_symbol(out + n_out, symbol);
+	}
 	if (charset->upper == NULL) {
-		return decode_utf8(stream, in, is_end, out);
+		return n_out;
 	}
 	for (size_t i = 0; i < in.n; i++) {
 		unsigned char c = (unsigned char)in.p[i];
 
-		n_out +=
-		    put(out + n_out, c < charset->first ? c : charset->upper[c - charset->first]);
+		n_out += utf8_write(
+		    out + n_out, c < charset->first ? c : charset->upper[c - charset->first]);
 	}
 	return n_out;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sieve/arena.h"
+#include "sieve/symbol.h"
 
 struct charset;
 
@@ -18,8 +19,7 @@ enum {
 /* A conversion that bytes may be fed to in pieces: it keeps what is left of a character that was cut. */
 struct charset_stream {
 	const struct charset *charset;
-	unsigned char kept[4];
-	unsigned n_kept;
+	struct symbols symbols; /* of UTF-8 */
 };
 
 /* Writes at most CHARSET_GROWTH * (in.n + 4) bytes to out; is_end: nothing follows. Returns how many. Invalid bytes

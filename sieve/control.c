@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What decides which command comes next (RFC 5228 3, 5), and include, return (RFC 6609). */
+ * What decides which command comes next (RFC 5228 3, 5), by tests and blocks. */
 #include <string.h>
 
 #include "sieve/frames.h"
@@ -87,60 +87,6 @@ static enum answer run_allof(struct sieve_run *run, const struct node *node)
 static enum answer run_anyof(struct sieve_run *run, const struct node *node)
 {
 	return run_list(run, node, true);
-}
-
-/* --- other scripts ---------------------------------------------------------------------------------------------- */
-
-static bool was_included(const struct machine *machine, const struct sieve_program *program)
-{
-	for (unsigned i = 0; i < machine->n_included; i++) {
-		if (machine->included[i] == program) {
-			return true;
-		}
-	}
-	return false;
-}
-
-enum answer run_include(struct sieve_run *run, const struct node *node)
-{
-	struct machine *machine = run->machine;
-	const struct argument *place = node_argument(node, SLOT_PLACE);
-	const struct span name = node_argument(node, SLOT_FIRST)->strings[0].text;
-	const struct sieve_library *found = library_find(run->facts->library, run->facts->n_library,
-	    place != NULL ? place->value : SIEVE_PERSONAL, name);
-	struct frame frame = { .kind = FRAME_SCRIPT, .node = node, .scope = run->scope };
-	struct frame block = { .kind = FRAME_BLOCK };
-
-	if (found == NULL) {
-		return node_argument(node, SLOT_OPTIONAL) != NULL
-			   ? ANSWER_YES
-			   : run_fail(
-				 run, node, "there is no script \"%.*s\" to include", SPAN(name));
-	}
-	if (was_included(machine, found->program)) {
-		if (node_argument(node, SLOT_ONCE) != NULL) {
-			return ANSWER_YES;
-		}
-	} else if (machine->n_included < SIEVE_INCLUDES_MAX) {
-		machine->included[machine->n_included++] = found->program;
-	} else {
-		return run_fail(run, node, "more than %d scripts are included", SIEVE_INCLUDES_MAX);
-	}
-	block.node = found->program->commands;
-	if (machine->depth == SIEVE_INCLUDE_DEPTH_MAX) {
-		return run_fail(run, node, "scripts include each other too deep");
-	}
-	frames_push(run, node, &frame);
-	frames_push(run, node, &block);
-	run->scope = scope_new(run, found->program, found->name.p);
-	machine->depth++;
-	return run->scope != NULL ? ANSWER_YES : run_exhausted(run, node);
-}
-
-enum answer run_return(struct sieve_run *run, const struct node *node)
-{
-	run->machine->leave = LEAVE_SCRIPT;
-	return ANSWER_YES;
 }
 
 /* --- the table -------------------------------------------------------------------------------------------------- */

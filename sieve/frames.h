@@ -94,9 +94,6 @@ struct frame *frames_top(struct sieve_run *run);
 struct scope *scope_new(
     struct sieve_run *run, const struct sieve_program *program, const char *name);
 
-/* Room in a list of n for one more: it has room for the next power of two, which is 4 at least. NULL: no memory. */
-void *plan_grow(struct sieve_run *run, void *list, size_t n, size_t size);
-
 /* Beginning and failure of one of the chain's programs; false: no memory. */
 bool plan_begin_program(struct sieve_run *run);
 void plan_fail_program(struct sieve_run *run);
@@ -107,7 +104,5 @@ bool plan_goes_on(const struct sieve_run *run);
 /* All programs have run. False: no memory. */
 bool plan_finish(struct sieve_run *run);
 
-/* include.c declares them in its table. */
-enum answer run_include(struct sieve_run *run, const struct node *node);
-enum answer run_return(struct sieve_run *run, const struct node *node);
+/* A foreverypart has come to the end of its block. */
 enum answer run_end_of_part(struct sieve_run *run, struct frame *frame);

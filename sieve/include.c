@@ -43,28 +43,12 @@ static bool is_name(struct span name)
 	return name.n > 0 && name.n <= SIEVE_NAME_MAX;
 }
 
-/* Room for one more; it doubles. */
-static bool make_room(struct sieve_program *program)
-{
-	size_t n = program->n_includes;
-	struct sieve_include *includes;
-
-	if ((n & (n - 1)) != 0) {
-		return true;
-	}
-	includes = arena_alloc(&program->arena, (n == 0 ? 1 : 2 * n) * sizeof(*includes));
-	if (includes != NULL && n > 0) {
-		memcpy(includes, program->includes, n * sizeof(*includes));
-	}
-	program->includes = includes;
-	return includes != NULL;
-}
-
 /* A script that is included several times is in the list once. */
 static void add(
     struct compiler *compiler, const struct node *node, const struct sieve_include *wanted)
 {
 	struct sieve_program *program = compiler->program;
+	struct sieve_include *includes;
 
 	for (size_t i = 0; i < program->n_includes; i++) {
 		struct sieve_include *include = &program->includes[i];
@@ -80,10 +64,12 @@ static void add(
 		    "more than %d scripts are included; include fewer", SIEVE_INCLUDES_MAX);
 		return;
 	}
-	if (!make_room(program)) {
-		return;
+	includes =
+	    arena_grow(&program->arena, program->includes, program->n_includes, sizeof(*includes));
+	if (includes != NULL) {
+		program->includes = includes;
+		includes[program->n_includes++] = *wanted;
 	}
-	program->includes[program->n_includes++] = *wanted;
 }
 
 static void check_include(struct compiler *compiler, struct node *node)
@@ -106,6 +92,58 @@ static void check_include(struct compiler *compiler, struct node *node)
 		return;
 	}
 	add(compiler, node, &include);
+}
+
+static bool was_included(const struct machine *machine, const struct sieve_program *program)
+{
+	for (unsigned i = 0; i < machine->n_included; i++) {
+		if (machine->included[i] == program) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum answer run_include(struct sieve_run *run, const struct node *node)
+{
+	struct machine *machine = run->machine;
+	const struct argument *place = node_argument(node, SLOT_PLACE);
+	const struct span name = node_argument(node, SLOT_FIRST)->strings[0].text;
+	const struct sieve_library *found = library_find(run->facts->library, run->facts->n_library,
+	    place != NULL ? place->value : SIEVE_PERSONAL, name);
+	struct frame frame = { .kind = FRAME_SCRIPT, .node = node, .scope = run->scope };
+	struct frame block = { .kind = FRAME_BLOCK };
+
+	if (found == NULL) {
+		return node_argument(node, SLOT_OPTIONAL) != NULL
+			   ? ANSWER_YES
+			   : run_fail(
+				 run, node, "there is no script \"%.*s\" to include", SPAN(name));
+	}
+	if (was_included(machine, found->program)) {
+		if (node_argument(node, SLOT_ONCE) != NULL) {
+			return ANSWER_YES;
+		}
+	} else if (machine->n_included < SIEVE_INCLUDES_MAX) {
+		machine->included[machine->n_included++] = found->program;
+	} else {
+		return run_fail(run, node, "more than %d scripts are included", SIEVE_INCLUDES_MAX);
+	}
+	block.node = found->program->commands;
+	if (machine->depth == SIEVE_INCLUDE_DEPTH_MAX) {
+		return run_fail(run, node, "scripts include each other too deep");
+	}
+	frames_push(run, node, &frame);
+	frames_push(run, node, &block);
+	run->scope = scope_new(run, found->program, found->name.p);
+	machine->depth++;
+	return run->scope != NULL ? ANSWER_YES : run_exhausted(run, node);
+}
+
+static enum answer run_return(struct sieve_run *run, const struct node *node)
+{
+	run->machine->leave = LEAVE_SCRIPT;
+	return ANSWER_YES;
 }
 
 static void check_global(struct compiler *compiler, struct node *node)

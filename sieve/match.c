@@ -170,16 +170,6 @@ int order_end(const struct order *order)
 	return (order->order > 0) - (order->order < 0);
 }
 
-int comparator_order(enum comparator comparator, struct span a, struct span b)
-{
-	struct fuel fuel = { UINT64_MAX, false };
-	struct order order;
-
-	order_init(&order, comparator, b);
-	order_feed(&order, a, &fuel);
-	return order_end(&order);
-}
-
 bool relation_holds(enum relation relation, int order)
 {
 	switch (relation) {

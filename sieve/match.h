@@ -68,15 +68,10 @@ struct matcher;
 
 /* NULL: as MATCH_EXHAUSTED. key must outlive it. */
 struct matcher *matcher_new(const struct key *key, struct arena *arena, struct fuel *fuel);
-/* MATCH_YES: it matches whatever follows; MATCH_NO: not yet known. */
-enum match_outcome matcher_feed(struct matcher *matcher, struct span bytes);
-enum match_outcome matcher_end(struct matcher *matcher);
+/* MATCH_YES: it matches, whatever follows; MATCH_NO: at the end it does not, else it is not yet known. */
+enum match_outcome matcher_feed(struct matcher *matcher, struct span bytes, bool is_end);
 /* For a further value. */
 void matcher_restart(struct matcher *matcher);
-
-/* -1, 0, 1: a is less, equal, greater. Of COMPARATOR_NUMERIC as RFC 4790 9.1.1 has it: digits in front count, of any
- * length; what begins without one is above all numbers and equal to its like. */
-int comparator_order(enum comparator comparator, struct span a, struct span b);
 
 /* Is it ok by that relation? */
 bool relation_holds(enum relation relation, int order);

@@ -60,7 +60,7 @@ static enum match_outcome feed_order(struct matcher *matcher, struct span bytes,
 		   : MATCH_NO;
 }
 
-static enum match_outcome feed(struct matcher *matcher, struct span bytes, bool is_end)
+enum match_outcome matcher_feed(struct matcher *matcher, struct span bytes, bool is_end)
 {
 	enum match_outcome outcome;
 
@@ -75,8 +75,7 @@ static enum match_outcome feed(struct matcher *matcher, struct span bytes, bool 
 		outcome = glob_feed(&matcher->glob, bytes, is_end, matcher->fuel);
 		break;
 	case MATCH_REGEX:
-		outcome =
-		    is_end ? regex_scan_end(matcher->scan) : regex_scan_feed(matcher->scan, bytes);
+		outcome = regex_scan_feed(matcher->scan, bytes, is_end);
 		break;
 	default:
 		outcome = feed_order(matcher, bytes, is_end);
@@ -84,16 +83,6 @@ static enum match_outcome feed(struct matcher *matcher, struct span bytes, bool 
 	}
 	matcher->is_found = outcome == MATCH_YES;
 	return outcome;
-}
-
-enum match_outcome matcher_feed(struct matcher *matcher, struct span bytes)
-{
-	return feed(matcher, bytes, false);
-}
-
-enum match_outcome matcher_end(struct matcher *matcher)
-{
-	return feed(matcher, (struct span){ "", 0 }, true);
 }
 
 void matcher_restart(struct matcher *matcher)

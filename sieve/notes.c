@@ -23,7 +23,7 @@ static void add_note(struct sieve_run *run, const struct node *node, int kind, c
 			text[i] = ' ';
 		}
 	}
-	notes = plan_grow(run, plan->notes, plan->n_notes, sizeof(*notes));
+	notes = arena_grow(&run->arena, plan->notes, plan->n_notes, sizeof(*notes));
 	if (notes == NULL) {
 		return;
 	}

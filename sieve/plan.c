@@ -6,18 +6,7 @@
 
 #include "sieve/frames.h"
 
-void *plan_grow(struct sieve_run *run, void *list, size_t n, size_t size)
-{
-	char *p;
-
-	if (n > 0 && (n < 4 || (n & (n - 1)) != 0)) {
-		return list;
-	}
-	p = run_keep(run, (n == 0 ? 4 : 2 * n) * size);
-	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
-}
-
-/* A copy of a list that plan_grow() can go on with. */
+/* A copy of a list that arena_grow() can go on with. */
 static void *copy_list(struct sieve_run *run, const void *list, size_t n, size_t size)
 {
 	size_t room = 4;
@@ -44,7 +33,7 @@ static bool find_version(struct sieve_run *run, unsigned *version_r)
 		*version_r = (unsigned)plan->n_versions - 1;
 		return true;
 	}
-	versions = plan_grow(run, plan->versions, plan->n_versions, sizeof(*versions));
+	versions = arena_grow(&run->arena, plan->versions, plan->n_versions, sizeof(*versions));
 	pieces = run_keep(run, (run->fields->n + 1) * sizeof(*pieces));
 	if (versions == NULL || pieces == NULL) {
 		return false;
@@ -227,7 +216,7 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 	if (count(run, node, &new) == ANSWER_BROKEN) {
 		return ANSWER_BROKEN;
 	}
-	actions = plan_grow(run, plan->actions, plan->n_actions, sizeof(*actions));
+	actions = arena_grow(&run->arena, plan->actions, plan->n_actions, sizeof(*actions));
 	if (actions == NULL || !copy_action(run, &new)) {
 		return run_exhausted(run, node);
 	}
@@ -356,7 +345,7 @@ int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan)
 	run->is_edited = own->n_versions > 0; /* for all that the run knows */
 	*own = (struct sieve_plan){ .keeps = true };
 	if (plan == NULL) {
-		original = plan_grow(run, NULL, 0, sizeof(*original));
+		original = arena_grow(&run->arena, NULL, 0, sizeof(*original));
 		if (original == NULL) {
 			return -ENOMEM;
 		}

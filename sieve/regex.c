@@ -246,7 +246,7 @@ static bool is_done(const struct regex_scan *scan)
 			       : scan->raw.n == 0 && !begins;
 }
 
-static enum match_outcome feed(struct regex_scan *scan, struct span bytes, bool is_end)
+enum match_outcome regex_scan_feed(struct regex_scan *scan, struct span bytes, bool is_end)
 {
 	const size_t n = bytes.n;
 	uint32_t symbol;
@@ -280,7 +280,7 @@ static enum match_outcome find_groups(
 	scan->closed.slots = slots + n;
 	scan->slots = slots + 2 * n;
 	scan->best = slots + 2 * n + n_slots;
-	outcome = feed(scan, value, true);
+	outcome = regex_scan_feed(scan, value, true);
 	captures_r->n = (unsigned)n_groups;
 	for (size_t i = 0; outcome == MATCH_YES && i < n_groups; i++) {
 		int32_t begin = scan->best[2 * i], end = scan->best[2 * i + 1];
@@ -304,7 +304,7 @@ enum match_outcome regex_search(const struct regex *regex, struct span value, st
 
 	memset(marks, 0, regex->n * sizeof(marks[0]));
 	begin(&scan, raw, closed);
-	outcome = feed(&scan, value, true);
+	outcome = regex_scan_feed(&scan, value, true);
 	return outcome == MATCH_YES && captures_r != NULL
 		   ? find_groups(&scan, value, arena, captures_r)
 		   : outcome;
@@ -323,14 +323,4 @@ struct regex_scan *regex_scan_new(const struct regex *regex, struct arena *arena
 	*scan = (struct regex_scan){ regex, fuel, .marks = marks, .stack = stack };
 	begin(scan, lists, lists + regex->n);
 	return scan;
-}
-
-enum match_outcome regex_scan_feed(struct regex_scan *scan, struct span bytes)
-{
-	return feed(scan, bytes, false);
-}
-
-enum match_outcome regex_scan_end(struct regex_scan *scan)
-{
-	return feed(scan, (struct span){ "", 0 }, true);
 }

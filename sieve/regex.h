@@ -25,6 +25,5 @@ enum match_outcome regex_search(const struct regex *regex, struct span value, st
 struct regex_scan;
 struct regex_scan *regex_scan_new(
     const struct regex *regex, struct arena *arena, struct fuel *fuel);
-enum match_outcome regex_scan_feed(struct regex_scan *scan, struct span bytes);
-enum match_outcome regex_scan_end(struct regex_scan *scan);
+enum match_outcome regex_scan_feed(struct regex_scan *scan, struct span bytes, bool is_end);
 void regex_scan_restart(struct regex_scan *scan);

