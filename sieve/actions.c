@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The actions of RFC 5228 4: keep, discard, fileinto, redirect; with :copy (RFC 3894), :create (RFC 5490), :specialuse
- * (RFC 8579) and :flags (RFC 5232). And the tests whether there are such mailboxes. */
+ * (RFC 8579) and :flags (RFC 5232). reject, ereject (RFC 5429). And the tests whether there are such mailboxes. */
 
 #include "base/utf8.h"
 #include "sieve/addresses.h"
@@ -96,6 +96,27 @@ static enum answer run_redirect(struct sieve_run *run, const struct node *node)
 	return send_redirect(run, node, &action, keep_of(node));
 }
 
+/* --- reject, ereject --------------------------------------------------------------------------------------------- */
+
+/* RFC 5429: the reason becomes the reply to the recipient, whichever of both says it. */
+static enum answer refuse(struct sieve_run *run, const struct node *node, bool is_ereject)
+{
+	struct sieve_action action = { .kind = SIEVE_REJECT, .is_ereject = is_ereject };
+
+	run_text(run, node, SLOT_FIRST, &action.text);
+	return plan_add(run, node, &action, PLAN_CANCELS_KEEP);
+}
+
+static enum answer run_reject(struct sieve_run *run, const struct node *node)
+{
+	return refuse(run, node, false);
+}
+
+static enum answer run_ereject(struct sieve_run *run, const struct node *node)
+{
+	return refuse(run, node, true);
+}
+
 /* --- mailboxexists, specialuse_exists --------------------------------------------------------------------------- */
 
 /* Are there all of those that a list names? folder: that has the use, or "". */
@@ -135,6 +156,10 @@ const struct word words_actions[] = {
 	    .check = check_fileinto, .run = run_fileinto },
 	{ "redirect", WORD_COMMAND, .tags = { copy_tags }, .parameters = { TYPE_STRING },
 	    .sends = true, .check = check_redirect, .run = run_redirect },
+	{ "reject", WORD_COMMAND, EXTENSION_REJECT, .parameters = { TYPE_STRING }, .sends = true,
+	    .run = run_reject },
+	{ "ereject", WORD_COMMAND, EXTENSION_EREJECT, .parameters = { TYPE_STRING }, .sends = true,
+	    .run = run_ereject },
 	{ "mailboxexists", WORD_TEST, EXTENSION_MAILBOX, .parameters = { TYPE_STRINGS },
 	    .run = run_mailboxexists },
 	{ "specialuse_exists", WORD_TEST, EXTENSION_SPECIAL_USE,

@@ -10,26 +10,22 @@ struct filling {
 	const struct phrase *phrase;
 };
 
-static const char *const type_names[] = {
-	[TYPE_NUMBER] = "a number",
-	[TYPE_STRING] = "a string",
-	[TYPE_STRINGS] = "a list of strings",
-	[TYPE_CONSTANT] = "a string",
-	[TYPE_CONSTANTS] = "a list of strings",
+static const struct {
+	const char *name, *example;
+} types[] = {
+	[TYPE_NUMBER] = { "a number", " 100K" },
+	[TYPE_STRING] = { "a string", " \"...\"" },
+	[TYPE_STRINGS] = { "a list of strings", " [\"...\"]" },
+	[TYPE_CONSTANT] = { "a string", " \"...\"" },
+	[TYPE_CONSTANTS] = { "a list of strings", " [\"...\"]" },
 };
 
 static const char *item_name(const struct item *item)
 {
-	switch (item->type) {
-	case TOKEN_NUMBER:
-		return "a number";
-	case TOKEN_STRING:
-		return "a string";
-	case TOKEN_TAG:
-		return "a tag";
-	default:
-		return "a list of strings";
-	}
+	return item->type == TOKEN_TAG      ? "a tag"
+	       : item->type == TOKEN_NUMBER ? types[TYPE_NUMBER].name
+	       : item->type == TOKEN_STRING ? types[TYPE_STRING].name
+					    : types[TYPE_STRINGS].name;
 }
 
 /* One string is a list, too (2.4.2.1). */
@@ -53,7 +49,7 @@ static void take_value(struct filling *filling, const struct item *item, enum ar
 	struct compiler *compiler = filling->compiler;
 	if (!fits(item, type)) {
 		compile_error(compiler, item->at, "%.*s wants %s here, this is %s", SPAN(name),
-		    type_names[type], item_name(item));
+		    types[type].name, item_name(item));
 		return;
 	}
 	argument->number = item->number;
@@ -137,7 +133,7 @@ static size_t take_tag(struct filling *filling, size_t i)
 	}
 	if (i + 1 == filling->phrase->n_items) {
 		compile_error(filling->compiler, item->at, "%s wants %s behind it", tag->name,
-		    type_names[tag->type]);
+		    types[tag->type].name);
 		return 1;
 	}
 	take_value(filling, item + 1, tag->type, item->text, argument);
@@ -158,18 +154,11 @@ static unsigned count_parameters(const struct word *word)
 
 static void say_number(struct filling *filling, size_t n_given, unsigned n_wanted)
 {
-	static const char *const examples[] = {
-		[TYPE_NUMBER] = " 100K",
-		[TYPE_STRING] = " \"...\"",
-		[TYPE_STRINGS] = " [\"...\"]",
-		[TYPE_CONSTANT] = " \"...\"",
-		[TYPE_CONSTANTS] = " [\"...\"]",
-	};
 	const struct word *word = filling->node->word;
 	const char *wanted[WORD_PARAMETERS_MAX] = { "", "", "" };
 
 	for (unsigned i = word->n_optional; i < n_wanted - word->n_optional_last; i++) {
-		wanted[i] = examples[word->parameters[i]];
+		wanted[i] = types[word->parameters[i]].example;
 	}
 	if (n_wanted == 0) {
 		compile_error(filling->compiler, filling->phrase->at,

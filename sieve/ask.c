@@ -120,3 +120,24 @@ enum answer run_parts(struct sieve_run *run, const struct node *node, const stru
 	*parts_r = machine->parts;
 	return ANSWER_YES;
 }
+
+/* --- whoever carries commands out himself ------------------------------------------------------------------------ */
+
+bool sieve_host_text(
+    struct sieve_run *run, const struct node *node, unsigned slot, struct span *text_r)
+{
+	return run_text(run, node, slot, text_r) == ANSWER_YES && !run_has_failed(run);
+}
+
+bool sieve_host_leave(struct sieve_run *run)
+{
+	struct machine *machine = run->machine;
+
+	for (size_t i = 0; i < machine->n_frames; i++) {
+		if (machine->frames[i].is_hosts) {
+			machine->leave = LEAVE_HOST;
+			return true;
+		}
+	}
+	return false;
+}

@@ -14,6 +14,9 @@
 /* :comparator, :is, :contains, :matches, :value, :count, :regex, as a table of tags. */
 extern const struct tag compare_tags[];
 
+/* :all, :localpart, :domain (RFC 5228 2.7.4); :user, :detail (RFC 5233): header.c. */
+extern const struct tag address_part_tags[];
+
 /* Checks those of a node: relation, comparator, and the keys, whose regular expressions go to node->made if they are constant. */
 void compare_check(struct compiler *compiler, struct node *node);
 

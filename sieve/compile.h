@@ -13,11 +13,10 @@
 void errors_add(struct sieve_errors *errors, bool is_warning, struct position at,
     const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 
-/* Looks for what somebody may have meant. */
+/* Looks for what somebody may have meant who has made one slip. */
 struct near {
 	struct span wanted;
 	const char *name; /* NULL: nothing is near */
-	size_t distance;
 	char text[2 * LEXER_NAME_MAX];
 };
 

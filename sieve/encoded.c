@@ -83,7 +83,7 @@ static void add_word(struct decoder *decoder, const struct word2047 *word)
 	struct span bytes = { decoder->bytes, 0 };
 
 	bytes.n = word->is_base64 ? transfer_decode(&transfer, word->text, true, decoder->bytes)
-				  : transfer_decode_q(word->text, decoder->bytes);
+				  : transfer_unescape(word->text, '=', decoder->bytes);
 	/* A character may go over from one word to the next (against the rule, and many do it). */
 	if (decoder->stream.charset == NULL || !span_is_same(decoder->name, word->charset)) {
 		end_words(decoder);

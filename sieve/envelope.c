@@ -2,7 +2,6 @@
  * The test envelope (RFC 5228 5.4, RFC 5233). */
 #include "sieve/addresses.h"
 #include "sieve/compare.h"
-#include "sieve/header.h"
 
 enum envelope_part {
 	PART_FROM,

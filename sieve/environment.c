@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * The test environment (RFC 5183), its items as variables (vnd.dovecot.environment), and debug_log
  * (vnd.dovecot.debug). */
-#include "sieve/environment.h"
 
 #include <string.h>
 
 #include "sieve/compare.h"
+#include "sieve/frames.h"
 #include "version.h"
 
 /* p is NULL: nobody knows that item. */

@@ -63,50 +63,30 @@ void compile_warning(struct compiler *compiler, struct position at, const char *
 
 /* --- what was meant --------------------------------------------------------------------------------------------- */
 
-static size_t least(size_t a, size_t b)
+static bool is_like(char a, char b)
 {
-	return a < b ? a : b;
+	return text_lower(a) == text_lower(b);
 }
 
-/* How many letters must be changed, put in, taken out, or swapped with the next, to make b of a; case does not count. */
-static size_t distance(struct span a, struct span b)
+/* Is b the same as a but for one letter that is another, is missing, is too much, or is swapped with the next? */
+static bool is_near(struct span a, struct span b)
 {
-	size_t rows[3][LEXER_NAME_MAX + 1];
-
-	for (size_t j = 0; j <= b.n; j++) {
-		rows[0][j] = j;
+	while (a.n > 0 && b.n > 0 && is_like(a.p[0], b.p[0])) {
+		a = span_from(a, 1);
+		b = span_from(b, 1);
 	}
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b.n; j++) {
-			bool is_equal = (a.p[i - 1] | 0x20) == (b.p[j - 1] | 0x20);
-
-			row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + !is_equal);
-			if (i > 1 && j > 1 && !is_equal &&
-			    (a.p[i - 2] | 0x20) == (b.p[j - 1] | 0x20) &&
-			    (a.p[i - 1] | 0x20) == (b.p[j - 2] | 0x20)) {
-				row[j] = least(row[j], rows[(i + 1) % 3][j - 2] + 1);
-			}
-		}
+	while (a.n > 0 && b.n > 0 && is_like(a.p[a.n - 1], b.p[b.n - 1])) {
+		a.n--;
+		b.n--;
 	}
-	return rows[a.n % 3][b.n];
+	return (a.n <= 1 && b.n <= 1) ||
+	       (a.n == 2 && b.n == 2 && is_like(a.p[0], b.p[1]) && is_like(a.p[1], b.p[0]));
 }
 
 void near_try(struct near *near, const char *name)
 {
-	const struct span known = { name, strlen(name) };
-	size_t found;
-
-	if (near->wanted.n > LEXER_NAME_MAX || known.n > LEXER_NAME_MAX) {
-		return;
-	}
-	found = distance(near->wanted, known);
-	if (found <= 2 && 2 * found < near->wanted.n &&
-	    (near->name == NULL || found < near->distance)) {
+	if (near->wanted.n > 2 && near->name == NULL && is_near(near->wanted, span_of(name))) {
 		near->name = name;
-		near->distance = found;
 	}
 }
 

@@ -55,24 +55,6 @@ static bool begins_field(struct span line, struct field *field_r)
 	return true;
 }
 
-static size_t count_fields(struct span text)
-{
-	struct field field;
-	size_t n = 0;
-
-	while (text.n > 0 && n < FIELDS_MAX) {
-		size_t length = line_length(text);
-
-		if (is_empty_line(text.p, length)) {
-			break;
-		}
-		n += begins_field((struct span){ text.p, length }, &field);
-		text.p += length;
-		text.n -= length;
-	}
-	return n;
-}
-
 struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span header)
 {
 	struct fields *fields = arena_alloc(arena, sizeof(*fields));
@@ -81,8 +63,7 @@ struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span 
 	struct span left = { header.p != NULL ? header.p : "", header.n };
 	size_t n;
 
-	if (fields == NULL || !fuel_take(fuel, header.n) ||
-	    (fields->list = arena_alloc(arena, count_fields(header) * sizeof(*field))) == NULL) {
+	if (fields == NULL || !fuel_take(fuel, header.n)) {
 		return NULL;
 	}
 	while (left.n > 0) {
@@ -103,13 +84,17 @@ struct fields *fields_parse(struct arena *arena, struct fuel *fuel, struct span 
 		} else if (fields->n == FIELDS_MAX) {
 			fields->rest.p = left.p;
 		} else {
-			field = &fields->list[fields->n++];
+			field = arena_grow(arena, fields->list, fields->n, sizeof(*field));
+			if (field == NULL) {
+				return NULL;
+			}
+			fields->list = field;
+			field += fields->n++;
 			*field = next;
 			field->body.n = n - (size_t)(field->body.p - left.p);
 			is_folded = true;
 		}
-		left.p += n;
-		left.n -= n;
+		left = span_from(left, n);
 	}
 	fields->rest.p = fields->rest.p == NULL ? left.p : fields->rest.p;
 	fields->rest.n = (size_t)(left.p + left.n - fields->rest.p);

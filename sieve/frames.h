@@ -104,5 +104,8 @@ bool plan_goes_on(const struct sieve_run *run);
 /* All programs have run. False: no memory. */
 bool plan_finish(struct sieve_run *run);
 
+/* What a script can ask of the server (RFC 5183), of a name that begins with "env.". p is NULL: there is none. */
+struct span environment_variable(struct sieve_run *run, struct span name);
+
 /* A foreverypart has come to the end of its block. */
 enum answer run_end_of_part(struct sieve_run *run, struct frame *frame);

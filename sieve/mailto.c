@@ -20,7 +20,7 @@ static struct span decode(struct span in, struct arena *arena)
 			return span_of(NULL);
 		}
 	}
-	return p != NULL ? (struct span){ p, transfer_decode_percent(in, p) } : span_of(NULL);
+	return p != NULL ? (struct span){ p, transfer_unescape(in, '%', p) } : span_of(NULL);
 }
 
 /* The part up to one of the characters, which is taken off with it. */

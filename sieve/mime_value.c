@@ -177,7 +177,7 @@ static struct span join(struct reader *reader, struct raw *raw, struct arena *ar
 	     piece = raw->has_section ? find_section(reader, raw->name, ++n) : NULL) {
 		piece->is_used = true;
 		if (piece->is_extended) {
-			joined.n += transfer_decode_percent(piece->value, out + joined.n);
+			joined.n += transfer_unescape(piece->value, '%', out + joined.n);
 		} else if (piece->value.n > 0) {
 			memcpy(out + joined.n, piece->value.p, piece->value.n);
 			joined.n += piece->value.n;

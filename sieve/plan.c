@@ -62,32 +62,48 @@ static bool find_version(struct sieve_run *run, unsigned *version_r)
 
 /* --- actions ---------------------------------------------------------------------------------------------------- */
 
-static bool copy(struct sieve_run *run, struct span *span)
+bool sieve_action_is_inbox(const struct sieve_action *action)
 {
-	*span = run_keep_copy(run, *span);
-	return span->p != NULL;
+	return action->kind == SIEVE_KEEP ||
+	       (action->kind == SIEVE_STORE &&
+		   (action->folder.n == 0 || span_is(action->folder, "INBOX")));
 }
 
-static bool copy_flags(struct sieve_run *run, const struct span **flags, size_t n)
+const char *sieve_action_sends(const struct sieve_action *action)
+{
+	switch (action->kind) {
+	case SIEVE_REDIRECT:
+		return "redirect";
+	case SIEVE_REJECT:
+		return action->is_ereject ? "ereject" : "reject";
+	case SIEVE_VACATION:
+		return action->message.n > 0 ? "vacation" : NULL;
+	case SIEVE_NOTIFY:
+		return "notify";
+	default:
+		return NULL;
+	}
+}
+
+static void copy_flags(struct sieve_run *run, const struct span **flags, size_t n)
 {
 	struct span *list = run_keep(run, n * sizeof(*list));
 
 	for (size_t i = 0; list != NULL && i < n; i++) {
 		list[i] = run_keep_copy(run, (*flags)[i]);
-		if (list[i].p == NULL) {
-			return false;
-		}
 	}
 	*flags = list;
-	return list != NULL;
 }
 
-static bool copy_action(struct sieve_run *run, struct sieve_action *action)
+static void copy_action(struct sieve_run *run, struct sieve_action *action)
 {
-	return copy(run, &action->folder) && copy(run, &action->special_use) &&
-	       copy_flags(run, &action->flags, action->n_flags) && copy(run, &action->from) &&
-	       copy(run, &action->to) && copy(run, &action->message) && copy(run, &action->id) &&
-	       copy(run, &action->text);
+	struct span *const spans[] = { &action->folder, &action->special_use, &action->from,
+		&action->to, &action->message, &action->id, &action->text };
+
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		*spans[i] = run_keep_copy(run, *spans[i]);
+	}
+	copy_flags(run, &action->flags, action->n_flags);
 }
 
 /* Do both come to one effect? */
@@ -139,8 +155,7 @@ static const char *conflict(enum sieve_action_kind old, enum sieve_action_kind n
 	return NULL;
 }
 
-static enum answer count(
-    struct sieve_run *run, const struct node *node, const struct sieve_action *action)
+static void count(struct sieve_run *run, const struct node *node, const struct sieve_action *action)
 {
 	const struct sieve_plan *plan = &run->plan;
 	size_t n_redirects = 0, n_notifies = 0;
@@ -150,18 +165,17 @@ static enum answer count(
 		n_notifies += plan->actions[i].kind == SIEVE_NOTIFY;
 	}
 	if (plan->n_actions >= run->settings->actions_max) {
-		return run_fail(run, node, "there are more than %u actions for one message",
+		run_fail(run, node, "there are more than %u actions for one message",
 		    run->settings->actions_max);
 	}
 	if (action->kind == SIEVE_REDIRECT && n_redirects >= run->settings->redirects_max) {
-		return run_fail(run, node, "a message can be redirected to %u addresses at most",
+		run_fail(run, node, "a message can be redirected to %u addresses at most",
 		    run->settings->redirects_max);
 	}
 	if (action->kind == SIEVE_NOTIFY && n_notifies >= run->settings->notifies_max) {
-		return run_fail(run, node, "there are more than %u notifications for one message",
+		run_fail(run, node, "there are more than %u notifications for one message",
 		    run->settings->notifies_max);
 	}
-	return ANSWER_YES;
 }
 
 /* How many of the actions are of scripts that ran before. */
@@ -206,18 +220,15 @@ enum answer plan_add(struct sieve_run *run, const struct node *node,
 				old->flags = new.flags;
 				old->creates = old->creates || new.creates;
 				old->is_both = old->is_both || old->kind != new.kind;
-				return copy_flags(run, &old->flags, old->n_flags)
-					   ? ANSWER_YES
-					   : run_exhausted(run, node);
+				copy_flags(run, &old->flags, old->n_flags);
 			}
 			return ANSWER_YES;
 		}
 	}
-	if (count(run, node, &new) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
+	count(run, node, &new);
+	copy_action(run, &new);
 	actions = arena_grow(&run->arena, plan->actions, plan->n_actions, sizeof(*actions));
-	if (actions == NULL || !copy_action(run, &new)) {
+	if (run_has_failed(run)) {
 		return run_exhausted(run, node);
 	}
 	plan->actions = actions;

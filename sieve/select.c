@@ -55,36 +55,33 @@ void select_check(struct compiler *compiler, struct node *node)
 	}
 }
 
+static void add(struct sieve_run *run, struct selection *selection, const struct field *field)
+{
+	const struct field **list =
+	    arena_grow(&run->scratch, selection->list, selection->n, sizeof(*list));
+
+	if (field != NULL && list != NULL) {
+		selection->list = list;
+		list[selection->n++] = field;
+	}
+}
+
 /* Adds those of one header. */
 static void select_of(struct sieve_run *run, const struct node *node, const struct fields *fields,
     struct span name, struct selection *selection)
 {
 	const struct argument *index = node_argument(node, SLOT_INDEX);
 	bool is_last = node_argument(node, SLOT_LAST) != NULL;
-	const struct field *only =
-	    index != NULL ? fields_find(fields, name, index->number, is_last) : NULL;
-	size_t n = only != NULL;
-	const struct field **list;
 
-	for (size_t i = 0; index == NULL && i < fields->n; i++) {
-		n += field_is(&fields->list[i], name);
-	}
-	list = fuel_take(&run->fuel, fields->n)
-		   ? run_alloc(run, (selection->n + n) * sizeof(struct field *))
-		   : NULL;
-	if (list == NULL) {
+	if (!fuel_take(&run->fuel, fields->n)) {
 		return;
 	}
-	for (size_t i = 0; i < selection->n; i++) {
-		list[i] = selection->list[i];
-	}
-	selection->list = list;
-	if (only != NULL) {
-		list[selection->n++] = only;
+	if (index != NULL) {
+		add(run, selection, fields_find(fields, name, index->number, is_last));
 	}
 	for (size_t i = 0; index == NULL && i < fields->n; i++) {
 		if (field_is(&fields->list[i], name)) {
-			list[selection->n++] = &fields->list[i];
+			add(run, selection, &fields->list[i]);
 		}
 	}
 }

@@ -189,8 +189,7 @@ size_t transfer_decode(struct transfer_stream *stream, struct span in, bool is_e
 	return in.n;
 }
 
-/* A mark and two hexadecimal digits are a byte. */
-static size_t decode_escapes(struct span in, char mark, char *out)
+size_t transfer_unescape(struct span in, char mark, char *out)
 {
 	size_t n_out = 0;
 
@@ -206,14 +205,4 @@ static size_t decode_escapes(struct span in, char mark, char *out)
 		}
 	}
 	return n_out;
-}
-
-size_t transfer_decode_q(struct span in, char *out)
-{
-	return decode_escapes(in, '=', out);
-}
-
-size_t transfer_decode_percent(struct span in, char *out)
-{
-	return decode_escapes(in, '%', out);
 }

@@ -29,6 +29,6 @@ enum transfer transfer_find(struct span name);
  * read. Returns how many. */
 size_t transfer_decode(struct transfer_stream *stream, struct span in, bool is_end, char *out);
 
-/* Q of RFC 2047 4.2, and what RFC 2231 4 has: all at once, into in.n bytes. What is no escape stays as it is. */
-size_t transfer_decode_q(struct span in, char *out);
-size_t transfer_decode_percent(struct span in, char *out);
+/* Escapes of a mark and two hexadecimal digits: with "=" as Q of RFC 2047 4.2, with "%" as RFC 2231 4 and RFC 3986 2.1 have them. All at
+ * once, into in.n bytes. What is no escape stays as it is. */
+size_t transfer_unescape(struct span in, char mark, char *out);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "sieve/environment.h"
+
 #include "sieve/frames.h"
 
 enum {

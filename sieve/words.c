@@ -6,13 +6,13 @@
 
 extern const struct word words_actions[], words_body[], words_control[], words_date[],
     words_duplicate[], words_editheader[], words_envelope[], words_environment[], words_flags[],
-    words_header[], words_ihave[], words_include[], words_loop[], words_notify[], words_reject[],
-    words_require[], words_spam[], words_vacation[], words_variables[];
+    words_header[], words_ihave[], words_include[], words_loop[], words_notify[], words_require[],
+    words_spam[], words_vacation[], words_variables[];
 
 const struct word *const word_tables[] = { words_actions, words_body, words_control, words_date,
 	words_duplicate, words_editheader, words_envelope, words_environment, words_flags,
-	words_header, words_ihave, words_include, words_loop, words_notify, words_reject,
-	words_require, words_spam, words_vacation, words_variables, NULL };
+	words_header, words_ihave, words_include, words_loop, words_notify, words_require,
+	words_spam, words_vacation, words_variables, NULL };
 
 const struct sieve_language sieve_language = {
 	.extensions = (EXTENSION_BIT(EXTENSIONS) - 1) &

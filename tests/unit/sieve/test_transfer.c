@@ -118,8 +118,9 @@ static void test_words(void **state)
 		struct span in = { words[i].in, strlen(words[i].in) };
 		char out[64];
 
-		expect_bytes("Q", out, transfer_decode_q(in, out), words[i].q, strlen(words[i].q));
-		expect_bytes("percent", out, transfer_decode_percent(in, out), words[i].percent,
+		expect_bytes(
+		    "Q", out, transfer_unescape(in, '=', out), words[i].q, strlen(words[i].q));
+		expect_bytes("percent", out, transfer_unescape(in, '%', out), words[i].percent,
 		    strlen(words[i].percent));
 	}
 }
