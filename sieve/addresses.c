@@ -287,24 +287,22 @@ bool addresses_parse(struct span value, struct arena *arena, struct fuel *fuel,
 	struct reader reader;
 	struct spec spec = { .out = arena_alloc(arena, value.n) };
 	struct span phrase;
-	size_t n_max = 1;
+	struct mail_address *list = NULL;
 
 	*n_r = 0;
-	for (size_t i = 0; i < value.n && n_max < ADDRESSES_MAX; i++) {
-		n_max += value.p[i] == ',' || value.p[i] == ';' || value.p[i] == ':';
-	}
-	*list_r = arena_alloc(arena, n_max * sizeof(**list_r));
-	if (spec.out == NULL || *list_r == NULL || !fuel_take(fuel, value.n)) {
+	if (spec.out == NULL || !fuel_take(fuel, value.n)) {
 		return false;
 	}
 	begin(&reader, value);
-	while (reader.token.kind != TOKEN_END && *n_r < n_max) {
+	while (reader.token.kind != TOKEN_END && *n_r < ADDRESSES_MAX) {
 		if (is_divider(&reader)) {
 			advance(&reader);
 		} else if (read_entry(&reader, &spec, &phrase)) {
-			if (!put_address(&spec, phrase, arena, &(*list_r)[*n_r])) {
+			list = arena_grow(arena, list, *n_r, sizeof(*list));
+			if (list == NULL || !put_address(&spec, phrase, arena, &list[*n_r])) {
 				return false;
 			}
+			*list_r = list;
 			++*n_r;
 		}
 	}

@@ -83,6 +83,18 @@ void *arena_grow(struct arena *arena, void *list, size_t n, size_t size)
 	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
 }
 
+void *arena_copy_list(struct arena *arena, const void *list, size_t n, size_t size)
+{
+	size_t room = 4;
+	char *p;
+
+	while (room <= n) {
+		room *= 2;
+	}
+	p = arena_alloc(arena, room * size);
+	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
+}
+
 static void free_behind(struct arena *arena, struct arena_chunk *kept)
 {
 	struct arena_chunk *chunk = kept != NULL ? kept->next : arena->chunks;

@@ -28,6 +28,9 @@ struct span arena_copy(struct arena *arena, struct span bytes);
  * NULL: as above. */
 void *arena_grow(struct arena *arena, void *list, size_t n, size_t size);
 
+/* A copy of a list that arena_grow() can go on with. NULL: as above. */
+void *arena_copy_list(struct arena *arena, const void *list, size_t n, size_t size);
+
 /* Takes all back but one chunk for the next; who got none is forgotten. */
 void arena_reset(struct arena *arena);
 

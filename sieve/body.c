@@ -147,7 +147,7 @@ static enum answer read_content(struct body *body, const struct node *node, bool
 		outcome = matcher_feed(body->matchers[i], span_of(""), true);
 		matcher_restart(body->matchers[i]);
 	}
-	compare_count(&body->compare, 1);
+	body->compare.n_values++;
 	body->content = NULL;
 	*is_found_r = outcome == MATCH_YES;
 	return outcome == MATCH_EXHAUSTED ? ANSWER_BROKEN : ANSWER_YES;

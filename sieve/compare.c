@@ -230,11 +230,6 @@ bool compare_value(struct compare *compare, struct span value)
 	return is_found;
 }
 
-void compare_count(struct compare *compare, unsigned n)
-{
-	compare->n_values += n;
-}
-
 /* RFC 5231 4.2: the number of values is compared, as text. */
 enum answer compare_end(struct compare *compare, bool is_found)
 {

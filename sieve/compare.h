@@ -25,9 +25,9 @@ struct compare {
 	const struct node *node;
 	const struct key *keys;
 	size_t n_keys;
-	unsigned n_values;
-	bool counts;      /* :count */
-	bool sets_values; /* match values; a test may switch it off */
+	unsigned n_values; /* so far; of :count they need not be looked at one by one */
+	bool counts;       /* :count */
+	bool sets_values;  /* match values; a test may switch it off */
 };
 
 /* Expands the keys. */
@@ -35,9 +35,6 @@ struct compare compare_begin(struct sieve_run *run, const struct node *node);
 
 /* Does a key match? Then the match values are set. A value whose p is NULL is none. */
 bool compare_value(struct compare *compare, struct span value);
-
-/* So many values that are not looked at one by one (only of :count). */
-void compare_count(struct compare *compare, unsigned n);
 
 /* What the test says, after what the last value said. */
 enum answer compare_end(struct compare *compare, bool is_found);

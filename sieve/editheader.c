@@ -71,31 +71,24 @@ static enum answer find_name(
 	return ANSWER_YES;
 }
 
-/* Makes the list of fields one that may be changed, with room for one more: what a script began with must
- * stay, for when it fails. */
+/* Makes the list of fields one that may be changed: what a script began with must stay, for when it fails. */
 static bool own_fields(struct sieve_run *run)
 {
-	struct fields *old = run->fields, *fields = old;
-	size_t room = 2 * (old->n + 8);
-	struct field *list;
+	const struct fields *old = run->fields;
+	struct fields *fields;
 
-	if (old != run->machine->checkpoint.fields && old->n < run->fields_room) {
+	if (old != run->machine->checkpoint.fields) {
 		return true;
 	}
-	list = fuel_take(&run->fuel, old->n) ? run_keep(run, room * sizeof(*list)) : NULL;
-	if (old == run->machine->checkpoint.fields) {
-		fields = run_keep(run, sizeof(*fields));
-	}
-	if (list == NULL || fields == NULL) {
+	fields = fuel_take(&run->fuel, old->n) ? run_keep(run, sizeof(*fields)) : NULL;
+	if (fields == NULL) {
 		return false;
 	}
-	if (old->n > 0) {
-		memcpy(list, old->list, old->n * sizeof(*list));
-	}
-	*fields = (struct fields){ list, old->n, old->rest };
+	*fields =
+	    (struct fields){ arena_copy_list(&run->arena, old->list, old->n, sizeof(*old->list)),
+		    old->n, old->rest };
 	run->fields = fields;
-	run->fields_room = room;
-	return true;
+	return fields->list != NULL;
 }
 
 /* Bytes of a field where lines end in CRLF, as sizes of messages count. */
@@ -152,7 +145,7 @@ static enum answer run_addheader(struct sieve_run *run, const struct node *node)
 {
 	bool is_last = node_argument(node, SLOT_LAST) != NULL;
 	struct span name, value;
-	struct field field;
+	struct field field, *list;
 	struct fields *fields;
 	enum answer answer = find_name(run, node, false, &name);
 
@@ -171,12 +164,15 @@ static enum answer run_addheader(struct sieve_run *run, const struct node *node)
 		return run_exhausted(run, node);
 	}
 	fields = run->fields;
-	if (is_last) {
-		fields->list[fields->n] = field;
-	} else {
-		memmove(fields->list + 1, fields->list, fields->n * sizeof(field));
-		fields->list[0] = field;
+	list = arena_grow(&run->arena, fields->list, fields->n, sizeof(*list));
+	if (list == NULL || !fuel_take(&run->fuel, fields->n)) {
+		return run_exhausted(run, node);
 	}
+	if (!is_last) {
+		memmove(list + 1, list, fields->n * sizeof(*list));
+	}
+	list[is_last ? fields->n : 0] = field;
+	fields->list = list;
 	fields->n++;
 	run->growth += size_of(&field);
 	run->is_edited = true;

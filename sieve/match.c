@@ -172,20 +172,17 @@ int order_end(const struct order *order)
 
 bool relation_holds(enum relation relation, int order)
 {
-	switch (relation) {
-	case RELATION_GT:
-		return order > 0;
-	case RELATION_GE:
-		return order >= 0;
-	case RELATION_LT:
-		return order < 0;
-	case RELATION_LE:
-		return order <= 0;
-	case RELATION_EQ:
-		return order == 0;
-	default:
-		return order != 0;
-	}
+	static const bool holds[][3] = {
+		/* less, equal, greater */
+		[RELATION_GT] = { false, false, true },
+		[RELATION_GE] = { false, true, true },
+		[RELATION_LT] = { true, false, false },
+		[RELATION_LE] = { true, true, false },
+		[RELATION_EQ] = { false, true, false },
+		[RELATION_NE] = { true, false, true },
+	};
+
+	return holds[relation][(order > 0) - (order < 0) + 1];
 }
 
 /* --- all -------------------------------------------------------------------------------------------------------- */

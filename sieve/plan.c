@@ -6,19 +6,6 @@
 
 #include "sieve/frames.h"
 
-/* A copy of a list that arena_grow() can go on with. */
-static void *copy_list(struct sieve_run *run, const void *list, size_t n, size_t size)
-{
-	size_t room = 4;
-	char *p;
-
-	while (room <= n) {
-		room *= 2;
-	}
-	p = run_keep(run, room * size);
-	return p != NULL && n > 0 ? memcpy(p, list, n * size) : p;
-}
-
 /* --- versions --------------------------------------------------------------------------------------------------- */
 
 /* The number of the message's version with its header as it is now. False: no memory. */
@@ -283,7 +270,8 @@ bool plan_begin_program(struct sieve_run *run)
 		.fields = run->fields,
 		.is_edited = run->is_edited,
 		.growth = run->growth };
-	old->actions = copy_list(run, plan->actions, plan->n_actions, sizeof(*old->actions));
+	old->actions =
+	    arena_copy_list(&run->arena, plan->actions, plan->n_actions, sizeof(*old->actions));
 	return old->actions != NULL;
 }
 
@@ -302,7 +290,7 @@ void plan_fail_program(struct sieve_run *run)
 	run->flags = old->flags;
 	run->n_flags = old->n_flags;
 	run->fields = old->fields;
-	run->fields_room = 0;
+
 	run->is_edited = old->is_edited;
 	run->growth = old->growth;
 	run->machine->n_frames = 0;
@@ -366,8 +354,10 @@ int sieve_run_set_plan(struct sieve_run *run, const struct sieve_plan *plan)
 		return 0;
 	}
 	*own = *plan;
-	own->actions = copy_list(run, plan->actions, plan->n_actions, sizeof(*own->actions));
-	own->versions = copy_list(run, plan->versions, plan->n_versions, sizeof(*own->versions));
+	own->actions =
+	    arena_copy_list(&run->arena, plan->actions, plan->n_actions, sizeof(*own->actions));
+	own->versions =
+	    arena_copy_list(&run->arena, plan->versions, plan->n_versions, sizeof(*own->versions));
 	own->notes = NULL;
 	own->n_notes = 0;
 	own->has_failed = own->is_exhausted = false;

@@ -258,7 +258,7 @@ int sieve_run_set_facts(struct sieve_run *run, const struct sieve_facts *facts)
 	machine->memos = NULL;
 	run->is_edited = run->plan.n_versions > 0;
 	run->growth = 0;
-	run->fields_room = 0;
+
 	run->fields = fields_parse(&run->arena, &run->fuel, facts->header);
 	while (facts->flags != NULL && facts->flags[n] != NULL) {
 		n++;

@@ -45,7 +45,6 @@ struct sieve_run {
 	struct fuel fuel;
 	struct fields *fields; /* the header as the script sees it now: see editheader */
 	int64_t growth;        /* of the message's size by edits */
-	size_t fields_room;    /* of its list, where that may be changed */
 	bool is_edited;        /* it is no version of the plan yet */
 	bool has_failed;       /* run_fail() has said why */
 	struct scope *scope;   /* of the script that runs */

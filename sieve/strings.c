@@ -130,31 +130,25 @@ static struct span behind(struct span name, const char *namespace)
 static bool is_named_well(struct compiler *compiler, struct span name, struct position at)
 {
 	struct span shared = behind(name, "global."), plain = shared.p != NULL ? shared : name;
+	const char *problem = NULL;
 
 	if (name.n == 0 || name_length(name) != name.n) {
-		compile_error(compiler, at,
-		    "\"%.*s\" is no name of a variable; write letters, digits and _ only",
-		    SPAN(name));
+		problem = "is no name of a variable; write letters, digits and _ only";
 	} else if (text_is_digit(plain.p[0])) {
-		compile_error(compiler, at,
-		    "\"%.*s\" is a number, which matches set; write a name that begins with a "
-		    "letter",
-		    SPAN(name));
+		problem = "is a number, which matches set; write a name that begins with a letter";
 	} else if (name.n > VARIABLE_NAME_MAX) {
-		compile_error(compiler, at,
-		    "variable \"%.*s\" has a name longer than %d bytes; write a shorter one",
-		    SPAN(name), VARIABLE_NAME_MAX);
+		problem = "is the name of a variable and longer than 64 bytes; write a shorter one";
 	} else if (memchr(plain.p, '.', plain.n) != NULL) {
-		compile_error(compiler, at,
-		    "variable \"%.*s\" has a namespace that cannot be set; write a name without "
-		    "dots, or global.name",
-		    SPAN(name));
+		problem = "has a namespace that cannot be set; write a name without dots, or "
+			  "global.name";
 	} else if (shared.p != NULL && !compile_requires(compiler, EXTENSION_INCLUDE)) {
 		require_error(compiler, at, name, EXTENSION_INCLUDE);
-	} else {
-		return true;
+		return false;
 	}
-	return false;
+	if (problem != NULL) {
+		compile_error(compiler, at, "\"%.*s\" %s", SPAN(name), problem);
+	}
+	return problem == NULL;
 }
 
 static struct span lower_copy(struct arena *arena, struct span name)

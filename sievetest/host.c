@@ -285,7 +285,7 @@ static bool compare(
 
 	compare.sets_values = false;
 	if (compare.counts) {
-		compare_count(&compare, (unsigned)count);
+		compare.n_values = (unsigned)count;
 		n = 0;
 	}
 	for (size_t i = 0; i < n && !is_found; i++) {
