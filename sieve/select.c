@@ -58,7 +58,7 @@ void select_check(struct compiler *compiler, struct node *node)
 static void add(struct sieve_run *run, struct selection *selection, const struct field *field)
 {
 	const struct field **list =
-	    arena_grow(&run->scratch, selection->list, selection->n, sizeof(*list));
+	    arena_grow(&run->scratch, selection->list, selection->n, sizeof(struct field *));
 
 	if (field != NULL && list != NULL) {
 		selection->list = list;
