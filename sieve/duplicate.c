@@ -38,8 +38,8 @@ static enum answer find_value(struct sieve_run *run, const struct node *node, st
 	if (id != NULL && id->value == ID_IS_STRING) {
 		return run_text(run, node, SLOT_ID, value_r);
 	}
-	if (id != NULL && run_text(run, node, SLOT_ID, &name) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
+	if (id != NULL) {
+		run_text(run, node, SLOT_ID, &name);
 	}
 	field = fields_find(run->fields, name, 1, false);
 	if (field == NULL) {
@@ -47,9 +47,6 @@ static enum answer find_value(struct sieve_run *run, const struct node *node, st
 	}
 	text = field_text(field, &run->scratch, &run->fuel);
 	*value_r = id == NULL ? field_id(field, &run->scratch, &run->fuel) : text;
-	if (text.p == NULL || value_r->p == NULL) {
-		return run_exhausted(run, node);
-	}
 	/* What is no id as it should be tells messages apart, too. */
 	*value_r = value_r->n > 0 ? *value_r : text;
 	return id != NULL || text.n > 0 ? ANSWER_YES : ANSWER_NO;
@@ -97,17 +94,13 @@ static enum answer run_duplicate(struct sieve_run *run, const struct node *node)
 		.seconds = find_seconds(run, node),
 		.is_fresh = node_argument(node, SLOT_LAST) != NULL };
 	struct span handle, value, other;
-	enum answer answer = find_value(run, node, &value), handled;
+	enum answer answer = find_value(run, node, &value);
 	const struct span *own, nothing = { "", 0 };
 
 	if (answer != ANSWER_YES) {
 		return answer;
 	}
-	handled = run_text(run, node, SLOT_HANDLE, &handle);
-	if (handled == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
-	}
-	own = handled == ANSWER_YES ? &handle : NULL;
+	own = run_text(run, node, SLOT_HANDLE, &handle) == ANSWER_YES ? &handle : NULL;
 	if (!write_id(run, mark.is_fresh, own, value, &mark.id) ||
 	    !write_id(run, false, own, value, &other)) {
 		return run_exhausted(run, node);
@@ -120,9 +113,8 @@ static enum answer run_duplicate(struct sieve_run *run, const struct node *node)
 	if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
 		return answer;
 	}
-	if ((answer == ANSWER_NO || mark.is_fresh) &&
-	    plan_add(run, node, &mark, PLAN_LEAVES_KEEP) == ANSWER_BROKEN) {
-		return ANSWER_BROKEN;
+	if (answer == ANSWER_NO || mark.is_fresh) {
+		plan_add(run, node, &mark, PLAN_LEAVES_KEEP);
 	}
 	return answer;
 }
