@@ -138,7 +138,7 @@ static enum answer run_score(
 {
 	int64_t ratio;
 	unsigned value = 0;
-	char text[TEXT_NUMBER_MAX];
+	char text[TEXT_NUMBER_MAX] = "";
 	enum answer answer = find_ratio(run, node, score, &ratio);
 
 	if (answer == ANSWER_BROKEN) {

@@ -280,6 +280,26 @@ static const char *const hungry[] = {
 	REQUIRE "vacation :addresses [\"a@example.com\", \"user@example.org\"] \"away\";",
 };
 
+/* A command goes on with another string where its own is too long; the script fails all the same. */
+static void test_failure_is_remembered(void **state)
+{
+	char script[8000] = REQUIRE "set \"x\" \"0123456789abcdef\";";
+
+	for (int i = 0; i < 2; i++) {
+		add_text(script, sizeof(script), "set \"x\" \"");
+		for (int j = 0; j < 16; j++) {
+			add_text(script, sizeof(script), "${x}");
+		}
+		add_text(script, sizeof(script), "\";");
+	}
+	add_text(script, sizeof(script), "set \"y\" \"");
+	for (int i = 0; i < 257; i++) { /* of 4096 bytes each */
+		add_text(script, sizeof(script), "${x}");
+	}
+	add_text(script, sizeof(script), "\"; stop;");
+	expect_plan(script, "(keep) failed");
+}
+
 /* Wherever fuel ends, the run does, and the message is kept. */
 static void test_fuel(void **state)
 {
@@ -360,6 +380,7 @@ int main(void)
 		cmocka_unit_test_setup(test_plans, set_up),
 		cmocka_unit_test_setup(test_limits, set_up),
 		cmocka_unit_test_setup(test_loops, set_up),
+		cmocka_unit_test_setup(test_failure_is_remembered, set_up),
 		cmocka_unit_test_setup(test_fuel, set_up),
 		cmocka_unit_test_setup(test_memory, set_up),
 	};
