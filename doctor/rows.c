@@ -26,7 +26,6 @@ static const struct {
 	[USER_ASTRAY] = { REPORT_FAIL, "user", "whose row cannot be used" },
 	[USER_LIMIT] = { REPORT_FAIL, "user", "whose limit is no whole number" },
 	[USER_SCRIPT] = { REPORT_WARN, "script", "that do not run" },
-	[USER_SENDS] = { REPORT_WARN, "script", "that send mail" },
 	[ALIAS_BAD] = { REPORT_WARN, "alias", "that lead to what is no mail address" },
 	[ALIAS_UNSEEN] = { REPORT_WARN, "alias", "that are never looked up or found" },
 	[ALIAS_TWICE] = { REPORT_WARN, "alias", "that stand there twice" },

@@ -30,7 +30,6 @@ enum finding {
 	USER_ASTRAY, /* a home below no root, or a column that cannot be used */
 	USER_LIMIT,  /* of a mailbox, that is none */
 	USER_SCRIPT, /* that does not run */
-	USER_SENDS,  /* a script that sends, which is not carried out */
 	ALIAS_BAD,
 	ALIAS_UNSEEN,
 	ALIAS_TWICE,

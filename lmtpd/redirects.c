@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "runtime/log.h"
+
 /* What goes out: a header, of the message or of a version of it, and the body as it came. */
 struct source {
 	const struct maildir_message *message;
@@ -79,6 +81,9 @@ static void settle(struct filter *filter, struct places *places, struct letter *
 		break;
 	case LETTER_REFUSED:
 		places_fall_back(places, letter->slot);
+		log_event(LOG_LEVEL_WARNING, "redirect",
+		    "%s: refused for good, so the mailbox keeps the message: %s",
+		    letter->home.address, letter->answer);
 		counts->n_redirects_refused++;
 		break;
 	default:

@@ -10,10 +10,6 @@
 #include "doctor/pigeonhole.h"
 #include "lmtpd/homes.h"
 
-static const char sends[] =
-    "redirects, answers, rejects or remembers, which is not carried out yet: such mail is "
-    "kept in INBOX as well";
-
 void scripts_check_dovecot(const struct lmtpd_config *config, struct report *report)
 {
 	const char *names[EXTENSIONS + 1];
@@ -78,9 +74,6 @@ void scripts_check_admin(
 	} else if (chain.n > 0) {
 		report_ok(report, "script", "%zu of the admin", chain.n);
 	}
-	if (chain.sends) {
-		report_warn(report, "script", NULL, "one of the admin's %s", sends);
-	}
 	scripts_close(scripts, &chain);
 }
 
@@ -122,9 +115,6 @@ void scripts_check_user(void *data, struct rows *rows, const struct mailbox *mai
 		rows_say(rows, USER_SCRIPT, "let the user correct it, or activate another one",
 		    "%s: does not run: %s", mailbox->address.text, chain.trouble);
 	}
-	if (chain.sends) {
-		rows_say(rows, USER_SENDS, NULL, "%s: %s", mailbox->address.text, sends);
-	}
 	scripts_close(check->scripts, &chain);
 }
 
@@ -141,7 +131,6 @@ void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config
 		at += (size_t)snprintf(
 		    names_r + at, n_names - at, "%s%s", i > 0 ? ", " : "", scripts_path(&chain, i));
 	}
-	snprintf(trouble_r, n_trouble, "%s%s%s", result != 0 ? error.text : chain.trouble,
-	    chain.sends && chain.trouble[0] != '\0' ? "; " : "", chain.sends ? sends : "");
+	snprintf(trouble_r, n_trouble, "%s", result != 0 ? error.text : chain.trouble);
 	scripts_close(scripts, &chain);
 }

@@ -7,8 +7,6 @@
 
 #include "base/utf8.h"
 
-static const char kept[] = "; not carried out yet: the message is kept in INBOX as well";
-
 void sieve_print_text(struct span text)
 {
 	size_t n;
@@ -128,12 +126,11 @@ static void print_action(const struct sieve_action *action)
 		break;
 	case SIEVE_MARK:
 		sieve_print_text(action->id);
-		printf(", for %" PRIu64 " seconds; not carried out yet", action->seconds);
+		printf(", for %" PRIu64 " seconds", action->seconds);
 		break;
 	}
 	print_flags(action->flags, action->n_flags);
 	print_version(action->version);
-	printf("%s", sieve_action_sends(action) != NULL ? kept : "");
 	if (action->line > 0) {
 		printf("  (%s: line %u)", action->script, action->line);
 	}

@@ -94,6 +94,10 @@ def test_redirect_is_refused(sending_site):
     [sent] = here.send([EMAIL1], mail("refused"), "outside@example.net")
     assert sent["said"].startswith("250 2.0.0")
     assert here.shown() == {"INBOX": [("refused", [])]}
+    [line] = here.log(event="redirect")
+    assert line["level"] == "warning"
+    assert line["reason"].startswith(
+        f"{EMAIL1}: refused for good, so the mailbox keeps the message: to nobody@example.com: 550 5.1.1")
 
 
 def test_redirect_loop(sending_site):
@@ -111,6 +115,9 @@ def test_redirect_waits_for_the_submission(sending_site):
     here = sending_site(sieve={"submission": "inet:127.0.0.1:1"})
     here.activate(f'require ["copy", "fileinto"]; redirect :copy "{EMAIL2}";')
     assert here.deliver(body=mail("later")) == ["451 4.3.0"]
+    [line] = here.log(event="delivery")
+    assert line["status"] == "deferred" and line["reason"].startswith(f"to {EMAIL2}: ")
+    assert "127.0.0.1:1" in line["reason"] and "refused" in line["reason"]
     assert here.shown() == {}
 
 
