@@ -16,12 +16,15 @@ int ids_of_text(struct span text, unsigned char digest_r[IDS_DIGEST])
 int ids_of_action(
     const struct sieve_action *action, unsigned char digest_r[IDS_DIGEST], struct span *id_r)
 {
-	if (action->kind == SIEVE_REDIRECT && action->id.n <= MARK_ID_MAX) {
+	int result;
+
+	if (action->id.n == 0 || (action->kind == SIEVE_REDIRECT && action->id.n <= MARK_ID_MAX)) {
 		*id_r = action->id;
 		return 0;
 	}
-	*id_r = (struct span){ (const char *)digest_r, IDS_DIGEST };
-	return ids_of_text(action->id, digest_r);
+	result = ids_of_text(action->id, digest_r);
+	*id_r = (struct span){ (const char *)digest_r, result == 0 ? IDS_DIGEST : 0 };
+	return result;
 }
 
 /* With its length in front, so that what ends one part cannot begin the next. */

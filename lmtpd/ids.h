@@ -17,7 +17,7 @@ enum {
 int ids_of_text(struct span text, unsigned char digest_r[IDS_DIGEST]);
 
 /* The id of an action that has one: of VACATION and MARK the digest, of REDIRECT its text, but for one that is longer than MARK_ID_MAX.
- * It points to the digest or to the action's. Returns as ids_of_text(). */
+ * It points to the digest or to the action's, and is empty if the action's is, or on an error. Returns as ids_of_text(). */
 int ids_of_action(
     const struct sieve_action *action, unsigned char digest_r[IDS_DIGEST], struct span *id_r);
 

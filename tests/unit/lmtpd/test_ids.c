@@ -54,7 +54,8 @@ static void test_actions(void **state)
 	} rows[] = { { SIEVE_VACATION, 3, IDS_DIGEST }, { SIEVE_MARK, 3, IDS_DIGEST },
 		{ SIEVE_MARK, MARK_ID_MAX + 1, IDS_DIGEST }, { SIEVE_REDIRECT, 3, 3 },
 		{ SIEVE_REDIRECT, MARK_ID_MAX, MARK_ID_MAX },
-		{ SIEVE_REDIRECT, MARK_ID_MAX + 1, IDS_DIGEST } };
+		{ SIEVE_REDIRECT, MARK_ID_MAX + 1, IDS_DIGEST }, { SIEVE_REDIRECT, 0, 0 },
+		{ SIEVE_NOTIFY, 0, 0 } };
 
 	memset(text, 'x', sizeof(text));
 	for (size_t i = 0; i < LENGTH(rows); i++) {
@@ -67,6 +68,12 @@ static void test_actions(void **state)
 		assert_int_equal(id.n, rows[i].n_id);
 		assert_int_equal(ids_of_text(action.id, want), 0);
 		assert_memory_equal(id.p, rows[i].n_id == IDS_DIGEST ? (char *)want : text, id.n);
+		if (rows[i].n_id == IDS_DIGEST) {
+			is_failing = true;
+			assert_int_equal(ids_of_action(&action, digest, &id), -ENOTSUP);
+			is_failing = false;
+			assert_int_equal(id.n, 0);
+		}
 	}
 }
 
