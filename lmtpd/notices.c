@@ -121,15 +121,18 @@ static void finish(
 	for (size_t i = 0; i < n; i++) {
 		struct letter *letter = letters[i];
 		struct notice *notice;
+		bool is_due;
 
 		if (letter->kind == SIEVE_MARK) {
 			continue;
 		}
-		/* What says how often it may be said is not said without that. */
-		notice = letter->id.n > 0 && !is_marked ? NULL : copy(outbox, letter);
+		/* What says how often it may be said is not said without that. A notice of vacation has no id where
+		 * OpenSSL makes none. */
+		is_due = letter->id.n > 0 ? is_marked : letter->kind != SIEVE_VACATION;
+		notice = is_due ? copy(outbox, letter) : NULL;
 		if (notice == NULL) {
 			hold(letter,
-			    is_marked ? "out of memory" : "that it did could not be remembered");
+			    is_due ? "out of memory" : "that it did could not be remembered");
 			outbox->outbound->counts.n_notices_held++;
 			continue;
 		}
