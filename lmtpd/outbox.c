@@ -75,11 +75,11 @@ static int make_room(void **list, size_t n, size_t *room, size_t size, size_t ma
 	size_t wanted = *room == 0 ? 8 : 2 * *room;
 	void *grown;
 
-	if (n < *room) {
-		return 0;
-	}
 	if (n >= max) {
 		return -EBUSY;
+	}
+	if (n < *room) {
+		return 0;
 	}
 	grown = reallocarray(*list, wanted, size);
 	if (grown == NULL) {

@@ -513,6 +513,24 @@ static void test_two_at_once(void **state)
 	expect("the third", "a@d INBOX\nmark  v0\n");
 }
 
+/* A box takes so many letters, and not one more. */
+static void test_full_box(void **state)
+{
+	const struct scripts_home home = { .path = "a@d", .address = "a@d" };
+	char to[16];
+	struct sieve_action action = { .kind = SIEVE_NOTIFY, .from = { "", 0 } };
+
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	for (int i = 0; i <= OUTBOX_LETTERS_MAX; i++) {
+		snprintf(to, sizeof(to), "%d@x", i);
+		action.to = span_of(to);
+		assert_int_equal(outbox_add(&filter->outbox, &home, 0, 0, &action),
+		    i < OUTBOX_LETTERS_MAX ? OUTBOX_TAKEN : OUTBOX_FULL);
+	}
+	assert_int_equal(filter->outbox.n, OUTBOX_LETTERS_MAX);
+}
+
 /* Two recipients that are one mailbox: once. Nobody is told that nobody can be told. */
 static void test_once_for_a_mailbox(void **state)
 {
@@ -806,6 +824,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
 		cmocka_unit_test_setup_teardown(test_redirected_before, begin, end),
 		cmocka_unit_test_setup_teardown(test_two_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(test_full_box, begin, end),
 		cmocka_unit_test_setup_teardown(test_once_for_a_mailbox, begin, end),
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
