@@ -386,8 +386,10 @@ int filing_add(struct filter *filter, size_t slot, const struct scripts_home *ho
 	}
 	if (outcome.may_come_back && !outcome.is_kept && result == 0) {
 		result = add(filter, slot, plan, &inbox, &outcome.note);
-		own->has_fallback = true;
-		own->n--;
+		if (result == 0) {
+			own->has_fallback = true;
+			own->n--;
+		}
 	}
 	return result;
 }

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "runtime/log.h"
 
@@ -69,27 +68,20 @@ static const char *describe(const struct filter *filter, const struct letter *le
 	return arena_copy(filter->outbox.arena, span_of(text)).p;
 }
 
-static void settle(struct filter *filter, struct places *places, struct letter *letter)
+static void settle(struct places *places, const struct letter *letter)
 {
 	struct places_slot *slot = &places->slots[letter->slot];
-	struct outbound_counts *counts = &filter->outbox.outbound->counts;
 
 	switch (letter->state) {
 	case LETTER_SENT:
 		slot->is_redirected = true;
-		counts->n_redirected++;
 		break;
 	case LETTER_REFUSED:
 		places_fall_back(places, letter->slot);
-		log_event(LOG_LEVEL_WARNING, "redirect",
-		    "%s: refused for good, so the mailbox keeps the message: %s",
-		    letter->home.address, letter->answer);
-		counts->n_redirects_refused++;
 		break;
 	default:
 		slot->refusal = letter->answer;
 		slot->is_held_by_others = true;
-		counts->n_redirects_deferred++;
 		break;
 	}
 }
@@ -97,6 +89,7 @@ static void settle(struct filter *filter, struct places *places, struct letter *
 static void redirect(struct filter *filter, struct submitter *submitter,
     const struct submitter_settings *settings, struct letter *letter, uint64_t deadline)
 {
+	struct outbound_counts *counts = &filter->outbox.outbound->counts;
 	struct submission_outcome outcome;
 
 	submit(filter, submitter, settings, letter, deadline, &outcome);
@@ -104,12 +97,23 @@ static void redirect(struct filter *filter, struct submitter *submitter,
 	if (letter->answer == NULL) {
 		letter->answer = "out of memory";
 	}
-	if (outcome.result == SUBMISSION_ACCEPTED) {
+	switch (outcome.result) {
+	case SUBMISSION_ACCEPTED:
 		letter->state = LETTER_SENT;
+		counts->n_redirected++;
 		outbox_redirected(&filter->outbox, letter);
-	} else {
-		letter->state =
-		    outcome.result == SUBMISSION_REFUSED ? LETTER_REFUSED : LETTER_DEFERRED;
+		break;
+	case SUBMISSION_REFUSED:
+		letter->state = LETTER_REFUSED;
+		counts->n_redirects_refused++;
+		log_event(LOG_LEVEL_WARNING, "redirect",
+		    "%s: refused for good, so the mailbox keeps the message: %s",
+		    letter->home.address, letter->answer);
+		break;
+	default:
+		letter->state = LETTER_DEFERRED;
+		counts->n_redirects_deferred++;
+		break;
 	}
 }
 
@@ -124,8 +128,9 @@ static const struct letter *find_twin(const struct outbox *outbox, size_t i)
 		const struct letter *other = &outbox->list[k];
 
 		if (other->kind == SIEVE_REDIRECT && other->state != LETTER_DUE &&
+		    other->version == letter->version &&
 		    strcmp(other->home.address, letter->home.address) == 0 &&
-		    strcasecmp(other->to, letter->to) == 0) {
+		    strcmp(other->to, letter->to) == 0) {
 			return other;
 		}
 	}
@@ -153,6 +158,6 @@ void redirects_send(struct filter *filter, struct places *places, struct submitt
 		} else {
 			redirect(filter, submitter, settings, letter, deadline);
 		}
-		settle(filter, places, letter);
+		settle(places, letter);
 	}
 }
