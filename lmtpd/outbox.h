@@ -47,16 +47,16 @@ enum letter_state {
 struct letter {
 	/* REDIRECT, VACATION, NOTIFY; MARK: nothing is sent, something is only remembered. */
 	enum sieve_action_kind kind;
-	size_t slot;      /* of the places */
+	enum letter_state state;
 	unsigned version; /* REDIRECT: of the message; its own fields in message come on top */
+	size_t slot;      /* of the places */
 	const char *from; /* "": the null sender */
 	const char *to;   /* NOTIFY: one a line */
 	struct span message;
 	struct span id; /* to be remembered; n is 0: nothing is */
 	time_t until;
 	struct scripts_home home; /* of the mailbox; whose address is the user of marks */
-	enum letter_state state;
-	const char *answer; /* what the server has said to it; "" as a rule */
+	const char *answer;       /* what the server has said to it; "" as a rule */
 };
 
 struct outbox {

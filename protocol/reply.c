@@ -222,7 +222,7 @@ static size_t first_line(const char *text, size_t n, size_t *taken_r)
 
 size_t reply_format_said(char *out, enum reply reply, const char *address, const char *said)
 {
-	char text[REPLY_SAID_MAX];
+	char text[REPLY_SAID_MAX] = "";
 	size_t n_text = said == NULL ? 0 : clean_said(text, said), n = 0, at = 0;
 
 	if (n_text == 0) {

@@ -45,6 +45,7 @@ struct lane_settings {
 	unsigned patience;          /* milliseconds; 0: without end */
 	unsigned max[QUEUE_SHARES]; /* threads that may work for each share; 0: all */
 	unsigned overload;          /* milliseconds, see queue.h */
+	unsigned idle;              /* milliseconds, see on_idle */
 	/* The process may end without what still hangs here: nothing of it is promised to anybody. */
 	bool is_dispensable;
 	/* Run by a thread on all the work it takes at once, up to n_together, instead of each one's
@@ -55,10 +56,9 @@ struct lane_settings {
 	void *(*start)(void *data);
 	void (*stop)(void *context);
 	void *data;
-	/* Called on a thread, once after it has worked, when it has had nothing to do for so many milliseconds: what it keeps
+	/* Called on a thread, once after it has worked, when it has had nothing to do for idle milliseconds: what it keeps
 	 * for its next work may go. NULL: it is not told. */
 	void (*on_idle)(void *context);
-	unsigned idle;
 };
 
 /* A thread of a lane. */
