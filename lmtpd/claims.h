@@ -3,8 +3,8 @@
  * heard that it is not, holds a claim to it until it is remembered or the delivery is over: whoever asks meanwhile is told that it is
  * taken. It is memory of the process: after a crash nobody holds any.
  *
- * And what redirects were done already of a message that was not taken in the end: Postfix brings it again under the same queue id, and
- * then it is no duplicate. Any thread. */
+ * And what redirects were done already of a message that was not taken in the end: Postfix brings it again under the same queue id, with the
+ * date that it was given then, and it is no duplicate. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,7 +33,7 @@ bool claims_wait(struct claims *claims, const struct key *key, unsigned ms);
 
 void claims_release(struct claims *claims, const struct key *key);
 
-/* A queue id, a mailbox and a target: the message was redirected. now is in seconds and does not go back. When there are too many the oldest are
+/* The key of a message, a mailbox and a target: it was redirected. now is in seconds and does not go back. When there are too many the oldest are
  * forgotten. */
 void claims_note_redirect(struct claims *claims, const struct key *key, uint64_t now);
 bool claims_has_redirected(struct claims *claims, const struct key *key, uint64_t now);

@@ -371,6 +371,7 @@ int filter_run(struct filter *filter, const struct maildir_message *message,
 	filter->message = message;
 	filter->facts = facts;
 	filter->outbox.queue_id = facts->queue_id;
+	filter->outbox.received = facts->received;
 	filter->buffer = buffer;
 	filter->cap = cap;
 	filter->n_buffer = n;

@@ -153,20 +153,23 @@ static bool copy_home(struct arena *arena, struct scripts_home *home)
 	return path.p != NULL;
 }
 
-/* The key of a message's redirect, by which a retry of it is known. */
-static int redirect_key(struct key *key_r, const struct outbox *outbox, const struct letter *letter)
+/* The key of a message's redirect, by which a retry of it is known. A message that is taken for another one would be lost, so what the
+ * client calls it must be unique, and all that is known of it the same. False: it cannot be known. */
+static bool redirect_key(
+    struct key *key_r, const struct outbox *outbox, const struct letter *letter)
 {
-	const struct span parts[] = { span_of(outbox->queue_id), span_of(letter->home.address),
-		span_of(letter->to) };
+	const struct span parts[] = { span_of(outbox->queue_id), span_of(outbox->received),
+		span_of(letter->home.address), span_of(letter->to), letter->id };
 
-	return ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0]));
+	return outbox->queue_id[0] != '\0' && outbox->received[0] != '\0' &&
+	       ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0])) == 0;
 }
 
 void outbox_redirected(const struct outbox *outbox, const struct letter *letter)
 {
 	struct key key;
 
-	if (outbox->queue_id[0] != '\0' && redirect_key(&key, outbox, letter) == 0) {
+	if (redirect_key(&key, outbox, letter)) {
 		claims_note_redirect(outbox->outbound->claims, &key, (uint64_t)outbox->now);
 	}
 	if (letter->id.n > 0) {
@@ -178,7 +181,7 @@ static bool was_redirected(const struct outbox *outbox, const struct letter *let
 {
 	struct key key;
 
-	return outbox->queue_id[0] != '\0' && redirect_key(&key, outbox, letter) == 0 &&
+	return redirect_key(&key, outbox, letter) &&
 	       claims_has_redirected(outbox->outbound->claims, &key, (uint64_t)outbox->now);
 }
 

@@ -62,7 +62,8 @@ struct letter {
 struct outbox {
 	struct outbound *outbound;
 	struct arena *arena;  /* the filter's: all that letters hold */
-	const char *queue_id; /* the client's for the message, "" if it is unknown */
+	const char *queue_id; /* the client's for the message, */
+	const char *received; /* and when it got it; "" if they are unknown */
 	time_t now;
 	struct letter *list;
 	size_t n, room;

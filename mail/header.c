@@ -119,10 +119,10 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The next word outside of comments, from *at on; its length, 0 at the end. */
+/* The next word outside of comments, from *at on; its length, 0 at the end or at ';', where *at stays: the date follows. */
 static size_t next_word(const char *s, size_t n, size_t *at, const char **word_r)
 {
-	size_t depth = 0, start, n_word;
+	size_t depth = 0, start;
 
 	while (*at < n && (depth > 0 || is_blank(s[*at]) || s[*at] == '(')) {
 		if (s[*at] == '\\' && *at + 1 < n) {
@@ -139,11 +139,23 @@ static size_t next_word(const char *s, size_t n, size_t *at, const char **word_r
 		(*at)++;
 	}
 	*word_r = s + start;
-	n_word = *at - start;
-	if (n_word == 0) { /* the end, or ';': the date follows */
-		*at = n;
+	return *at - start;
+}
+
+/* One line of what is between blanks. */
+static void copy_date(struct header_facts *facts_r, const char *s, size_t n)
+{
+	size_t n_date = 0;
+
+	while (n > 0 && is_blank(s[n - 1])) {
+		n--;
 	}
-	return n_word;
+	for (size_t i = 0; i < n && n_date < sizeof(facts_r->received) - 1; i++) {
+		if (n_date > 0 || !is_blank(s[i])) {
+			facts_r->received[n_date++] = text_is_control(s[i]) ? ' ' : s[i];
+		}
+	}
+	facts_r->received[n_date] = '\0';
 }
 
 /* "Received: from NAME (...) by HOST (Postfix) with ESMTP id QUEUEID for ...". The name after
@@ -152,7 +164,7 @@ static void scan_received(struct header_facts *facts_r, const char *field, size_
 {
 	size_t at = strlen("Received:"), n_word;
 	const char *word;
-	bool is_after_by = false;
+	bool is_after_by = false, has_id = false;
 
 	while ((n_word = next_word(field, n, &at, &word)) > 0) {
 		bool is_by = text_is(word, n_word, "by");
@@ -160,14 +172,17 @@ static void scan_received(struct header_facts *facts_r, const char *field, size_
 		if (is_by || text_is(word, n_word, "from")) {
 			is_after_by = is_after_by || is_by;
 			next_word(field, n, &at, &word); /* the host, whatever its name */
-		} else if (is_after_by && text_is(word, n_word, "id")) {
+		} else if (is_after_by && !has_id && text_is(word, n_word, "id")) {
+			has_id = true;
 			n_word = next_word(field, n, &at, &word);
 			if (n_word < sizeof(facts_r->queue_id)) {
 				memcpy(facts_r->queue_id, word, n_word);
 				facts_r->queue_id[n_word] = '\0';
 			}
-			return;
 		}
+	}
+	if (at < n) {
+		copy_date(facts_r, field + at + 1, n - at - 1);
 	}
 }
 
@@ -189,7 +204,7 @@ void header_scan(struct header_facts *facts_r, const char *data, size_t n)
 	bool has_received = false, has_message_id = false;
 	size_t at = 0, n_field;
 
-	facts_r->queue_id[0] = facts_r->message_id[0] = '\0';
+	facts_r->queue_id[0] = facts_r->received[0] = facts_r->message_id[0] = '\0';
 	n = n < SCAN_MAX ? n : SCAN_MAX;
 	while (
 	    (n_field = field_length(data + at, n - at)) > 0 && !(has_received && has_message_id)) {

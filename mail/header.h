@@ -28,9 +28,12 @@ enum {
  * Returns the length. */
 size_t header_compose(char *out, const struct header *header);
 
-/* For the log only: a sender can write here what he likes. "" where there is none. */
+/* A sender can write here what he likes, where no server before has put its own on top. "" where there is none. */
 struct header_facts {
-	char queue_id[32];    /* of the topmost Received: (the "id" clause), Postfix's queue id */
+	char queue_id[32]; /* of the topmost Received: (the "id" clause), Postfix's queue id */
+	/* Its date, cut if longer. Queue ids come back, with the inode of a file and the microsecond of a second; with the second
+	 * they do not. */
+	char received[64];
 	char message_id[256]; /* with its angle brackets, cut if longer */
 };
 

@@ -108,11 +108,13 @@ static void check_scanned(const char *message, size_t n)
 	memset(&facts, 'x', sizeof(facts));
 	header_scan(&facts, message, n);
 	fuzz_require(memchr(facts.queue_id, '\0', sizeof(facts.queue_id)) != NULL &&
+			 memchr(facts.received, '\0', sizeof(facts.received)) != NULL &&
 			 memchr(facts.message_id, '\0', sizeof(facts.message_id)) != NULL,
 	    "facts have an end");
 	fuzz_require(is_word(facts.queue_id) && is_word(facts.message_id), "and are words");
 	header_scan(&again, header, n_header);
 	fuzz_require(strcmp(facts.queue_id, again.queue_id) == 0 &&
+			 strcmp(facts.received, again.received) == 0 &&
 			 strcmp(facts.message_id, again.message_id) == 0,
 	    "the body says nothing");
 	free(header);

@@ -205,6 +205,7 @@ static int begin(void **state)
 	memset(&facts, 0, sizeof(facts));
 	snprintf(facts.message_id, sizeof(facts.message_id), "<id>");
 	snprintf(facts.queue_id, sizeof(facts.queue_id), "Q1");
+	snprintf(facts.received, sizeof(facts.received), "Fri 1");
 	assert_int_equal(outbound_init(&outbound), 0);
 	n_read_max = WINDOW;
 	message_text = plain;
@@ -454,7 +455,8 @@ static void test_undone(void **state)
 static void test_redirected_before(void **state)
 {
 	struct key key;
-	const struct span again[] = { span_of("Q1"), span_of("a@d"), span_of("b@x") };
+	const struct span again[] = { span_of("Q1"), span_of("Fri 1"), span_of("a@d"),
+		span_of("b@x"), span_of("<1@x>-a@d-b@x--") };
 
 	message_text = "Message-ID: <1@x>\n\nbody\n";
 	scripts[0] = "redirect \"b@x\"; redirect \"c@x\";";

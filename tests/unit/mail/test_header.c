@@ -323,8 +323,44 @@ static void test_scan_cuts(void **state)
 			header_scan(&facts, copy, n);
 			assert_true(strlen(facts.queue_id) < sizeof(facts.queue_id));
 			assert_true(strlen(facts.message_id) < sizeof(facts.message_id));
+			assert_true(strlen(facts.received) < sizeof(facts.received));
 			free(copy);
 		}
+	}
+}
+
+/* When the one that has the queue id got the message, as it says it. */
+static void test_scan_received(void **state)
+{
+	static const struct {
+		struct text message;
+		const char *received;
+	} dates[] = {
+		{ TEXT("Received: from c (c [192.0.2.1])\n\tby mx (Postfix) with ESMTP id "
+		       "B79A0A76975\n"
+		       "\tfor <u@d>; Tue, 14 Nov 2023 22:13:20 +0000 (UTC)\nReceived: by x id y; "
+		       "z\n"),
+		    "Tue, 14 Nov 2023 22:13:20 +0000 (UTC)" },
+		{ TEXT("Received: from c by mx id A (a; b) for <u@d>;\r\n\tTue, 14 Nov\r\n "
+		       "2023\r\n\r\n"),
+		    "Tue, 14 Nov   2023" },
+		{ TEXT("Received: by mx id A; x id B; y"), "x id B; y" },
+		{ TEXT("Received: by mx id A;"), "" },
+		{ TEXT("Received: by mx id A; \n\t\n\n"), "" },
+		{ TEXT("Received: by mx id A (x; y\n"), "" },
+		{ TEXT("Received: by mx id A\nReceived: by x id B; y\n"), "" },
+		{ TEXT("Received: by mx id A; a\0b\n"), "a b" },
+		{ TEXT("Received: by mx id A; 0123456789012345678901234567890123456789"
+		       "0123456789012345678901234567890\n"),
+		    "012345678901234567890123456789012345678901234567890123456789012" },
+	};
+
+	for (size_t i = 0; i < LENGTH(dates); i++) {
+		struct header_facts facts;
+
+		memset(&facts, 'x', sizeof(facts));
+		header_scan(&facts, dates[i].message.p, dates[i].message.n);
+		expect_text("received", facts.received, dates[i].received);
 	}
 }
 
@@ -377,6 +413,7 @@ int main(void)
 		cmocka_unit_test(test_compose_longest),
 		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_scan_cuts),
+		cmocka_unit_test(test_scan_received),
 		cmocka_unit_test(test_scan_long_message_id),
 		cmocka_unit_test(test_scan_far_away),
 	};
