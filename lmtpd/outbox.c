@@ -90,7 +90,8 @@ static int make_room(void **list, size_t n, size_t *room, size_t size, size_t ma
 	return 0;
 }
 
-/* Returns 0: it is held; -EBUSY or -ENOMEM. */
+/* Returns 0: it is held, or the box is full of claims, as for a list of many mailboxes: then it goes without. What is said twice at worst does
+ * less harm than a list that is put off at each try. Or -EBUSY: another has it; or -ENOMEM. */
 static int claim(struct outbox *outbox, const struct key *key, bool waits)
 {
 	struct claims *claims = outbox->outbound->claims;
@@ -98,7 +99,7 @@ static int claim(struct outbox *outbox, const struct key *key, bool waits)
 	    sizeof(*outbox->claims), OUTBOX_CLAIMS_MAX);
 
 	if (result < 0) {
-		return result;
+		return result == -EBUSY ? 0 : result;
 	}
 	if (!(waits ? claims_wait(claims, key, OUTBOX_CLAIM_MS) : claims_take(claims, key))) {
 		return -EBUSY;

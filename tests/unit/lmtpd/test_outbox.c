@@ -192,6 +192,23 @@ static void test_marked(void **state)
 	outbox_drop(&outbox);
 }
 
+/* A list may have more mailboxes than a box has claims. The message would be put off at each try, and returned in the end. */
+static void test_too_many_claims(void **state)
+{
+	struct outbox outbox = box("Q1", "Fri 1");
+	char text[16];
+
+	for (int i = 0; i < OUTBOX_CLAIMS_MAX + 10; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		assert_int_equal(outbox_seen(&outbox, &home, span_of(text), i % 2 > 0), 0);
+	}
+	assert_int_equal(outbox.n_claims, OUTBOX_CLAIMS_MAX);
+	assert_int_equal(add(&outbox, SIEVE_REDIRECT, "b@x", "id"), OUTBOX_TAKEN);
+	marks_are = 1;
+	assert_int_equal(outbox_seen(&outbox, &home, span_of("none"), false), 1);
+	outbox_drop(&outbox);
+}
+
 /* Once for the mailbox; of redirects each recipient has its own, and the second one is not asked for again. */
 static void test_twins(void **state)
 {
@@ -307,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_message, begin, end),
 		cmocka_unit_test_setup_teardown(test_claims, begin, end),
 		cmocka_unit_test_setup_teardown(test_marked, begin, end),
+		cmocka_unit_test_setup_teardown(test_too_many_claims, begin, end),
 		cmocka_unit_test_setup_teardown(test_twins, begin, end),
 		cmocka_unit_test_setup_teardown(test_full, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
