@@ -104,6 +104,14 @@ static bool is_wanted(const struct outbox *outbox, const struct letter *letter)
 	}
 }
 
+/* Does the message stay with the client, since what rejects it only puts it off? It comes again, and must not be taken for one that has been here,
+ * nor be told of each time. */
+static bool comes_again(
+    const struct filter *filter, const struct places *places, const struct letter *letter)
+{
+	return filter->config->lmtp.soft_bounce && places->slots[letter->slot].rejection != NULL;
+}
+
 /* Marks the letters of one mailbox at once, and keeps those that are to be sent. */
 static void finish(
     struct notices *notices, const struct outbox *outbox, struct letter **letters, size_t n)
@@ -151,7 +159,8 @@ void notices_prepare(struct notices *notices, struct filter *filter, const struc
 	for (size_t i = 0; i < outbox->n; i++) {
 		struct letter *letter = &outbox->list[i];
 
-		if (!places_reach_slot(places, letter->slot) || !is_wanted(outbox, letter)) {
+		if (!places_reach_slot(places, letter->slot) ||
+		    comes_again(filter, places, letter) || !is_wanted(outbox, letter)) {
 			continue;
 		}
 		if (n > 0 && (n == MARKS_AT_ONCE ||

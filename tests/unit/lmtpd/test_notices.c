@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * What is marked and what is kept to be sent, when the message has its names. */
+ * What is marked and what is kept to be sent, when the message has its names; and what becomes of that. */
 #include "lmtpd/notices.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lmtpd/server.h"
 #include "maildir/marks.h"
 #include "lmtpd/submitter.h"
 #include "runtime/service.h"
@@ -20,6 +22,10 @@ static struct notices notices;
 static size_t n_marked, n_marks;
 static int mark_error;
 static bool is_allowed, is_reached;
+static struct places_slot own;
+static struct places reached = { .slots = &own, .n_slots = 1 };
+static struct lmtpd_config config;
+static struct service kept = { .config = &config };
 
 int outbox_mark(const struct outbox *outbox, const struct letter *const *list, size_t n)
 {
@@ -42,26 +48,76 @@ bool places_reach_slot(const struct places *places, size_t slot)
 	return is_reached;
 }
 
-/* Nothing is sent here. */
+static char sent[1024];     /* what was handed in, a recipient a line */
+static const char *answers; /* a letter for each: a, r, d */
+static int n_references, n_forgotten;
+static struct work *works[OUTBOX_NOTICES_MAX];
+static size_t n_works;
+static unsigned n_until_no_memory;
+
 void submitter_submit(struct submitter *submitter, const struct submitter_settings *settings,
     const struct submission_message *message, uint64_t deadline,
     struct submission_outcome *outcomes_r)
 {
-	fail();
+	assert_ptr_equal(settings, &config.sieve.submitter);
+	assert_true(n_references > 0);
+	assert_null(message->content.read);
+	for (size_t i = 0; i < message->n_recipients; i++) {
+		const struct span text = message->content.leading;
+
+		add_text(sent, sizeof(sent), "%s to %s: %.*s", message->sender,
+		    message->recipients[i], (int)text.n, text.p);
+		outcomes_r[i] = (struct submission_outcome){
+			.result = answers[i] == 'a'   ? SUBMISSION_ACCEPTED
+				  : answers[i] == 'r' ? SUBMISSION_REFUSED
+						      : SUBMISSION_DEFERRED,
+			.words = { .code = 250 },
+		};
+	}
 }
 
 struct service *service_ref(struct service *service)
 {
+	n_references++;
 	return service;
 }
 
 void service_unref(struct service *service)
 {
+	n_references--;
 }
 
 void lane_submit(struct lane *lane, struct work *work)
 {
-	fail();
+	assert_true(work->is_dispensable);
+	works[n_works++] = work;
+}
+
+int __wrap_home_open(const struct maildir_root *root, const char *path);
+int __wrap_marks_forget(
+    int home_fd, const char *user, struct span id, time_t now, unsigned *patience);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+int __wrap_home_open(const struct maildir_root *root, const char *path)
+{
+	assert_string_equal(path, "a@d");
+	return dup(STDERR_FILENO);
+}
+
+int __wrap_marks_forget(
+    int home_fd, const char *user, struct span id, time_t now, unsigned *patience)
+{
+	assert_string_equal(user, "a@d");
+	expect_bytes("id", id.p, id.n, "id", 2);
+	assert_true(*patience > 0);
+	n_forgotten++;
+	return 0;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return n_until_no_memory > 0 && --n_until_no_memory == 0 ? NULL : __real_calloc(n, size);
 }
 
 static void add(enum sieve_action_kind kind, const char *id)
@@ -77,7 +133,14 @@ static void add(enum sieve_action_kind kind, const char *id)
 
 static int begin(void **state)
 {
-	filter = (struct filter){ .outbox = { .outbound = &outbound, .list = letters } };
+	filter = (struct filter){ .config = &config,
+		.outbox = { .outbound = &outbound, .list = letters } };
+	own = (struct places_slot){ 0 };
+	config = (struct lmtpd_config){ .folders_max = 1 };
+	sent[0] = '\0';
+	n_forgotten = n_references = 0;
+	n_works = 0;
+	n_until_no_memory = 0;
 	outbound = (struct outbound){ 0 };
 	SLIST_INIT(&notices);
 	n_marked = n_marks = 0;
@@ -88,7 +151,7 @@ static int begin(void **state)
 
 static void expect(unsigned n_waiting, size_t want_marked, uint64_t n_held)
 {
-	notices_prepare(&notices, &filter, NULL);
+	notices_prepare(&notices, &filter, &reached);
 	assert_int_equal(outbound.n_waiting, n_waiting);
 	assert_int_equal(n_marked, want_marked);
 	assert_int_equal(outbound.counts.n_notices_held, n_held);
@@ -152,6 +215,108 @@ static void test_rate(void **state)
 	expect(0, 1, 1);
 }
 
+/* What is put off by lmtp.soft_bounce comes again: then it is not a duplicate, and nobody is told of it each time. */
+static void test_rejected(void **state)
+{
+	own.rejection = "no";
+	add(SIEVE_MARK, "seen");
+	add(SIEVE_NOTIFY, "");
+	expect(1, 1, 0);
+	end(state);
+	begin(state);
+	own.rejection = "no";
+	config.lmtp.soft_bounce = true;
+	add(SIEVE_MARK, "seen");
+	add(SIEVE_NOTIFY, "");
+	expect(0, 0, 0);
+}
+
+/* Marks of one mailbox are made at once, as many as may be. */
+static void test_many(void **state)
+{
+	for (int i = 0; i < MARKS_AT_ONCE + 1; i++) {
+		add(SIEVE_VACATION, "id");
+	}
+	add(SIEVE_VACATION, "id");
+	letters[filter.outbox.n - 1].home.address = "b@d";
+	expect(MARKS_AT_ONCE + 2, MARKS_AT_ONCE + 2, 0);
+	assert_int_equal(n_marks, 3);
+}
+
+/* Beyond what may wait nothing is sent or marked, but what is only marked is. */
+static void test_too_many(void **state)
+{
+	outbound.n_waiting = OUTBOX_NOTICES_MAX;
+	add(SIEVE_VACATION, "id");
+	add(SIEVE_MARK, "seen");
+	notices_prepare(&notices, &filter, &reached);
+	assert_int_equal(n_marked, 1);
+	assert_int_equal(outbound.n_waiting, OUTBOX_NOTICES_MAX);
+	assert_int_equal(outbound.counts.n_notices_held, 1);
+	assert_true(SLIST_EMPTY(&notices));
+}
+
+static void test_no_memory(void **state)
+{
+	add(SIEVE_VACATION, "id");
+	add(SIEVE_NOTIFY, "");
+	n_until_no_memory = 1;
+	expect(1, 1, 1);
+	assert_int_equal(letters[0].state, LETTER_DUE);
+	assert_int_equal(letters[1].state, LETTER_SENT);
+}
+
+/* What is sent is a copy, since the delivery is gone by then; the service is kept until the end of it. */
+static void send_all(const char *said)
+{
+	answers = said;
+	notices_prepare(&notices, &filter, &reached);
+	notices_send(&notices, &kept);
+	memset(letters, 0, sizeof(letters));
+	assert_true(SLIST_EMPTY(&notices));
+	assert_int_equal(n_references, n_works);
+	for (size_t i = 0; i < n_works; i++) {
+		works[i]->run(works[i], NULL);
+		works[i]->done(works[i]);
+	}
+	assert_int_equal(n_references, 0);
+	assert_int_equal(outbound.n_waiting, 0);
+}
+
+static void test_vacation_sent(void **state)
+{
+	static const struct {
+		const char *said;
+		uint64_t n_sent, n_failed;
+		int n_forgotten;
+	} cases[] = { { "a", 1, 0, 0 }, { "r", 0, 1, 1 }, { "d", 0, 1, 1 } };
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		begin(state);
+		add(SIEVE_VACATION, "id");
+		send_all(cases[i].said);
+		expect_text("sent", sent, " to s@x: To: s@x\n\naway\n");
+		assert_int_equal(outbound.counts.n_notices, cases[i].n_sent);
+		assert_int_equal(outbound.counts.n_notices_failed, cases[i].n_failed);
+		assert_int_equal(outbound.counts.n_notified, 0);
+		assert_int_equal(n_forgotten, cases[i].n_forgotten);
+	}
+}
+
+/* Each of several is told by itself; what was not said is not said later. */
+static void test_notify_sent(void **state)
+{
+	add(SIEVE_NOTIFY, "");
+	letters[0].to = "b@x\n\nc@x\nd@x";
+	letters[0].message = span_of("!\n");
+	send_all("ard");
+	expect_text("sent", sent, " to b@x: !\n to c@x: !\n to d@x: !\n");
+	assert_int_equal(outbound.counts.n_notified, 1);
+	assert_int_equal(outbound.counts.n_notifications_failed, 2);
+	assert_int_equal(outbound.counts.n_notices, 0);
+	assert_int_equal(n_forgotten, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +325,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_id, begin, end),
 		cmocka_unit_test_setup_teardown(test_not_reached, begin, end),
 		cmocka_unit_test_setup_teardown(test_rate, begin, end),
+		cmocka_unit_test_setup_teardown(test_rejected, begin, end),
+		cmocka_unit_test_setup_teardown(test_many, begin, end),
+		cmocka_unit_test_setup_teardown(test_too_many, begin, end),
+		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
+		cmocka_unit_test(test_vacation_sent),
+		cmocka_unit_test_setup_teardown(test_notify_sent, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
