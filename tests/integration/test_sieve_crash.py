@@ -13,6 +13,7 @@ import pytest
 from harness.postfix import DELIVERY
 from harness.process import wait_until
 from harness.sieve import EMAIL1, EMAIL2, mail
+from harness.sink import Sink
 from test_sieve_send import field, sending_site  # noqa: F401
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
@@ -141,6 +142,28 @@ def test_killed_in(killed_site, window):
     for what, numbers in n_found.items():
         wanted = getattr(window, what)
         assert set(numbers) <= (wanted if isinstance(wanted, set) else {wanted}), (what, n_found)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_brought_again(sending_site, restarts):  # noqa: F811
+    """One of two takes it, the other one later: the process knows a message that Postfix brings again. One that was
+    started anew takes it for a second message, which is kept then. Nobody gets it twice."""
+    one, two = "one@example.net", "two@example.net"
+    sink = Sink()
+    sink.refusals[two] = b"451 4.3.0 Later"
+    here = sending_site(sieve={"submission": f"inet:127.0.0.1:{sink.port}"})
+    here.activate(f'redirect "{one}"; redirect "{two}";')
+    qid = here.postfix.send([EMAIL1], mail("brought"), "outside@example.net")
+    here.postfix.wait_until_deferred(qid)
+    assert here.shown() == {}
+    if restarts:
+        here.daemon.kill()
+        here.daemon.start()
+    sink.refusals.clear()
+    empty(here.postfix)
+    assert [taken.recipients for taken in sink.take()] == [[one], [two]]
+    assert here.shown() == ({"INBOX": [("brought", [])]} if restarts else {})
+    sink.close()
 
 
 def test_killed_while_redirecting(sending_site):  # noqa: F811
