@@ -16,22 +16,24 @@ import time
 
 import pytest
 
-from harness.audit import Audit, Ledger
+from harness.audit import Audit
 from harness.disk import FILESYSTEMS
 from harness.load import Load, add_mailboxes
 from harness.process import run_checked
-from harness.scripts import EDITS, FLAGS, FOLDERS, NONE, Scripts
+from harness.scripts import AWAY, EDITS, FLAGS, FOLDERS, FORWARD, FORWARD_COPY, NONE, ONCE, Scripts
+from harness.sent import SendingLedger, Taker
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
 CUTS_OF_A_ROUND = 5
+N_AGAIN = 40  # what the senders bring again after a cut
 # Where it can be seen; and one that loses nothing has less to find.
 DISKS = {"keeps its cache": 1, "loses its cache": 10}
 
 
 class Totals:
     def __init__(self):
-        self.cuts = self.acknowledged = self.files = self.lost = self.torn = 0
+        self.cuts = self.acknowledged = self.files = self.lost = self.torn = self.again = 0
         self.complaints = []
 
     def add(self, audit):
@@ -45,7 +47,8 @@ class Totals:
 
     def __str__(self):
         return (f"{self.cuts:5} cuts {self.acknowledged:8} acknowledged {self.files:8} found "
-                f"{self.lost:6} lost {self.torn:6} torn")
+                f"{self.lost:6} lost {self.torn:6} torn"
+                + (f" {self.again:6} brought again" if self.again else ""))
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,7 @@ def cut_after_a_reply(disk, ledger, rng):
 CROWD = (cut_at_any_time, 1000, {"n_senders": 12})
 LONE = (cut_after_a_reply, 3, {"n_senders": 1, "pause": 0.05})
 SCRIPTS = Scripts(NONE, FOLDERS, FLAGS, EDITS)
+SENDING = Scripts(FORWARD, FORWARD_COPY, AWAY, ONCE)
 
 
 def into_folders(vhosts, addresses):
@@ -94,51 +98,85 @@ def by_scripts(vhosts, addresses):
     return SCRIPTS.file(addresses)
 
 
+def by_sending(vhosts, addresses):
+    """To the server that takes it, which loses nothing, and into INBOX, as their scripts say."""
+    SENDING.write(vhosts, addresses)
+    return SENDING.file(addresses)
+
+
 CROWD_OF_FOLDERS = (*CROWD, into_folders)
 LONE_FOLDERS = (*LONE, into_folders)
 CROWD_OF_SCRIPTS = (*CROWD, by_scripts)
 LONE_SCRIPTS = (*LONE, by_scripts)
+CROWD_SENDS = (*CROWD, by_sending)
+LONE_SENDS = (CROWD[0], 4, LONE[2], by_sending)
+JUDGES = {by_scripts: SCRIPTS.judge, by_sending: SENDING.judge}
 KINDS = {
     "users": [CROWD, LONE_FOLDERS, LONE, CROWD_OF_FOLDERS],
     "scripts": [CROWD_OF_SCRIPTS, LONE_SCRIPTS],
+    "sending": [CROWD_SENDS, LONE_SENDS],
 }
+
 
 @pytest.fixture
 def cut_round(make_lmtpd, database, cuttable_disk):
     """cut_round(n, totals, kind, filesystem, is_lossy, **lmtpd): n cuts while mail comes to an empty
     disk, audited."""
     mailboxes = add_mailboxes(database)
+    takers = []
 
     def cut(n, totals, kind, filesystem, is_lossy, **settings):
         cut_once, n_addresses, settings_of_load, *aims = kind
-        judge = SCRIPTS.judge if aims == [by_scripts] else None
-        daemon = make_lmtpd(maildir={"detail": "create"}, sieve={"enabled": judge is not None},
-                            **settings)
+        judge = JUDGES.get(*aims) if aims else None
+        ledger = SendingLedger()
+        taker = Taker(ledger)
+        takers.append(taker)
+        daemon = make_lmtpd(maildir={"detail": "create"},
+                            sieve={"enabled": judge is not None,
+                                   "submission": f"inet:127.0.0.1:{taker.port}"}, **settings)
         cuttable_disk.format(daemon.vhosts, filesystem, is_lossy)
         # As the unit does it, as root.
         run_checked(*daemon.command("--storage"))
         daemon.start()
         way = json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"]
         assert way.startswith(f"{FILESYSTEMS[filesystem].way}: ")
-        ledger = Ledger()
         rng = random.Random(totals.cuts)
         addresses = dict(itertools.islice(mailboxes.items(), n_addresses))
         for aim in aims:
             addresses = aim(daemon.vhosts, addresses)
         with Load(daemon.connect, ledger, addresses, seed=totals.cuts, **settings_of_load) as load:
-            cuts = [cut_once(cuttable_disk, ledger, rng) for _ in range(n)]
+            cuts = [(*cut_once(cuttable_disk, ledger, rng), len(taker.entries)) for _ in range(n)]
         assert (load.n_deferred, load.n_broken) == (0, 0), daemon.output()
         assert daemon.stop() == 0
-        Audit(daemon.vhosts, ledger, judge=judge).assert_clean()
-        for n_saved, copy in cuts:
+        Audit(daemon.vhosts, ledger, judge=judge, sent=taker.entries).assert_clean()
+        entries = taker.entries
+        for n_saved, copy, n_taken in cuts:
+            taker.entries = entries[:n_taken]
             with cuttable_disk.after(copy) as path:
-                audit = Audit(path, ledger, n_saved, judge)
+                audit = Audit(path, ledger, n_saved, judge, taker.entries)
                 if cuttable_disk.filesystem.repair:
                     audit.left.clear()  # names come back that were taken away
                 totals.add(audit)
                 cuttable_disk.assert_no_litter(path)
+                if aims == [by_sending]:
+                    totals.again += bring_again(daemon, path, taker, n_saved)
 
-    return cut
+    yield cut
+    for taker in takers:
+        taker.close()
+
+
+def bring_again(daemon, path, taker, n_saved):
+    """The power is back: senders bring again what they had no reply for, and no mark of a message that is not there may
+    let it be discarded or taken for redirected. Returns how much."""
+    ledger = taker.ledger
+    daemon.configure(maildir={"home": f"{path}/%d/%n"})
+    daemon.start()
+    brought = ledger.bring_again(daemon, ledger.saved[n_saved:n_saved + N_AGAIN])
+    assert daemon.stop() == 0
+    audit = Audit(path, ledger, sent=taker.entries)
+    assert [entry for entry in brought if audit.found[entry] == 0] == []
+    return len(brought)
 
 
 @pytest.mark.parametrize("kinds", KINDS)

@@ -53,12 +53,12 @@ def inbox_of(entry):
 class Audit:
     """The Maildirs below vhosts, whose folders are mailboxes of their own. n_promised: how many entries
     of ledger.saved must be there; the others, and whatever is in doubt, may be. judge(place, path) asserts more of
-    each file."""
+    each file. sent: entries of what lies elsewhere."""
 
-    def __init__(self, vhosts, ledger, n_promised=None, judge=None):
+    def __init__(self, vhosts, ledger, n_promised=None, judge=None, sent=()):
         self.ledger = ledger
         self.judge = judge
-        self.found = Counter()
+        self.found = Counter(sent)
         self.torn = []
         self.left = []
         self.known = {}

@@ -20,6 +20,11 @@ def pick(rng, table):
     return rng.randint(low, high)
 
 
+def letter_bytes(letter_id, body):
+    return b"Message-ID: <%s@sender.example.net>\r\nTo: list@example.net\r\nSubject: x\r\n\r\n%s" % (
+        letter_id.encode(), body)
+
+
 class Letter:
     """A message and those of its recipients who still wait for it: address to mailboxes."""
 
@@ -28,8 +33,7 @@ class Letter:
         self.waiting = dict(recipients)
         text = base64.encodebytes(rng.randbytes(pick(rng, SIZES) * 3 // 4))
         self.body = b".\r\n..a\r\n" + text.replace(b"\n", b"\r\n")
-        self.bytes = b"Message-ID: <%s@sender.example.net>\r\nSubject: x\r\n\r\n%s" % (
-            letter_id.encode(), self.body)
+        self.bytes = letter_bytes(letter_id, self.body)
 
 
 class Sender(threading.Thread):

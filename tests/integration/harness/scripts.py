@@ -35,6 +35,12 @@ FLAGS = Kind('fileinto :create :flags ["\\\\Seen", "$todo"] "Seen"; setflag "\\\
 EDITS = Kind('fileinto :create "Before"; addheader :last "X-New" "1"; fileinto :create "After"; '
              'fileinto :create :flags "$new" "Marked";',
              {".Before": PLAIN, ".After": EDITED, ".Marked": Copy("", "$new", True)})
+# What is in the hands of the server that takes what scripts send; no folder is called so.
+SENT = "sent"
+FORWARD = Kind('redirect "taker@example.net";', {SENT: PLAIN})
+FORWARD_COPY = Kind('redirect :copy "taker@example.net";', {"": PLAIN, SENT: PLAIN})
+AWAY = Kind('require "vacation"; vacation :addresses "list@example.net" "Away.";', {"": PLAIN})
+ONCE = Kind('require "duplicate"; if duplicate { discard; }', {"": PLAIN})
 BROKEN = Kind('if header "subject" { discard; }', {"": PLAIN})
 # More work than a run may do: a few messages later it is switched off.
 ENDLESS = Kind('set "a" "' + "a" * 4000 + '";\nset "b" "*' + "a" * 1000 + 'b";\n'

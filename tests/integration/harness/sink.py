@@ -35,6 +35,9 @@ class Sink:
         taken, self.taken = self.taken, []
         return taken
 
+    def keep(self, sender, recipients, message):
+        self.taken.append(Taken(sender, recipients, message))
+
     def close(self):
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
@@ -76,7 +79,7 @@ class Sink:
                         return
                     said = self.refusals.get("END", said)
                     if said[:1] == b"2":
-                        self.taken.append(Taken(sender, recipients, message))
+                        self.keep(sender, recipients, message)
                 elif verb == b"QUIT":
                     client.sendall(b"221 2.0.0 Bye\r\n")
                     return
