@@ -1,4 +1,4 @@
-"""A server of SMTP that keeps each message as it came, byte for byte, and refuses what it is told to."""
+"""A server of SMTP that keeps each message as it came, byte for byte, and refuses, or breaks off, where it is told to."""
 
 import contextlib
 import socket
@@ -6,6 +6,10 @@ import threading
 from typing import NamedTuple
 
 EXTENSIONS = (b"PIPELINING", b"SIZE 52428800", b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES")
+# Instead of a reply.
+HANG, HOLD, CLOSE, TAKE_AND_CLOSE = "hang", "hold", "close", "take and close"
+# Where it can be told to say or do something else, besides the address of a recipient.
+STEPS = ("GREETING", "EHLO", "MAIL", "RCPT", "DATA", "CONTENT", "END")
 
 
 class Taken(NamedTuple):
@@ -18,13 +22,20 @@ class Taken(NamedTuple):
         return self.message.split(b"\r\n\r\n", 1)[0]
 
 
+class Over(Exception):
+    """This connection is."""
+
+
 class Sink:
-    """On a port of its own. refusals: reply by what it answers: "MAIL", the address of a recipient, or "END" for the
-    message."""
+    """On a port of its own. refusals: reply, HANG, CLOSE or HOLD, which is until the release, by what it answers: one of
+    STEPS, or the address of a recipient. END is that for the message; at CONTENT it breaks off in the middle of it."""
 
     def __init__(self):
         self.taken = []
         self.refusals = {}
+        self.clients = set()
+        self.hanging = set()  # those that it does not answer
+        self.released = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._accept, daemon=True)
@@ -38,10 +49,18 @@ class Sink:
     def keep(self, sender, recipients, message):
         self.taken.append(Taken(sender, recipients, message))
 
+    def become(self, **refusals):
+        """Instead of what it was told before; connections that are open end."""
+        self.refusals = refusals
+        for client in list(self.clients):
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+
     def close(self):
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+        self.become()
         self.thread.join(10)
 
     def _accept(self):
@@ -50,40 +69,70 @@ class Sink:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            self.clients.add(client)
             threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
     def _serve(self, client):
-        with client, client.makefile("rb") as lines, contextlib.suppress(OSError):
-            client.sendall(b"220 sink.example.net ESMTP\r\n")
-            sender, recipients = "", []
-            while line := lines.readline():
-                verb, argument = line[:4].upper(), line.partition(b"<")[2].rpartition(b">")[0]
-                text = argument.decode()
-                said = b"250 2.0.0 Ok"
-                if verb == b"EHLO":
-                    words = (b"sink.example.net", *EXTENSIONS)
-                    client.sendall(b"".join(b"250-%s\r\n" % word for word in words))
-                    said = b"250 HELP"
-                elif verb == b"MAIL":
-                    said = self.refusals.get("MAIL", said)
-                    sender, recipients = text, []
-                elif verb == b"RCPT":
-                    said = self.refusals.get(text, said)
-                    recipients += [text] if said[:1] == b"2" else []
-                elif verb == b"DATA" and not recipients:
-                    said = b"554 5.5.1 No recipients"
-                elif verb == b"DATA":
-                    client.sendall(b"354 Go on\r\n")
-                    message = read_message(lines)
-                    if message is None:
-                        return
-                    said = self.refusals.get("END", said)
-                    if said[:1] == b"2":
-                        self.keep(sender, recipients, message)
-                elif verb == b"QUIT":
-                    client.sendall(b"221 2.0.0 Bye\r\n")
-                    return
-                client.sendall(said + b"\r\n")
+        with client, client.makefile("rb") as lines, contextlib.suppress(OSError, Over):
+            self._talk(client, lines)
+        self.clients.discard(client)
+        self.hanging.discard(client)
+
+    def _answer(self, client, said, *steps):
+        """Says what it was told to at the first of these steps that it was told anything for; returns whether that is
+        "yes"."""
+        usual = said
+        said = next((self.refusals[step] for step in steps if step in self.refusals), said)
+        if said in (HANG, HOLD):
+            self.hanging.add(client)
+        if said == HOLD:
+            self.released.wait(120)
+            self.hanging.discard(client)
+            said = usual
+        if said == HANG:
+            while client.recv(4096):
+                pass
+        if said in (HANG, CLOSE, TAKE_AND_CLOSE):
+            raise Over
+        client.sendall(said + b"\r\n")
+        return said[:1] in b"23"
+
+    def _talk(self, client, lines):
+        self._answer(client, b"220 sink.example.net ESMTP", "GREETING")
+        sender, recipients = "", []
+        while line := lines.readline():
+            verb, argument = line[:4].upper(), line.partition(b"<")[2].rpartition(b">")[0]
+            text = argument.decode()
+            if verb == b"EHLO":
+                words = (b"sink.example.net", *EXTENSIONS)
+                self._answer(client, b"".join(b"250-%s\r\n" % word for word in words) + b"250 HELP", "EHLO")
+            elif verb == b"MAIL":
+                sender, recipients = text, []
+                self._answer(client, b"250 2.1.0 Ok", "MAIL")
+            elif verb == b"RCPT":
+                if self._answer(client, b"250 2.1.5 Ok", text, "RCPT"):
+                    recipients.append(text)
+            elif verb == b"DATA" and not recipients:
+                client.sendall(b"554 5.5.1 No recipients\r\n")
+            elif verb == b"DATA":
+                if self._answer(client, b"354 Go on", "DATA"):
+                    self._take(client, lines, sender, recipients)
+            elif verb == b"QUIT":
+                client.sendall(b"221 2.0.0 Bye\r\n")
+                return
+            else:
+                client.sendall(b"250 2.0.0 Ok\r\n")
+
+    def _take(self, client, lines, sender, recipients):
+        if "CONTENT" in self.refusals:
+            lines.readline()
+            self._answer(client, b"", "CONTENT")
+        message = read_message(lines)
+        if message is None:
+            raise Over
+        if self.refusals.get("END", HOLD) in (HOLD, TAKE_AND_CLOSE):
+            self.keep(sender, recipients, message)
+        self._answer(client, b"250 2.0.0 Ok", "END")
 
 
 def read_message(lines):

@@ -1,0 +1,225 @@
+"""The server that takes what scripts send fails in every way: mail is not lost for it, nor held up, nor told to be saved
+where it is not."""
+
+import json
+import signal
+import threading
+
+import pytest
+
+from harness.process import free_port, wait_until
+from harness.scripts import write_script
+from harness.sieve import EMAIL1, EMAIL2, deliver, mail
+from harness.sink import CLOSE, HANG, HOLD, STEPS, TAKE_AND_CLOSE, Sink
+
+TARGET = "target@example.net"
+REDIRECT = f'redirect "{TARGET}";'
+VACATION = 'require "vacation"; vacation "I am away.";'
+THREADS = 4
+DONE, KEPT, LATER = "250 2.0.0", "250 2.0.0 kept", "451 4.3.0"
+
+GARBAGE = (b"", b"what?", b"25", b"25x 2.0.0 Ok", b"999 2.0.0 Ok", b"\0\xff\x80", b"250 " + b"x" * 100000,
+           b"250-no end\r\n" * 2000 + b"354 x")
+FAULTS = [
+    # A server that takes nobody does not refuse the message.
+    *[("GREETING", said, LATER) for said in (b"554 5.3.2 No", b"421 4.3.2 No", b"450 4.3.2 No", *GARBAGE)],
+    *[("EHLO", said, LATER) for said in (b"421 4.3.2 No", *GARBAGE)],
+    # Who does not know EHLO is said HELO.
+    ("EHLO", b"502 5.5.1 No", DONE),
+    *[(step, b"550 5.7.1 No", KEPT) for step in ("MAIL", "RCPT", "DATA", "END")],
+    *[(step, said, LATER) for step in ("MAIL", "RCPT", "DATA", "END")
+      for said in (b"451 4.3.0 Later", b"421 4.3.2 Later", *GARBAGE)],
+    *[(step, CLOSE, LATER) for step in STEPS],
+    ("END", TAKE_AND_CLOSE, LATER),
+]
+
+
+@pytest.fixture
+def sink():
+    server = Sink()
+    yield server
+    server.released.set()
+    server.close()
+
+
+@pytest.fixture
+def sending(make_lmtpd, sink):
+    """An lmtpd whose first user redirects, and the second one does not."""
+    def start(script=REDIRECT, **rest):
+        daemon = make_lmtpd(sieve={"enabled": True, "submission": f"inet:127.0.0.1:{sink.port}"}, **rest)
+        write_script(daemon.vhosts / "example.com/email1", script)
+        return daemon.start()
+
+    return start
+
+
+def n_kept(daemon, user="email1"):
+    return len(list((daemon.vhosts / "example.com" / user).glob("Maildir/new/*")))
+
+
+def test_each_fault(sending, sink):
+    """The client is told what became of it; the next message goes the usual way, over the same threads."""
+    daemon = sending()
+    [status] = deliver(daemon.socket, EMAIL1, body=mail("first"))
+    assert status == DONE
+    n_threads, n_descriptors = daemon.threads(), daemon.descriptors()
+    sink.take()
+    for number, (step, said, wanted) in enumerate(FAULTS):
+        what = f"{said[:20]} at {step}"
+        before = n_kept(daemon)
+        sink.become(**{step: said})
+        [status] = deliver(daemon.socket, EMAIL1, body=mail(f"fault{number}"))
+        assert status == wanted[:9], what
+        assert n_kept(daemon) - before == (wanted == KEPT), what
+        assert len(sink.take()) == (wanted == DONE or said == TAKE_AND_CLOSE), what
+        sink.become()
+        [status] = deliver(daemon.socket, EMAIL1, body=mail(f"next{number}"))
+        assert status == DONE, what
+        [taken] = sink.take()
+        assert taken.recipients == [TARGET] and f"next{number}".encode() in taken.message
+        assert n_kept(daemon) - before == (wanted == KEPT), what
+    assert daemon.threads() == n_threads
+    # Each thread may keep its connection.
+    assert daemon.descriptors() <= n_descriptors + THREADS - 1
+    counts = json.loads(daemon.run("--status", "--json").stdout)
+    print(json.dumps(counts.get("scripts")), json.dumps(counts.get("sending")))
+
+
+@pytest.mark.parametrize("endpoint", ["inet:127.0.0.1:{port}", "unix:{directory}/nobody"])
+def test_nobody_there(make_lmtpd, directory, endpoint):
+    place = endpoint.format(port=free_port(), directory=directory)
+    daemon = make_lmtpd(sieve={"enabled": True, "submission": place})
+    write_script(daemon.vhosts / "example.com/email1", REDIRECT)
+    daemon.start()
+    assert deliver(daemon.socket, EMAIL1, EMAIL2) == [LATER, DONE]
+    assert (n_kept(daemon), n_kept(daemon, "email2")) == (0, 1)
+    [line] = daemon.log(event="delivery", to=f"<{EMAIL1}>")
+    assert line["reason"].startswith(f"to {TARGET}: ")
+
+
+class Waiting(threading.Thread):
+    """A delivery that somebody waits for."""
+
+    def __init__(self, daemon, name, *addresses):
+        super().__init__(daemon=True)
+        self.socket, self.name_of_mail, self.addresses = daemon.socket, name, addresses or (EMAIL1,)
+        self.statuses = None
+        self.start()
+
+    def run(self):
+        self.statuses = deliver(self.socket, *self.addresses, body=mail(self.name_of_mail))
+
+
+@pytest.mark.heavy  # half a minute
+@pytest.mark.parametrize("step", STEPS)
+def test_hangs(sending, sink, step):
+    """At each step, all threads at once: mail without a redirect does not wait for them."""
+    daemon = sending()
+    sink.become(**{step: HANG})
+    waiting = [Waiting(daemon, f"m{n}") for n in range(2 * THREADS)]
+    wait_until(lambda: len(sink.hanging) == THREADS, 20, "all threads at the server that hangs")
+    for n in range(20):
+        assert deliver(daemon.socket, EMAIL2, body=mail(f"other{n}")) == [DONE]
+    assert len(sink.hanging) == THREADS and not any(thread.statuses for thread in waiting)
+    for thread in waiting[:THREADS]:
+        thread.join(90)
+    assert n_kept(daemon) == 0
+    sink.become()
+    for thread in waiting:
+        thread.join(90)
+    statuses = [status for thread in waiting for status in thread.statuses]
+    # Those that were not at the server yet when it came back are taken.
+    assert set(statuses) <= {LATER, DONE} and statuses.count(LATER) >= THREADS
+    assert len(sink.take()) == statuses.count(DONE)
+    assert n_kept(daemon) == 0
+    assert deliver(daemon.socket, EMAIL1, body=mail("after")) == [DONE]
+
+
+@pytest.mark.parametrize("step, said, status", [
+    ("GREETING", b"554 5.3.2 No", "deferred"), ("MAIL", b"451 4.3.0 Later", "deferred"),
+    ("RCPT", b"550 5.1.1 No", "refused"), ("DATA", CLOSE, "deferred"), ("END", b"554 5.7.1 No", "refused"),
+    ("END", b"what?", "deferred"),
+])
+def test_notice_that_is_not_taken(sending, sink, step, said, status):
+    """The mail is here all the same, the log tells, and the sender's next message has a notice."""
+    daemon = sending(VACATION)
+    sink.become(**{step: said})
+    assert deliver(daemon.socket, EMAIL1, body=mail("one")) == [DONE]
+    [line] = daemon.wait_for_log(event="vacation")
+    assert (line["level"], line["status"]) == ("warning", status)
+    assert n_kept(daemon) == 1 and sink.take() == []
+
+    def is_answered():
+        deliver(daemon.socket, EMAIL1, body=mail("two"))
+        return sink.taken
+
+    # It is forgotten behind the line.
+    sink.become()
+    wait_until(is_answered, 20, "notice")
+    [notice] = sink.take()
+    assert (notice.sender, notice.recipients) == ("", ["sender@example.net"])
+
+
+# --- the end of the process, and new settings -----------------------------------------------------------------------
+
+def hold(sink, step):
+    sink.become(**{step: HOLD})
+
+
+@pytest.mark.parametrize("step", ["GREETING", "MAIL", "DATA", "END"])
+def test_ends_while_redirecting(sending, sink, step):
+    """Who waits for his answer gets it."""
+    daemon = sending()
+    hold(sink, step)
+    thread = Waiting(daemon, "held", EMAIL1, EMAIL2)
+    wait_until(lambda: sink.hanging, 20, "redirect")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.is_running() and thread.statuses is None
+    sink.released.set()
+    thread.join(60)
+    assert thread.statuses == [DONE, DONE]
+    wait_until(lambda: not daemon.is_running(), 30, "its end")
+    assert daemon.process.returncode == 0
+    assert [taken.recipients for taken in sink.take()] == [[TARGET]]
+    assert (n_kept(daemon), n_kept(daemon, "email2")) == (0, 1)
+
+
+@pytest.mark.parametrize("step", ["GREETING", "MAIL", "DATA", "END"])
+def test_reloaded_while_redirecting(sending, sink, step):
+    """What is under way goes on; what comes then goes to the new server."""
+    daemon, other = sending(), Sink()
+    hold(sink, step)
+    thread = Waiting(daemon, "held")
+    wait_until(lambda: sink.hanging, 20, "redirect")
+    daemon.configure(sieve={"submission": f"inet:127.0.0.1:{other.port}"})
+    daemon.reload()
+    assert deliver(daemon.socket, EMAIL1, body=mail("new")) == [DONE]
+    assert thread.statuses is None
+    sink.released.set()
+    thread.join(60)
+    assert thread.statuses == [DONE]
+    assert (len(sink.take()), len(other.take()), n_kept(daemon)) == (1, 1, 0)
+    other.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_while_notices_wait(sending, sink, number):
+    """The end does not wait for a server that is silent; new settings lose none."""
+    n_letters = 3 * THREADS
+    daemon = sending(VACATION)
+    hold(sink, "MAIL")
+    for n in range(n_letters):
+        sender = f"sender{n}@example.net"
+        assert deliver(daemon.socket, EMAIL1, body=mail(f"m{n}"), sender=sender) == [DONE]
+    wait_until(lambda: len(sink.hanging) == THREADS, 20, "notices")
+    if number == signal.SIGHUP:
+        daemon.reload()
+        sink.released.set()
+        wait_until(lambda: len(sink.taken) == n_letters, 30, "all notices")
+        assert len({taken.recipients[0] for taken in sink.take()}) == n_letters
+    else:
+        daemon.signal(number)
+        wait_until(lambda: not daemon.is_running(), 60, "its end")
+        assert daemon.process.returncode == 0, daemon.output()
+        assert sink.take() == []
+    assert n_kept(daemon) == n_letters
