@@ -162,6 +162,12 @@ def test_notice_that_is_not_taken(sending, sink, step, said, status):
 
 # --- the end of the process, and new settings -----------------------------------------------------------------------
 
+def send_from(daemon, n):
+    for number in range(n):
+        sender = f"sender{number}@example.net"
+        assert deliver(daemon.socket, EMAIL1, body=mail(f"m{number}"), sender=sender) == [DONE]
+
+
 def hold(sink, step):
     sink.become(**{step: HOLD})
 
@@ -202,16 +208,27 @@ def test_reloaded_while_redirecting(sending, sink, step):
     other.close()
 
 
+def test_notices_wait_and_redirects_do_not(sending, sink):
+    """One notice that the server is silent to holds up other notices alone."""
+    daemon = sending(VACATION)
+    write_script(daemon.vhosts / "example.com/email2", REDIRECT)
+    sink.become(**{"sender0@example.net": HOLD})
+    send_from(daemon, 3)
+    wait_until(lambda: sink.hanging, 20, "notice")
+    assert deliver(daemon.socket, EMAIL2, body=mail("redirected")) == [DONE]
+    assert [taken.recipients for taken in sink.take()] == [[TARGET]]
+    sink.released.set()
+    wait_until(lambda: len(sink.taken) == 3, 30, "all notices")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_while_notices_wait(sending, sink, number):
     """The end does not wait for a server that is silent; new settings lose none."""
-    n_letters = 3 * THREADS
+    n_letters = 12
     daemon = sending(VACATION)
     hold(sink, "MAIL")
-    for n in range(n_letters):
-        sender = f"sender{n}@example.net"
-        assert deliver(daemon.socket, EMAIL1, body=mail(f"m{n}"), sender=sender) == [DONE]
-    wait_until(lambda: len(sink.hanging) == THREADS, 20, "notices")
+    send_from(daemon, n_letters)
+    wait_until(lambda: sink.hanging, 20, "notice")
     if number == signal.SIGHUP:
         daemon.reload()
         sink.released.set()
