@@ -1,4 +1,4 @@
-"""A server of SMTP that keeps each message as it came, byte for byte, and refuses, or breaks off, where it is told to."""
+"""A server of SMTP that keeps each message as it came, byte for byte, and refuses or breaks off where it is told to."""
 
 import contextlib
 import socket
@@ -27,8 +27,8 @@ class Over(Exception):
 
 
 class Sink:
-    """On a port of its own. refusals: reply, HANG, CLOSE or HOLD, which is until the release, by what it answers: one of
-    STEPS, or the address of a recipient. END is that for the message; at CONTENT it breaks off in the middle of it."""
+    """On a port of its own. refusals: reply, HANG, CLOSE or HOLD, which is until the release, by what it answers: one
+    of STEPS, or the address of a recipient. END is that for the message; at CONTENT it breaks off in its middle."""
 
     def __init__(self):
         self.taken = []
