@@ -43,6 +43,10 @@ static bool break_stale(const struct dotlock *lock, unsigned stale)
 		is_broken = file_is_named(fd, lock->directory_fd, lock->name) &&
 			    unlinkat(lock->directory_fd, lock->name, 0) == 0;
 	}
+	/* It is open until the disk has forgotten its name: see unmake_folder(). */
+	if (is_broken && lock->syncs) {
+		file_sync(lock->directory_fd);
+	}
 	close(fd);
 	return is_broken;
 }

@@ -178,7 +178,6 @@ static int write_anew(struct marks_change *change, struct dotlock *lock, struct 
 	}
 	result = dotlock_write(lock, text, n);
 	free(text);
-	lock->syncs = true;
 	return result == 0 ? dotlock_replace(lock, &none) : result;
 }
 
@@ -265,8 +264,9 @@ static int change_locked(struct marks_change *change, int home_fd, unsigned *pat
 {
 	struct marks_content content;
 	struct dotlock lock;
-	/* A name that comes and goes needs no sync: a lock that a power cut brings back is stale. */
-	int result = dotlock_take(&lock, home_fd, name, MARKS_STALE, false, patience);
+	/* Without a journal the disk may still name the lock when it is gone, and what takes its inode next, such as a Maildir,
+	 * would have two names after a power cut, of which the repair takes one away. */
+	int result = dotlock_take(&lock, home_fd, name, MARKS_STALE, true, patience);
 
 	if (result != 0) {
 		return result;

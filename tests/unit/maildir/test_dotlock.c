@@ -292,6 +292,29 @@ static void test_syncs(void **state)
 	close(fd);
 }
 
+/* The same of a stale one. */
+static void test_syncs_stale(void **state)
+{
+	const struct faults faults = { .call = FAULT_CALLS, .on_fsync = note_lost_names };
+	struct mailroot *mailroot = *state;
+	int fd = open_base(mailroot);
+	unsigned patience = 0;
+	struct dotlock lock;
+
+	synced_directory = inode_of(mailroot->base);
+	for (int syncs = 0; syncs < 2; syncs++) {
+		mailroot_make_file(mailroot, "file.lock", "");
+		set_age(mailroot, "file.lock", STALE + 5);
+		n_lost_names = 0;
+		faults_begin(&faults);
+		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, syncs == 1, &patience), 0);
+		faults_end();
+		assert_int_equal(n_lost_names, syncs);
+		dotlock_release(&lock);
+	}
+	close(fd);
+}
+
 static void test_read(void **state)
 {
 	struct mailroot *mailroot = *state;
@@ -506,6 +529,7 @@ int main(void)
 		TEST(test_no_files),
 		TEST(test_lost),
 		TEST(test_syncs),
+		TEST(test_syncs_stale),
 		TEST(test_read),
 		TEST(test_faults),
 		TEST(test_faults_of_stale_locks),
