@@ -121,6 +121,19 @@ def test_redirect_waits_for_the_submission(sending_site):
     assert here.shown() == {}
 
 
+def test_submission_changes_with_a_reload(sending_site):
+    """What comes afterwards goes to the other server, on each thread."""
+    here = sending_site()
+    here.activate(f'redirect "{EMAIL2}";')
+    right, wrong = (f"inet:127.0.0.1:{port}" for port in (here.postfix.port, 1))
+    for turn, (submission, status) in enumerate([(right, "250 2.0.0"), (wrong, "451 4.3.0"), (right, "250 2.0.0")]):
+        here.daemon.configure(sieve={"enabled": True, "submission": submission})
+        here.daemon.reload()
+        # More than there are threads.
+        assert [here.deliver(body=mail(f"{turn} {i}"))[0] for i in range(8)] == [status] * 8
+    here.wait_for(EMAIL2, 16)
+
+
 # --- vacation ---------------------------------------------------------------
 
 def test_vacation(sending_site):
