@@ -294,11 +294,12 @@ def test_postfix_takes_nothing(site):
     """Mail that could not be forwarded waits in Postfix's queue, and is forwarded once when it can be."""
     let_run(site, "own", FORWARD_AND_KEEP)
     since = site.mark()
-    site.run("postconf -P '127.0.0.1:10026/inet/smtpd_client_restrictions=defer' && postfix reload")
+    # After a mere reload an smtpd would go on as it was over the connection that lmtpd keeps.
+    site.run("postconf -P '127.0.0.1:10026/inet/smtpd_client_restrictions=defer' && systemctl restart postfix")
     deliver(site, "waiting", f"--from {SENDER} --to {USER}")
     wait_until(lambda: "status=deferred" in site.journal("-t", "postfix/lmtp", "--since", since), 60, "the first try")
     assert found(site, TARGET, "waiting") == folders_of(site, "waiting", USER) == []
-    site.run("postconf -P '127.0.0.1:10026/inet/smtpd_client_restrictions=permit_mynetworks,reject' && postfix reload")
+    site.run("postconf -P '127.0.0.1:10026/inet/smtpd_client_restrictions=permit_mynetworks,reject' && systemctl restart postfix")
 
     def is_forwarded():
         site.run("postqueue -f")
