@@ -272,6 +272,7 @@ struct outcome {
 	struct filter *filter;
 	size_t slot;
 	const struct scripts_home *home;
+	const struct scripts_chain *chain;
 	const struct sieve_plan *plan;
 	struct note note;
 	bool is_kept, keeps; /* in INBOX; that it shall be */
@@ -294,7 +295,8 @@ static int put_into_box(struct outcome *outcome, const struct sieve_action *acti
 		say(filter, &outcome->note, action,
 		    "too many different headers for one message: the one that came is sent");
 	}
-	result = outbox_add(&filter->outbox, outcome->home, outcome->slot, version, action);
+	result = outbox_add(&filter->outbox, outcome->home, outcome->slot, version, action,
+	    scripts_is_own(outcome->chain, action->script));
 	switch (result) {
 	case OUTBOX_TAKEN:
 		outcome->has_reason = outcome->has_reason || action->kind == SIEVE_REDIRECT;
@@ -355,7 +357,7 @@ static int carry_out(struct outcome *outcome, const struct sieve_action *action)
 }
 
 int filing_add(struct filter *filter, size_t slot, const struct scripts_home *home,
-    const struct sieve_plan *plan, char *note_r, size_t n)
+    const struct scripts_chain *chain, const struct sieve_plan *plan, char *note_r, size_t n)
 {
 	const struct sieve_action inbox = { .kind = SIEVE_KEEP,
 		.flags = plan->keep_flags,
@@ -364,6 +366,7 @@ int filing_add(struct filter *filter, size_t slot, const struct scripts_home *ho
 	struct outcome outcome = { .filter = filter,
 		.slot = slot,
 		.home = home,
+		.chain = chain,
 		.plan = plan,
 		.note = { .text = note_r, .cap = n } };
 	struct places_slot *own = &filter->filing.slots[slot];

@@ -283,7 +283,7 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 		const struct sieve_plan *plan = sieve_run_plan(run);
 
 		count(filter, chain, plan);
-		result = filing_add(filter, slot, home, plan, filed, sizeof(filed));
+		result = filing_add(filter, slot, home, chain, plan, filed, sizeof(filed));
 		filter->runs[slot] = (struct filter_run){ .scripts = names,
 			.note = note_of(filter, chain->trouble, plan, filed) };
 		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->undone,

@@ -221,7 +221,7 @@ static int check_redirect(struct outbox *outbox, struct letter *letter)
 }
 
 int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t slot,
-    unsigned version, const struct sieve_action *action)
+    unsigned version, const struct sieve_action *action, bool is_own)
 {
 	struct span from = action->from, to = action->to, answer = { "", 0 };
 	struct letter letter = { .kind = action->kind,
@@ -229,7 +229,8 @@ int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t sl
 		.version = version,
 		.message = action->message,
 		.until = outbox->now + (time_t)action->seconds,
-		.home = *home };
+		.home = *home,
+		.line = action->line };
 	unsigned char digest[IDS_DIGEST];
 	struct letter *twin;
 	int result = ids_of_action(action, digest, &letter.id);
@@ -238,6 +239,9 @@ int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t sl
 	    !copy(outbox->arena, &letter.message) || !copy(outbox->arena, &letter.id) ||
 	    !copy_home(outbox->arena, &letter.home)) {
 		return -ENOMEM;
+	}
+	if (is_own && action->kind == SIEVE_REDIRECT) {
+		letter.script = arena_copy(outbox->arena, span_of(action->script)).p;
 	}
 	letter.from = from.p;
 	letter.to = to.p;

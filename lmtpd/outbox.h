@@ -49,6 +49,7 @@ struct letter {
 	enum sieve_action_kind kind;
 	enum letter_state state;
 	unsigned version; /* REDIRECT: of the message; its own fields in message come on top */
+	unsigned line;    /* of the script */
 	size_t slot;      /* of the places */
 	const char *from; /* "": the null sender */
 	const char *to;   /* NOTIFY: one a line */
@@ -57,6 +58,7 @@ struct letter {
 	time_t until;
 	struct scripts_home home; /* of the mailbox; whose address is the user of marks */
 	const char *answer;       /* what the server has said to it; "" as a rule */
+	const char *script;       /* REDIRECT: of the user's own that wants it; NULL: another one */
 };
 
 struct outbox {
@@ -86,9 +88,9 @@ enum outbox_answer {
 };
 
 /* Puts what an action sends or marks into the box, with the mailbox in slot at home, whose action it is. version: of the message.
- * Returns an outbox_answer or -ENOMEM. */
+ * is_own: a script of the user's own wants it. Returns an outbox_answer or -ENOMEM. */
 int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t slot,
-    unsigned version, const struct sieve_action *action);
+    unsigned version, const struct sieve_action *action, bool is_own);
 
 /* Is there a redirect that is due? */
 bool outbox_redirects(const struct outbox *outbox);

@@ -68,6 +68,24 @@ static const char *describe(const struct filter *filter, const struct letter *le
 	return arena_copy(filter->outbox.arena, span_of(text)).p;
 }
 
+/* Whose script it is should know, too. */
+static void tell(const struct filter *filter, const struct letter *letter)
+{
+	char text[1300];
+
+	if (letter->script == NULL) {
+		return;
+	}
+	snprintf(text, sizeof(text), "not redirected, so the mailbox keeps the message: %s",
+	    letter->answer);
+	for (char *p = text; *p != '\0'; p++) {
+		*p = text_is_control(*p) ? ' ' : *p;
+	}
+	scripts_tell(filter->config, &letter->home,
+	    &(struct sieve_note){ letter->script, letter->line, SIEVE_NOTE_ERROR, span_of(text) },
+	    filter->facts->message_id);
+}
+
 static void settle(struct places *places, const struct letter *letter)
 {
 	struct places_slot *slot = &places->slots[letter->slot];
@@ -109,6 +127,7 @@ static void redirect(struct filter *filter, struct submitter *submitter,
 		log_event(LOG_LEVEL_WARNING, "redirect",
 		    "%s: refused for good, so the mailbox keeps the message: %s",
 		    letter->home.address, letter->answer);
+		tell(filter, letter);
 		break;
 	default:
 		letter->state = LETTER_DEFERRED;

@@ -71,3 +71,10 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, const struct scripts_chain *chain,
     const struct sieve_plan *plan, const struct sieve_note *undone, size_t n_undone,
     const char *message_id);
+
+/* Is the script of that name, by the pointer that the run was given, the user's own, or what it includes from the storage? */
+bool scripts_is_own(const struct scripts_chain *chain, const char *name);
+
+/* Puts a note on a script of the user's own into his log, when the chain is closed. Fails as scripts_ran(). */
+void scripts_tell(const struct lmtpd_config *config, const struct scripts_home *home,
+    const struct sieve_note *note, const char *message_id);

@@ -27,6 +27,13 @@ static const struct scripts_held *find_held(const struct scripts_private *privat
 	return NULL;
 }
 
+bool scripts_is_own(const struct scripts_chain *chain, const char *name)
+{
+	const struct scripts_held *held = find_held(chain->private, name);
+
+	return held != NULL && held->is_own;
+}
+
 /* The script of the chain that a run gave up: the one that says so, or the user's own, which may have included
  * it. */
 static const struct scripts_held *find_exhausted(
@@ -130,9 +137,7 @@ static void put_undone(FILE *lines, const struct scripts_chain *chain,
     const struct sieve_note *undone, size_t n_undone, const char *message_id)
 {
 	for (size_t i = 0; i < n_undone; i++) {
-		const struct scripts_held *held = find_held(chain->private, undone[i].script);
-
-		if (held != NULL && held->is_own) {
+		if (scripts_is_own(chain, undone[i].script)) {
 			put_note(lines, &undone[i], message_id);
 		}
 	}
@@ -177,6 +182,25 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
 		count(scripts, home, held, stream);
 	}
 	if (fclose(stream) == 0 && n > 0) {
+		write_log(config, home, lines, n);
+	}
+	free(lines);
+}
+
+void scripts_tell(const struct lmtpd_config *config, const struct scripts_home *home,
+    const struct sieve_note *note, const char *message_id)
+{
+	char *lines = NULL;
+	size_t n = 0;
+	FILE *stream = open_memstream(&lines, &n);
+
+	if (stream == NULL) {
+		log_event(
+		    LOG_LEVEL_WARNING, "script", "the log of %s: out of memory", home->address);
+		return;
+	}
+	put_note(stream, note, message_id);
+	if (fclose(stream) == 0) {
 		write_log(config, home, lines, n);
 	}
 	free(lines);

@@ -87,17 +87,25 @@ def test_redirect_with_a_copy(sending_site):
     assert here.shown() == {"INBOX": [("both", [])]}
 
 
-def test_redirect_is_refused(sending_site):
-    """What nobody takes is kept."""
-    here = sending_site()
-    here.activate('redirect "nobody@example.com";')
+def test_redirect_is_refused(sending_site, directory):
+    """What nobody takes is kept, and whose script it is reads why: the user, or the admin alone."""
+    after = directory / "after.sieve"
+    after.write_text('require "copy"; redirect :copy "nothing@example.com";')
+    for path in (directory, after):
+        path.chmod(0o755)
+    here = sending_site(sieve={"after": [str(after)]})
+    here.activate('require "copy";\nredirect :copy "nobody@example.com";')
     [sent] = here.send([EMAIL1], mail("refused"), "outside@example.net")
     assert sent["said"].startswith("250 2.0.0")
     assert here.shown() == {"INBOX": [("refused", [])]}
-    [line] = here.log(event="redirect")
-    assert line["level"] == "warning"
-    assert line["reason"].startswith(
-        f"{EMAIL1}: refused for good, so the mailbox keeps the message: to nobody@example.com: 550 5.1.1")
+    lines = here.log(event="redirect")
+    assert [line["level"] for line in lines] == ["warning"] * 2
+    for line, target in zip(lines, ("nobody", "nothing")):
+        assert line["reason"].startswith(
+            f"{EMAIL1}: refused for good, so the mailbox keeps the message: to {target}@example.com: 550 5.1.1")
+    _, line = (here.daemon.vhosts / "example.com/email1/.dovecot.sieve.log").read_text().splitlines()
+    assert line.startswith("own: line 2: error: msgid=<refused@example.net>: "
+                           "not redirected, so the mailbox keeps the message: to nobody@example.com: 550 5.1.1")
 
 
 def test_redirect_loop(sending_site):

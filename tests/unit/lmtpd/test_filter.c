@@ -87,6 +87,11 @@ void scripts_ran(struct scripts *all, const struct lmtpd_config *config,
 	assert_string_equal(message_id, "<id>");
 }
 
+bool scripts_is_own(const struct scripts_chain *chain, const char *name)
+{
+	return name != NULL && strcmp(name, "own") == 0;
+}
+
 int __wrap_maildir_probe(const struct maildir_root *root, const char *mailbox, const char **part_r);
 ssize_t __wrap_maildir_read(
     const struct maildir_message *message, uint64_t offset, char *buffer, size_t n);
@@ -527,10 +532,23 @@ static void test_full_box(void **state)
 	for (int i = 0; i <= OUTBOX_LETTERS_MAX; i++) {
 		snprintf(to, sizeof(to), "%d@x", i);
 		action.to = span_of(to);
-		assert_int_equal(outbox_add(&filter->outbox, &home, 0, 0, &action),
+		assert_int_equal(outbox_add(&filter->outbox, &home, 0, 0, &action, false),
 		    i < OUTBOX_LETTERS_MAX ? OUTBOX_TAKEN : OUTBOX_FULL);
 	}
 	assert_int_equal(filter->outbox.n, OUTBOX_LETTERS_MAX);
+}
+
+/* A redirect knows which script of the user's own wants it, also when that is gone; none is known of the admin's. */
+static void test_whose_redirect(void **state)
+{
+	scripts[0] = "require \"copy\";\nredirect :copy \"b@x\";";
+	scripts[1] = "redirect \"c@x\";";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	expect("two", "a@d INBOX\nor back\nredirect s@x to b@x v0\nredirect s@x to c@x v0\n");
+	assert_string_equal(filter->outbox.list[0].script, "own");
+	assert_int_equal(filter->outbox.list[0].line, 2);
+	assert_null(filter->outbox.list[1].script);
 }
 
 /* Two recipients that are one mailbox: once. Nobody is told that nobody can be told. */
@@ -826,6 +844,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
 		cmocka_unit_test_setup_teardown(test_redirected_before, begin, end),
 		cmocka_unit_test_setup_teardown(test_two_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(test_whose_redirect, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_box, begin, end),
 		cmocka_unit_test_setup_teardown(test_once_for_a_mailbox, begin, end),
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),

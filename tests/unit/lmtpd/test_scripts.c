@@ -427,6 +427,7 @@ static void test_left_out(void **state)
 	    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
 	assert_string_equal(scripts_path(&chain, 1), tree->after_path);
 	notes[0].script = notes[1].script = chain.list[0].name;
+	assert_false(scripts_is_own(&chain, chain.list[0].name));
 	scripts_ran(tree->scripts, &tree->config, &tree->home, &chain, &plan, &notes[1], 1, NULL);
 	expect_log(tree, ".dovecot.sieve.log",
 	    "own: line 3: error: this script, line 3: there is no script \"x\" to include; upload "
@@ -463,7 +464,16 @@ static void test_log(void **state)
 	expect_log(tree, ".dovecot.sieve.log",
 	    "own: line 3: error: msgid=<a@b>: too bad\n"
 	    "own: line 6: error: msgid=<a@b>: no such name\n");
+	assert_true(scripts_is_own(&chain, chain.list[0].name));
+	assert_false(scripts_is_own(&chain, "own"));
+	assert_false(scripts_is_own(&chain, NULL));
 	scripts_close(tree->scripts, &chain);
+	undone[1].script = "own";
+	scripts_tell(&tree->config, &tree->home, &undone[1], "<a@b>");
+	expect_log(tree, ".dovecot.sieve.log",
+	    "own: line 3: error: msgid=<a@b>: too bad\n"
+	    "own: line 6: error: msgid=<a@b>: no such name\n"
+	    "own: line 6: error: msgid=<a@b>: no such name\n");
 	write_file(tree, "home/sieve/own.sieve", "keep;\nno;\n");
 	assert_int_equal(
 	    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
