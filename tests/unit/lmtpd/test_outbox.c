@@ -99,7 +99,7 @@ static int add(struct outbox *outbox, enum sieve_action_kind kind, const char *t
 {
 	const struct sieve_action wanted = action(kind, to, id);
 
-	return outbox_add(outbox, &home, 0, 0, &wanted);
+	return outbox_add(outbox, &home, 0, 0, &wanted, false);
 }
 
 /* --- tests --------------------------------------------------------------------------------------------------------- */
@@ -222,7 +222,7 @@ static void test_twins(void **state)
 		assert_int_equal(add(&outbox, kinds[i], "n@x", "id"), OUTBOX_TAKEN);
 		assert_int_equal(outbox.n, i + 1);
 	}
-	assert_int_equal(outbox_add(&outbox, &other, 1, 0, &wanted), OUTBOX_TAKEN);
+	assert_int_equal(outbox_add(&outbox, &other, 1, 0, &wanted, false), OUTBOX_TAKEN);
 	assert_int_equal(outbox.n, 4);
 	assert_false(outbox_redirects(&outbox));
 	assert_int_equal(add(&outbox, SIEVE_REDIRECT, "b@x", "id"), OUTBOX_TAKEN);

@@ -57,6 +57,14 @@ void places_fall_back(struct places *all, size_t slot)
 	add_text(done, sizeof(done), "back %zu\n", slot);
 }
 
+/* The user's log. */
+void scripts_tell(const struct lmtpd_config *config, const struct scripts_home *home,
+    const struct sieve_note *note, const char *message_id)
+{
+	add_text(done, sizeof(done), "tell %s %u: %.*s\n", note->script, note->line,
+	    (int)note->text.n, note->text.p);
+}
+
 /* Is it a redirect that the server has taken? */
 void outbox_redirected(const struct outbox *outbox, const struct letter *letter)
 {
@@ -216,6 +224,20 @@ static void test_not_accepted(void **state)
 	expect_counts(1, 1, 2);
 }
 
+/* A user whose own script wants it hears what was said; in one line, whatever that held. */
+static void test_told_to_its_user(void **state)
+{
+	add(0, "b@x")->script = "mine";
+	letters[0].line = 7;
+	letters[0].to = "b\n@x";
+	add(1, "c@x")->script = "mine";
+	redirect("rd", 9,
+	    "send <s@x> b\n@x\n"
+	    "tell mine 7: not redirected, so the mailbox keeps the message: to b @x: 550 No such "
+	    "user\n"
+	    "back 0\nsend <s@x> c@x\n");
+}
+
 /* One mailbox, two recipients: it goes once, and both hear the same. */
 static void test_twins(void **state)
 {
@@ -300,6 +322,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_content, begin, end),
 		cmocka_unit_test_setup_teardown(test_accepted, begin, end),
 		cmocka_unit_test_setup_teardown(test_not_accepted, begin, end),
+		cmocka_unit_test_setup_teardown(test_told_to_its_user, begin, end),
 		cmocka_unit_test_setup_teardown(test_twins, begin, end),
 		cmocka_unit_test_setup_teardown(test_not_due, begin, end),
 		cmocka_unit_test_setup_teardown(test_given_up, begin, end),
