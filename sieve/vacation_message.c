@@ -40,7 +40,7 @@ static void put_subject(struct composition *out, const struct vacation *vacation
 	    span_of(run->settings->vacation_subject[0] != '\0' ? run->settings->vacation_subject
 							       : sieve_defaults.vacation_subject);
 
-	if (vacation->has_subject) {
+	if (vacation->has_subject && vacation->subject.n > 0) {
 		value = vacation->subject;
 	} else if (old.p != NULL) {
 		compose_begin(&subject, run);

@@ -18,6 +18,7 @@ from harness.disk import CuttableDisk, Mount, unshare_mounts
 from harness.dovecot import Dovecot, SieveDovecot
 from harness.lmtpd import Lmtpd
 from harness.mysql import IS_MYSQL, running_database
+from harness.peers import make_peers as make_both
 from harness.postfix import Postfix
 from harness.process import IS_ROOT, run_checked
 from harness.sieve import Site
@@ -276,3 +277,17 @@ def site(make_lmtpd, make_sieve_dovecot):
         return Site(daemon.start(), dovecot)
 
     return start
+
+
+@pytest.fixture
+def make_peers(make_lmtpd, make_sieve_dovecot, directory):
+    """make_peers(sieve={...}, ...): lmtpd and Pigeonhole beside it."""
+    made = []
+
+    def make(*arguments, **options):
+        made.append(make_both(make_lmtpd, make_sieve_dovecot, directory / "vhosts-of-dovecot", *arguments, **options))
+        return made[-1]
+
+    yield make
+    for peers in made:
+        peers.close()
