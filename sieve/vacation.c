@@ -24,13 +24,6 @@ static const struct tag vacation_tags[] = {
 
 static void check_vacation(struct compiler *compiler, struct node *node)
 {
-	const struct argument *period = node_argument(node, SLOT_PERIOD);
-
-	if (period != NULL && period->value == 0 && period->number == 0) {
-		compile_error(compiler, period->at,
-		    ":days must be 1 or more; :seconds 0, of vacation-seconds, answers each "
-		    "message");
-	}
 	compile_address(compiler, node_argument(node, SLOT_FROM));
 }
 

@@ -76,6 +76,8 @@ static const char *const accepted[] = {
 	"require \"fileinto\"; fileinto \"} ; # /* \\\" \\\\\";",
 	/* what one extension brings along */
 	"require \"vacation-seconds\"; vacation :seconds 60 \"x\";",
+	/* RFC 5230 forbids it, but Dovecot stores it, and it is only too short */
+	"require \"vacation\"; vacation :days 0 \"x\";",
 	"require \"spamtestplus\"; if spamtest :percent \"50\" { stop; }",
 	/* arguments that may be missing */
 	"require \"imap4flags\"; setflag \"x\"; addflag [\"x\", \"y\"];",
