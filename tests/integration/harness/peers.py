@@ -60,6 +60,15 @@ class Peers:
             sink.close()
 
 
+def send_to(dovecot, sink, settings):
+    """What Pigeonhole sends goes to the sink. Settings by their names of Dovecot 2.3."""
+    dovecot.stop()
+    lines = [" = ".join(RENAMED_2_4.get(setting, setting) if is_2_4() else setting) for setting in settings.items()]
+    with dovecot.config_path.open("a") as config:
+        config.write((MORE_2_4 if is_2_4() else MORE_2_3).format(port=sink.port, settings="\n  ".join(lines)))
+    dovecot.start()
+
+
 def make_peers(make_lmtpd, make_dovecot, vhosts, sieve=None, **settings):
     """Settings of lmtpd's section sieve, and those of Pigeonhole by their names of Dovecot 2.3."""
     sinks = [Sink(), Sink()]
@@ -70,10 +79,5 @@ def make_peers(make_lmtpd, make_dovecot, vhosts, sieve=None, **settings):
     vhosts.mkdir(mode=0o700)
     os.chown(vhosts, MAIL_ID, MAIL_GROUP)
     there = make_dovecot(vhosts)
-    there.stop()
-    lines = [" = ".join(RENAMED_2_4.get(setting, setting) if is_2_4() else setting) for setting in settings.items()]
-    with there.config_path.open("a") as config:
-        config.write((MORE_2_4 if is_2_4() else MORE_2_3).format(
-            port=sinks[1].port, settings="\n  ".join(lines)))
-    there.start()
+    send_to(there, sinks[1], settings)
     return Peers(here, there, sinks)
