@@ -21,7 +21,7 @@ from harness.mysql import IS_MYSQL, running_database
 from harness.peers import make_peers as make_both
 from harness.postfix import Postfix
 from harness.process import IS_ROOT, run_checked
-from harness.sending import SendingSite
+from harness.sending import make_sending_site
 from harness.sieve import Site
 
 TREE = Path(__file__).resolve().parents[2]
@@ -283,16 +283,7 @@ def site(make_lmtpd, make_sieve_dovecot):
 @pytest.fixture
 def sending_site(postfix, make_lmtpd, make_sieve_dovecot):
     """sending_site(sieve={...}, ...): lmtpd behind Postfix, to which it sends, and its Dovecot."""
-    def start(sieve=None, lmtp=None, **rest):
-        daemon = make_lmtpd(
-            starts_as_root=True,
-            sieve={"enabled": True, "submission": f"inet:127.0.0.1:{postfix.port}", **(sieve or {})},
-            lmtp={"listen": [f"unix:{postfix.lmtp_socket}"], "socket_user": "postfix",
-                  "socket_group": "postfix", "socket_mode": 0o600, **(lmtp or {})}, **rest)
-        daemon.socket = postfix.lmtp_socket
-        return SendingSite(daemon.start(), make_sieve_dovecot(daemon.vhosts), postfix)
-
-    return start
+    return lambda **settings: make_sending_site(make_lmtpd, make_sieve_dovecot, postfix, **settings)
 
 
 @pytest.fixture

@@ -35,6 +35,16 @@ class SendingSite(Site):
             return [row[1].decode() for row in rows if isinstance(row, tuple)]
 
 
+def make_sending_site(make_lmtpd, make_sieve_dovecot, postfix, sieve=None, lmtp=None, **rest):
+    daemon = make_lmtpd(
+        starts_as_root=True,
+        sieve={"enabled": True, "submission": f"inet:127.0.0.1:{postfix.port}", **(sieve or {})},
+        lmtp={"listen": [f"unix:{postfix.lmtp_socket}"], "socket_user": "postfix", "socket_group": "postfix",
+              "socket_mode": 0o600, **(lmtp or {})}, **rest)
+    daemon.socket = postfix.lmtp_socket
+    return SendingSite(daemon.start(), make_sieve_dovecot(daemon.vhosts), postfix)
+
+
 def field(message, name):
     found = re.search(rf"^{name}: (.*(?:\r?\n[ \t].*)*)", message, re.MULTILINE | re.IGNORECASE)
     return found and re.sub(r"\r?\n[ \t]", " ", found[1]).strip()
