@@ -91,7 +91,8 @@ static enum answer read_arguments(
 		return run_fail(
 		    run, node, "\"%.*s\" is no method to notify by: %s", SPAN(method), error);
 	}
-	out->from = (struct mail_address){ .text = span_of(run->settings->postmaster) };
+	out->from = (struct mail_address){ .phrase = span_of("Postmaster"),
+		.text = span_of(run->settings->postmaster) };
 	if (from.n > 0 && address_of_script(from, true, &run->scratch, &out->from) != 0) {
 		return run_fail(run, node, "\"%.*s\" is no address", SPAN(from));
 	}
@@ -125,9 +126,11 @@ static void put_subject(struct composition *out, const struct notification *noti
 	if (value.n == 0 && notification->mailto.subject.p != NULL) {
 		value = notification->mailto.subject;
 	} else if (value.n == 0) {
+		struct span old = run_field(run, span_of("Subject"), field_text);
+
 		compose_begin(&subject, run);
 		compose_text(&subject, "Notification: ");
-		compose_bytes(&subject, run_field(run, span_of("Subject"), field_text));
+		compose_bytes(&subject, old.p != NULL ? old : span_of("(no subject)"));
 		compose_end(&subject, &value);
 	}
 	compose_field(out, "Subject", compose_cut(out, value));
@@ -187,15 +190,15 @@ static void write_message(
 	}
 	compose_begin(&out, run);
 	compose_head(&out);
-	put_importance(&out, notification->importance);
+	put_subject(&out, notification);
 	compose_text(&out, "From");
 	compose_address(&out, ": ", &notification->from);
 	compose_text(&out, "\r\n");
 	put_recipients(&out, "To", mailto, MAILTO_TO);
 	put_recipients(&out, "Cc", mailto, MAILTO_CC);
-	put_subject(&out, notification);
 	put_origin(&out);
 	compose_text(&out, "Precedence: bulk\r\n");
+	put_importance(&out, notification->importance);
 	for (size_t i = 0; i < mailto->n_fields; i++) {
 		struct span name = run_keep_copy(run, mailto->fields[i].name);
 

@@ -1,44 +1,16 @@
 """Whom lmtpd and Dovecot's LMTP with Pigeonhole answer by vacation, and what with."""
 
 import re
-from email import message_from_bytes
-from email.header import decode_header, make_header
-from email.utils import getaddresses
 
 import pytest
 
-from harness.peers import SENDER
+from harness.peers import SENDER, shown_of
 from harness.process import wait_until
 from harness.sieve import EMAIL1, mail, shown
 
 pytestmark = pytest.mark.needs_root
 
 VACATION = 'require ["vacation"];\n'
-
-# --- vacation ---------------------------------------------------------------
-
-OWN = {"message-id", "date", "x-sieve"}
-
-
-def value_of(name, value):
-    """What a reader sees of a field, however it is folded and encoded."""
-    value = re.sub(r"\r?\n[ \t]", " ", value)
-    if name.lower() in OWN:
-        return ""
-    if name in ("From", "To"):
-        return [(readable(phrase), address.lower()) for phrase, address in getaddresses([value])]
-    return readable(value)
-
-
-def readable(value):
-    return str(make_header(decode_header(value))).rstrip()
-
-
-def shown_of(taken):
-    """The envelope and the fields in their order, without what is each program's own or the time's; and the body."""
-    message = message_from_bytes(taken.message)
-    fields = [(name, value_of(name, value)) for name, value in message.raw_items()]
-    return taken.sender, taken.recipients, fields, taken.message.split(b"\r\n\r\n", 1)[1].rstrip()
 
 
 def ask(**fields):

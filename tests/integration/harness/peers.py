@@ -1,6 +1,10 @@
 """lmtpd, and Dovecot's LMTP with Pigeonhole, side by side: what do both send for the same script and message?"""
 
 import os
+import re
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.utils import getaddresses
 
 from harness.dovecot import is_2_4
 from harness.process import MAIL_GROUP, MAIL_ID, wait_until
@@ -12,6 +16,7 @@ RENAMED_2_4 = {("sieve_vacation_dont_check_recipient", "yes"): ("sieve_vacation_
 
 MORE_2_3 = """
 submission_host = 127.0.0.1:{port}
+postmaster_address = postmaster@mx.example.com
 plugin {{
   sieve_extensions = +vacation-seconds +editheader
   {settings}
@@ -19,6 +24,7 @@ plugin {{
 """
 MORE_2_4 = """
 submission_host = 127.0.0.1:{port}
+postmaster_address = postmaster@mx.example.com
 sieve_extensions {{
   vacation-seconds = yes
   editheader = yes
@@ -81,3 +87,29 @@ def make_peers(make_lmtpd, make_dovecot, vhosts, sieve=None, **settings):
     there = make_dovecot(vhosts)
     send_to(there, sinks[1], settings)
     return Peers(here, there, sinks)
+
+
+# --- what is the same -------------------------------------------------------
+
+OWN = {"message-id", "date", "x-sieve"}
+
+
+def value_of(name, value):
+    """What a reader sees of a field, however it is folded and encoded."""
+    value = re.sub(r"\r?\n[ \t]", " ", value)
+    if name.lower() in OWN:
+        return ""
+    if name in ("From", "To"):
+        return [(readable(phrase), address.lower()) for phrase, address in getaddresses([value])]
+    return readable(value)
+
+
+def readable(value):
+    return str(make_header(decode_header(value))).rstrip()
+
+
+def shown_of(taken):
+    """The envelope and the fields in their order, without what is each program's own or the time's; and the body."""
+    message = message_from_bytes(taken.message)
+    fields = [(name, value_of(name, value)) for name, value in message.raw_items()]
+    return taken.sender, taken.recipients, fields, taken.message.split(b"\r\n\r\n", 1)[1].rstrip()
