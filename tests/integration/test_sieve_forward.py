@@ -92,6 +92,17 @@ def test_addresses(make_peers):
         assert [taken.recipients for taken in ours] == [taken.recipients for taken in theirs] == [expected], name
 
 
+def test_address_of_utf8(make_peers):
+    """Dovecot's ManageSieve stores no script with such an address."""
+    peers = make_peers()
+    peers.activate("keep;")
+    (peers.here.daemon.vhosts / "example.com/email1/sieve/own.sieve").write_text('redirect "grüße@bücher.example";')
+    assert peers.here.deliver(body=mail(), sender=SENDER) == ["250 2.0.0"]
+    [taken] = peers.sinks[0].take()
+    assert (taken.sender, taken.recipients) == (SENDER, ["grüße@bücher.example"])
+    assert peers.here.shown() == {}
+
+
 @pytest.mark.parametrize("how, theirs, expected", [
     ("sender", "sender", SENDER), ("recipient", "recipient", "email1+x@example.com"),
     ("bounces@example.org", '"<bounces@example.org>"', "bounces@example.org")])
