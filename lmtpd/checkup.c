@@ -204,6 +204,9 @@ static void examine(const void *data, const char *file, struct report *report)
 	for (size_t i = 0; i < config->n_roots; i++) {
 		storage_check(&config->roots[i], i == 0 ? config->home_rest : NULL, report);
 	}
+	if (config->sieve.is_enabled) {
+		scripts_check_submission(config, report);
+	}
 	check_rows_and_scripts(config, &postfix, report);
 	postconf_free(&postfix);
 }

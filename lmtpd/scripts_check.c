@@ -7,8 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "doctor/forwarding.h"
 #include "doctor/pigeonhole.h"
 #include "lmtpd/homes.h"
+#include "lmtpd/submitter.h"
+#include "runtime/dial.h"
+
+enum {
+	SUBMISSION_PATIENCE_MS = 20000, /* for all that the server is asked */
+};
 
 void scripts_check_dovecot(const struct lmtpd_config *config, struct report *report)
 {
@@ -75,6 +82,29 @@ void scripts_check_admin(
 		report_ok(report, "script", "%zu of the admin", chain.n);
 	}
 	scripts_close(scripts, &chain);
+}
+
+void scripts_check_submission(const struct lmtpd_config *config, struct report *report)
+{
+	const char *const recipients[] = { [FORWARDING_OURS] = config->sieve.postmaster,
+		[FORWARDING_OTHERS] = FORWARDING_STRANGER };
+	struct forwarding_facts facts = { .endpoint = config->sieve.submission,
+		.size_limit = (uint64_t)config->message_size_limit };
+	struct submitter *submitter = submitter_start(NULL);
+	struct submitter_offer offer;
+
+	if (submitter == NULL) {
+		report_warn(report, "submission", NULL, "out of memory");
+		return;
+	}
+	facts.is_offered = submitter_ask(submitter, &config->sieve.submitter, recipients,
+	    FORWARDING_RECIPIENTS, dial_now() + SUBMISSION_PATIENCE_MS, facts.outcomes, &offer);
+	submitter_stop(submitter);
+	facts.has_8bitmime = offer.has_8bitmime;
+	facts.has_chunking = offer.has_chunking;
+	facts.has_smtputf8 = offer.has_smtputf8;
+	facts.size_max = offer.size_max;
+	forwarding_check(&facts, report);
 }
 
 void scripts_check_init(

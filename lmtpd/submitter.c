@@ -277,6 +277,36 @@ static void defer(
 	}
 }
 
+static void begin(
+    struct submitter *submitter, const struct submitter_settings *settings, uint64_t deadline)
+{
+	submitter->deadline = deadline;
+	submitter->reply = settings->reply;
+	submitter->content = settings->content;
+	submitter->has_timed_out = false;
+}
+
+bool submitter_ask(struct submitter *submitter, const struct submitter_settings *settings,
+    const char *const *recipients, size_t n_recipients, uint64_t deadline,
+    struct submission_outcome *outcomes, struct submitter_offer *offer_r)
+{
+	const struct submission_message nothing = { .sender = "" };
+	const struct submission_envelope envelope = { .sender = "",
+		.recipients = recipients,
+		.n_recipients = n_recipients,
+		.is_question = true };
+	const struct submission *submission = &submitter->submission;
+	bool is_offered;
+
+	begin(submitter, settings, deadline);
+	take_connection(submitter, settings);
+	is_offered = !is_over(submitter);
+	*offer_r = (struct submitter_offer){ submission->has_8bitmime, submission->has_chunking,
+		submission->has_smtputf8, submission->size_max };
+	transact(submitter, &nothing, &envelope, outcomes);
+	return is_offered;
+}
+
 void submitter_submit(struct submitter *submitter, const struct submitter_settings *settings,
     const struct submission_message *message, uint64_t deadline,
     struct submission_outcome *outcomes)
@@ -294,10 +324,7 @@ void submitter_submit(struct submitter *submitter, const struct submitter_settin
 		defer(message, outcomes, -error);
 		return;
 	}
-	submitter->deadline = deadline;
-	submitter->reply = settings->reply;
-	submitter->content = settings->content;
-	submitter->has_timed_out = false;
+	begin(submitter, settings, deadline);
 	do {
 		was_kept = take_connection(submitter, settings);
 		transact(submitter, message, &envelope, outcomes);

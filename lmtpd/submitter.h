@@ -40,6 +40,18 @@ void *submitter_start(void *unused);
 void submitter_on_idle(void *context);
 void submitter_stop(void *context);
 
+/* What the server says of itself in answer to EHLO. */
+struct submitter_offer {
+	bool has_8bitmime, has_chunking, has_smtputf8;
+	uint64_t size_max; /* 0: no limit is known */
+};
+
+/* Asks whether the server would take a message without a sender, and sends none: outcomes as below. Returns whether it has said what
+ * it offers. */
+bool submitter_ask(struct submitter *submitter, const struct submitter_settings *settings,
+    const char *const *recipients, size_t n_recipients, uint64_t deadline,
+    struct submission_outcome *outcomes, struct submitter_offer *offer_r);
+
 /* Sets outcomes[n_recipients]. After the deadline, in milliseconds of uv_hrtime(), all that is open is "for a while". */
 void submitter_submit(struct submitter *submitter, const struct submitter_settings *settings,
     const struct submission_message *message, uint64_t deadline,

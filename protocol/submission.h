@@ -7,7 +7,7 @@
  * 6152), SIZE (RFC 1870), SMTPUTF8 (RFC 6531). Content never goes out before a recipient was accepted, and not a byte behind a chunk
  * before that was: on a local connection this costs nothing, and what was refused is not sent.
  *
- * An outcome is "accepted" by the server's last word to the content alone. Whatever ends the connection before it is "for a while":
+ * An outcome is "accepted" by the server's last word to the content alone, but where there is no content and the server is only asked. Whatever ends the connection before it is "for a while":
  * the message may then arrive twice, but is not lost. */
 #pragma once
 
@@ -47,6 +47,9 @@ struct submission_envelope {
 	uint64_t size;       /* n_wire of the whole content, see content.h */
 	bool is_8bit;
 	bool is_utf8; /* its header needs SMTPUTF8; what an address needs is seen here */
+	/* Nothing is sent: the server is asked and the transaction taken back, and a recipient that it would take is
+	 * ACCEPTED in its words. */
+	bool is_question;
 };
 
 /* What the machine wants next; its output is to be sent before anything else. */

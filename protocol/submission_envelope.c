@@ -156,7 +156,10 @@ void submission_on_envelope(struct submission *submission, const struct response
 	    submission->at > 0 ? &submission->outcomes[submission->at - 1] : NULL;
 
 	submission->has_answered = true;
-	if (words->code >= 400 && outcome == NULL) {
+	if (words->code < 400 && outcome != NULL && submission->envelope->is_question &&
+	    outcome->result == SUBMISSION_PENDING) {
+		*outcome = (struct submission_outcome){ SUBMISSION_ACCEPTED, *words };
+	} else if (words->code >= 400 && outcome == NULL) {
 		submission_decide(submission, submission_result_of(words->code), words);
 	} else if (words->code >= 400 && outcome->result == SUBMISSION_PENDING) {
 		*outcome = (struct submission_outcome){ submission_result_of(words->code), *words };

@@ -19,6 +19,7 @@ enum flags {
 	HAS_BAD_RECIPIENT = 4,
 	HAS_NULL_SENDER = 8,
 	IS_TWICE = 16,
+	IS_QUESTION = 32,
 };
 
 enum {
@@ -257,7 +258,9 @@ static bool ask(struct seen *seen, const struct submitted *submitted, char *resu
 		if (answer == GONE) {
 			return false;
 		}
-		results[i] = results[i] == '?' ? letter(answer) : results[i];
+		if (results[i] == '?') {
+			results[i] = submitted->is_question && answer < 300 ? 'a' : letter(answer);
+		}
 	}
 	return true;
 }
@@ -380,6 +383,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		submitted.recipients[n_recipients++] = "a@example.net>";
 	}
 	submitted.sender = (data[0] & HAS_NULL_SENDER) != 0 ? "" : submitted.sender;
+	submitted.is_question = (data[0] & IS_QUESTION) != 0;
 	submitted.is_utf8 = (data[0] & HAS_UTF8_HEADER) != 0;
 	submitted.n_times = (data[0] & IS_TWICE) != 0 ? 2 : 1;
 	submitted.content = (struct text){ (const char *)data + HEADER, data[2] };

@@ -26,7 +26,8 @@ void submission_edge_init(struct submission_edge *edge, const struct submitted *
 	edge->n_left = submitted->n_times == 0 ? 1 : submitted->n_times;
 	edge->envelope = (struct submission_envelope){ .sender = submitted->sender,
 		.recipients = submitted->recipients,
-		.is_utf8 = submitted->is_utf8 };
+		.is_utf8 = submitted->is_utf8,
+		.is_question = submitted->is_question };
 	while (submitted->recipients[edge->envelope.n_recipients] != NULL) {
 		edge->envelope.n_recipients++;
 	}

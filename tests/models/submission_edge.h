@@ -11,7 +11,7 @@ struct submitted {
 	const char *sender;
 	const char *recipients[SUBMISSION_RECIPIENTS_MAX + 1]; /* up to NULL */
 	struct text content;
-	bool is_utf8;
+	bool is_utf8, is_question;
 	uint64_t lies;    /* added to its size */
 	unsigned n_times; /* 0: once */
 };

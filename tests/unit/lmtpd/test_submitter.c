@@ -665,6 +665,37 @@ static void test_accepted_early(void **state)
 	free(text);
 }
 
+/* It is asked, and nothing is sent. */
+static void test_question(void **state)
+{
+	static const char *const questions[] = {
+		EHLO "MAIL FROM:<> SIZE=0\r\nRCPT TO:<a@example.net>\r\nRSET\r\nQUIT\r\n", NULL
+	};
+	static const char *const hello[] = { EHLO, NULL };
+	struct fixture fixture = { .server.turns = { { OPEN,
+				       { "RCPT TO:<a@example.net>\r\n", OK "554 5.7.1 denied\r\n" },
+				       { "RSET\r\n", OK }, LEAVE } } };
+	struct fixture silent = { .server.turns = { { { "", GREETING } } } };
+	struct submission_outcome outcome;
+	struct submitter_offer offer;
+
+	set_up(&fixture, "a question");
+	assert_true(submitter_ask(
+	    fixture.submitter, &fixture.settings, recipients, 1, in(LONG), &outcome, &offer));
+	expect_outcome("a question", &outcome, "refused 554 denied");
+	assert_true(offer.has_chunking && !offer.has_8bitmime && !offer.has_smtputf8);
+	assert_int_equal(offer.size_max, 1000000);
+	tear_down(&fixture, questions);
+
+	set_up(&silent, "no answer to EHLO");
+	assert_false(submitter_ask(
+	    silent.submitter, &silent.settings, recipients, 1, in(LONG), &outcome, &offer));
+	expect_outcome(
+	    "no answer to EHLO", &outcome, "deferred 0 The server did not answer in time");
+	assert_false(offer.has_chunking);
+	tear_down(&silent, hello);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -683,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_large_field),
 		cmocka_unit_test(test_accepted_early),
+		cmocka_unit_test(test_question),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,11 @@ static const struct submitted odd_recipients = { "s@example.org",
 static const struct submitted odd_sender = { "s@example.org> SIZE=1", { "a@example.net" },
 	TEXT(BODY) };
 
+static const struct submitted question = { "", { "a@example.net", "b@example.net" }, TEXT(""),
+	.is_question = true };
+static const struct submitted questions = { "", { "a@example.net" }, TEXT(""), .is_question = true,
+	.n_times = 2 };
+
 struct conversation {
 	const char *name;
 	const struct submitted *submitted;
@@ -165,6 +170,33 @@ static const struct conversation refusals[] = {
 	    "refused 0 5.6.7 The server does not take addresses in UTF-8 (SMTPUTF8)\n" END },
 	{ "a sender that is none", &odd_sender, POSTFIX BYE, EHLO "QUIT\r\n",
 	    "refused 0 5.1.7 The sender's address cannot be sent\n" END },
+};
+
+/* Nothing is sent, whatever is answered. */
+static const struct conversation asked[] = {
+	{ "with all extensions", &question, POSTFIX OK "250 2.1.5 a\r\n250 2.1.5 b\r\n" OK BYE,
+	    EHLO "MAIL FROM:<> SIZE=0\r\n" RCPT("a") RCPT("b") "RSET\r\nQUIT\r\n",
+	    "accepted 250 2.1.5 a\naccepted 250 2.1.5 b\n" END },
+	{ "with none", &question, PLAIN OK "250 2.1.5 a\r\n250 2.1.5 b\r\n" OK BYE,
+	    EHLO "MAIL FROM:<>\r\n" RCPT("a") RCPT("b") "RSET\r\nQUIT\r\n",
+	    "accepted 250 2.1.5 a\naccepted 250 2.1.5 b\n" END },
+	{ "one of two", &question, POSTFIX OK "250 2.1.5 a\r\n554 5.7.1 denied\r\n" OK BYE,
+	    EHLO "MAIL FROM:<> SIZE=0\r\n" RCPT("a") RCPT("b") "RSET\r\nQUIT\r\n",
+	    "accepted 250 2.1.5 a\nrefused 554 5.7.1 denied\n" END },
+	{ "the other one, without pipelining", &question,
+	    PLAIN OK "450 4.2.0 later\r\n250 2.1.5 b\r\n" OK BYE,
+	    EHLO "MAIL FROM:<>\r\n" RCPT("a") RCPT("b") "RSET\r\nQUIT\r\n",
+	    "deferred 450 4.2.0 later\naccepted 250 2.1.5 b\n" END },
+	{ "no sender", &question, POSTFIX "550 5.1.7 no\r\n503 5.5.1 no\r\n250 2.1.5 b\r\n" OK BYE,
+	    EHLO "MAIL FROM:<> SIZE=0\r\n" RCPT("a") RCPT("b") "RSET\r\nQUIT\r\n",
+	    "refused 550 5.1.7 no\nrefused 550 5.1.7 no\n" END },
+	{ "gone in the middle", &question, POSTFIX OK "250 2.1.5 a\r\n",
+	    EHLO "MAIL FROM:<> SIZE=0\r\n" RCPT("a") RCPT("b"),
+	    "accepted 250 2.1.5 a\n" GONE ALL_GONE },
+	{ "twice", &questions, POSTFIX OK "250 2.1.5 a\r\n" OK OK "550 5.1.1 no\r\n" OK BYE,
+	    EHLO "MAIL FROM:<> SIZE=0\r\n" RCPT("a") "RSET\r\nMAIL FROM:<> SIZE=0\r\n" RCPT(
+		"a") "RSET\r\nQUIT\r\n",
+	    "accepted 250 2.1.5 a\nrefused 550 5.1.1 no\n" END },
 };
 
 static const struct conversation ends[] = {
@@ -296,6 +328,11 @@ static void test_deliveries(void **state)
 static void test_refusals(void **state)
 {
 	check_all(refusals, LENGTH(refusals));
+}
+
+static void test_questions(void **state)
+{
+	check_all(asked, LENGTH(asked));
 }
 
 static void test_ends(void **state)
@@ -566,6 +603,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_deliveries),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_questions),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_words),
