@@ -38,6 +38,10 @@ def recipients(each_minute, status, code, dsn, reason):
                    reason=reason)
 
 
+def not_sent(each_minute):
+    return recipients(each_minute, "deferred", "451", "4.3.0", "Message could not be forwarded, try again later")
+
+
 def commits(slow):
     """Of 100 messages a minute, how many take more than half a second."""
     name = "lmtpd_commit_duration_seconds_bucket"
@@ -64,11 +68,11 @@ CASES = [
     ("LmtpdDefers",
      [recipients(1, "deferred", "451", "4.4.3", "Database out of reach, try again later")],
      [recipients(9, "deferred", "451", "4.3.2", "Mailbox is being moved"),
-      recipients(9, "deferred", "452", "4.2.2", "Mailbox is full"),
+      recipients(9, "deferred", "452", "4.2.2", "Mailbox is full"), not_sent(9),
       recipients(9, "saved", "250", "2.0.0", "Saved")]),
     ("LmtpdCannotWrite",
      [recipients(1, "deferred", "452", "4.3.1", "Disk full")],
-     [recipients(9, "deferred", "451", "4.4.3", "Database out of reach, try again later"),
+     [recipients(9, "deferred", "451", "4.4.3", "Database out of reach, try again later"), not_sent(9),
       recipients(9, "rejected", "552", "5.3.4", "Message too big")]),
     ("LmtpdCannotWrite",
      [recipients(1, "deferred", "451", "4.2.0", "Cannot write the message")],
@@ -83,6 +87,12 @@ CASES = [
      [recipients(1, "deferred", "451", "4.3.2", "Mailbox is being moved")]),
     ("LmtpdQuotaUntold", [counter("lmtpd_quota_untold_total", 1)],
      [counter("lmtpd_quota_untold_total", 0)]),
+    ("LmtpdRedirectsWait", [not_sent(1)],
+     [recipients(9, "deferred", "451", "4.3.0", "The disk does not take the message"), not_sent(0)]),
+    ("LmtpdRedirectsRefused", [counter("lmtpd_redirects_refused_total", 1)],
+     [counter("lmtpd_redirects_refused_total", 0.1)]),
+    ("LmtpdNoticesHeld", [counter("lmtpd_notices_held_total", 1)],
+     [counter("lmtpd_notices_held_total", 0.1)]),
     ("LmtpdAuthErrors", [counter("lmtpd_auth_login_errors_total", 1, reason="hash")],
      [counter("lmtpd_auth_login_errors_total", 9, reason="client left")]),
     ("LmtpdAuthOverload", [counter("lmtpd_auth_login_errors_total", 1, reason="overload")],
@@ -166,5 +176,5 @@ def test_its_labels_are_there(lmtpd, auth):
                   'dsn="4.3.1"', 'reason="Mailbox is served elsewhere"', 'reason="overload"',
                   'reason="Mailbox is being moved"', 'reason="Mailbox is full"', 'reason="database"',
                   'reason="Mailbox is disabled for now"', 'reason="row"', 'reason="hash"',
-                  'reason="memory"', 'result="fail"', 'le="+Inf"'):
+                  'reason="memory"', 'reason="Message could not be forwarded, try again later"', 'result="fail"', 'le="+Inf"'):
         assert label in text, label
