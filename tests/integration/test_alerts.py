@@ -176,5 +176,6 @@ def test_its_labels_are_there(lmtpd, auth):
                   'dsn="4.3.1"', 'reason="Mailbox is served elsewhere"', 'reason="overload"',
                   'reason="Mailbox is being moved"', 'reason="Mailbox is full"', 'reason="database"',
                   'reason="Mailbox is disabled for now"', 'reason="row"', 'reason="hash"',
-                  'reason="memory"', 'reason="Message could not be forwarded, try again later"', 'result="fail"', 'le="+Inf"'):
+                  'reason="memory"', 'reason="Message could not be forwarded, try again later"',
+                  'result="fail"', 'le="+Inf"'):
         assert label in text, label
