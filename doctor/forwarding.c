@@ -92,10 +92,11 @@ void forwarding_check(const struct forwarding_facts *facts, struct report *repor
 	const struct submission_outcome *ours = &facts->outcomes[FORWARDING_OURS];
 	const struct submission_outcome *others = &facts->outcomes[FORWARDING_OTHERS];
 	char text[RESPONSE_TEXT_MAX + 64];
+	bool denies = denies_relay(ours) || denies_relay(others);
 
-	if (!facts->is_offered) {
+	if (!facts->is_offered || (ours->words.code == 0 && !denies && !takes(ours))) {
 		report_silence(facts, report);
-	} else if (denies_relay(ours) || denies_relay(others)) {
+	} else if (denies) {
 		report_fail(report, EX_CONFIG, what,
 		    "in Postfix, let mynetworks name this machine (127.0.0.0/8 [::1]/128), and "
 		    "permit_mynetworks stand first in smtpd_relay_restrictions and "
@@ -104,19 +105,15 @@ void forwarding_check(const struct forwarding_facts *facts, struct report *repor
 		    say(denies_relay(others) ? others : ours, text));
 	} else if (takes(ours)) {
 		report_offer(facts, report);
-	} else if (ours->words.code == 0) {
-		report_silence(facts, report);
 	} else if (ours->result == SUBMISSION_REFUSED) {
 		report_fail(report, EX_CONFIG, what,
 		    "let Postfix take mail from this machine, notices too, which have no sender; "
-		    "or "
-		    "give scripts a service of their own, docs/sieve.md",
+		    "or give scripts a service of their own, docs/sieve.md",
 		    "%s refuses what scripts send: %s", facts->endpoint, say(ours, text));
 	} else {
 		report_warn(report, what,
 		    "greylisting and limits are not for mail of this machine: give scripts a "
-		    "service "
-		    "of their own, docs/sieve.md",
+		    "service of their own, docs/sieve.md",
 		    "%s puts off what scripts send: %s", facts->endpoint, say(ours, text));
 	}
 }
