@@ -256,11 +256,11 @@ def make_dovecot(directory, database):
 
 @pytest.fixture
 def make_sieve_dovecot(directory, database):
-    """Starts Dovecots with ManageSieve over homes, with scripts of the admin."""
+    """Starts Dovecots with ManageSieve over homes, with scripts of the admin and more settings."""
     started = []
 
-    def make(vhosts, scripts=()):
-        started.append(SieveDovecot(directory / f"sieve{len(started)}", database, vhosts, scripts))
+    def make(vhosts, scripts=(), more=""):
+        started.append(SieveDovecot(directory / f"sieve{len(started)}", database, vhosts, scripts, more))
         started[-1].start()
         return started[-1]
 

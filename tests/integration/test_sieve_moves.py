@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness.peers import SENDER, send_to
+from harness.peers import SENDER, sending_to
 from harness.process import wait_until
 from harness.sieve import EMAIL1, Site, deliver, mail
 from harness.sink import Sink
@@ -63,8 +63,7 @@ def moving(make_lmtpd, make_sieve_dovecot):
 
     def start(sieve=None, **settings):
         daemon = make_lmtpd(sieve={"enabled": True, "submission": f"inet:127.0.0.1:{sink.port}", **(sieve or {})})
-        dovecot = make_sieve_dovecot(daemon.vhosts)
-        send_to(dovecot, sink, settings)
+        dovecot = make_sieve_dovecot(daemon.vhosts, more=sending_to(sink, settings))
         return Moving(daemon.start(), dovecot, sink)
 
     yield start

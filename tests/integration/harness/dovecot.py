@@ -304,9 +304,9 @@ def script_of_admin(kind, path):
 
 class SieveDovecot(GuideDovecot):
     """Keeps scripts by ManageSieve, shows mail by IMAP, and runs scripts in its LMTP: those of users, and the
-    admin's, {"before": path, "after": path}."""
+    admin's, {"before": path, "after": path}; more: settings behind its own."""
 
-    def __init__(self, base, database, vhosts, scripts=()):
+    def __init__(self, base, database, vhosts, scripts=(), more=""):
         self.imap_port, self.sieve_port = free_port(), free_port()
         self.socket = base / "lmtp"
         self.vhosts = vhosts
@@ -314,6 +314,8 @@ class SieveDovecot(GuideDovecot):
         services += "".join(script_of_admin(kind, path) for kind, path in dict(scripts).items())
         super().__init__(base, database, vhosts, services, imap_port=self.imap_port,
                          sieve_port=self.sieve_port, socket=self.socket)
+        with self.config_path.open("a") as config:
+            config.write(more)
 
     def is_answering(self):
         return answers(self.imap_port) and answers(self.sieve_port) and self.socket.exists()

@@ -66,13 +66,10 @@ class Peers:
             sink.close()
 
 
-def send_to(dovecot, sink, settings):
-    """What Pigeonhole sends goes to the sink. Settings by their names of Dovecot 2.3."""
-    dovecot.stop()
+def sending_to(sink, settings):
+    """What Dovecot is told, so that what Pigeonhole sends goes to the sink. Settings by their names of Dovecot 2.3."""
     lines = [" = ".join(RENAMED_2_4.get(setting, setting) if is_2_4() else setting) for setting in settings.items()]
-    with dovecot.config_path.open("a") as config:
-        config.write((MORE_2_4 if is_2_4() else MORE_2_3).format(port=sink.port, settings="\n  ".join(lines)))
-    dovecot.start()
+    return (MORE_2_4 if is_2_4() else MORE_2_3).format(port=sink.port, settings="\n  ".join(lines))
 
 
 def make_peers(make_lmtpd, make_dovecot, vhosts, sieve=None, **settings):
@@ -84,8 +81,7 @@ def make_peers(make_lmtpd, make_dovecot, vhosts, sieve=None, **settings):
     daemon.start()
     vhosts.mkdir(mode=0o700)
     os.chown(vhosts, MAIL_ID, MAIL_GROUP)
-    there = make_dovecot(vhosts)
-    send_to(there, sinks[1], settings)
+    there = make_dovecot(vhosts, more=sending_to(sinks[1], settings))
     return Peers(here, there, sinks)
 
 
