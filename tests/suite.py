@@ -173,8 +173,9 @@ def on_interrupt(*_):
 
 # --- what there is to run ---------------------------------------------------
 
-# What Postfix makes of lmtpd-auth hangs on its own clocks: it is tested on one build.
-ONCE = ["test_auth_postfix.py"]
+# What Postfix makes of lmtpd-auth hangs on its own clocks, and what marks hold is asked of a program that the
+# test builds: one build is enough.
+ONCE = ["test_auth_postfix.py", "test_marks.py"]
 # Commands, and what queries mean to the database: no business of ThreadSanitizer.
 ONE_THREAD = ["test_check*.py", "test_auth_commands.py", "test_stdio.py", "test_schema.py",
               "test_schemas.py", "test_postfixadmin.py", "test_adopt.py"]

@@ -49,9 +49,7 @@ class Both:
         sendmail = directory / "sendmail"
         sendmail.write_text(f'#!/bin/sh\ncat >/dev/null\nfor to; do :; done\necho "$to" >>{self.sent_path}\n')
         sendmail.chmod(0o755)
-        self.dovecot = SieveDovecot(directory / "dovecot", database, self.vhosts)
-        with self.dovecot.config_path.open("a") as config:
-            config.write(f"sendmail_path = {sendmail}\n")
+        self.dovecot = SieveDovecot(directory / "dovecot", database, self.vhosts, more=f"sendmail_path = {sendmail}\n")
         self.dovecot.start()
         make_folders(self.dovecot, "Seen")
         self.file = self.vhosts / HOME / ".dovecot.lda-dupes"
