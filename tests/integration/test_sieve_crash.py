@@ -4,7 +4,6 @@ Twice is only what nobody could know to be done: see docs/sieve.md. A notice of 
 
 import random
 import re
-import re
 import time
 from typing import NamedTuple
 
@@ -13,8 +12,8 @@ import pytest
 from harness.postfix import DELIVERY
 from harness.process import wait_until
 from harness.sieve import EMAIL1, EMAIL2, mail
+from harness.sending import field
 from harness.sink import Sink
-from test_sieve_send import field, sending_site  # noqa: F401
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
