@@ -126,10 +126,10 @@ class Suite:
         self.finish(*self.start(kind, *arguments, **options))
 
     @contextlib.contextmanager
-    def beside(self, kind, *arguments):
+    def beside(self, kind, *arguments, name=None):
         """Runs it while the block runs, and shows it afterwards."""
-        with open(LOG / kind, "w+") as output:
-            leg = self.start(kind, *arguments, output=output)
+        with open(LOG / (name or kind), "w+") as output:
+            leg = self.start(kind, *arguments, name=name, output=output)
             yield
             self.finish(*leg)
             output.seek(0)
@@ -179,6 +179,8 @@ ONCE = ["test_auth_postfix.py", "test_marks.py"]
 # Commands, and what queries mean to the database: no business of ThreadSanitizer.
 ONE_THREAD = ["test_check*.py", "test_auth_commands.py", "test_stdio.py", "test_schema.py",
               "test_schemas.py", "test_postfixadmin.py", "test_adopt.py"]
+# It is heavy by the clock alone: minutes in which all stands still.
+WAITING = ["test_stall.py"]
 
 
 def ignored(names):
@@ -197,10 +199,12 @@ def test(suite, arguments):
     # No test but the heavy ones measures how much or how fast, so the builds may be tested side by
     # side: the tests wait more than they compute.
     light = [INTEGRATION, *arguments, "-m", "not heavy"]
+    waiting = [f"{INTEGRATION}/{name}" for name in WAITING]
     with (suite.beside("asan", *light, *ignored(ONCE)),
-          suite.beside("tsan", *light, *ignored(ONCE + ONE_THREAD))):
+          suite.beside("tsan", *light, *ignored(ONCE + ONE_THREAD)),
+          suite.beside("release", *waiting, *arguments, name="waiting")):
         suite.run("release", *light)
-    suite.run("release", INTEGRATION, *arguments, "-m", "heavy", name="heavy")
+    suite.run("release", INTEGRATION, *arguments, "-m", "heavy", *ignored(WAITING), name="heavy")
     return suite.end()
 
 
