@@ -186,6 +186,23 @@ static bool was_redirected(const struct outbox *outbox, const struct letter *let
 	       claims_has_redirected(outbox->outbound->claims, &key, (uint64_t)outbox->now);
 }
 
+/* What a notification says: all but the Message-ID, which stands in front and is another one for each recipient that leads to
+ * the mailbox. */
+static struct span text_of(struct span message)
+{
+	static const char name[] = "Message-ID:";
+	const char *id = memmem(message.p, message.n, name, sizeof(name) - 1);
+	const char *end =
+	    id == NULL ? NULL : memchr(id, '\n', message.n - (size_t)(id - message.p));
+
+	return end == NULL ? message : (struct span){ end, message.n - (size_t)(end - message.p) };
+}
+
+static bool says_the_same(const struct letter *a, const struct letter *b)
+{
+	return a->kind != SIEVE_NOTIFY || span_equals(text_of(a->message), text_of(b->message));
+}
+
 /* One of the same mailbox that comes to the same; NULL: none. */
 static struct letter *find_twin(const struct outbox *outbox, const struct letter *letter)
 {
@@ -194,7 +211,8 @@ static struct letter *find_twin(const struct outbox *outbox, const struct letter
 
 		if (other->kind == letter->kind &&
 		    strcmp(other->home.address, letter->home.address) == 0 &&
-		    span_equals(other->id, letter->id) && strcmp(other->to, letter->to) == 0) {
+		    span_equals(other->id, letter->id) && strcmp(other->to, letter->to) == 0 &&
+		    says_the_same(other, letter)) {
 			return other;
 		}
 	}

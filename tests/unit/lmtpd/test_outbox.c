@@ -233,6 +233,37 @@ static void test_twins(void **state)
 	outbox_drop(&outbox);
 }
 
+/* Two notifications to one address are one only if they say the same; which of its runs says it makes no difference. */
+static void test_texts(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_new;
+	} messages[] = {
+		{ "X-Sieve: x\r\nMessage-ID: <1@x>\r\nSubject: one\r\n\r\nnews\r\n", true },
+		{ "X-Sieve: x\r\nMessage-ID: <1@x>\r\nSubject: one\r\n\r\nnews\r\n", false },
+		{ "X-Sieve: x\r\nMessage-ID: <2@x>\r\nSubject: one\r\n\r\nnews\r\n", false },
+		{ "X-Sieve: x\r\nMessage-ID: <2@x>\r\nSubject: two\r\n\r\nnews\r\n", true },
+		{ "X-Sieve: x\r\nMessage-ID: <1@x>\r\nSubject: one\r\n\r\nother\r\n", true },
+		{ "Message-ID: <1@x>", true },
+		{ "Message-ID: <2@x>", true },
+		{ "none", true },
+		{ "none", false },
+	};
+	struct outbox outbox = box("Q1", "Fri 1");
+	size_t n = 0;
+
+	for (size_t i = 0; i < LENGTH(messages); i++) {
+		struct sieve_action wanted = action(SIEVE_NOTIFY, "n@x", "");
+
+		wanted.message = span_of(messages[i].text);
+		assert_int_equal(outbox_add(&outbox, &home, i, 0, &wanted, false), OUTBOX_TAKEN);
+		n += messages[i].is_new;
+		assert_int_equal(outbox.n, n);
+	}
+	outbox_drop(&outbox);
+}
+
 static void test_full(void **state)
 {
 	struct outbox outbox = box("Q1", "Fri 1");
@@ -326,6 +357,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_marked, begin, end),
 		cmocka_unit_test_setup_teardown(test_too_many_claims, begin, end),
 		cmocka_unit_test_setup_teardown(test_twins, begin, end),
+		cmocka_unit_test_setup_teardown(test_texts, begin, end),
 		cmocka_unit_test_setup_teardown(test_full, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
 		cmocka_unit_test_setup_teardown(test_mark, begin, end),
