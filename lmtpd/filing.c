@@ -295,6 +295,7 @@ static int put_into_box(struct outcome *outcome, const struct sieve_action *acti
 		say(filter, &outcome->note, action,
 		    "too many different headers for one message: the one that came is sent");
 	}
+	filter->outbox.recipient = filter->mailboxes[outcome->slot].to;
 	result = outbox_add(&filter->outbox, outcome->home, outcome->slot, version, action,
 	    scripts_is_own(outcome->chain, action->script));
 	switch (result) {

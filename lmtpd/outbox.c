@@ -155,12 +155,14 @@ static bool copy_home(struct arena *arena, struct scripts_home *home)
 }
 
 /* The key of a message's redirect, by which a retry of it is known. A message that is taken for another one would be lost, so what the
- * client calls it must be unique, and all that is known of it the same. False: it cannot be known. */
+ * client calls it must be unique, and all that is known of it the same. A run redirects to an address once, so that its recipient tells
+ * what it made of the header from what another run did. False: it cannot be known. */
 static bool redirect_key(
     struct key *key_r, const struct outbox *outbox, const struct letter *letter)
 {
 	const struct span parts[] = { span_of(outbox->queue_id), span_of(outbox->received),
-		span_of(letter->home.address), span_of(letter->to), letter->id };
+		span_of(letter->home.address), span_of(letter->recipient), span_of(letter->to),
+		letter->id };
 
 	return outbox->queue_id[0] != '\0' && outbox->received[0] != '\0' &&
 	       ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0])) == 0;
@@ -203,20 +205,20 @@ static bool says_the_same(const struct letter *a, const struct letter *b)
 	return a->kind != SIEVE_NOTIFY || span_equals(text_of(a->message), text_of(b->message));
 }
 
-/* One of the same mailbox that comes to the same; NULL: none. */
-static struct letter *find_twin(const struct outbox *outbox, const struct letter *letter)
+/* Is there one of the same mailbox that comes to the same? */
+static bool has_twin(const struct outbox *outbox, const struct letter *letter)
 {
 	for (size_t i = 0; i < outbox->n; i++) {
-		struct letter *other = &outbox->list[i];
+		const struct letter *other = &outbox->list[i];
 
 		if (other->kind == letter->kind &&
 		    strcmp(other->home.address, letter->home.address) == 0 &&
 		    span_equals(other->id, letter->id) && strcmp(other->to, letter->to) == 0 &&
 		    says_the_same(other, letter)) {
-			return other;
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 /* A redirect is known by its id, or if it has none not at all; all else was asked for while the script ran. */
@@ -248,9 +250,9 @@ int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t sl
 		.message = action->message,
 		.until = outbox->now + (time_t)action->seconds,
 		.home = *home,
+		.recipient = outbox->recipient,
 		.line = action->line };
 	unsigned char digest[IDS_DIGEST];
-	struct letter *twin;
 	int result = ids_of_action(action, digest, &letter.id);
 
 	if (result == -ENOMEM || !copy(outbox->arena, &from) || !copy(outbox->arena, &to) ||
@@ -264,12 +266,10 @@ int outbox_add(struct outbox *outbox, const struct scripts_home *home, size_t sl
 	letter.from = from.p;
 	letter.to = to.p;
 	letter.answer = answer.p;
-	twin = find_twin(outbox, &letter);
-	if (twin != NULL && action->kind != SIEVE_REDIRECT) {
+	if (action->kind != SIEVE_REDIRECT && has_twin(outbox, &letter)) {
 		return OUTBOX_TAKEN; /* once for the mailbox */
 	}
-	result = twin != NULL || action->kind != SIEVE_REDIRECT ? OUTBOX_TAKEN
-								: check_redirect(outbox, &letter);
+	result = action->kind == SIEVE_REDIRECT ? check_redirect(outbox, &letter) : OUTBOX_TAKEN;
 	if (result != OUTBOX_TAKEN && result != OUTBOX_DONE) {
 		return result;
 	}

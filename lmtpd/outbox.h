@@ -48,11 +48,12 @@ struct letter {
 	/* REDIRECT, VACATION, NOTIFY; MARK: nothing is sent, something is only remembered. */
 	enum sieve_action_kind kind;
 	enum letter_state state;
-	unsigned version; /* REDIRECT: of the message; its own fields in message come on top */
-	unsigned line;    /* of the script */
-	size_t slot;      /* of the places */
-	const char *from; /* "": the null sender */
-	const char *to;   /* NOTIFY: one a line */
+	unsigned version;      /* REDIRECT: of the message; its own fields in message come on top */
+	unsigned line;         /* of the script */
+	size_t slot;           /* of the places */
+	const char *recipient; /* whose script wants it, as it was given */
+	const char *from;      /* "": the null sender */
+	const char *to;        /* NOTIFY: one a line */
 	struct span message;
 	struct span id; /* to be remembered; n is 0: nothing is */
 	time_t until;
@@ -63,9 +64,10 @@ struct letter {
 
 struct outbox {
 	struct outbound *outbound;
-	struct arena *arena;  /* the filter's: all that letters hold */
-	const char *queue_id; /* the client's for the message, */
-	const char *received; /* and when it got it; "" if they are unknown */
+	struct arena *arena;   /* the filter's: all that letters hold */
+	const char *queue_id;  /* the client's for the message, */
+	const char *received;  /* and when it got it; "" if they are unknown */
+	const char *recipient; /* of the run whose actions are put in */
 	time_t now;
 	struct letter *list;
 	size_t n, room;

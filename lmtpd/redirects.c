@@ -174,6 +174,9 @@ void redirects_send(struct filter *filter, struct places *places, struct submitt
 		if (twin != NULL) {
 			letter->state = twin->state;
 			letter->answer = twin->answer;
+			if (letter->state == LETTER_SENT) {
+				outbox_redirected(outbox, letter); /* it has an id of its own */
+			}
 		} else {
 			redirect(filter, submitter, settings, letter, deadline);
 		}

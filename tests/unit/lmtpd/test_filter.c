@@ -374,6 +374,13 @@ static const struct {
 	    "a@d INBOX\nor back\nredirect s@x to b@x v0\nredirect s@x to c@x v0\n" },
 	{ "require \"editheader\"; addheader \"X\" \"1\"; redirect \"b@x\";",
 	    "a@d INBOX v1\nor back\nredirect s@x to b@x v1\n" },
+	/* Of one run once, whatever was done to the header between. */
+	{ "require [\"copy\", \"editheader\"]; redirect :copy \"b@x\"; addheader \"X\" \"1\"; "
+	  "redirect \"b@x\";",
+	    "a@d INBOX v1\nor back\nredirect s@x to b@x v0\n" },
+	{ "require \"enotify\"; notify :message \"1\" \"mailto:b@x\"; notify :message \"2\" "
+	  "\"mailto:b@x\"; notify :message \"1\" \"mailto:b@x\";",
+	    "a@d INBOX\nnotify postmaster to b@x v0\nnotify postmaster to b@x v0\n" },
 	{ "require \"reject\"; reject \"no\";", "rejects: no\n" },
 	{ "require \"ereject\"; ereject \"no\";", "rejects: no\n" },
 	{ "require \"vacation\"; vacation :addresses \"a@d\" \"away\"; discard;",
@@ -461,7 +468,7 @@ static void test_redirected_before(void **state)
 {
 	struct key key;
 	const struct span again[] = { span_of("Q1"), span_of("Fri 1"), span_of("a@d"),
-		span_of("b@x"), span_of("<1@x>-a@d-b@x--") };
+		span_of("a@d"), span_of("b@x"), span_of("<1@x>-a@d-b@x--") };
 
 	message_text = "Message-ID: <1@x>\n\nbody\n";
 	scripts[0] = "redirect \"b@x\"; redirect \"c@x\";";

@@ -238,13 +238,13 @@ static void test_told_to_its_user(void **state)
 	    "back 0\nsend <s@x> c@x\n");
 }
 
-/* One mailbox, two recipients: it goes once, and both hear the same. */
+/* One mailbox, two recipients: it goes once, both hear the same, and each is remembered. */
 static void test_twins(void **state)
 {
 	static const struct {
 		const char *said, *want;
 	} cases[] = {
-		{ "a", "send <s@x> b@x\nmark b@x\n" },
+		{ "a", "send <s@x> b@x\nmark b@x\nmark b@x\n" },
 		{ "r", "send <s@x> b@x\nback 0\nback 1\n" },
 		{ "d", "send <s@x> b@x\n" },
 	};
@@ -267,7 +267,7 @@ static void test_twins(void **state)
 	add(1, "b@x");
 	add(2, "b@x")->home.address = "other@d";
 	add(3, "b@x")->version = 1;
-	redirect("aa", 9, "send <s@x> b@x\nmark b@x\nsend <s@x> b@x\nmark b@x\n");
+	redirect("aa", 9, "mark b@x\nsend <s@x> b@x\nmark b@x\nsend <s@x> b@x\nmark b@x\n");
 	assert_false(slots[0].is_redirected); /* that was said when it was put into the box */
 	assert_true(slots[1].is_redirected && slots[2].is_redirected && slots[3].is_redirected);
 }
