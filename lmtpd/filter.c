@@ -169,7 +169,12 @@ static int answer(struct filter *filter, size_t place, const struct scripts_home
 					   question->name, question->folder));
 		break;
 	case SIEVE_NEED_SEEN:
-		result = outbox_seen(&filter->outbox, home, question->name, !filter->is_first);
+	case SIEVE_NEED_ANSWERED:
+		result = outbox_seen(&filter->outbox, home, question->name,
+		    need == SIEVE_NEED_SEEN && !filter->is_first);
+		if (need == SIEVE_NEED_ANSWERED && result == -EBUSY) {
+			result = 1;
+		}
 		if (result >= 0) {
 			sieve_answer(run, result > 0);
 			result = 0;

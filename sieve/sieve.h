@@ -273,6 +273,7 @@ enum sieve_need {
 	SIEVE_NEED_SPECIAL_USE, /* sieve_answer_name(): which folder has the use question.name; of question.folder,
 	                           if that is not "", whether that has it */
 	SIEVE_NEED_SEEN, /* sieve_answer(): is the id question.name remembered? */
+	SIEVE_NEED_ANSWERED, /* the same, of an answer that is sent if not; yes as well if another message is about to send it */
 	SIEVE_NEED_HOST, /* sieve_answer(): carry question.node out, a command of the language's host */
 };
 

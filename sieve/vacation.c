@@ -256,8 +256,8 @@ static enum answer run_vacation(struct sieve_run *run, const struct node *node)
 		return run_exhausted(run, node);
 	}
 	if (verdict.why_not == NULL && action.seconds > 0) {
-		answer =
-		    run_ask(run, node, SIEVE_NEED_SEEN, action.id, (struct span){ "", 0 }, NULL);
+		answer = run_ask(
+		    run, node, SIEVE_NEED_ANSWERED, action.id, (struct span){ "", 0 }, NULL);
 		if (answer == ANSWER_WAIT || answer == ANSWER_BROKEN) {
 			return answer;
 		}

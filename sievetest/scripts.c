@@ -238,6 +238,7 @@ int scripts_step(struct tester *tester, struct sieve_run *run, struct sieve_ques
 			sieve_answer_name(run, special_use(tester, question));
 			break;
 		case SIEVE_NEED_SEEN:
+		case SIEVE_NEED_ANSWERED:
 			sieve_answer(run, is_marked(tester, question->name));
 			break;
 		default:

@@ -122,7 +122,9 @@ static int run(char **argv, bool marks)
 		} else if (need == SIEVE_NEED_SPECIAL_USE) {
 			sieve_answer_name(sieve, (struct span){ NULL, 0 });
 		} else {
-			sieve_answer(sieve, need == SIEVE_NEED_SEEN && is_seen(question.name));
+			sieve_answer(
+			    sieve, (need == SIEVE_NEED_SEEN || need == SIEVE_NEED_ANSWERED) &&
+				       is_seen(question.name));
 		}
 	}
 	plan = sieve_run_plan(sieve);

@@ -527,6 +527,27 @@ static void test_two_at_once(void **state)
 	expect("the third", "a@d INBOX\nmark  v0\n");
 }
 
+/* But an answer that is about to be sent is one: the second is neither answered nor told to come again, and waits for nothing. */
+static void test_two_to_answer(void **state)
+{
+	struct filter *other;
+
+	scripts[0] = "require \"vacation\"; vacation :addresses \"a@d\" \"away\";";
+	message_text = "To: a@d\n\nbody\n";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	expect("the first", "a@d INBOX\nvacation  to s@x v0\n");
+	other = filter;
+	places_free(&filed);
+	places_free(&places);
+	places = filed = (struct places){ 0 };
+	n_elsewhere = 0;
+	run(true);
+	assert_int_equal(n_elsewhere, 0);
+	expect("the second", "a@d INBOX\n");
+	filter_free(other);
+}
+
 /* A box takes so many letters, and not one more. */
 static void test_full_box(void **state)
 {
@@ -851,6 +872,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_detail, begin, end),
 		cmocka_unit_test_setup_teardown(test_redirected_before, begin, end),
 		cmocka_unit_test_setup_teardown(test_two_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(test_two_to_answer, begin, end),
 		cmocka_unit_test_setup_teardown(test_whose_redirect, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_box, begin, end),
 		cmocka_unit_test_setup_teardown(test_once_for_a_mailbox, begin, end),

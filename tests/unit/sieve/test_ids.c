@@ -90,7 +90,7 @@ static void run(const char *script, const char *header, char *got, size_t n)
 	chain.program = program;
 	sieve = sieve_run_new(&facts, &chain, 1);
 	while ((need = sieve_step(sieve, &question)) > 0) {
-		assert_int_equal(need, SIEVE_NEED_SEEN);
+		assert_true(need == SIEVE_NEED_SEEN || need == SIEVE_NEED_ANSWERED);
 		add_text(got, n, "?");
 		add_id(got, n, question.name);
 		sieve_answer(sieve, false);
