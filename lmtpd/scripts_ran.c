@@ -34,23 +34,6 @@ bool scripts_is_own(const struct scripts_chain *chain, const char *name)
 	return held != NULL && held->is_own;
 }
 
-/* The script of the chain that a run gave up: the one that says so, or the user's own, which may have included
- * it. */
-static const struct scripts_held *find_exhausted(
-    const struct scripts_chain *chain, const struct sieve_plan *plan)
-{
-	const struct scripts_private *private = chain->private;
-
-	for (size_t i = plan->n_notes; i-- > 0;) {
-		for (size_t k = 0; k < chain->n && plan->notes[i].kind == SIEVE_NOTE_ERROR; k++) {
-			if (private->chained[k]->name == plan->notes[i].script) {
-				return private->chained[k];
-			}
-		}
-	}
-	return private->own;
-}
-
 /* One more time that it was exhausted. */
 static void count(struct scripts *scripts, const struct scripts_home *home,
     const struct scripts_held *held, FILE *lines)
@@ -165,7 +148,6 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
     const struct sieve_plan *plan, const struct sieve_note *undone, size_t n_undone,
     const char *message_id)
 {
-	const struct scripts_held *held;
 	char *lines = NULL;
 	size_t n = 0;
 	FILE *stream = open_memstream(&lines, &n);
@@ -177,9 +159,8 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
 	}
 	put_lines(stream, home, chain, plan, message_id);
 	put_undone(stream, chain, undone, n_undone, message_id);
-	held = plan != NULL && plan->is_exhausted ? find_exhausted(chain, plan) : NULL;
-	if (held != NULL) {
-		count(scripts, home, held, stream);
+	if (plan != NULL && plan->is_exhausted) {
+		count(scripts, home, chain->private->chained[plan->exhausted], stream);
 	}
 	if (fclose(stream) == 0 && n > 0) {
 		write_log(config, home, lines, n);

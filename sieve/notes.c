@@ -67,6 +67,7 @@ enum answer run_exhausted(struct sieve_run *run, const struct node *node)
 
 	if (!run->has_failed) {
 		run->has_failed = run->plan.is_exhausted = true;
+		run->plan.exhausted = run->machine->next - 1;
 		add_note(run, node, SIEVE_NOTE_ERROR, run->fuel.is_empty ? time : memory,
 		    run->fuel.is_empty ? sizeof(time) - 1 : sizeof(memory) - 1);
 	}

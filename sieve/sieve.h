@@ -247,7 +247,8 @@ struct sieve_plan {
 	size_t n_notes;
 	bool has_failed; /* a script did, or ran out of fuel; what it had planned is not here */
 	bool is_exhausted;
-	uint64_t fuel; /* that was used */
+	size_t exhausted; /* which one of the chain, itself or by what it includes; the last one */
+	uint64_t fuel;    /* that was used */
 };
 
 /* --- running -------------------------------------------------------------------------------------------------- */

@@ -543,7 +543,7 @@ static void test_exhausted(void **state)
 	expect_chain(tree, "changed", "own", "");
 }
 
-/* The one that ran out is switched off, and not the user's behind it. */
+/* The one that ran out is switched off, also if what it includes did, and not the user's behind it. */
 static void test_exhausted_of_the_admin(void **state)
 {
 	struct tree *tree = *state;
@@ -554,9 +554,11 @@ static void test_exhausted_of_the_admin(void **state)
 		{ .line = 2, .kind = SIEVE_NOTE_ERROR, .text = { "y", 1 } },
 		{ .line = 3, .kind = SIEVE_NOTE_DEBUG, .text = { "z", 1 } },
 	};
-	const struct sieve_plan plan = {
-		.notes = notes, .n_notes = 3, .has_failed = true, .is_exhausted = true
-	};
+	const struct sieve_plan plan = { .notes = notes,
+		.n_notes = 3,
+		.has_failed = true,
+		.is_exhausted = true,
+		.exhausted = 1 };
 
 	tree->config.sieve.before = (struct settings_list){ tree->before, 1 };
 	make(tree, "admin/before");
@@ -568,7 +570,7 @@ static void test_exhausted_of_the_admin(void **state)
 		assert_int_equal(
 		    scripts_open(tree->scripts, &tree->config, &tree->home, &chain, &error), 0);
 		notes[0].script = chain.list[0].name;
-		notes[1].script = chain.list[1].name;
+		notes[1].script = i == 0 ? chain.list[1].name : "included";
 		notes[2].script = chain.list[2].name;
 		scripts_ran(
 		    tree->scripts, &tree->config, &tree->home, &chain, &plan, NULL, 0, NULL);

@@ -327,6 +327,37 @@ static void test_fuel(void **state)
 	}
 }
 
+/* A script of the chain answers for what it includes. */
+static void test_who_has_no_fuel(void **state)
+{
+	static const char *const texts[][2] = { { "keep;", REQUIRE "include :global \"hungry\";" },
+		{ REQUIRE "include :global \"hungry\";", "keep;" } };
+	const struct sieve_library library = { SIEVE_GLOBAL, span_of("hungry"),
+		compile(hungry[1]) };
+
+	facts.library = &library;
+	facts.n_library = 1;
+	for (size_t i = 0; i < LENGTH(texts); i++) {
+		const struct sieve_script chain[] = { { compile(texts[i][0]), "first" },
+			{ compile(texts[i][1]), "second" } };
+		struct sieve_run *run = sieve_run_new(&facts, chain, LENGTH(chain));
+
+		assert_int_equal(drive(run), SIEVE_DONE);
+		assert_false(sieve_run_plan(run)->is_exhausted);
+		settings.fuel = sieve_run_plan(run)->fuel / 2; /* most is for what is included */
+		sieve_run_free(run);
+		run = sieve_run_new(&facts, chain, LENGTH(chain));
+		assert_int_equal(drive(run), SIEVE_DONE);
+		assert_true(sieve_run_plan(run)->is_exhausted);
+		assert_int_equal(sieve_run_plan(run)->exhausted, i == 0);
+		sieve_run_free(run);
+		sieve_program_free((struct sieve_program *)chain[0].program);
+		sieve_program_free((struct sieve_program *)chain[1].program);
+		settings.fuel = sieve_defaults.fuel;
+	}
+	sieve_program_free((struct sieve_program *)library.program);
+}
+
 /* Memory that is missing, at each allocation in turn. */
 static bool counts, fails;
 static unsigned n_left;
@@ -382,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup(test_loops, set_up),
 		cmocka_unit_test_setup(test_failure_is_remembered, set_up),
 		cmocka_unit_test_setup(test_fuel, set_up),
+		cmocka_unit_test_setup(test_who_has_no_fuel, set_up),
 		cmocka_unit_test_setup(test_memory, set_up),
 	};
 
