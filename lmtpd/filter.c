@@ -226,15 +226,21 @@ static void count(
 	filter->counts.n_fuel += plan->fuel;
 }
 
-/* What an admin should know of a run: what is wrong with scripts, the first error of those that ran, and more. */
-static const char *note_of(
-    struct filter *filter, const char *trouble, const struct sieve_plan *plan, const char *filed)
+/* An error of the user's own scripts; the others' are logged as they are told (scripts_ran()). */
+static bool is_own_error(const struct scripts_chain *chain, const struct sieve_note *note)
+{
+	return note->kind == SIEVE_NOTE_ERROR && scripts_is_own(chain, note->script);
+}
+
+/* What an admin should know of a run: what is wrong with scripts, the user's first error, and more. */
+static const char *note_of(struct filter *filter, const struct scripts_chain *chain,
+    const struct sieve_plan *plan, const char *filed)
 {
 	char note[2 * NOTE_MAX];
 	size_t i = 0, n;
 
-	n = (size_t)snprintf(note, sizeof(note), "%s", trouble);
-	while (plan->has_failed && i < plan->n_notes && plan->notes[i].kind != SIEVE_NOTE_ERROR) {
+	n = (size_t)snprintf(note, sizeof(note), "%s", chain->trouble);
+	while (plan->has_failed && i < plan->n_notes && !is_own_error(chain, &plan->notes[i])) {
 		i++;
 	}
 	if (plan->has_failed && i < plan->n_notes) {
@@ -290,7 +296,7 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 		count(filter, chain, plan);
 		result = filing_add(filter, slot, home, chain, plan, filed, sizeof(filed));
 		filter->runs[slot] = (struct filter_run){ .scripts = names,
-			.note = note_of(filter, chain->trouble, plan, filed) };
+			.note = note_of(filter, chain, plan, filed) };
 		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->undone,
 		    filter->n_undone, filter->facts->message_id);
 	} else if (result == -ENOMEM) {

@@ -720,6 +720,21 @@ static void test_chain(void **state)
 	assert_int_equal(filed.n, 1);
 	assert_string_equal(filed.list[0].folder, ".Junk");
 	assert_string_equal(filter->runs[0].scripts, "own,after");
+	assert_string_equal(
+	    filter->runs[0].note, "own line 1: \" \" cannot be the name of a header field");
+}
+
+/* What is wrong with the admin's script is logged as it is, and once. */
+static void test_error_of_the_admin(void **state)
+{
+	scripts[0] = "keep;";
+	scripts[1] = "require [\"editheader\", \"variables\"]; set \"n\" \" \"; "
+		     "addheader \"${n}\" \"x\";";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	assert_int_equal(filter->counts.n_failed, 1);
+	assert_int_equal(n_ran, 1);
+	expect("kept, and no note", "a@d INBOX\n");
 }
 
 /* A broken script is told of and counted, alone as well as before one that runs; that there is none is no run. */
@@ -879,6 +894,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
 		cmocka_unit_test_setup_teardown(test_chain, begin, end),
+		cmocka_unit_test_setup_teardown(test_error_of_the_admin, begin, end),
 		cmocka_unit_test(test_broken_script),
 		cmocka_unit_test(test_fuel),
 		cmocka_unit_test_setup_teardown(test_accidents, begin, end),
