@@ -16,12 +16,10 @@
 enum {
 	INPUT_MAX = 8192,
 	QUIT_MS = 1000,
-	ENDPOINT_TEXT_MAX = 300,
 };
 
 struct submitter {
 	int fd; /* -1: there is no connection, and the machine is not in use */
-	char endpoint[ENDPOINT_TEXT_MAX], hostname[256]; /* that the connection was made with */
 	unsigned reply, content;
 	uint64_t deadline;
 	bool has_timed_out;
@@ -162,11 +160,9 @@ static void open_connection(struct submitter *submitter, const struct submitter_
 	struct endpoint endpoint;
 	struct error error;
 
-	snprintf(submitter->endpoint, sizeof(submitter->endpoint), "%s", settings->endpoint);
-	snprintf(submitter->hostname, sizeof(submitter->hostname), "%s", settings->hostname);
 	submitter->n_input = 0;
-	submission_init(&submitter->submission, submitter->hostname);
-	if (endpoint_parse(&endpoint, submitter->endpoint, &error) == 0) {
+	submission_init(&submitter->submission, settings->hostname);
+	if (endpoint_parse(&endpoint, settings->endpoint, &error) == 0) {
 		submitter->fd = dial(
 		    &endpoint, until < submitter->deadline ? until : submitter->deadline, &error);
 	}
@@ -180,14 +176,11 @@ static void open_connection(struct submitter *submitter, const struct submitter_
 /* Says goodbye, if there is somebody to say it to. */
 static void quit(struct submitter *submitter)
 {
-	uint64_t deadline = submitter->deadline;
-
 	look(submitter);
 	if (!is_over(submitter)) {
 		submitter->deadline = dial_now() + QUIT_MS;
 		submission_quit(&submitter->submission);
 		converse(submitter);
-		submitter->deadline = deadline;
 	}
 	hang_up(submitter);
 }
@@ -195,9 +188,7 @@ static void quit(struct submitter *submitter)
 /* Returns whether the connection is one that was there before. */
 static bool take_connection(struct submitter *submitter, const struct submitter_settings *settings)
 {
-	if (submitter->fd >= 0 && strcmp(submitter->endpoint, settings->endpoint) != 0) {
-		quit(submitter);
-	} else if (submitter->fd >= 0) {
+	if (submitter->fd >= 0) {
 		look(submitter);
 		if (!is_over(submitter)) {
 			return true;

@@ -16,6 +16,7 @@ enum {
 	SUBMITTER_IDLE_MS = 30000,    /* that a connection is kept: the lane's */
 };
 
+/* The same for all messages of a submitter, and they outlive it: those of a lane are of its service. */
 struct submitter_settings {
 	const char *endpoint; /* endpoint.h */
 	const char *hostname; /* for EHLO */

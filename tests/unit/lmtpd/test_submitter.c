@@ -416,26 +416,6 @@ static void test_idle(void **state)
 	submitter_stop(NULL);
 }
 
-/* Another endpoint, as after a reload; the goodbye to the first one takes none of the time of the second. */
-static void test_moved(void **state)
-{
-	static const char *const said[] = { EHLO MESSAGE "QUIT\r\n", NULL };
-	static const char *const second_said[] = { EHLO MESSAGE, NULL };
-	struct fixture first = { .server.turns = { { OPEN, DELIVER, LEAVE } } };
-	struct fixture second = { .server.turns = { { OPEN, { ENVELOPE, OK OK } } } };
-
-	set_up(&second, "second");
-	set_up(&first, "first");
-	submit(&first, &body, ACCEPTED);
-	first.settings.endpoint = second.server.endpoint;
-	clock_server = &second.server;
-	n_dialed = 0;
-	submit(&first, &body, SILENT);
-	assert_in_range(last_patience, CONTENT - SLACK, CONTENT);
-	tear_down(&first, said);
-	tear_down(&second, second_said);
-}
-
 static void test_nobody_there(void **state)
 {
 	struct fixture fixture = { .server.turns = { { OPEN } } };
@@ -704,7 +684,6 @@ int main(void)
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_moved),
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_calls_that_fail),
 		cmocka_unit_test(test_out_of_memory),
