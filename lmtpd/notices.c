@@ -206,6 +206,11 @@ static void forget(const struct notice *notice)
 static void tell(
     const struct letter *letter, const char *to, const struct submission_outcome *outcome)
 {
+	static const char *const statuses[] = { [SUBMISSION_PENDING] = "deferred",
+		[SUBMISSION_ACCEPTED] = "sent",
+		[SUBMISSION_REFUSED] = "refused",
+		[SUBMISSION_DEFERRED] = "deferred",
+		[SUBMISSION_UNKNOWN] = "unknown" };
 	bool is_sent = outcome->result == SUBMISSION_ACCEPTED;
 	struct log_line line;
 
@@ -213,10 +218,7 @@ static void tell(
 	    letter->kind == SIEVE_VACATION ? "vacation" : "notify");
 	log_address(&line, "mailbox", letter->home.address);
 	log_address(&line, "to", to);
-	log_text(&line, "status",
-	    is_sent                                 ? "sent"
-	    : outcome->result == SUBMISSION_REFUSED ? "refused"
-						    : "deferred");
+	log_text(&line, "status", statuses[outcome->result]);
 	log_number(&line, "code", (uint64_t)outcome->words.code);
 	log_quoted(&line, "reason", is_sent ? "" : outcome->words.text);
 	log_end(&line);
@@ -234,13 +236,14 @@ static void run_notice(struct work *work, void *context)
 		.recipients = list,
 		.n_recipients = split((char *)letter->to, list, SUBMISSION_RECIPIENTS_MAX),
 		.content = { .leading = letter->message } };
-	size_t n_sent = 0;
+	size_t n_sent = 0, n_unknown = 0;
 
 	submitter_submit(
 	    context, &config->sieve.submitter, &message, uv_hrtime() / 1000000 + SEND_MS, outcomes);
 	for (size_t i = 0; i < message.n_recipients; i++) {
 		tell(letter, list[i], &outcomes[i]);
 		n_sent += outcomes[i].result == SUBMISSION_ACCEPTED;
+		n_unknown += outcomes[i].result == SUBMISSION_UNKNOWN;
 	}
 	if (letter->kind == SIEVE_NOTIFY) {
 		counts->n_notified += n_sent;
@@ -248,8 +251,9 @@ static void run_notice(struct work *work, void *context)
 		return;
 	}
 	counts->n_notices += n_sent;
-	if (n_sent == 0) {
-		counts->n_notices_failed++;
+	counts->n_notices_failed += n_sent == 0;
+	/* What may have gone out does not go again: an answer that is missing does less harm than two. */
+	if (n_sent + n_unknown == 0) {
 		forget(notice);
 	}
 }

@@ -75,12 +75,28 @@ enum submission_result submission_result_of(int code)
 	return code >= 500 ? SUBMISSION_REFUSED : SUBMISSION_DEFERRED;
 }
 
-static void close_with(struct submission *submission, const struct response_words *words)
+static void close_as(struct submission *submission, enum submission_result result,
+    const struct response_words *words)
 {
 	submission->end = *words;
-	submission_decide(submission, SUBMISSION_DEFERRED, words);
+	submission_decide(submission, result, words);
 	submission->outcomes = NULL;
 	submission->phase = SUBMISSION_PHASE_CLOSED;
+}
+
+static void close_with(struct submission *submission, const struct response_words *words)
+{
+	close_as(submission, SUBMISSION_DEFERRED, words);
+}
+
+/* Has all of the content gone out? Then the server may have taken it. */
+static bool is_sent(const struct submission *submission)
+{
+	size_t n;
+
+	output_unsent(&submission->output, &n);
+	return submission->phase == SUBMISSION_PHASE_FINAL && n == 0 &&
+	       !submission->output.is_out_of_memory;
 }
 
 void submission_break(struct submission *submission, const char *why)
@@ -89,7 +105,8 @@ void submission_break(struct submission *submission, const char *why)
 
 	if (submission->phase != SUBMISSION_PHASE_CLOSED) {
 		response_words_set(&words, "4.4.2", why);
-		close_with(submission, &words);
+		close_as(submission, is_sent(submission) ? SUBMISSION_UNKNOWN : SUBMISSION_DEFERRED,
+		    &words);
 	}
 }
 

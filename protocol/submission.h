@@ -7,8 +7,9 @@
  * 6152), SIZE (RFC 1870), SMTPUTF8 (RFC 6531). Content never goes out before a recipient was accepted, and not a byte behind a chunk
  * before that was: on a local connection this costs nothing, and what was refused is not sent.
  *
- * An outcome is "accepted" by the server's last word to the content alone, but where there is no content and the server is only asked. Whatever ends the connection before it is "for a while":
- * the message may then arrive twice, but is not lost. */
+ * An outcome is "accepted" by the server's last word to the content alone, but where there is no content and the server is only asked.
+ * Whatever ends the connection before it is "for a while", or, if all of the content had been sent, "unknown": whoever
+ * sends it again then may send it twice, and who does not may lose it. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,6 +31,7 @@ enum submission_result {
 	SUBMISSION_ACCEPTED,
 	SUBMISSION_REFUSED, /* for good: the server says 5xx, or cannot take such a message at all */
 	SUBMISSION_DEFERRED, /* for a while: 4xx, 421, no connection, or nothing that is SMTP */
+	SUBMISSION_UNKNOWN,  /* nothing that is SMTP was said to all of the content */
 };
 
 /* What became of a recipient, in the words of the server or in our own (their code is 0). A server that greets with 5xx refuses the

@@ -28,6 +28,7 @@ enum {
 	RECIPIENTS_MAX = 4,
 	GONE = 0,
 	CLOSED = 421,
+	UNKNOWN = 1,
 };
 
 static struct submission_edge whole, pieces;
@@ -120,6 +121,17 @@ static int next_reply_of(struct seen *seen, int class)
 	return code == CLOSED || (code < 400 && code / 100 != class) ? GONE : code;
 }
 
+/* The same to content that was sent; UNKNOWN: none, or none that fits. */
+static int next_final(struct seen *seen)
+{
+	int code = next_code(seen, false);
+
+	if (code == CLOSED) {
+		return GONE;
+	}
+	return code == GONE || (code < 400 && code / 100 != 2) ? UNKNOWN : code;
+}
+
 static bool greet(struct seen *seen)
 {
 	int code = next_code(seen, false);
@@ -209,7 +221,7 @@ static int send_content(struct seen *seen, struct text content, uint64_t size)
 		put(&seen->output, line);
 		put_content(seen, content, false);
 	}
-	return next_reply_of(seen, 2);
+	return next_final(seen);
 }
 
 static void put_rcpt(struct seen *seen, const char *recipient)
@@ -290,7 +302,10 @@ static bool transact(struct seen *seen, const struct submitted *submitted, char 
 	}
 	if (memchr(results, '?', n) != NULL) {
 		code = send_content(seen, submitted->content, size);
-		if (code == GONE) {
+		if (code == UNKNOWN) {
+			fill(results, n, 'u');
+		}
+		if (code == GONE || code == UNKNOWN) {
 			return false;
 		}
 		fill(results, n, code < 300 ? 'a' : letter(code));

@@ -148,7 +148,7 @@ def test_hangs(make_lmtpd):
 @pytest.mark.parametrize("step, said, status", [
     ("GREETING", b"554 5.3.2 No", "deferred"), ("MAIL", b"451 4.3.0 Later", "deferred"),
     ("RCPT", b"550 5.1.1 No", "refused"), ("DATA", CLOSE, "deferred"), ("END", b"554 5.7.1 No", "refused"),
-    ("END", b"what?", "deferred"),
+    ("END", b"451 4.3.0 Later", "deferred"),
 ])
 def test_notice_that_is_not_taken(sending, sink, step, said, status):
     """The mail is here all the same, the log tells, and the sender's next message has a notice."""
@@ -168,6 +168,26 @@ def test_notice_that_is_not_taken(sending, sink, step, said, status):
     wait_until(is_answered, 20, "notice")
     [notice] = sink.take()
     assert (notice.sender, notice.recipients) == ("", ["sender@example.net"])
+
+
+@pytest.mark.parametrize("said", [CLOSE, TAKE_AND_CLOSE, b"what?"])
+def test_notice_that_may_be_there(sending, sink, said):
+    """The server has all of it, and does not say whether it keeps it: its sender is not told again."""
+    daemon = sending(VACATION)
+    sink.become(END=said)
+    assert deliver(daemon.socket, EMAIL1, body=mail("one")) == [DONE]
+    [line] = daemon.wait_for_log(event="vacation")
+    assert (line["level"], line["status"]) == ("warning", "unknown")
+    sink.become()
+    sink.take()
+    assert deliver(daemon.socket, EMAIL1, body=mail("two")) == [DONE]
+    # Another sender's notice goes behind what there might be.
+    assert deliver(daemon.socket, EMAIL1, body=mail("three"), sender="other@example.net") == [DONE]
+    wait_until(lambda: sink.taken, 20, "notice")
+    [notice] = sink.take()
+    assert notice.recipients == ["other@example.net"]
+    counts = json.loads(daemon.run("--status", "--json").stdout)["submissions"]
+    assert (counts["notices"], counts["notices_failed"]) == (1, 1)
 
 
 # --- the end of the process, and new settings -----------------------------------------------------------------------

@@ -72,7 +72,8 @@ static void tell(struct submission_edge *edge, const char *what, const struct re
 
 static void tell_outcomes(struct submission_edge *edge)
 {
-	static const char *const names[] = { "pending", "accepted", "refused", "deferred" };
+	static const char *const names[] = { "pending", "accepted", "refused", "deferred",
+		"unknown" };
 
 	for (size_t i = 0; i < edge->envelope.n_recipients; i++) {
 		tell(edge, names[edge->outcomes[i].result], &edge->outcomes[i].words);
@@ -149,6 +150,7 @@ void submission_edge_feed(struct submission_edge *edge, const char *in, size_t n
 		}
 		if (want == SUBMISSION_CONTENT) {
 			give_content(edge);
+			take_output(edge); /* what the server says to it comes behind it */
 		} else if (want == SUBMISSION_READY) {
 			on_ready(edge);
 		} else {

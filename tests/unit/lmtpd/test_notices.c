@@ -70,6 +70,7 @@ void submitter_submit(struct submitter *submitter, const struct submitter_settin
 		outcomes_r[i] = (struct submission_outcome){
 			.result = answers[i] == 'a'   ? SUBMISSION_ACCEPTED
 				  : answers[i] == 'r' ? SUBMISSION_REFUSED
+				  : answers[i] == 'u' ? SUBMISSION_UNKNOWN
 						      : SUBMISSION_DEFERRED,
 			.words = { .code = 250 },
 		};
@@ -289,7 +290,7 @@ static void test_vacation_sent(void **state)
 		const char *said;
 		uint64_t n_sent, n_failed;
 		int n_forgotten;
-	} cases[] = { { "a", 1, 0, 0 }, { "r", 0, 1, 1 }, { "d", 0, 1, 1 } };
+	} cases[] = { { "a", 1, 0, 0 }, { "r", 0, 1, 1 }, { "d", 0, 1, 1 }, { "u", 0, 1, 0 } };
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		begin(state);
@@ -309,7 +310,7 @@ static void test_notify_sent(void **state)
 	add(SIEVE_NOTIFY, "");
 	letters[0].to = "b@x\n\nc@x\nd@x";
 	letters[0].message = span_of("!\n");
-	send_all("ard");
+	send_all("aru");
 	expect_text("sent", sent, " to b@x: !\n to c@x: !\n to d@x: !\n");
 	assert_int_equal(outbound.counts.n_notified, 1);
 	assert_int_equal(outbound.counts.n_notifications_failed, 2);

@@ -86,6 +86,7 @@ void submitter_submit(struct submitter *submitter, const struct submitter_settin
 		{ 'r', SUBMISSION_REFUSED, 550, "No such user" },
 		{ 'd', SUBMISSION_DEFERRED, 451, "Later" },
 		{ 's', SUBMISSION_DEFERRED, 0, "nobody answers" },
+		{ 'u', SUBMISSION_UNKNOWN, 0, "nobody has answered" },
 	};
 	struct outgoing outgoing;
 	char piece[OUTGOING_ROOM];
@@ -224,6 +225,18 @@ static void test_not_accepted(void **state)
 	expect_counts(1, 1, 2);
 }
 
+/* What the server may have and has not confirmed is put off, and sent again: twice is better than never. */
+static void test_unknown(void **state)
+{
+	add(0, "b@x");
+	add(1, "b@x");
+	redirect("u", 9, "send <s@x> b@x\n");
+	expect_text("reason", slots[0].refusal, "to b@x: nobody has answered");
+	assert_true(slots[0].is_held_by_others && slots[1].is_held_by_others);
+	assert_false(slots[0].is_redirected || slots[1].is_redirected);
+	expect_counts(0, 0, 1);
+}
+
 /* A user whose own script wants it hears what was said; in one line, whatever that held. */
 static void test_told_to_its_user(void **state)
 {
@@ -322,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_content, begin, end),
 		cmocka_unit_test_setup_teardown(test_accepted, begin, end),
 		cmocka_unit_test_setup_teardown(test_not_accepted, begin, end),
+		cmocka_unit_test_setup_teardown(test_unknown, begin, end),
 		cmocka_unit_test_setup_teardown(test_told_to_its_user, begin, end),
 		cmocka_unit_test_setup_teardown(test_twins, begin, end),
 		cmocka_unit_test_setup_teardown(test_not_due, begin, end),

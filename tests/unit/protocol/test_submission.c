@@ -24,6 +24,7 @@
 #define ACCEPTED   "accepted 250 2.0.0 Ok: queued as 1\n"
 #define END        "end 221 2.0.0 Bye\n"
 #define GONE       "deferred 0 4.4.2 It is gone\n"
+#define MAYBE      "unknown 0 4.4.2 It is gone\n"
 #define ALL_GONE   "end 0 4.4.2 It is gone\n"
 #define BODY       "Subject: x\r\n\r\nHello.\r\n" /* 22 bytes */
 #define BDAT       "BDAT 22 LAST\r\n" BODY
@@ -33,6 +34,9 @@
 	"end 0 4.4.2 The server's answer is none of SMTP\n"
 #define UNFIT                                                              \
 	"deferred 0 4.4.2 The server's answer does not fit the question\n" \
+	"end 0 4.4.2 The server's answer does not fit the question\n"
+#define UNFIT_LAST                                                        \
+	"unknown 0 4.4.2 The server's answer does not fit the question\n" \
 	"end 0 4.4.2 The server's answer does not fit the question\n"
 
 static const struct submitted one = { "s@example.org", { "a@example.net" }, TEXT(BODY) };
@@ -216,11 +220,11 @@ static const struct conversation ends[] = {
 	    EHLO MAIL_22 RCPT("a") RCPT("b"),
 	    "deferred 421 4.7.0 busy\ndeferred 421 4.7.0 busy\nend 421 4.7.0 busy\n" },
 	{ "gone after the content", &one, POSTFIX OK OK, EHLO MAIL_22 RCPT("a") BDAT,
-	    GONE ALL_GONE },
+	    MAYBE ALL_GONE },
 	{ "half a word after the content", &one, POSTFIX OK OK "250 2.0.0 Ok\r",
-	    EHLO MAIL_22 RCPT("a") BDAT, GONE ALL_GONE },
+	    EHLO MAIL_22 RCPT("a") BDAT, MAYBE ALL_GONE },
 	{ "half a reply after the content", &one, POSTFIX OK OK "250-2.0.0 Ok\r\n",
-	    EHLO MAIL_22 RCPT("a") BDAT, GONE ALL_GONE },
+	    EHLO MAIL_22 RCPT("a") BDAT, MAYBE ALL_GONE },
 	{ "421 after the content", &one, PLAIN OK OK GO "421 4.3.2 stopping\r\n",
 	    EHLO MAIL RCPT("a") DATA, "deferred 421 4.3.2 stopping\nend 421 4.3.2 stopping\n" },
 	{ "gone behind the outcome", &one, POSTFIX OK OK QUEUED,
@@ -248,7 +252,7 @@ static const struct conversation nonsense[] = {
 	{ "a lone CR", &one, "220 x\r220 y\r\n", "", NONSENSE },
 	{ "354 for MAIL", &one, POSTFIX GO, EHLO MAIL_22 RCPT("a"), UNFIT },
 	{ "354 for RCPT", &one, POSTFIX OK GO, EHLO MAIL_22 RCPT("a"), UNFIT },
-	{ "354 for content", &one, POSTFIX OK OK GO, EHLO MAIL_22 RCPT("a") BDAT, UNFIT },
+	{ "354 for content", &one, POSTFIX OK OK GO, EHLO MAIL_22 RCPT("a") BDAT, UNFIT_LAST },
 	{ "250 for DATA", &one, PLAIN OK OK QUEUED, EHLO MAIL RCPT("a") "DATA\r\n", UNFIT },
 	{ "334 for EHLO", &one, GREETING "334 x\r\n", EHLO, UNFIT },
 };
@@ -558,6 +562,29 @@ static void test_refused_chunk(void **state)
 	free(text);
 }
 
+/* The server may have what was sent to its last byte, and cannot have what was not. */
+static void test_last_byte(void **state)
+{
+	for (size_t n_left = 0; n_left <= 2; n_left++) {
+		static struct submission_edge edge;
+		struct submission *submission = &edge.submission;
+		size_t n;
+
+		submission_edge_init(&edge, &one);
+		submission_feed(submission, PLAIN, strlen(PLAIN), &n);
+		submission_begin(submission, &edge.envelope, edge.outcomes);
+		submission_feed(submission, OK OK GO, strlen(OK OK GO), &n);
+		submission_content(submission, BODY, strlen(BODY));
+		submission_content_end(submission);
+		output_unsent(&submission->output, &n);
+		output_sent(&submission->output, n - n_left);
+		submission_break(submission, "It is gone");
+		assert_int_equal(edge.outcomes[0].result,
+		    n_left == 0 ? SUBMISSION_UNKNOWN : SUBMISSION_DEFERRED);
+		submission_edge_deinit(&edge);
+	}
+}
+
 /* What comes when nothing was asked ends the connection, with its own words if it is a refusal. */
 static void test_out_of_turn(void **state)
 {
@@ -613,6 +640,7 @@ int main(void)
 		cmocka_unit_test(test_long_addresses),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_refused_chunk),
+		cmocka_unit_test(test_last_byte),
 		cmocka_unit_test(test_out_of_turn),
 	};
 
