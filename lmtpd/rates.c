@@ -30,6 +30,11 @@ void bucket_take(struct bucket *bucket, const struct bucket_size *size)
 	bucket->used += size->ms;
 }
 
+void bucket_give(struct bucket *bucket, const struct bucket_size *size)
+{
+	bucket->used -= size->ms < bucket->used ? size->ms : bucket->used;
+}
+
 struct rates *rates_new(void)
 {
 	struct rates *rates = calloc(1, sizeof(*rates));
@@ -91,4 +96,20 @@ bool rates_allow(struct rates *rates, const struct key *pair, uint64_t now)
 	is_allowed = allow_locked(rates, pair, now);
 	pthread_mutex_unlock(&rates->mutex);
 	return is_allowed;
+}
+
+void rates_give_back(struct rates *rates, const struct key *pair)
+{
+	struct key_entry *entry;
+
+	pthread_mutex_lock(&rates->mutex);
+	entry = key_table_find(&rates->pairs, pair);
+	if (entry != NULL) {
+		struct bucket bucket = { .used = entry->value, .time = entry->time };
+
+		bucket_give(&bucket, &rates_pair);
+		entry->value = bucket.used;
+	}
+	bucket_give(&rates->all, &rates_all);
+	pthread_mutex_unlock(&rates->mutex);
 }

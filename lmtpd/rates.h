@@ -29,8 +29,9 @@ extern const struct bucket_size rates_pair; /* 10 a day, at once if need be */
 /* Is there a token? */
 bool bucket_has(struct bucket *bucket, const struct bucket_size *size, uint64_t now);
 
-/* Takes one that is there. */
+/* Takes one that is there, or puts it back. */
 void bucket_take(struct bucket *bucket, const struct bucket_size *size);
+void bucket_give(struct bucket *bucket, const struct bucket_size *size);
 
 struct rates;
 
@@ -41,3 +42,6 @@ void rates_free(struct rates *rates);
 /* May a notice be sent now, in ms of a clock that does not go back? The key is that of the mailbox and the sender. Only what may be
  * sent counts. Without memory it may not. */
 bool rates_allow(struct rates *rates, const struct key *pair, uint64_t now);
+
+/* What was allowed is not sent after all. */
+void rates_give_back(struct rates *rates, const struct key *pair);

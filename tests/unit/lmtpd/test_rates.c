@@ -129,6 +129,27 @@ static void test_all(void **state)
 	rates_free(rates);
 }
 
+/* What was allowed and not sent is allowed again, to the pair and to all; never more than there may be. */
+static void test_given_back(void **state)
+{
+	struct rates *rates = rates_new();
+	const struct key pair = key_of(1), unknown = key_of(9999);
+
+	assert_int_equal(count_of_pair(rates, 1, 30, 0), 10);
+	rates_give_back(rates, &pair);
+	assert_int_equal(count_of_pair(rates, 1, 30, 0), 1);
+	assert_int_equal(count_allowed(rates, 1000, 1000, 0), 490);
+	rates_give_back(rates, &pair);
+	assert_int_equal(count_allowed(rates, 3000, 1000, 0), 1);
+	for (int i = 0; i < 1000; i++) {
+		rates_give_back(rates, &pair);
+		rates_give_back(rates, &unknown);
+	}
+	assert_int_equal(count_of_pair(rates, 1, 30, 0), 10);
+	assert_int_equal(count_allowed(rates, 5000, 1000, 0), 490);
+	rates_free(rates);
+}
+
 /* With more pairs than are remembered the one that was not asked for longest begins anew. */
 static void test_many_pairs(void **state)
 {
@@ -191,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_bucket),
 		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_given_back),
 		cmocka_unit_test(test_many_pairs),
 		cmocka_unit_test(test_threads),
 	};
