@@ -69,6 +69,7 @@ struct delivery *delivery_new(struct service *service, struct envelope *envelope
 		return NULL;
 	}
 	delivery->service = service_ref(service);
+	STAILQ_INIT(&delivery->notices);
 	delivery->cap = BUFFER_FIRST;
 	delivery->buffer = malloc(delivery->cap);
 	if (delivery->buffer == NULL ||
@@ -221,7 +222,8 @@ static void learn_devices(struct delivery *delivery)
 		return;
 	}
 	LIST_FOREACH (service, &delivery->service->daemon->services, entry) {
-		for (size_t i = SERVICE_WORKERS; i < service->n_lanes; i++) {
+		for (size_t i = SERVICE_WORKERS; i < service->n_lanes && i <= SERVICE_SUBMISSIONS;
+		     i++) {
 			share_lane(&service->lanes[i], devices);
 		}
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "lmtpd/delivery.h"
 #include "lmtpd/server.h"
 #include "lmtpd/submitter.h"
 #include "maildir/home.h"
@@ -15,17 +16,21 @@
 #include "runtime/log.h"
 
 enum {
-	SEND_MS = 30000, /* for one notice */
+	SEND_MS = 10000, /* for one notice */
 	MARKS_PATIENCE_MS = 2000,
+	END_MS = 2000,               /* for those that wait when the process ends */
+	FORGET_MS = 10000,           /* that an end waits for the disk */
+	RANK_LAST = QUEUE_RANKS - 1, /* mail goes first */
 };
 
 struct notice {
 	struct work work; /* first */
-	SLIST_ENTRY(notice) next;
+	STAILQ_ENTRY(notice) next;
 	struct service *service; /* once it is handed on */
 	struct outbound *outbound;
 	struct letter letter; /* all that it points to stands behind, but for the root */
 	time_t now;
+	bool is_forgotten; /* nobody has it: the next message is answered instead */
 	char room[];
 };
 
@@ -66,29 +71,48 @@ static struct notice *copy(const struct outbox *outbox, const struct letter *let
 	return notice;
 }
 
-static void hold(const struct letter *letter, const char *why)
+static void hold(const struct outbox *outbox, const struct letter *letter, const char *why)
 {
 	log_event(LOG_LEVEL_WARNING, letter->kind == SIEVE_VACATION ? "vacation" : "notify",
 	    "%s sends nothing to %s: %s", letter->home.address, letter->to, why);
+	outbox->outbound->counts.n_notices_held++;
 }
 
-/* May a notice go out at all? */
-static bool is_allowed(const struct outbox *outbox, const struct letter *letter)
+static int make_key(struct key *key_r, const struct letter *letter)
 {
 	const struct span parts[] = { span_of(letter->home.address), span_of(letter->to) };
+
+	return ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+/* May a notice go out at all? Then it has a place in the queue. */
+static bool reserve(const struct outbox *outbox, const struct letter *letter)
+{
 	struct outbound *outbound = outbox->outbound;
+	const char *why = "too many were sent of late, to all or to this one";
 	struct key key;
 
-	if (outbound->n_waiting >= OUTBOX_NOTICES_MAX) {
-		hold(letter, "too many are waiting to be sent");
-	} else if (ids_key(&key, parts, 2) != 0 ||
-		   !rates_allow(outbound->rates, &key, uv_hrtime() / 1000000)) {
-		hold(letter, "too many were sent of late, to all or to this one");
-	} else {
+	if (outbound->n_waiting++ >= OUTBOX_NOTICES_MAX) {
+		why = "too many are waiting to be sent";
+	} else if (make_key(&key, letter) == 0 &&
+		   rates_allow(outbound->rates, &key, uv_hrtime() / 1000000)) {
 		return true;
 	}
-	outbound->counts.n_notices_held++;
+	outbound->n_waiting--;
+	hold(outbox, letter, why);
 	return false;
+}
+
+/* It does not go out after all. */
+static void give_back(const struct outbox *outbox, const struct letter *letter, const char *why)
+{
+	struct key key;
+
+	outbox->outbound->n_waiting--;
+	if (make_key(&key, letter) == 0) {
+		rates_give_back(outbox->outbound->rates, &key);
+	}
+	hold(outbox, letter, why);
 }
 
 static bool is_wanted(const struct outbox *outbox, const struct letter *letter)
@@ -98,7 +122,7 @@ static bool is_wanted(const struct outbox *outbox, const struct letter *letter)
 		return true;
 	case SIEVE_VACATION:
 	case SIEVE_NOTIFY:
-		return is_allowed(outbox, letter);
+		return reserve(outbox, letter);
 	default:
 		return false;
 	}
@@ -112,41 +136,44 @@ static bool comes_again(
 	return filter->config->lmtp.soft_bounce && places->slots[letter->slot].rejection != NULL;
 }
 
+/* Keeps a notice to be sent, or tells why it is not. What says how often it may be said is not said without that; a notice of vacation
+ * has no id where OpenSSL makes none. */
+static void keep(struct notices *notices, const struct outbox *outbox, struct letter *letter,
+    struct notice *notice, bool is_marked)
+{
+	if (letter->id.n > 0 ? is_marked : letter->kind != SIEVE_VACATION) {
+		letter->state = LETTER_SENT;
+		STAILQ_INSERT_TAIL(notices, notice, next);
+	} else {
+		free(notice);
+		give_back(outbox, letter, "that it did could not be remembered");
+	}
+}
+
 /* Marks the letters of one mailbox at once, and keeps those that are to be sent. */
 static void finish(
     struct notices *notices, const struct outbox *outbox, struct letter **letters, size_t n)
 {
 	const struct letter *marked[MARKS_AT_ONCE];
+	struct notice *made[MARKS_AT_ONCE];
 	size_t n_marked = 0;
 	bool is_marked;
 
 	for (size_t i = 0; i < n; i++) {
-		if (letters[i]->id.n > 0) {
+		bool is_sent = letters[i]->kind != SIEVE_MARK;
+
+		made[i] = is_sent ? copy(outbox, letters[i]) : NULL;
+		if (is_sent && made[i] == NULL) {
+			give_back(outbox, letters[i], "out of memory");
+		} else if (letters[i]->id.n > 0) {
 			marked[n_marked++] = letters[i];
 		}
 	}
 	is_marked = n_marked == 0 || outbox_mark(outbox, marked, n_marked) == 0;
 	for (size_t i = 0; i < n; i++) {
-		struct letter *letter = letters[i];
-		struct notice *notice;
-		bool is_due;
-
-		if (letter->kind == SIEVE_MARK) {
-			continue;
+		if (made[i] != NULL) {
+			keep(notices, outbox, letters[i], made[i], is_marked);
 		}
-		/* What says how often it may be said is not said without that. A notice of vacation has no id where
-		 * OpenSSL makes none. */
-		is_due = letter->id.n > 0 ? is_marked : letter->kind != SIEVE_VACATION;
-		notice = is_due ? copy(outbox, letter) : NULL;
-		if (notice == NULL) {
-			hold(letter,
-			    is_due ? "out of memory" : "that it did could not be remembered");
-			outbox->outbound->counts.n_notices_held++;
-			continue;
-		}
-		letter->state = LETTER_SENT;
-		outbox->outbound->n_waiting++;
-		SLIST_INSERT_HEAD(notices, notice, next);
 	}
 }
 
@@ -175,7 +202,7 @@ void notices_prepare(struct notices *notices, struct filter *filter, const struc
 	}
 }
 
-/* --- on a thread of the submissions -------------------------------------------------------------------------------- */
+/* --- on a thread of the notices ------------------------------------------------------------------------------------ */
 
 /* Makes a list of the lines; returns how many. */
 static size_t split(char *lines, const char **list, size_t max)
@@ -188,19 +215,6 @@ static size_t split(char *lines, const char **list, size_t max)
 		}
 	}
 	return n;
-}
-
-/* The next message is answered instead. */
-static void forget(const struct notice *notice)
-{
-	const struct letter *letter = &notice->letter;
-	unsigned patience = MARKS_PATIENCE_MS;
-	int fd = home_open(letter->home.root, letter->home.path);
-
-	if (fd >= 0) {
-		marks_forget(fd, letter->home.address, letter->id, notice->now, &patience);
-		close(fd);
-	}
 }
 
 static void tell(
@@ -253,34 +267,146 @@ static void run_notice(struct work *work, void *context)
 	counts->n_notices += n_sent;
 	counts->n_notices_failed += n_sent == 0;
 	/* What may have gone out does not go again: an answer that is missing does less harm than two. */
-	if (n_sent + n_unknown == 0) {
-		forget(notice);
+	notice->is_forgotten = n_sent + n_unknown == 0;
+}
+
+/* --- on a writer's thread, again ----------------------------------------------------------------------------------- */
+
+static void run_forget(struct work *work, void *context)
+{
+	const struct notice *notice = (struct notice *)work;
+	const struct letter *letter = &notice->letter;
+	unsigned patience = MARKS_PATIENCE_MS;
+	int fd = home_open(letter->home.root, letter->home.path);
+
+	if (fd >= 0) {
+		marks_forget(fd, letter->home.address, letter->id, notice->now, &patience);
+		close(fd);
 	}
 }
 
 /* --- on the loop --------------------------------------------------------------------------------------------------- */
+
+static void drop(struct notice *notice)
+{
+	notice->outbound->n_waiting--;
+	free(notice);
+}
 
 static void done_notice(struct work *work)
 {
 	struct notice *notice = (struct notice *)work;
 	struct service *service = notice->service;
 
-	notice->outbound->n_waiting--;
-	free(notice);
+	drop(notice);
 	service_unref(service);
+}
+
+/* Nobody waits for it. */
+static void late_forget(struct work *work)
+{
+}
+
+/* On a thread that may wait for a disk. */
+static void forget(struct notice *notice)
+{
+	notice->work = (struct work){ .run = run_forget,
+		.done = done_notice,
+		.late = late_forget,
+		.rank = RANK_LAST,
+		.waited = DELIVERY_PATIENCE * 1000 - FORGET_MS };
+	lane_submit(&notice->service->lanes[SERVICE_WORKERS], &notice->work);
+}
+
+static void done_sending(struct work *work)
+{
+	struct notice *notice = (struct notice *)work;
+
+	if (notice->is_forgotten) {
+		forget(notice);
+	} else {
+		done_notice(work);
+	}
+}
+
+/* One that has waited for too long for its turn. */
+static void late_sending(struct work *work)
+{
+	struct notice *notice = (struct notice *)work;
+	struct letter *letter = &notice->letter;
+	struct outbound_counts *counts = &notice->outbound->counts;
+	bool is_vacation = letter->kind == SIEVE_VACATION;
+
+	if (!lane_withdraw(&notice->service->lanes[SERVICE_NOTICES], work)) {
+		return;
+	}
+	log_event(LOG_LEVEL_WARNING, is_vacation ? "vacation" : "notify",
+	    "%s sends nothing to %s: those before it take too long", letter->home.address,
+	    letter->to);
+	if (is_vacation) {
+		counts->n_notices_failed++;
+		forget(notice);
+	} else {
+		counts->n_notifications_failed++;
+		done_notice(work);
+	}
+}
+
+/* Servers that hang do so for a domain, or for all. */
+static unsigned share_of(const struct letter *letter)
+{
+	const char *at = strrchr(letter->to, '@'), *domain = at == NULL ? letter->to : at;
+	uint64_t hash = TEXT_HASH_START;
+
+	for (; *domain != '\0'; domain++) {
+		char c = text_lower(*domain);
+
+		hash = text_hash(hash, &c, 1);
+	}
+	return (unsigned)(hash % QUEUE_SHARES);
+}
+
+void notices_lane(const struct lmtpd_config *config, struct lane_settings *settings_r)
+{
+	*settings_r = (struct lane_settings){
+		.name = "notice",
+		.n_threads = config->sieve.is_enabled ? NOTICES_THREADS : 0,
+		.n_descriptors = 1,
+		.patience = NOTICES_PATIENCE * 1000,
+		.idle = SUBMITTER_IDLE_MS,
+		.is_dispensable_late = true,
+		.start = submitter_start,
+		.stop = submitter_stop,
+		.on_idle = submitter_on_idle,
+	};
+	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
+		settings_r->max[share] = 1;
+	}
 }
 
 void notices_send(struct notices *notices, struct service *service)
 {
 	struct notice *notice;
 
-	while ((notice = SLIST_FIRST(notices)) != NULL) {
-		SLIST_REMOVE_HEAD(notices, next);
+	while ((notice = STAILQ_FIRST(notices)) != NULL) {
+		STAILQ_REMOVE_HEAD(notices, next);
 		notice->service = service_ref(service);
-		notice->work.run = run_notice;
-		notice->work.done = done_notice;
-		notice->work.is_dispensable = true;
-		lane_submit(&service->lanes[SERVICE_SUBMISSIONS], &notice->work);
+		notice->work = (struct work){ .run = run_notice,
+			.done = done_sending,
+			.late = late_sending,
+			.share = share_of(&notice->letter) };
+		lane_submit(&service->lanes[SERVICE_NOTICES], &notice->work);
+	}
+}
+
+void notices_end(const struct daemon *daemon)
+{
+	struct service *service;
+
+	LIST_FOREACH (service, &daemon->services, entry) {
+		if (service->n_lanes > SERVICE_NOTICES) {
+			lane_hurry(&service->lanes[SERVICE_NOTICES], END_MS);
+		}
 	}
 }
 
@@ -288,9 +414,8 @@ void notices_drop(struct notices *notices)
 {
 	struct notice *notice;
 
-	while ((notice = SLIST_FIRST(notices)) != NULL) {
-		SLIST_REMOVE_HEAD(notices, next);
-		notice->outbound->n_waiting--;
-		free(notice);
+	while ((notice = STAILQ_FIRST(notices)) != NULL) {
+		STAILQ_REMOVE_HEAD(notices, next);
+		drop(notice);
 	}
 }

@@ -15,6 +15,7 @@
 #include "lmtpd/dry_run.h"
 #include "lmtpd/lookup.h"
 #include "lmtpd/maildirs.h"
+#include "lmtpd/notices.h"
 #include "lmtpd/policy.h"
 #include "lmtpd/quota_list.h"
 #include "lmtpd/session.h"
@@ -103,11 +104,12 @@ static void lmtpd_lanes(void *data, struct lane_settings settings_r[SERVICE_LANE
 		.stop = submitter_stop,
 		.on_idle = submitter_on_idle,
 	};
+	notices_lane(config, &settings_r[SERVICE_NOTICES]);
 	for (size_t i = 0; i < config->n_roots; i++) {
 		devices_expect(&server.devices, &config->roots[i]);
 	}
 	for (unsigned share = 0; share < QUEUE_SHARES; share++) {
-		for (size_t i = SERVICE_WORKERS; i < SERVICE_LANES; i++) {
+		for (size_t i = SERVICE_WORKERS; i <= SERVICE_SUBMISSIONS; i++) {
 			settings_r[i].max[share] =
 			    devices_limit(&server.devices, share, settings_r[i].n_threads);
 		}
@@ -152,6 +154,7 @@ static int lmtpd_begin(struct daemon *daemon)
 static void lmtpd_end(struct daemon *daemon)
 {
 	vitals_end(&server.status.vitals);
+	notices_end(daemon);
 }
 
 static int run_check(const struct program_call *call)

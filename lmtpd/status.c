@@ -282,6 +282,10 @@ static void write_submissions(const struct lmtpd_server *server, struct document
 		vitals_write_lane(
 		    &server->status.vitals, document, SERVICE_SUBMISSIONS, "submission");
 	}
+	if (server->daemon.service->n_lanes > SERVICE_NOTICES) {
+		document_group(document, "notices");
+		vitals_write_lane(&server->status.vitals, document, SERVICE_NOTICES, "notice");
+	}
 }
 
 void status_write(struct daemon *daemon, struct document *document)

@@ -48,6 +48,8 @@ struct lane_settings {
 	unsigned idle;              /* milliseconds, see on_idle */
 	/* The process may end without what still hangs here: nothing of it is promised to anybody. */
 	bool is_dispensable;
+	/* The same of what is late. */
+	bool is_dispensable_late;
 	/* Run by a thread on all the work it takes at once, up to n_together, instead of each one's
 	 * run(). NULL: one by one. */
 	void (*run_together)(struct work_queue *queue, void *context);

@@ -99,7 +99,8 @@ bool service_is_needed(const struct service *service, bool is_patient)
 {
 	for (size_t i = 0; i < service->n_lanes; i++) {
 		const struct lane *lane = &service->lanes[i];
-		unsigned n_late = is_patient ? 0 : lane->n_late;
+		unsigned n_late =
+		    is_patient && !lane->settings.is_dispensable_late ? 0 : lane->n_late;
 
 		if (lane->n_out > n_late + lane->n_dispensable && !lane->settings.is_dispensable) {
 			return true;

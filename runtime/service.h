@@ -14,9 +14,10 @@ struct daemon;
 enum service_lane {
 	SERVICE_LOOKUPS, /* each thread's context is a connection to the database, its one descriptor */
 	SERVICE_WORKERS, /* what is to be done with the answers: the program says what */
-	/* A program may do without the next two. */
+	/* A program may do without the next three. */
 	SERVICE_SCRIPTS,     /* what takes the processor's time */
 	SERVICE_SUBMISSIONS, /* mail that goes out; each thread's context is a connection to a server */
+	SERVICE_NOTICES,     /* the same, of which nobody waits for the outcome */
 	SERVICE_LANES
 };
 

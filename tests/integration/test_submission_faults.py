@@ -16,6 +16,7 @@ TARGET = "target@example.net"
 REDIRECT = f'redirect "{TARGET}";'
 VACATION = 'require "vacation"; vacation "I am away.";'
 THREADS = 4
+NOTICES = 2  # threads of theirs
 DONE, KEPT, LATER = "250 2.0.0", "250 2.0.0 kept", "451 4.3.0"
 
 GARBAGE = (b"", b"what?", b"25", b"25x 2.0.0 Ok", b"999 2.0.0 Ok", b"\0\xff\x80", b"250 " + b"x" * 100000,
@@ -238,35 +239,94 @@ def test_reloaded_while_redirecting(sending, sink, step):
     other.close()
 
 
-def test_notices_wait_and_redirects_do_not(sending, sink):
-    """One notice that the server is silent to holds up other notices alone."""
+def notices_from(daemon, numbers):
+    """Each from a domain of its own, as far as there are that many shares of the lane."""
+    for number in numbers:
+        assert deliver(daemon.socket, EMAIL1, body=mail(f"m{number}"), sender=f"sender@domain{number}.example") == [DONE]
+
+
+def test_redirects_do_not_wait_for_notices(sending, sink):
+    """However many of them the server is silent to."""
     daemon = sending(VACATION)
     write_script(daemon.vhosts / "example.com/email2", REDIRECT)
-    sink.become(**{"sender0@example.net": HOLD})
-    send_from(daemon, 3)
+    sink.become(**{f"sender@domain{number}.example": HOLD for number in range(40)})
+    notices_from(daemon, range(40))
+    wait_until(lambda: len(sink.hanging) == NOTICES, 20, "notices")
+    for number in range(THREADS):
+        assert deliver(daemon.socket, EMAIL2, body=mail(f"redirected{number}")) == [DONE]
+    assert [taken.recipients for taken in sink.take()] == [[TARGET]] * THREADS
+
+
+def test_notices_do_not_wait_for_one_domain(sending, sink):
+    """However many of its own the server is silent to."""
+    daemon = sending(VACATION)
+    sink.become(**{f"sender{number}@example.net": HOLD for number in range(40)})
+    send_from(daemon, 40)
     wait_until(lambda: sink.hanging, 20, "notice")
-    assert deliver(daemon.socket, EMAIL2, body=mail("redirected")) == [DONE]
-    assert [taken.recipients for taken in sink.take()] == [[TARGET]]
-    sink.released.set()
-    wait_until(lambda: len(sink.taken) == 3, 30, "all notices")
+    notices_from(daemon, range(8))
+    # Some domains are of one share.
+    wait_until(lambda: len(sink.taken) >= 4, 60, "notices to others")
+    assert all("@domain" in taken.recipients[0] for taken in sink.take())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_while_notices_wait(sending, sink, number):
-    """The end does not wait for a server that is silent; new settings lose none."""
-    n_letters = 12
+def test_notices_hang(sending, sink):
+    """Those behind a server that is silent have their turn all the same, soon enough."""
+    daemon = sending(VACATION)
+    sink.become(**{"sender0@example.net": HANG})
+    send_from(daemon, 2)
+    wait_until(lambda: sink.hanging, 20, "notice")
+    wait_until(lambda: sink.taken, 60, "the notice behind it")
+    assert [taken.recipients for taken in sink.take()] == [["sender1@example.net"]]
+    [line] = daemon.log(event="vacation", status="deferred")
+    assert line["to"] == "<sender0@example.net>"
+    # It is forgotten.
+    sink.become()
+    wait_until(lambda: deliver(daemon.socket, EMAIL1, body=mail("again"), sender="sender0@example.net") and sink.taken,
+               20, "notice")
+
+
+def test_reloaded_while_notices_wait(sending, sink):
+    """New settings lose none."""
     daemon = sending(VACATION)
     hold(sink, "MAIL")
-    send_from(daemon, n_letters)
-    wait_until(lambda: sink.hanging, 20, "notice")
-    if number == signal.SIGHUP:
-        daemon.reload()
-        sink.released.set()
-        wait_until(lambda: len(sink.taken) == n_letters, 30, "all notices")
-        assert len({taken.recipients[0] for taken in sink.take()}) == n_letters
-    else:
-        daemon.signal(number)
-        wait_until(lambda: not daemon.is_running(), 60, "its end")
-        assert daemon.process.returncode == 0, daemon.output()
-        assert sink.take() == []
-    assert n_kept(daemon) == n_letters
+    notices_from(daemon, range(12))
+    wait_until(lambda: len(sink.hanging) == NOTICES, 20, "notices")
+    daemon.reload()
+    sink.become()
+    # But for those that the server broke off.
+    wait_until(lambda: len(sink.taken) == 12 - NOTICES, 30, "all others")
+    assert len({taken.recipients[0] for taken in sink.take()}) == 12 - NOTICES
+    assert n_kept(daemon) == 12
+
+
+def end(daemon):
+    daemon.signal(signal.SIGTERM)
+    wait_until(lambda: not daemon.is_running(), 60, "its end")
+    assert daemon.process.returncode == 0, daemon.output()
+
+
+def test_ends_while_notices_hang(sending, sink):
+    """The end does not wait for a server that is silent. Whom it was not told of yet is answered at his next message."""
+    daemon = sending(VACATION)
+    hold(sink, "MAIL")
+    notices_from(daemon, range(12))
+    wait_until(lambda: len(sink.hanging) == NOTICES, 20, "notices")
+    end(daemon)
+    assert sink.take() == []
+    sink.become()
+    daemon.start()
+    notices_from(daemon, range(12))
+    wait_until(lambda: len(sink.taken) >= 12 - NOTICES, 30, "notices")
+    assert n_kept(daemon) == 24
+
+
+def test_ends_while_notices_wait(sending, sink):
+    """Those that can be sent are, and the others forgotten: each sender is answered once."""
+    daemon = sending(VACATION)
+    notices_from(daemon, range(40))
+    end(daemon)
+    daemon.start()
+    notices_from(daemon, range(40))
+    wait_until(lambda: len(sink.taken) == 40, 60, "notices")
+    end(daemon)
+    assert len({taken.recipients[0] for taken in sink.take()}) == 40

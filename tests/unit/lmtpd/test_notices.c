@@ -22,6 +22,7 @@ static struct notices notices;
 static size_t n_marked, n_marks;
 static int mark_error;
 static bool is_allowed, is_reached;
+static int n_given_back; /* of what was allowed */
 static struct places_slot own;
 static struct places reached = { .slots = &own, .n_slots = 1 };
 static struct lmtpd_config config;
@@ -32,7 +33,7 @@ int outbox_mark(const struct outbox *outbox, const struct letter *const *list, s
 	for (size_t i = 0; i < n; i++) {
 		assert_true(list[i]->id.n > 0);
 	}
-	assert_true(SLIST_EMPTY(&notices) || n_marks > 0); /* marks come first */
+	assert_true(STAILQ_EMPTY(&notices) || n_marks > 0); /* marks come first */
 	n_marks++;
 	n_marked += n;
 	return mark_error;
@@ -41,6 +42,11 @@ int outbox_mark(const struct outbox *outbox, const struct letter *const *list, s
 bool rates_allow(struct rates *rates, const struct key *pair, uint64_t now)
 {
 	return is_allowed;
+}
+
+void rates_give_back(struct rates *rates, const struct key *pair)
+{
+	n_given_back++;
 }
 
 bool places_reach_slot(const struct places *places, size_t slot)
@@ -52,7 +58,8 @@ static char sent[1024];     /* what was handed in, a recipient a line */
 static const char *answers; /* a letter for each: a, r, d */
 static int n_references, n_forgotten;
 static struct work *works[OUTBOX_NOTICES_MAX];
-static size_t n_works;
+static size_t n_works, n_submitted[2]; /* to the lane of notices, to the writers */
+static bool is_withdrawn;
 static unsigned n_until_no_memory;
 
 void submitter_submit(struct submitter *submitter, const struct submitter_settings *settings,
@@ -88,10 +95,41 @@ void service_unref(struct service *service)
 	n_references--;
 }
 
+/* What is to be forgotten goes to where a disk may be waited for. */
 void lane_submit(struct lane *lane, struct work *work)
 {
-	assert_true(work->is_dispensable);
+	assert_ptr_equal(lane, &kept.lanes[work->rank > 0 ? SERVICE_WORKERS : SERVICE_NOTICES]);
+	assert_true(work->late != NULL);
+	assert_true(work->share < QUEUE_SHARES);
+	n_submitted[lane == &kept.lanes[SERVICE_WORKERS]]++;
 	works[n_works++] = work;
+}
+
+bool lane_withdraw(struct lane *lane, struct work *work)
+{
+	assert_ptr_equal(lane, &kept.lanes[SERVICE_NOTICES]);
+	return is_withdrawn;
+}
+
+static unsigned hurry; /* ms */
+
+void lane_hurry(struct lane *lane, unsigned patience)
+{
+	assert_ptr_equal(lane, &kept.lanes[SERVICE_NOTICES]);
+	hurry = patience;
+}
+
+void *submitter_start(void *unused)
+{
+	return NULL;
+}
+
+void submitter_on_idle(void *context)
+{
+}
+
+void submitter_stop(void *context)
+{
 }
 
 int __wrap_home_open(const struct maildir_root *root, const char *path);
@@ -140,10 +178,12 @@ static int begin(void **state)
 	config = (struct lmtpd_config){ .folders_max = 1 };
 	sent[0] = '\0';
 	n_forgotten = n_references = 0;
-	n_works = 0;
+	n_works = n_submitted[0] = n_submitted[1] = 0;
+	n_given_back = 0;
+	is_withdrawn = false;
 	n_until_no_memory = 0;
 	outbound = (struct outbound){ 0 };
-	SLIST_INIT(&notices);
+	STAILQ_INIT(&notices);
 	n_marked = n_marks = 0;
 	mark_error = 0;
 	is_allowed = is_reached = true;
@@ -157,7 +197,7 @@ static void expect(unsigned n_waiting, size_t want_marked, uint64_t n_held)
 	assert_int_equal(n_marked, want_marked);
 	assert_int_equal(outbound.counts.n_notices_held, n_held);
 	notices_drop(&notices);
-	assert_true(SLIST_EMPTY(&notices));
+	assert_true(STAILQ_EMPTY(&notices));
 }
 
 static int end(void **state)
@@ -188,6 +228,7 @@ static void test_without_marks(void **state)
 	add(SIEVE_NOTIFY, "");
 	expect(1, 1, 1);
 	assert_int_equal(letters[0].state, LETTER_DUE);
+	assert_int_equal(n_given_back, 1);
 }
 
 /* What has no id cannot be remembered, and would be said to each message. */
@@ -214,6 +255,8 @@ static void test_rate(void **state)
 	add(SIEVE_VACATION, "id");
 	add(SIEVE_MARK, "seen");
 	expect(0, 1, 1);
+	assert_int_equal(outbound.n_waiting, 0);
+	assert_int_equal(n_given_back, 0);
 }
 
 /* What is put off by lmtp.soft_bounce comes again: then it is not a duplicate, and nobody is told of it each time. */
@@ -247,22 +290,26 @@ static void test_many(void **state)
 /* Beyond what may wait nothing is sent or marked, but what is only marked is. */
 static void test_too_many(void **state)
 {
-	outbound.n_waiting = OUTBOX_NOTICES_MAX;
+	outbound.n_waiting = OUTBOX_NOTICES_MAX - 1;
 	add(SIEVE_VACATION, "id");
+	add(SIEVE_VACATION, "other");
 	add(SIEVE_MARK, "seen");
 	notices_prepare(&notices, &filter, &reached);
-	assert_int_equal(n_marked, 1);
+	assert_int_equal(n_marked, 2);
 	assert_int_equal(outbound.n_waiting, OUTBOX_NOTICES_MAX);
 	assert_int_equal(outbound.counts.n_notices_held, 1);
-	assert_true(SLIST_EMPTY(&notices));
+	notices_drop(&notices);
+	assert_int_equal(outbound.n_waiting, OUTBOX_NOTICES_MAX - 1);
 }
 
+/* What is not sent is not marked, either. */
 static void test_no_memory(void **state)
 {
 	add(SIEVE_VACATION, "id");
 	add(SIEVE_NOTIFY, "");
 	n_until_no_memory = 1;
-	expect(1, 1, 1);
+	expect(1, 0, 1);
+	assert_int_equal(n_given_back, 1);
 	assert_int_equal(letters[0].state, LETTER_DUE);
 	assert_int_equal(letters[1].state, LETTER_SENT);
 }
@@ -274,8 +321,9 @@ static void send_all(const char *said)
 	notices_prepare(&notices, &filter, &reached);
 	notices_send(&notices, &kept);
 	memset(letters, 0, sizeof(letters));
-	assert_true(SLIST_EMPTY(&notices));
+	assert_true(STAILQ_EMPTY(&notices));
 	assert_int_equal(n_references, n_works);
+	assert_int_equal(n_submitted[1], 0);
 	for (size_t i = 0; i < n_works; i++) {
 		works[i]->run(works[i], NULL);
 		works[i]->done(works[i]);
@@ -301,6 +349,7 @@ static void test_vacation_sent(void **state)
 		assert_int_equal(outbound.counts.n_notices_failed, cases[i].n_failed);
 		assert_int_equal(outbound.counts.n_notified, 0);
 		assert_int_equal(n_forgotten, cases[i].n_forgotten);
+		assert_int_equal(n_submitted[1], cases[i].n_forgotten);
 	}
 }
 
@@ -318,6 +367,75 @@ static void test_notify_sent(void **state)
 	assert_int_equal(n_forgotten, 0);
 }
 
+/* In the order of the script. */
+static void test_order(void **state)
+{
+	add(SIEVE_NOTIFY, "");
+	add(SIEVE_NOTIFY, "");
+	letters[0].message = span_of("1\n");
+	letters[1].message = span_of("2\n");
+	send_all("a");
+	expect_text("sent", sent, " to s@x: 1\n to s@x: 2\n");
+}
+
+/* What has waited for too long is not sent: then it was not marked, either. What is under way goes on. */
+static void test_late(void **state)
+{
+	static const struct {
+		enum sieve_action_kind kind;
+		bool is_withdrawn;
+		int n_forgotten;
+	} cases[] = { { SIEVE_VACATION, true, 1 }, { SIEVE_VACATION, false, 0 },
+		{ SIEVE_NOTIFY, true, 0 }, { SIEVE_NOTIFY, false, 0 } };
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		begin(state);
+		is_withdrawn = cases[i].is_withdrawn;
+		add(cases[i].kind, "id");
+		notices_prepare(&notices, &filter, &reached);
+		notices_send(&notices, &kept);
+		works[0]->late(works[0]);
+		assert_int_equal(n_works, 1 + cases[i].n_forgotten);
+		if (cases[i].n_forgotten > 0) {
+			works[1]->run(works[1], NULL);
+			works[1]->late(works[1]);
+			works[1]->done(works[1]);
+		} else if (!is_withdrawn) {
+			assert_int_equal(n_references, 1);
+			answers = "a";
+			works[0]->run(works[0], NULL);
+			works[0]->done(works[0]);
+		}
+		assert_int_equal(n_forgotten, cases[i].n_forgotten);
+		assert_int_equal(sent[0] == '\0', is_withdrawn);
+		assert_int_equal(n_references, 0);
+		assert_int_equal(outbound.n_waiting, 0);
+		assert_int_equal(
+		    outbound.counts.n_notices_failed + outbound.counts.n_notifications_failed,
+		    is_withdrawn);
+	}
+}
+
+/* At the end of the process that is soon, for all services that have notices. */
+static void test_end(void **state)
+{
+	struct service others = { .n_lanes = SERVICE_SUBMISSIONS };
+	struct daemon daemon = { .n_listeners = 0 };
+	struct lane_settings lane;
+
+	LIST_INIT(&daemon.services);
+	LIST_INSERT_HEAD(&daemon.services, &others, entry);
+	kept.n_lanes = SERVICE_LANES;
+	LIST_INSERT_HEAD(&daemon.services, &kept, entry);
+	notices_lane(&config, &lane);
+	assert_int_equal(lane.n_threads, 0);
+	config.sieve.is_enabled = true;
+	notices_lane(&config, &lane);
+	assert_int_equal(lane.n_threads, NOTICES_THREADS);
+	notices_end(&daemon);
+	assert_true(hurry > 0 && hurry < lane.patience);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +449,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_many, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
 		cmocka_unit_test(test_vacation_sent),
+		cmocka_unit_test_setup_teardown(test_order, begin, end),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test_setup_teardown(test_end, begin, end),
 		cmocka_unit_test_setup_teardown(test_notify_sent, begin, end),
 	};
 
