@@ -124,7 +124,7 @@ static void forget_redirects(struct claims *claims, uint64_t now)
 	struct key_entry *entry;
 
 	while ((entry = TAILQ_FIRST(&claims->redirects.entries)) != NULL &&
-	       now - entry->time >= CLAIMS_REDIRECTS_SECONDS) {
+	       now >= entry->time + CLAIMS_REDIRECTS_SECONDS) {
 		key_table_remove(&claims->redirects, entry);
 	}
 }

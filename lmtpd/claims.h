@@ -33,7 +33,7 @@ bool claims_wait(struct claims *claims, const struct key *key, unsigned ms);
 
 void claims_release(struct claims *claims, const struct key *key);
 
-/* The key of a message, a mailbox and a target: it was redirected. now is in seconds and does not go back. When there are too many the oldest are
- * forgotten. */
+/* The key of a message, a mailbox and a target: it was redirected. now is in seconds, of when the delivery began: another one may have begun
+ * later. When there are too many the oldest are forgotten. */
 void claims_note_redirect(struct claims *claims, const struct key *key, uint64_t now);
 bool claims_has_redirected(struct claims *claims, const struct key *key, uint64_t now);

@@ -138,6 +138,7 @@ static void test_redirects(void **state)
 	claims_note_redirect(claims, &a, 5);
 	assert_true(claims_has_redirected(claims, &a, 5));
 	assert_false(claims_has_redirected(claims, &b, 5));
+	assert_true(claims_has_redirected(claims, &a, 0)); /* one that began earlier asks */
 	claims_note_redirect(claims, &b, 6);
 	claims_note_redirect(claims, &a, 10);
 	assert_true(claims_has_redirected(claims, &b, 5 + DAY));
