@@ -57,6 +57,17 @@ def test_several(make_peers):
     assert recipients(ours) == recipients(theirs) == ["a@example.net", "b@example.net", "c@example.net"]
 
 
+def subjects(taken):
+    return [dict(shown_of(one)[2])["Subject"] for one in taken]
+
+
+def test_two_texts(make_peers):
+    """One address has both, in their order. Pigeonhole tells it the first alone."""
+    peers = make_peers()
+    peers.activate(NOTIFY + f'notify :message "one" "mailto:{TO}"; notify :message "two" "mailto:{TO}";')
+    assert subjects(peers.sends(mail("news"), n=2)[0]) == ["one", "two"]
+
+
 def test_programs_are_not_told_of(make_peers):
     """What a program has sent is stored, and nobody notified; what only says that none has is told of."""
     peers = make_peers()

@@ -171,6 +171,23 @@ def test_notice_that_is_not_taken(sending, sink, step, said, status):
     assert (notice.sender, notice.recipients) == ("", ["sender@example.net"])
 
 
+def test_two_messages_of_one_sender(sending, sink):
+    """The second does not wait for the first, which is about to be answered; nor is it put off."""
+    daemon = sending(f'''require ["copy", "vacation"];
+vacation "I am away.";
+if header "subject" "first" {{ redirect :copy "{TARGET}"; }}''')
+    sink.become(**{TARGET: HOLD})
+    thread = Waiting(daemon, "first")
+    wait_until(lambda: sink.hanging, 20, "redirect")
+    assert deliver(daemon.socket, EMAIL1, body=mail("second")) == [DONE]
+    assert thread.statuses is None and sink.take() == []
+    sink.released.set()
+    thread.join(60)
+    assert thread.statuses == [DONE] and n_kept(daemon) == 2
+    wait_until(lambda: len(sink.taken) == 2, 20, "notice")
+    assert [taken.recipients for taken in sink.take()] == [[TARGET], ["sender@example.net"]]
+
+
 @pytest.mark.parametrize("said", [CLOSE, TAKE_AND_CLOSE, b"what?"])
 def test_notice_that_may_be_there(sending, sink, said):
     """The server has all of it, and does not say whether it keeps it: its sender is not told again."""
