@@ -52,9 +52,10 @@ static enum answer find_name(
 		return run_fail(
 		    run, node, "\"%.*s\" cannot be the name of a header field", SPAN(*name_r));
 	}
-	/* What loops are found by (RFC 5293 4). */
+	/* What loops are found by (RFC 5293 4): two scripts that took it off could redirect to each other without end. */
 	is_forbidden =
-	    deletes && (span_is(*name_r, "received") || span_is(*name_r, "auto-submitted"));
+	    deletes && (span_is(*name_r, "received") || span_is(*name_r, "auto-submitted") ||
+			   span_is(*name_r, "x-sieve-redirected-from"));
 	for (size_t i = 0; i < settings->n_header_rules; i++) {
 		const struct sieve_header_rule *rule = &settings->header_rules[i];
 

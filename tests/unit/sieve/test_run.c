@@ -180,6 +180,10 @@ static const struct {
 	{ { REQUIRE "fileinto \"A\"; addheader \"X\" \"y\"; fileinto \"A\"; fileinto \"B\";" },
 	    "store A; store A v1; store B v1" },
 	{ { REQUIRE "addheader \"X\" \"y\";" }, "(keep) v1" },
+	/* Where a message has been cannot be hidden. */
+	{ { REQUIRE "addheader \"x-sieve-redirected-from\" \"user@example.org\"; deleteheader "
+		    "\"X-Sieve-Redirected-From\"; redirect \"a@example.net\";" },
+	    "(keep) v1" },
 	/* What does not go together, in one script. */
 	{ { REQUIRE "fileinto \"A\"; reject \"no\";" }, "(keep) failed" },
 	{ { REQUIRE "reject \"no\"; keep;" }, "(keep) failed" },
