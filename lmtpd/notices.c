@@ -2,7 +2,7 @@
  * A notice is a copy of all that it needs, since its delivery is gone when it is sent. */
 #include "lmtpd/notices.h"
 
-#include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,20 +85,27 @@ static int make_key(struct key *key_r, const struct letter *letter)
 	return ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0]));
 }
 
-/* May a notice go out at all? Then it has a place in the queue. */
+/* Places in the queue: memory is what they cost. */
+static size_t places_of(const struct letter *letter)
+{
+	return 1 + letter->message.n / OUTBOX_NOTICE;
+}
+
+/* May a notice go out at all? Then it has its places. */
 static bool reserve(const struct outbox *outbox, const struct letter *letter)
 {
 	struct outbound *outbound = outbox->outbound;
 	const char *why = "too many were sent of late, to all or to this one";
+	size_t n = places_of(letter);
 	struct key key;
 
-	if (outbound->n_waiting++ >= OUTBOX_NOTICES_MAX) {
+	if (atomic_fetch_add(&outbound->n_waiting, n) + n > OUTBOX_NOTICES_MAX) {
 		why = "too many are waiting to be sent";
 	} else if (make_key(&key, letter) == 0 &&
 		   rates_allow(outbound->rates, &key, uv_hrtime() / 1000000)) {
 		return true;
 	}
-	outbound->n_waiting--;
+	outbound->n_waiting -= n;
 	hold(outbox, letter, why);
 	return false;
 }
@@ -108,7 +115,7 @@ static void give_back(const struct outbox *outbox, const struct letter *letter, 
 {
 	struct key key;
 
-	outbox->outbound->n_waiting--;
+	outbox->outbound->n_waiting -= places_of(letter);
 	if (make_key(&key, letter) == 0) {
 		rates_give_back(outbox->outbound->rates, &key);
 	}
@@ -289,7 +296,7 @@ static void run_forget(struct work *work, void *context)
 
 static void drop(struct notice *notice)
 {
-	notice->outbound->n_waiting--;
+	notice->outbound->n_waiting -= places_of(&notice->letter);
 	free(notice);
 }
 

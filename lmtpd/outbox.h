@@ -18,14 +18,15 @@ enum {
 	OUTBOX_LETTERS_MAX = 1000, /* of one message, whatever the number of its mailboxes */
 	OUTBOX_CLAIMS_MAX = 1000,
 	OUTBOX_CLAIM_MS = 5000,    /* that a run waits for another delivery's claim */
-	OUTBOX_NOTICES_MAX = 1000, /* that may wait to be sent, of all messages */
+	OUTBOX_NOTICES_MAX = 1000, /* that may wait to be sent, of all messages, */
+	OUTBOX_NOTICE = 65536,     /* of that many bytes; one that is longer counts as several */
 };
 
 /* Of the process, and for all of its deliveries. */
 struct outbound {
 	struct claims *claims;
 	struct rates *rates;
-	_Atomic unsigned n_waiting; /* notices */
+	_Atomic size_t n_waiting; /* notices, see OUTBOX_NOTICE */
 	struct outbound_counts {
 		_Atomic uint64_t n_redirected, n_redirects_refused, n_redirects_deferred;
 		_Atomic uint64_t n_notices, n_notices_failed,

@@ -367,6 +367,25 @@ static void test_notify_sent(void **state)
 	assert_int_equal(n_forgotten, 0);
 }
 
+/* A long one takes the places of many, and gives back as many. */
+static void test_long(void **state)
+{
+	const struct span text = { calloc(9, OUTBOX_NOTICE), 9 * (size_t)OUTBOX_NOTICE };
+
+	outbound.n_waiting = OUTBOX_NOTICES_MAX - 9;
+	add(SIEVE_NOTIFY, "");
+	letters[0].message = text;
+	notices_prepare(&notices, &filter, &reached);
+	assert_true(STAILQ_EMPTY(&notices));
+	assert_int_equal(outbound.n_waiting, OUTBOX_NOTICES_MAX - 9);
+	outbound.n_waiting--;
+	notices_prepare(&notices, &filter, &reached);
+	assert_int_equal(outbound.n_waiting, OUTBOX_NOTICES_MAX);
+	notices_drop(&notices);
+	assert_int_equal(outbound.n_waiting, OUTBOX_NOTICES_MAX - 10);
+	free((void *)text.p);
+}
+
 /* In the order of the script. */
 static void test_order(void **state)
 {
@@ -449,6 +468,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_too_many, begin, end),
 		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
 		cmocka_unit_test(test_vacation_sent),
+		cmocka_unit_test_setup_teardown(test_long, begin, end),
 		cmocka_unit_test_setup_teardown(test_order, begin, end),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test_setup_teardown(test_end, begin, end),
