@@ -69,6 +69,8 @@ class Sink:
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            # Replies to commands that came together do not wait for each other.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.clients.add(client)
             threading.Thread(target=self._serve, args=[client], daemon=True).start()
 
