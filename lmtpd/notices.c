@@ -2,22 +2,20 @@
  * A notice is a copy of all that it needs, since its delivery is gone when it is sent. */
 #include "lmtpd/notices.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "lmtpd/delivery.h"
 #include "lmtpd/server.h"
 #include "lmtpd/submitter.h"
-#include "maildir/home.h"
 #include "maildir/marks.h"
 #include "runtime/log.h"
 
 enum {
-	SEND_MS = 10000, /* for one notice */
-	MARKS_PATIENCE_MS = 2000,
+	SEND_MS = 10000,             /* for one notice */
 	END_MS = 2000,               /* for those that wait when the process ends */
 	FORGET_MS = 10000,           /* that an end waits for the disk */
 	RANK_LAST = QUEUE_RANKS - 1, /* mail goes first */
@@ -283,12 +281,13 @@ static void run_forget(struct work *work, void *context)
 {
 	const struct notice *notice = (struct notice *)work;
 	const struct letter *letter = &notice->letter;
-	unsigned patience = MARKS_PATIENCE_MS;
-	int fd = home_open(letter->home.root, letter->home.path);
+	int result =
+	    marking_forget(notice->outbound->marking, &letter->home, letter->id, notice->now);
 
-	if (fd >= 0) {
-		marks_forget(fd, letter->home.address, letter->id, notice->now, &patience);
-		close(fd);
+	if (result != 0 && result != -ENOENT) {
+		log_event(LOG_LEVEL_WARNING, "vacation",
+		    "%s has not answered %s, and that it has cannot be forgotten: %s",
+		    letter->home.address, letter->to, marks_strerror(result));
 	}
 }
 

@@ -12,15 +12,14 @@
 #include "maildir/marks.h"
 #include "runtime/log.h"
 
-enum {
-	MARKS_PATIENCE_MS = 2000, /* for the lock of a mailbox' marks */
-};
-
 int outbound_init(struct outbound *outbound)
 {
 	outbound->claims = claims_new();
 	outbound->rates = rates_new();
-	return outbound->claims == NULL || outbound->rates == NULL ? -ENOMEM : 0;
+	outbound->marking = marking_new();
+	return outbound->claims == NULL || outbound->rates == NULL || outbound->marking == NULL
+		   ? -ENOMEM
+		   : 0;
 }
 
 void outbox_drop(struct outbox *outbox)
@@ -295,16 +294,12 @@ int outbox_mark(const struct outbox *outbox, const struct letter *const *letters
 {
 	const struct scripts_home *home = &letters[0]->home;
 	struct mark marks[MARKS_AT_ONCE];
-	unsigned patience = MARKS_PATIENCE_MS;
-	int fd = home_open(home->root, home->path), result = fd;
+	int result;
 
 	for (size_t i = 0; i < n; i++) {
 		marks[i] = (struct mark){ letters[i]->id, letters[i]->until };
 	}
-	if (fd >= 0) {
-		result = marks_add(fd, home->address, marks, n, outbox->now, &patience);
-		close(fd);
-	}
+	result = marking_add(outbox->outbound->marking, home, marks, n, outbox->now);
 	if (result != 0) {
 		log_event(LOG_LEVEL_WARNING, "script",
 		    "what is sent for %s cannot be remembered in ~/.dovecot.lda-dupes: %s",

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "lmtpd/claims.h"
+#include "lmtpd/marking.h"
 #include "lmtpd/rates.h"
 #include "lmtpd/scripts.h"
 #include "sieve/arena.h"
@@ -26,6 +27,7 @@ enum {
 struct outbound {
 	struct claims *claims;
 	struct rates *rates;
+	struct marking *marking;
 	_Atomic size_t n_waiting; /* notices, see OUTBOX_NOTICE */
 	struct outbound_counts {
 		_Atomic uint64_t n_redirected, n_redirects_refused, n_redirects_deferred;

@@ -227,6 +227,7 @@ static int end(void **state)
 	filter_free(filter);
 	claims_free(outbound.claims);
 	rates_free(outbound.rates);
+	marking_free(outbound.marking);
 	places_free(&filed);
 	places_free(&places);
 	envelope_deinit(&envelope);

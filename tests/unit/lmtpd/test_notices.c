@@ -56,7 +56,7 @@ bool places_reach_slot(const struct places *places, size_t slot)
 
 static char sent[1024];     /* what was handed in, a recipient a line */
 static const char *answers; /* a letter for each: a, r, d */
-static int n_references, n_forgotten;
+static int n_references, n_forgotten, forgetting;
 static struct work *works[OUTBOX_NOTICES_MAX];
 static size_t n_works, n_submitted[2]; /* to the lane of notices, to the writers */
 static bool is_withdrawn;
@@ -132,26 +132,17 @@ void submitter_stop(void *context)
 {
 }
 
-int __wrap_home_open(const struct maildir_root *root, const char *path);
-int __wrap_marks_forget(
-    int home_fd, const char *user, struct span id, time_t now, unsigned *patience);
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 
-int __wrap_home_open(const struct maildir_root *root, const char *path)
+int marking_forget(
+    struct marking *marking, const struct scripts_home *home, struct span id, time_t now)
 {
-	assert_string_equal(path, "a@d");
-	return dup(STDERR_FILENO);
-}
-
-int __wrap_marks_forget(
-    int home_fd, const char *user, struct span id, time_t now, unsigned *patience)
-{
-	assert_string_equal(user, "a@d");
+	assert_string_equal(home->path, "a@d");
+	assert_string_equal(home->address, "a@d");
 	expect_bytes("id", id.p, id.n, "id", 2);
-	assert_true(*patience > 0);
 	n_forgotten++;
-	return 0;
+	return forgetting;
 }
 
 void *__wrap_calloc(size_t n, size_t size)
@@ -337,11 +328,13 @@ static void test_vacation_sent(void **state)
 	static const struct {
 		const char *said;
 		uint64_t n_sent, n_failed;
-		int n_forgotten;
-	} cases[] = { { "a", 1, 0, 0 }, { "r", 0, 1, 1 }, { "d", 0, 1, 1 }, { "u", 0, 1, 0 } };
+		int n_forgotten, forgetting;
+	} cases[] = { { "a", 1, 0, 0, 0 }, { "r", 0, 1, 1, 0 }, { "d", 0, 1, 1, 0 },
+		{ "d", 0, 1, 1, -EIO }, { "u", 0, 1, 0, 0 } };
 
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		begin(state);
+		forgetting = cases[i].forgetting;
 		add(SIEVE_VACATION, "id");
 		send_all(cases[i].said);
 		expect_text("sent", sent, " to s@x: To: s@x\n\naway\n");

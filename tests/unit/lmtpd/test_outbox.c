@@ -72,6 +72,7 @@ static int end(void **state)
 	arena_deinit(&arena);
 	claims_free(outbound.claims);
 	rates_free(outbound.rates);
+	marking_free(outbound.marking);
 	return 0;
 }
 
