@@ -35,6 +35,7 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 def pytest_addoption(parser):
     parser.addoption("--cuts", type=int, default=4, help="power cuts on each disk")
     parser.addoption("--soak", type=int, default=20, help="seconds of the soak test")
+    parser.addoption("--senders", type=int, default=1500, help="who write to the mailbox on holiday")
     parser.addoption("--cluster", action="store_true", help="the drills with a cluster, too")
 
 
