@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import pytest
 
-from harness.correspondents import Letter, Pace, Post, address_of, ids_of, letters_of, random_ids, write_marks
+from harness.correspondents import Pace, Post, address_of, first_letters, ids_of, letters_of, random_ids, write_marks
 from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID, wait_until
 from harness.scripts import write_script
-from harness.sieve import EMAIL1, mail
+from harness.sieve import EMAIL1
 from harness.sink import Sink
 
 VACATION = 'require "vacation"; vacation :days 1 "I am away.";'
@@ -107,7 +107,7 @@ def bring(daemon, sink, letters, pace, n_before):
 
 def run_day(daemon, sink, n_senders):
     """In three parts. Returns a snapshot of the end of each."""
-    letters = letters_of(range(n_senders), random.Random(n_senders))
+    letters = letters_of(range(n_senders), random.Random(n_senders), "day")
     pace = Pace(lambda: len(sink.taken))
     snapshots, n_before = [], 0
     for part in range(3):
@@ -161,11 +161,6 @@ def test_day(start_holiday, sink, pytestconfig):
 
 
 # --- many at once -----------------------------------------------------------
-
-def first_letters(numbers, prefix):
-    return [Letter(number, True, mail(f"{prefix}{number}.1", From=f"S {number} <{address_of(number)}>"))
-            for number in numbers]
-
 
 def test_slow_disk(start_holiday, sink, faults):
     """Marks that are made at once are written at once: nobody waits in vain for the lock of their file."""

@@ -16,25 +16,29 @@ def address_of(number):
 
 
 class Letter(NamedTuple):
-    number: int  # of who writes it
-    is_first: bool
+    sender: str
     body: bytes
-
-    @property
-    def sender(self):
-        return address_of(self.number)
+    is_first: bool = True  # of who writes it
 
 
-def letters_of(numbers, rng, prefix="day"):
+def letter_of(number, subject, is_first=True):
+    sender = address_of(number)
+    return Letter(sender, mail(subject, From=f"S {number} <{sender}>"), is_first)
+
+
+def letters_of(numbers, rng, prefix):
     """Those of all, in no order."""
     order = [number for number in numbers for _ in range(rng.choice(LETTERS))]
     rng.shuffle(order)
     counts, letters = {}, []
     for number in order:
         count = counts[number] = counts.get(number, 0) + 1
-        letters.append(Letter(number, count == 1, mail(
-            f"{prefix}{number}.{count}", From=f"S {number} <{address_of(number)}>")))
+        letters.append(letter_of(number, f"{prefix}{number}.{count}", count == 1))
     return letters
+
+
+def first_letters(numbers, prefix):
+    return [letter_of(number, f"{prefix}{number}.1") for number in numbers]
 
 
 class Pace:

@@ -28,8 +28,9 @@ def letter_bytes(letter_id, body):
 class Letter:
     """A message and those of its recipients who still wait for it: address to mailboxes."""
 
-    def __init__(self, letter_id, rng, recipients):
+    def __init__(self, letter_id, rng, recipients, sender="sender@example.net"):
         self.id = letter_id
+        self.sender = sender
         self.waiting = dict(recipients)
         text = base64.encodebytes(rng.randbytes(pick(rng, SIZES) * 3 // 4))
         self.body = b".\r\n..a\r\n" + text.replace(b"\n", b"\r\n")
@@ -81,7 +82,8 @@ class Sender(threading.Thread):
                           for address in self.rng.sample(self.load.addresses, n)]
             self.n_letters += 1
             letter_id = f"{self.load.seed}.{self.number}.{self.n_letters}"
-            self.letter = Letter(letter_id, self.rng, recipients)
+            senders = self.load.from_whom
+            self.letter = Letter(letter_id, self.rng, recipients, senders[self.n_letters % len(senders)])
             self.load.ledger.post(self.letter.id, self.letter.body)
         return self.letter
 
@@ -101,7 +103,7 @@ class Sender(threading.Thread):
         """The envelope; returns the addresses that were accepted, with DATA under way."""
         addresses = list(letter.waiting)
         client.send("".join([
-            "MAIL FROM:<sender@example.net>\r\n",
+            f"MAIL FROM:<{letter.sender}>\r\n",
             *[f"RCPT TO:<{address}>\r\n" for address in addresses], "DATA\r\n",
         ]))
         self._reply(client, 250)
@@ -155,7 +157,7 @@ class Load:
     ledger need seeds of their own."""
 
     def __init__(self, connect, ledger, mailboxes, n_senders=8, drains=False, rudeness=0.0,
-                 pause=0.0, seed=1):
+                 pause=0.0, seed=1, from_whom=("sender@example.net",)):
         self.connect = connect
         self.ledger = ledger
         self.mailboxes = mailboxes
@@ -164,6 +166,7 @@ class Load:
         self.rudeness = rudeness  # share of clients that go away before they read the reply
         self.pause = pause  # seconds at most between two messages of a sender
         self.seed = seed
+        self.from_whom = from_whom
         self.ending = threading.Event()
         self.latencies = []  # (when, seconds) from the last dot to the last reply
         self.n_deferred = 0
