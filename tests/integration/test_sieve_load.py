@@ -74,7 +74,7 @@ def test_all_at_once(make_lmtpd, database):
         daemon.start()
         with Load(daemon.connect, ledger, SCRIPTS.file(mailboxes), n_senders=12, drains=True, rudeness=0.01,
                   from_whom=SENDERS) as load:
-            wait_until(lambda: has_seen_all(load, ledger, taker), 300, "each mood, often enough")
+            wait_until(lambda: has_seen_all(load, ledger, taker), 180, "each mood, often enough")
         taker.is_moody = False
         assert_books(daemon, ledger, taker)
         assert_answered_once(daemon, ledger, taker, mailboxes)
