@@ -141,6 +141,19 @@ def test_a_few(holiday, sink):
     assert_day_was_well(holiday, sink, 200)
 
 
+def test_next_day(start_holiday, sink, faults, directory):
+    """All are answered once more, and the marks of yesterday make room for those of today."""
+    clock = directory / "clock"
+    clock.write_text("0")
+    daemon = start_holiday(environment=faults(clock=clock))
+    for day in range(2):
+        clock.write_text(str(25 * 3600 * day))
+        Post(daemon, letters_of(range(100), random.Random(day), f"d{day}x"), Pace(lambda: len(sink.taken), burst=100))
+        wait_for_notices(sink, 100)
+        assert_answered_once(sink.take(), range(100))
+        assert len(set(ids_of(daemon.marks))) == 100 and daemon.marks.stat().st_size == 4 + 100 * RECORD_BYTES
+
+
 # What is large is the system's again as soon as it is free, so that what stays resident is what is kept.
 GIVES_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
