@@ -200,14 +200,6 @@ void report_lookup(struct report *report, const char *table, const char *key, co
 	report_print("", found == NULL ? "no row" : found, "\n");
 }
 
-static void print_scripts(const struct report_scripts *scripts)
-{
-	report_print("  scripts  ", scripts->names[0] != '\0' ? scripts->names : "none", "\n");
-	if (scripts->trouble[0] != '\0') {
-		report_print("           wrong: ", scripts->trouble, "\n");
-	}
-}
-
 void report_mailbox(struct report *report, const char *mailbox, const char *path, const char *state,
     const struct report_quota *quota, const struct report_scripts *scripts)
 {
@@ -218,8 +210,7 @@ void report_mailbox(struct report *report, const char *mailbox, const char *path
 		json_text(&report->json, "state", state);
 		report_put_quota(&report->json, quota);
 		if (scripts != NULL) {
-			json_text(&report->json, "scripts", scripts->names);
-			json_text(&report->json, "scripts_trouble", scripts->trouble);
+			report_put_scripts(&report->json, scripts);
 		}
 		json_close(&report->json);
 		return;
@@ -230,7 +221,7 @@ void report_mailbox(struct report *report, const char *mailbox, const char *path
 		report_print_quota(quota);
 	}
 	if (scripts != NULL) {
-		print_scripts(scripts);
+		report_print_scripts(scripts);
 	}
 }
 

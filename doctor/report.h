@@ -72,9 +72,21 @@ struct report_quota {
 	    is_file_right; /* the mailbox, counted as Dovecot does for that file, holds just that */
 };
 
-/* Which scripts run for a mailbox, divided by commas, and what is wrong with others; both may be "". */
+/* What a command of a script may tell others. */
+struct report_sending {
+	const char *command; /* such as redirect */
+	char to[320];        /* as the script says it; "": of that command it is not known */
+	const char *server;  /* that takes it; NULL: it is the reply to the message */
+	char script[320];
+	unsigned line;
+};
+
+/* Which scripts run for a mailbox, divided by commas, and what is wrong with others; both may be "". And what those that run
+ * may send. */
 struct report_scripts {
 	const char *names, *trouble;
+	const struct report_sending *sendings;
+	size_t n_sendings, n_more; /* that are there, and that there was no room for */
 };
 
 /* The dry run of one address: what is looked up, a list of "lookups" or "mailboxes" after the other, and what

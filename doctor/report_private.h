@@ -16,3 +16,7 @@ void report_end_json(struct report *report, int exit_code);
 /* Of a mailbox in a dry run: a member "quota", null for NULL; or a line. */
 void report_put_quota(struct json *json, const struct report_quota *quota);
 void report_print_quota(const struct report_quota *quota);
+
+/* The same of the scripts that run for it. */
+void report_put_scripts(struct json *json, const struct report_scripts *scripts);
+void report_print_scripts(const struct report_scripts *scripts);

@@ -57,8 +57,7 @@ static const struct report_quota *measure(
 
 static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int *exit_r)
 {
-	char names[2048], trouble[2048];
-	const struct report_scripts scripts = { names, trouble };
+	struct scripts_description scripts;
 	struct report_quota quota;
 	char whole[MAILDIR_PATH_MAX + 4096], state[ERROR_MAX + FOLDER_DIRECTORY_MAX + 64];
 	struct home home;
@@ -82,11 +81,10 @@ static void show_mailbox(struct dry_run *run, const struct mailbox *mailbox, int
 					   : ", INBOX if it is not there");
 	}
 	if (run->scripts != NULL) {
-		scripts_describe(run->scripts, run->config, mailbox, names, sizeof(names), trouble,
-		    sizeof(trouble));
+		scripts_describe(run->scripts, run->config, mailbox, &scripts);
 	}
 	report_mailbox(&run->report, mailbox->address.text, whole, state,
-	    measure(run, mailbox, &quota), run->scripts == NULL ? NULL : &scripts);
+	    measure(run, mailbox, &quota), run->scripts == NULL ? NULL : &scripts.report);
 }
 
 /* Says where Postfix sends this mail, behind what was found here. */

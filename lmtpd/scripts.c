@@ -231,7 +231,7 @@ int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config
 	char directory[PATH_MAX];
 	int fd, result;
 
-	beside.sieve.storage = "~/.";
+	beside.sieve.storage = SCRIPTS_BESIDE;
 	*chain_r = (struct scripts_chain){ .n = 0 };
 	chain_r->private = calloc(1, sizeof(*chain_r->private));
 	snprintf(directory, sizeof(directory), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
@@ -248,9 +248,16 @@ int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config
 	return result;
 }
 
-const char *scripts_path(const struct scripts_chain *chain, size_t i)
+const char *scripts_path(const struct scripts_chain *chain, const char *name)
 {
-	return chain->private->chained[i]->path;
+	const struct scripts_private *private = chain->private;
+
+	for (size_t i = 0; i < private->n_held; i++) {
+		if (private->held[i].name == name) {
+			return private->held[i].path;
+		}
+	}
+	return name;
 }
 
 void scripts_close(struct scripts *scripts, struct scripts_chain *chain)

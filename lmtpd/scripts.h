@@ -58,8 +58,8 @@ int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
 int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config, const char *path,
     struct scripts_chain *chain_r, struct error *error);
 
-/* Where a script of the list lies, for people. */
-const char *scripts_path(const struct scripts_chain *chain, size_t i);
+/* Where the script of that name lies, by the pointer that list and library have, for people. */
+const char *scripts_path(const struct scripts_chain *chain, const char *name);
 
 void scripts_close(struct scripts *scripts, struct scripts_chain *chain);
 

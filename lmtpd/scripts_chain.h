@@ -13,6 +13,9 @@ enum {
 	SCRIPTS_HELD_MAX = SIEVE_CHAIN_MAX + SIEVE_INCLUDES_MAX,
 };
 
+/* A storage that is no home's: beside the script that a command was given. */
+#define SCRIPTS_BESIDE "~/."
+
 struct scripts {
 	struct script_cache *cache;
 	pthread_mutex_t mutex; /* of the limit */

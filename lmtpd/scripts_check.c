@@ -148,19 +148,78 @@ void scripts_check_user(void *data, struct rows *rows, const struct mailbox *mai
 	scripts_close(check->scripts, &chain);
 }
 
-void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config,
-    const struct mailbox *mailbox, char *names_r, size_t n_names, char *trouble_r, size_t n_trouble)
+struct describing {
+	struct scripts_description *description;
+	const char *path; /* of the script */
+	const char *submission;
+};
+
+/* The same of the same to the same is one, by the first of them. */
+static bool is_told(const struct scripts_description *description, const struct report_sending *new)
 {
+	for (size_t i = 0; i < description->report.n_sendings; i++) {
+		if (strcmp(description->sendings[i].command, new->command) == 0 &&
+		    strcmp(description->sendings[i].to, new->to) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void on_sending(void *data, const struct sieve_sending *sending)
+{
+	const struct describing *describing = data;
+	struct scripts_description *description = describing->description;
+	struct report_sending new = { .command = sending->command, .line = sending->line };
+
+	snprintf(new.to, sizeof(new.to), "%.*s", (int)sending->to.n, sending->to.p);
+	snprintf(new.script, sizeof(new.script), "%s", describing->path);
+	new.server = strstr(sending->command, "reject") == NULL ? describing->submission : NULL;
+	if (is_told(description, &new)) {
+		return;
+	}
+	if (description->report.n_sendings == SCRIPTS_SENDINGS_MAX) {
+		description->report.n_more++;
+		return;
+	}
+	description->sendings[description->report.n_sendings++] = new;
+}
+
+static void describe_sendings(const struct lmtpd_config *config, const struct scripts_chain *chain,
+    struct scripts_description *description)
+{
+	struct describing describing = { .description = description,
+		.submission = config->sieve.submission };
+
+	for (size_t i = 0; i < chain->n; i++) {
+		describing.path = scripts_path(chain, chain->list[i].name);
+		sieve_program_sendings(chain->list[i].program, on_sending, &describing);
+	}
+	for (size_t i = 0; i < chain->n_library; i++) {
+		describing.path = scripts_path(chain, chain->library[i].name.p);
+		sieve_program_sendings(chain->library[i].program, on_sending, &describing);
+	}
+}
+
+void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config,
+    const struct mailbox *mailbox, struct scripts_description *description_r)
+{
+	struct scripts_description *out = description_r;
 	struct scripts_chain chain;
 	struct error error;
 	int result = open_chain(scripts, config, mailbox, &chain, &error);
 	size_t at = 0;
 
-	names_r[0] = '\0';
-	for (size_t i = 0; i < chain.n && at < n_names; i++) {
-		at += (size_t)snprintf(
-		    names_r + at, n_names - at, "%s%s", i > 0 ? ", " : "", scripts_path(&chain, i));
+	out->report = (struct report_scripts){
+		.names = out->names, .trouble = out->trouble, .sendings = out->sendings
+	};
+	out->names[0] = '\0';
+	for (size_t i = 0; i < chain.n && at < sizeof(out->names); i++) {
+		at += (size_t)snprintf(out->names + at, sizeof(out->names) - at, "%s%s",
+		    i > 0 ? ", " : "", scripts_path(&chain, chain.list[i].name));
 	}
-	snprintf(trouble_r, n_trouble, "%s", result != 0 ? error.text : chain.trouble);
+	snprintf(
+	    out->trouble, sizeof(out->trouble), "%s", result != 0 ? error.text : chain.trouble);
+	describe_sendings(config, &chain, out);
 	scripts_close(scripts, &chain);
 }

@@ -25,7 +25,16 @@ users_judge scripts_check_user;
 void scripts_check_init(
     struct scripts_check *check_r, struct scripts *scripts, const struct lmtpd_config *config);
 
-/* For a mailbox: what runs, divided by commas, in names_r, and what is wrong in trouble_r. */
+enum {
+	SCRIPTS_SENDINGS_MAX = 32, /* that are told; beyond them, how many there are */
+};
+
+/* What runs for a mailbox. */
+struct scripts_description {
+	struct report_scripts report; /* points to what follows */
+	char names[2048], trouble[ERROR_MAX];
+	struct report_sending sendings[SCRIPTS_SENDINGS_MAX];
+};
+
 void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config,
-    const struct mailbox *mailbox, char *names_r, size_t n_names, char *trouble_r,
-    size_t n_trouble);
+    const struct mailbox *mailbox, struct scripts_description *description_r);

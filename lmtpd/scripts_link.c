@@ -105,7 +105,8 @@ static int find_include(const struct linking *linking, const struct sieve_includ
 	bool is_own = include->place == SIEVE_PERSONAL;
 	const struct sieve_config *config = linking->config;
 	const char *directory = is_own ? scripts_own_path(config->storage) : config->global;
-	char path[MAILDIR_PATH_MAX + SIEVE_NAME_MAX + 16];
+	const char *home = is_own && strcmp(config->storage, SCRIPTS_BESIDE) != 0 ? "~/" : "";
+	char shown[MAILDIR_PATH_MAX + SIEVE_NAME_MAX + 16], *path = shown + strlen(home);
 	const struct scripts_held *held;
 	int fd, result;
 
@@ -113,12 +114,12 @@ static int find_include(const struct linking *linking, const struct sieve_includ
 	    (is_own ? linking->home_fd < 0 : directory[0] == '\0')) {
 		return 0;
 	}
-	snprintf(
-	    path, sizeof(path), "%s/%.*s.sieve", directory, (int)include->name.n, include->name.p);
+	snprintf(shown, sizeof(shown), "%s%s/%.*s.sieve", home, directory, (int)include->name.n,
+	    include->name.p);
 	fd = is_own ? home_open_beneath(linking->home_fd, path, O_RDONLY)
 		    : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	fd = fd < 0 && !is_own ? -errno : fd;
-	result = scripts_hold(linking->scripts, chain, fd, path, is_own, &held);
+	result = scripts_hold(linking->scripts, chain, fd, shown, is_own, &held);
 	if (result == 1 && held->script->program == NULL) {
 		scripts_say_errors(chain, held, held->script->errors);
 	} else if (result == 1) {

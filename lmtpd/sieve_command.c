@@ -208,6 +208,18 @@ static int run_to_end(
 	return need;
 }
 
+/* Where it goes, if anything is sent. */
+static void print_server(const struct lmtpd_config *config, const struct sieve_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		if (plan->actions[i].kind != SIEVE_REJECT &&
+		    sieve_action_sends(&plan->actions[i]) != NULL) {
+			printf("sent      over %s\n", config->sieve.submission);
+			return;
+		}
+	}
+}
+
 static int show(const struct lmtpd_config *config, const struct scripts_chain *chain,
     const struct message *message, char *const *arguments, size_t n)
 {
@@ -244,7 +256,8 @@ static int show(const struct lmtpd_config *config, const struct scripts_chain *c
 		printf("> to <");
 		sieve_print_text(facts.to);
 		printf(">\nassumed   every folder is there, and no message was seen before\n");
-		sieve_print_plan(sieve_run_plan(run));
+		print_server(config, sieve_run_plan(run));
+		sieve_print_plan(&facts, sieve_run_plan(run));
 		result = sieve_run_plan(run)->has_failed ? EX_DATAERR : EX_OK;
 	}
 	sieve_run_free(run);

@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/utf8.h"
+#include "protocol/reply.h"
 
 void sieve_print_text(struct span text)
 {
@@ -60,10 +62,20 @@ static void print_version(unsigned version)
 	}
 }
 
-/* Whom something is sent to. */
+/* Whom something is sent to: several are divided by LF. */
 static void print_envelope(const struct sieve_action *action)
 {
-	sieve_print_text(action->to);
+	struct span rest = action->to;
+
+	while (rest.n > 0) {
+		const char *end = memchr(rest.p, '\n', rest.n);
+		size_t n = end == NULL ? rest.n : (size_t)(end - rest.p);
+
+		sieve_print_text((struct span){ rest.p, n });
+		printf("%s", end == NULL ? "" : ", ");
+		n += end != NULL;
+		rest = (struct span){ rest.p + n, rest.n - n };
+	}
 	printf(", sender <");
 	sieve_print_text(action->from);
 	putchar('>');
@@ -90,7 +102,31 @@ static void print_vacation(const struct sieve_action *action)
 	}
 }
 
-static void print_action(const struct sieve_action *action)
+/* The reply, on as many lines as it has. */
+static void print_reject(const struct sieve_facts *facts, const struct sieve_action *action)
+{
+	char to[REPLY_LINE_MAX], reason[REPLY_SAID_MAX + 1], reply[REPLY_LINES_MAX];
+	const char *at = reply, *end;
+	size_t n;
+
+	if (facts->from.n == 0) {
+		printf("nobody can be told: INBOX keeps the message");
+		return;
+	}
+	snprintf(to, sizeof(to), "%.*s", (int)facts->to.n, facts->to.p);
+	snprintf(reason, sizeof(reason), "%.*s", (int)action->text.n, action->text.p);
+	n = reply_format_said(reply, REPLY_REJECTED, to, reason);
+	end = reply + n;
+	while (at < end) {
+		const char *stop = memchr(at, '\r', (size_t)(end - at));
+
+		stop = stop == NULL ? end : stop;
+		printf("%s%.*s", at > reply ? "\n          " : "", (int)(stop - at), at);
+		at = stop < end ? stop + 2 : end;
+	}
+}
+
+static void print_action(const struct sieve_facts *facts, const struct sieve_action *action)
 {
 	static const char *const words[] = {
 		[SIEVE_KEEP] = "keep",
@@ -119,7 +155,7 @@ static void print_action(const struct sieve_action *action)
 		print_envelope(action);
 		break;
 	case SIEVE_REJECT:
-		sieve_print_text(action->text);
+		print_reject(facts, action);
 		break;
 	case SIEVE_VACATION:
 		print_vacation(action);
@@ -154,36 +190,49 @@ static void print_notes(const struct sieve_plan *plan)
 	}
 }
 
-/* Two blanks in front of each line. */
+/* Goes on with lines, two blanks in front of each. Returns whether the next piece begins one. */
+static bool print_lines(struct span text, bool begins)
+{
+	while (text.n > 0) {
+		const char *end = memchr(text.p, '\n', text.n);
+		size_t n = end == NULL ? text.n : (size_t)(end - text.p);
+
+		printf("%s", begins ? "  " : "");
+		sieve_print_text(
+		    (struct span){ text.p, n > 0 && text.p[n - 1] == '\r' ? n - 1 : n });
+		begins = end != NULL;
+		printf("%s", begins ? "\n" : "");
+		n += begins;
+		text = (struct span){ text.p + n, text.n - n };
+	}
+	return begins;
+}
+
 static void print_header(const struct sieve_version *version)
 {
 	bool begins = true;
 
 	for (size_t i = 0; i < version->n_header; i++) {
-		struct span rest = version->header[i];
-
-		while (rest.n > 0) {
-			size_t n = 0;
-
-			while (n < rest.n && rest.p[n] != '\n') {
-				n++;
-			}
-			printf("%s", begins ? "  " : "");
-			sieve_print_text(
-			    (struct span){ rest.p, n > 0 && rest.p[n - 1] == '\r' ? n - 1 : n });
-			begins = n < rest.n;
-			printf("%s", begins ? "\n" : "");
-			n += begins;
-			rest = (struct span){ rest.p + n, rest.n - n };
-		}
+		begins = print_lines(version->header[i], begins);
 	}
 }
 
-void sieve_print_plan(const struct sieve_plan *plan)
+/* What answers and notifications are. */
+static void print_message(const struct sieve_action *action)
+{
+	const char *command = sieve_action_sends(action);
+
+	if (command != NULL && action->kind != SIEVE_REDIRECT && action->message.n > 0) {
+		printf("message of %s:\n", command);
+		printf("%s", print_lines(action->message, true) ? "" : "\n");
+	}
+}
+
+void sieve_print_plan(const struct sieve_facts *facts, const struct sieve_plan *plan)
 {
 	print_notes(plan);
 	for (size_t i = 0; i < plan->n_actions; i++) {
-		print_action(&plan->actions[i]);
+		print_action(facts, &plan->actions[i]);
 	}
 	if (plan->keeps) {
 		printf("%-9s INBOX", "keep");
@@ -196,5 +245,8 @@ void sieve_print_plan(const struct sieve_plan *plan)
 	for (size_t i = 1; i < plan->n_versions; i++) {
 		printf("header %zu:\n", i);
 		print_header(&plan->versions[i]);
+	}
+	for (size_t i = 0; i < plan->n_actions; i++) {
+		print_message(&plan->actions[i]);
 	}
 }

@@ -10,5 +10,5 @@ void sieve_print_text(struct span text);
 /* Errors and warnings, one a line: FILE:LINE:COLUMN: error: TEXT. */
 void sieve_print_errors(const char *path, const struct sieve_errors *errors);
 
-/* Notes, then an action a line, then headers that the script has changed. */
-void sieve_print_plan(const struct sieve_plan *plan);
+/* Notes, then an action a line, then headers that the script has changed, and the messages that it sends by itself. */
+void sieve_print_plan(const struct sieve_facts *facts, const struct sieve_plan *plan);

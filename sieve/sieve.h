@@ -71,6 +71,18 @@ uint64_t sieve_program_extensions(const struct sieve_program *program);
 /* Does it hold what leaves a mark or a message outside of the mailbox: redirect, vacation, notify, duplicate? */
 bool sieve_program_sends(const struct sieve_program *program);
 
+/* A command of a program that tells somebody something, if the message is such that it is come to. */
+struct sieve_sending {
+	const char *command; /* redirect, reject, ereject, vacation, notify */
+	struct span to; /* of redirect, and the method of notify: as the script has it, variables by
+	                        their names; "": of other commands */
+	unsigned line;
+};
+
+/* Calls found for each, in the order of the script. What it is told lives as long as the program. */
+void sieve_program_sendings(const struct sieve_program *program,
+    void (*found)(void *data, const struct sieve_sending *sending), void *data);
+
 enum sieve_place {
 	SIEVE_PERSONAL,
 	SIEVE_GLOBAL,

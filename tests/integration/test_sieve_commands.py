@@ -100,6 +100,7 @@ def test_actions(daemon, script):
     assert try_out(daemon, path) == [
         "envelope  from <bounce@example.org> to <email1+lists@example.com>",
         "assumed   every folder is there, and no message was seen before",
+        "sent      over inet:127.0.0.1:25",
         "store     Lists, made if it is not there, marked \\Seen $x  (test: line 3)",
         "redirect  friend@example.net, sender <bounce@example.org>  (test: line 4)",
     ]
@@ -108,6 +109,42 @@ def test_actions(daemon, script):
         "assumed   every folder is there, and no message was seen before",
         "keep      INBOX",
     ]
+
+
+@pytest.mark.quick
+def test_what_is_sent(daemon, script):
+    """The envelope of each, and whole messages of those that are not the one that came."""
+    daemon.configure(sieve={"submission": "inet:127.0.0.1:10026", "vacation_from": "recipient",
+                            "redirect_from": "recipient"})
+    path = script('require ["vacation", "enotify", "copy"];\n'
+                  'vacation :days 3 :subject "Away" "Not here.";\n'
+                  'notify "mailto:b@example.net,c@example.net";\n'
+                  'redirect :copy "d@example.net";\n')
+    found = try_out(daemon, path, "a@example.org", "other@example.com")
+    assert found[2:7] == [
+        "sent      over inet:127.0.0.1:10026",
+        "vacation  a@example.org, sender <other@example.com>, once in 259200 seconds  (test: line 2)",
+        "notify    b@example.net, c@example.net, sender <postmaster@" + found[4].rsplit("@", 1)[1],
+        "redirect  d@example.net, sender <other@example.com>  (test: line 4)",
+        "keep      INBOX"]
+    assert found[4].endswith(">  (test: line 3)")
+    answer = found.index("message of vacation:")
+    told = found.index("message of notify:")
+    assert 7 == answer < told
+    assert {"  To: <a@example.org>", "  Subject: Away", "  Auto-Submitted: auto-replied (vacation)",
+            "  Not here."} <= set(found[answer:told])
+    assert "  Subject: Notification: news" in found[told:]
+    done = try_out(daemon, path, "", "other@example.com")
+    assert "vacation  nobody is answered: the envelope's sender is empty  (test: line 2)" in done
+    assert "message of vacation:" not in done
+
+
+def test_reject(daemon, script):
+    path = script('require "reject";\nreject text:\nNot here.\nGo \u00e4way.\n.\n;\n')
+    assert try_out(daemon, path, "a@example.org", "b@example.com")[2:] == [
+        "reject    550-5.7.1 <b@example.com> Not here.", "          550 5.7.1 Go ?way.  (test: line 2)"]
+    assert try_out(daemon, path, "", "b@example.com")[2:] == [
+        "reject    nobody can be told: INBOX keeps the message  (test: line 2)"]
 
 
 def test_envelope_of_the_message(daemon, script):
@@ -218,6 +255,31 @@ def test_address(homes):
     assert found["scripts"] == f"{before}/a.sieve, {before}/b.sieve"
     assert "~/sieve/roundcube.sieve: line 1: " in found["scripts_trouble"]
     assert done.returncode == 0
+
+
+@pytest.mark.quick
+def test_address_that_sends(homes):
+    """What scripts may send, to whom and over what; the same once, and what is included as well."""
+    homes.write("email1", 'require "reject"; reject "no";\n', name="included", active=False)
+    homes.write("email1", 'require ["copy", "vacation", "variables", "include"];\n'
+                          'if true {\n  redirect :copy "friend@example.net";\n}\n'
+                          'redirect :copy "friend@example.net";\nredirect "${1}@example.net";\n'
+                          'vacation "away";\ninclude "included";\n')
+    homes.daemon.configure(sieve={"enabled": True, "submission": "inet:127.0.0.1:10026"})
+    lines = homes.daemon.run("--check", EMAIL1).stdout.splitlines()
+    assert [line for line in lines if line.startswith("  may")] == [
+        "  may      redirect to friend@example.net, over inet:127.0.0.1:10026  (~/sieve/roundcube.sieve: line 3)",
+        "  may      redirect to ${1}@example.net, over inet:127.0.0.1:10026  (~/sieve/roundcube.sieve: line 6)",
+        "  may      vacation, over inet:127.0.0.1:10026  (~/sieve/roundcube.sieve: line 7)",
+        "  may      reject  (~/sieve/included.sieve: line 1)"]
+    homes.write("email1", 'require "enotify"; notify "mailto:a@example.net";\n' +
+                          "".join(f'redirect "u{i}@example.net";\n' for i in range(40)))
+    found = json.loads(homes.daemon.run("--check", "--json", EMAIL1).stdout)["addresses"][0]["mailboxes"][0]
+    assert found["scripts_may"][0] == {"command": "notify", "to": "mailto:a@example.net", "line": 1,
+                                       "server": "inet:127.0.0.1:10026", "script": "~/sieve/roundcube.sieve"}
+    assert (len(found["scripts_may"]), found["scripts_may_more"]) == (32, 9)
+    homes.write("email1", "keep;\n")
+    assert "  may" not in homes.daemon.run("--check", EMAIL1).stdout
 
 
 def test_address_without_scripts(homes):

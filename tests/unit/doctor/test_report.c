@@ -175,13 +175,18 @@ static void test_address_with_quota(void **state)
 
 static void say_address_with_scripts(struct report *report)
 {
+	static const struct report_sending sendings[] = {
+		{ "redirect", "\033@y", "inet:127.0.0.1:25", "/e/a", 7 },
+		{ "reject", "", NULL, "~/s/\033", 12 },
+	};
+
 	report_begin(report, "addresses");
 	report_address(report, "a@x");
 	report_list(report, "mailboxes");
 	report_mailbox(report, "a@x", "/m/a", "exists", NULL,
-	    &(struct report_scripts){ "/e/a, ~/s/\033", "" });
-	report_mailbox(
-	    report, "b@x", "/m/b", "exists", NULL, &(struct report_scripts){ "", "bad \"x\"" });
+	    &(struct report_scripts){ "/e/a, ~/s/\033", "", sendings, 2, 3 });
+	report_mailbox(report, "b@x", "/m/b", "exists", NULL,
+	    &(struct report_scripts){ .names = "", .trouble = "bad \"x\"" });
 	report_list_end(report);
 	report_address_end(report, "250 ok", NULL, NULL);
 	report_end(report, 0);
@@ -193,6 +198,9 @@ static void test_address_with_scripts(void **state)
 	    "a@x\n"
 	    "  delivers to /m/a (exists)\n"
 	    "  scripts  /e/a, ~/s/?\n"
+	    "  may      redirect to ?@y, over inet:127.0.0.1:25  (/e/a: line 7)\n"
+	    "  may      reject  (~/s/?: line 12)\n"
+	    "  may      send 3 more\n"
 	    "  delivers to /m/b (exists)\n"
 	    "  scripts  none\n"
 	    "           wrong: bad \"x\"\n"
@@ -200,9 +208,14 @@ static void test_address_with_scripts(void **state)
 	expect_said(say_address_with_scripts, true,
 	    "{\"addresses\":[{\"address\":\"a@x\",\"mailboxes\":["
 	    "{\"mailbox\":\"a@x\",\"path\":\"/m/a\",\"state\":\"exists\",\"quota\":null,"
-	    "\"scripts\":\"/e/a, ~/s/\\u001b\",\"scripts_trouble\":\"\"},"
+	    "\"scripts\":\"/e/a, ~/s/\\u001b\",\"scripts_trouble\":\"\","
+	    "\"scripts_may\":[{\"command\":\"redirect\",\"to\":\"\\u001b@y\","
+	    "\"server\":\"inet:127.0.0.1:25\",\"script\":\"/e/a\",\"line\":7},"
+	    "{\"command\":\"reject\",\"to\":null,\"server\":null,\"script\":\"~/s/\\u001b\","
+	    "\"line\":12}],\"scripts_may_more\":3},"
 	    "{\"mailbox\":\"b@x\",\"path\":\"/m/b\",\"state\":\"exists\",\"quota\":null,"
-	    "\"scripts\":\"\",\"scripts_trouble\":\"bad \\\"x\\\"\"}"
+	    "\"scripts\":\"\",\"scripts_trouble\":\"bad \\\"x\\\"\","
+	    "\"scripts_may\":[],\"scripts_may_more\":0}"
 	    "],\"reply\":\"250 ok\",\"reply_to_1_mb\":null,\"note\":null}],\"exit\":0}\n");
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sieve/parse.h"
 #include "sieve/word.h"
 #include "tests/unit/unit.h"
 
@@ -442,6 +443,68 @@ static void test_lists_includes(void **state)
 	sieve_program_free(program);
 }
 
+struct said {
+	char text[512];
+	size_t n;
+};
+
+static void on_sending(void *data, const struct sieve_sending *sending)
+{
+	struct said *said = data;
+
+	said->n += (size_t)snprintf(said->text + said->n, sizeof(said->text) - said->n,
+	    "%u %s %.*s\n", sending->line, sending->command, (int)sending->to.n, sending->to.p);
+}
+
+static void expect_sendings(const char *script, const char *expected)
+{
+	struct sieve_program *program = compile_fine(script);
+	struct said said = { .n = 0 };
+
+	sieve_program_sendings(program, on_sending, &said);
+	assert_string_equal(said.text, expected);
+	sieve_program_free(program);
+}
+
+static void on_count(void *data, const struct sieve_sending *sending)
+{
+	*(unsigned *)data += strcmp(sending->command, "redirect") == 0;
+}
+
+static void expect_sendings_n(const char *script, unsigned n_expected)
+{
+	struct sieve_program *program = compile_fine(script);
+	unsigned n = 0;
+
+	sieve_program_sendings(program, on_count, &n);
+	assert_int_equal(n, n_expected);
+	sieve_program_free(program);
+}
+
+static void test_tells_what_it_sends(void **state)
+{
+	char deep[2048] = "";
+
+	expect_sendings("keep; discard;", "");
+	expect_sendings(
+	    "require [\"variables\", \"duplicate\", \"copy\", \"reject\", \"ereject\","
+	    "\"vacation\", \"enotify\"];\n"
+	    "if duplicate { redirect :copy \"a@example.com\"; }\n"
+	    "elsif true { if true { } if false { redirect \"${1}@${x}\"; stop; } reject \"no\"; }\n"
+	    "else { ereject \"no\"; }\n"
+	    "vacation \"away\"; notify \"mailto:b@example.com\"; keep;",
+	    "2 redirect a@example.com\n3 redirect ${1}@${x}\n3 reject \n4 ereject \n"
+	    "5 vacation \n5 notify mailto:b@example.com\n");
+	for (size_t i = 0; i < PARSE_BLOCKS_MAX; i++) {
+		strcat(deep, "if true { ");
+	}
+	strcat(deep, "redirect \"deep@example.com\"; ");
+	for (size_t i = 0; i < PARSE_BLOCKS_MAX; i++) {
+		strcat(deep, "} redirect \"u@example.com\"; ");
+	}
+	expect_sendings_n(deep, PARSE_BLOCKS_MAX + 1);
+}
+
 static void test_shares_variables(void **state)
 {
 	struct sieve_program *program = compile_fine(
@@ -467,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_makes_a_tree),
 		cmocka_unit_test(test_leaves_out_what_is_not_reached),
 		cmocka_unit_test(test_lists_includes),
+		cmocka_unit_test(test_tells_what_it_sends),
 		cmocka_unit_test(test_shares_variables),
 	};
 
