@@ -12,6 +12,7 @@
 
 #include "adopt/logins.h"
 #include "adopt/others.h"
+#include "adopt/scripts.h"
 #include "adopt/select.h"
 #include "adopt/source.h"
 #include "doctor/location.h"
@@ -215,6 +216,7 @@ void dovecot_adopt(const char *said, struct side *mail, struct side *logins)
 		logins_adopt(&source);
 		adopt_place(&source);
 		others_adopt(&source.facts, mail, logins);
+		scripts_adopt(&source, said);
 	}
 	account_wipe(&source.facts.account);
 	file_free(source.sql_text);

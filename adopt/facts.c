@@ -209,8 +209,6 @@ static void take_other(struct reading *reading, const char *key, const char *val
 	}
 	facts->is_24 |= reading->depth == 0 && strcmp(key, "dovecot_config_version") == 0;
 	facts->has_quota |= strncmp(key, "quota", 5) == 0;
-	facts->has_sieve |= (strcmp(key, "mail_plugins") == 0 && strstr(value, "sieve") != NULL) ||
-			    (strcmp(key, "sieve") == 0 && strcmp(value, "yes") == 0);
 }
 
 static void on_value(void *data, const char *key, char *value)

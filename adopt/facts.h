@@ -28,7 +28,7 @@ struct facts_listener {
 
 /* All texts lead into the one that was read. */
 struct facts {
-	bool is_24, has_quota, has_sieve;
+	bool is_24, has_quota;
 	struct facts_db passdbs[FACTS_PASSDBS_MAX], userdb; /* the last userdb counts */
 	size_t n_passdbs,
 	    n_userdbs;         /* as there are; of more passdbs than fit, the last are missing */

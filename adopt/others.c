@@ -90,9 +90,4 @@ void others_adopt(const struct facts *facts, struct side *mail, struct side *log
 		    "the "
 		    "limits; lmtpd.conf(5), section quota");
 	}
-	if (facts->has_sieve) {
-		side_note(mail, where_said,
-		    "sieve: let section sieve run the scripts, as in docs/sieve.md, From "
-		    "Pigeonhole");
-	}
 }

@@ -10,7 +10,7 @@
 #include "runtime/settings.h"
 
 enum {
-	SIDE_LINES_MAX = 32,
+	SIDE_LINES_MAX = 48,
 	SIDE_NOTES_MAX = 64,
 	SIDE_NOTE_MAX = 512,     /* bytes; a longer one is cut */
 	SIDE_PASSWORD_MAX = 512, /* bytes, NUL included */

@@ -341,6 +341,110 @@ def test_several_passdbs(machine, served, database, auth_binary):
         database.sql("DROP TABLE app_passwords; REVOKE SELECT ON app_passwords FROM 'mailauth'@'127.0.0.1'")
 
 
+# As people have it who let Dovecot run scripts, with before, after and default.
+SIEVE = """
+protocol lmtp {
+  mail_plugins = sieve
+  lda_mailbox_autocreate = yes
+}
+submission_host = 127.0.0.1:10026
+namespace inbox {
+  inbox = yes
+  separator = /
+  mailbox Spam {
+    auto = subscribe
+    special_use = \\Junk
+  }
+  mailbox Trash {
+    special_use = \\Trash
+  }
+}
+plugin {
+  sieve = file:%h/scripts;active=~/.active.sieve
+  sieve_before = file:/etc/spam/before;name=x
+  sieve_before2 = /etc/spam/b2.sieve
+  sieve_before4 = /etc/spam/never
+  sieve_after = /etc/spam/after
+  sieve_default = /etc/spam/default.sieve
+  sieve_default_name = roundcube
+  sieve_global = /etc/spam/global
+  sieve_discard = /etc/spam/discard.sieve
+  sieve_vacation_send_from_recipient = yes
+  sieve_vacation_dont_check_recipient = yes
+  sieve_vacation_min_period = 5s
+  sieve_vacation_default_period = 3d
+  sieve_vacation_max_period = 30d
+  sieve_redirect_envelope_from = <srs@example.com>
+  sieve_max_redirects = 100
+  sieve_max_actions = 101
+  sieve_spamtest_status_type = score
+  sieve_spamtest_status_header = X-Spam-Score: (-?[0-9.]+)
+  sieve_spamtest_max_value = 15
+  sieve_extensions = +notify +editheader +vnd.dovecot.pipe
+  sieve_plugins = sieve_imapsieve sieve_extprograms
+  sieve_pipe_bin_dir = /usr/lib/sieve
+  sieve_trace_level = matching
+}
+"""
+
+
+@pytest.mark.quick
+def test_scripts(machine):
+    machine.write_maps(GUIDE_MAPS, queue_directory="/var/spool/postfix")
+    write_guide(machine, queue="/var/spool/postfix")
+    with (machine.dovecot / "dovecot.conf").open("a") as config:
+        config.write(SIEVE)
+    mail, _, errors = machine.printed()
+    lines = said(mail)
+    section = lines[lines.index("sieve {") + 1:]
+    assert section[:section.index("}")] == [
+        "  enabled = yes", '  storage = "~/scripts"', '  active = "~/.active.sieve"',
+        '  before = {"/etc/spam/before", "/etc/spam/b2.sieve"}', '  after = {"/etc/spam/after"}',
+        '  default = "/etc/spam/default.sieve"', '  global = "/etc/spam/global"', "  autocreate = yes",
+        '  submission = "inet:127.0.0.1:10026"', '  redirect_from = "srs@example.com"',
+        "  redirects_max = 64", '  vacation_from = "recipient"', "  vacation_check_recipient = no",
+        "  vacation_days_default = 3", "  vacation_days_min = 0", "  vacation_days_max = 30",
+        '  spamtest_header = "X-Spam-Score: (-?[0-9.]+)"', '  spamtest_max = "15"']
+    section = lines[lines.index("maildir {") + 1:]
+    assert section[:section.index("}")] == [
+        '  separator = "/"', '  auto = {"Spam"}',
+        '  special_use = {"\\\\Junk=Spam", "\\\\Trash=Trash"}']
+    named = [line.split("doveconf -N: ")[1] for line in errors.splitlines() if "sieve" in line]
+    assert sorted(line.split(":")[0] for line in named) == [
+        "sieve_before4", "sieve_discard", "sieve_extensions has notify",
+        "sieve_extensions has vnd.dovecot.pipe",
+        "sieve_max_actions = 101", "sieve_max_redirects = 100", "sieve_plugins has sieve_extprograms",
+        "sieve_trace_level = matching", "sieve_vacation_min_period = 5s"]
+
+
+def test_scripts_without_the_plugin(machine):
+    """Settings alone run nothing."""
+    machine.write_maps(GUIDE_MAPS, queue_directory="/var/spool/postfix")
+    write_guide(machine, queue="/var/spool/postfix")
+    with (machine.dovecot / "dovecot.conf").open("a") as config:
+        config.write("plugin {\n  sieve = ~/x.sieve\n  sieve_before = /x\n}\nprotocol lda {\n"
+                     "  mail_plugins = sieve\n}\n")
+    mail, _, errors = machine.printed()
+    assert "sieve" not in mail and "sieve" not in errors
+
+
+def test_scripts_that_run(machine, served, database):
+    """A script that Dovecot's LMTP runs before those of users does what it did, in the configuration that was written."""
+    machine.write_maps(GUIDE_MAPS, host=f"127.0.0.1:{database.port}")
+    write_guide(machine, host=f"127.0.0.1 port={database.port}", user="mailauth",
+                password=AUTH_PASSWORD, vhosts=served.daemon.vhosts, uid=MAIL_ID, gid=MAIL_GROUP)
+    script = machine.postfix.etc.parent / "before.sieve"
+    script.write_text('require ["fileinto"];\nfileinto "Filed";\n')
+    script.chmod(0o644)
+    script.parent.chmod(0o755)
+    with (machine.dovecot / "dovecot.conf").open("a") as config:
+        config.write("protocol lmtp {\n  mail_plugins = sieve\n  lda_mailbox_autocreate = yes\n}\n"
+                     f"plugin {{\n  sieve_before = {script}\n}}\n")
+    assert machine.printed()[2] == ""
+    daemon, _ = served()
+    assert delivers(daemon, EMAIL1, "example.com/email1", "Maildir/.Filed") == 1
+
+
 # --- what has no translation ---------------------------------------------------
 
 def test_what_is_named(machine):

@@ -28,7 +28,14 @@
 #define STATIC_23                                                                         \
 	"userdb {\n  args = uid=vmail gid=vmail home=/var/mail/vhosts/%d/%n\n  driver = " \
 	"static\n}\n"
-#define PAM MECHANISMS "passdb {\n  driver = pam\n}\n"
+#define PAM       MECHANISMS "passdb {\n  driver = pam\n}\n"
+#define PLACED_24 VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24
+#define PLACED_23                                           \
+	"mail_location = maildir:~/Maildir\n" STATIC_23 PAM \
+	"protocol lmtp {\n  mail_plugins = \" acl sieve\"\n}\n"
+#define SIEVE_24 "protocol lmtp {\n  mail_plugins {\n    sieve = yes\n  }\n}\n"
+#define NOTED    "# NOT TRANSLATED: doveconf -N: "
+#define FILES    "lmtpd knows files, the same for all users; write it into one, and name it in "
 #define PAM_NOTE                                                                                 \
 	"# NOT TRANSLATED: doveconf -N: passdb pam: lmtpd-auth knows those of sql alone\n# NOT " \
 	"TRANSLATED: doveconf -N: there is no query of passwords: set mysql.password_query by "  \
@@ -90,11 +97,10 @@ static const struct {
 	    "of Dovecot 2.4, which takes it as it stands: set mysql.password_query by hand, to "
 	    "columns "
 	    "address and password\n" },
-	/* sockets, quota and scripts */
+	/* sockets and quota */
 	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24
-	    "quota User quota {\n  driver = count\n}\nprotocol lmtp {\n  mail_plugins {\n    sieve "
-	    "= "
-	    "yes\n  }\n}\nservice lmtp {\n  inet_listener lmtp {\n    port = 24\n  }\n  "
+	    "quota User quota {\n  driver = count\n}\nservice lmtp {\n  inet_listener lmtp {\n    "
+	    "port = 24\n  }\n  "
 	    "unix_listener "
 	    "lmtp {\n    mode = 0600\n  }\n}\nservice auth {\n  inet_listener x {\n    port = 0\n  "
 	    "}\n}\n",
@@ -102,10 +108,77 @@ static const struct {
 	    "Postfix "
 	    "connect there, add \"inet:address:port\" to lmtp.listen, and them to allow\n# NOT "
 	    "TRANSLATED: doveconf -N: quota: let columns `quota_bytes` and `quota_messages` of "
-	    "mysql.user_query say the limits; lmtpd.conf(5), section quota\n# NOT TRANSLATED: "
-	    "doveconf -N: "
-	    "sieve: let section sieve run the scripts, as in docs/sieve.md, From Pigeonhole\n",
+	    "mysql.user_query say the limits; lmtpd.conf(5), section quota\n",
 	    GUIDE_GRANT },
+
+	/* scripts, with the defaults of 2.4 */
+	{ PLACED_24 SIEVE_24, "sieve {\n  enabled = yes\n}\n", GUIDE_GRANT },
+	/* elsewhere, in several blocks, of which precedence says the order */
+	{ PLACED_24 SIEVE_24
+	    "sieve_script z {\n  type = before\n  path = /s/z\n}\nsieve_script y {\n  precedence = "
+	    "20\n"
+	    "  type = before\n  path = /s/y\n}\nsieve_script x {\n  sieve_script_precedence = 3\n"
+	    "  type = before\n  path = /s/x\n}\nsieve_script p {\n  active_path = "
+	    "/var/mail/vhosts/%{user | domain}/%{user | username}/.a.sieve\n  path = ~/s/\n}\n"
+	    "sieve_script d {\n  driver = dict\n  path = x\n  type = after\n}\nsieve_script e {\n"
+	    "  type = after\n  path = /s/%{user}\n}\nsieve_script g {\n  type = global\n  path = "
+	    "../x\n}\n",
+	    "sieve {\n  enabled = yes\n  storage = \"~/s\"\n  active = \"~/.a.sieve\"\n"
+	    "  before = {\"/s/x\", \"/s/y\", \"/s/z\"}\n}\n\n" NOTED
+	    "a script of the kind after is in no file: " FILES "sieve.after\n" NOTED
+	    "a script of the kind after is at /s/%{user}: " FILES "sieve.after\n" NOTED
+	    "a script of the kind global is at ../x: " FILES "sieve.global\n",
+	    GUIDE_GRANT },
+	/* settings of protocol lmtp, lists, and what is not translated */
+	{ PLACED_24
+	    "protocol lmtp {\n  mail_plugins {\n    sieve = yes\n  }\n  lda_mailbox_autosubscribe "
+	    "= yes\n"
+	    "  sieve_max_redirects = 4\n}\nsieve_plugins {\n  sieve_extprograms = no\n  "
+	    "sieve_imapsieve = "
+	    "yes\n}\nsieve_extensions {\n  extlists = yes\n  report = "
+	    "no\n}\nsieve_vacation_check_recipient "
+	    "= no\nsieve_vacation_max_period = 60 days\nsieve_vacation_default_period = 12 hours\n"
+	    "sieve_vacation_min_period = never\nsieve_redirect_envelope_from = user_email\n"
+	    "sieve_max_script_size = 2 M\nsieve_max_actions = 32\nsieve_quota_max_scripts = 3\n"
+	    "submission_host = mail.example.com\n",
+	    "sieve {\n  enabled = yes\n  autosubscribe = yes\n  redirect_from = \"recipient\"\n"
+	    "  redirects_max = 4\n  vacation_check_recipient = no\n  vacation_days_default = "
+	    "1\n}\n\n" NOTED
+	    "sieve_extensions has extlists: lmtpd does not know it, and does not run scripts that "
+	    "require it; take it out, so that users cannot store such ones\n" NOTED
+	    "sieve_vacation_default_period = 12 hours: lmtpd counts days, and has whole days "
+	    "here\n" NOTED
+	    "sieve_vacation_min_period = never: it is no time that lmtpd knows\n" NOTED
+	    "sieve_redirect_envelope_from = user_email: lmtpd knows the recipient that Postfix "
+	    "names, "
+	    "after aliases: it is that one\n" NOTED
+	    "sieve_max_script_size = 2 M: lmtpd runs scripts of 1 MiB at most\n" NOTED
+	    "submission_host = mail.example.com: lmtpd speaks no TLS, and its unit lets it connect "
+	    "to "
+	    "this machine alone: let sieve.submission be the Postfix here, and that one relay\n",
+	    GUIDE_GRANT },
+	/* what is said twice */
+	{ PLACED_23 "plugin {\n  sieve_before = /s/1\n  sieve_max_redirects = 5\n}\nprotocol lmtp "
+		    "{\n  plugin {\n"
+		    "    sieve_before = /s/own\n    sieve_max_redirects = 6\n  }\n}\nplugin {\n"
+		    "  sieve_before = /s/3\n  sieve_max_redirects = 7\n}\n",
+	    "sieve {\n  enabled = yes\n  before = {\"/s/own\"}\n  redirects_max = 6\n}\n",
+	    "\n" PAM_NOTE },
+	/* users' scripts that are nowhere near their homes */
+	{ PLACED_23 "plugin {\n  sieve = /srv/sieve/%d.sieve\n  sieve_after2 = /s/2\n}\n",
+	    "sieve {\n  enabled = yes\n}\n\n" NOTED "scripts of users are at /srv/sieve/%d.sieve: "
+	    "lmtpd looks for them below the home alone, at "
+	    "sieve.active; let Dovecot have them there, and move the files\n" NOTED
+	    "sieve_after2: there is none before it, so Dovecot does not run it, and lmtpd shall "
+	    "not\n",
+	    "\n" PAM_NOTE },
+	{ PLACED_23 "plugin {\n  sieve = /var/mail/vhosts/%d/%n/s.sieve\n  sieve_dir = ~/x\n"
+		    "  sieve_spamtest_status_header = X-S\n  sieve_spamtest_status_type = strlen\n"
+		    "  sieve_spamtest_max_value = 5\n}\n",
+	    "sieve {\n  enabled = yes\n  storage = \"~/x\"\n  active = \"~/s.sieve\"\n}\n\n" NOTED
+	    "sieve_spamtest_status_header = X-S: lmtpd reads a score alone, and its highest from "
+	    "sieve.spamtest_max: set both, or let scripts test the header itself\n",
+	    "\n" PAM_NOTE },
 
 	/* settings that change who is who */
 	{ VERSION_24
@@ -222,7 +295,9 @@ static void test_noise(void **state)
 	static const char *const words[] = { "{", "}", "\n", "passdb", "sql", "userdb", "mysql",
 		" ", "=", "query", "'", "%", "%{", "SELECT", "home", "maildir:", "mail_location",
 		"~", "\"", "\\", "args", "driver", "dovecot_config_version", "unix_listener",
-		"service auth", "/", "port" };
+		"service auth", "/", "port", "sieve_script", "sieve_before", "sieve_max_redirects",
+		"plugin", "protocol lmtp", "mail_plugins = sieve\n", "path", "~/", "7d", "type",
+		"namespace inbox", "inbox = yes\n", "mailbox", "special_use", "\\Junk", "auto" };
 	uint64_t seed = 1;
 
 	for (int round = 0; round < 300; round++) {

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ * What Dovecot's LMTP does with scripts, as section sieve, and the folders that they store into, as section maildir. Private to
+ * adopt, and pure. */
+#pragma once
+
+#include "adopt/source.h"
+
+/* said: what doveconf -NP printed. Without the plugin in its LMTP there is nothing to say. */
+void scripts_adopt(struct source *source, const char *said);
