@@ -179,25 +179,43 @@ struct uses {
 	char texts[DOVECOT_MAILBOXES_MAX][LOCATION_MAX];
 	const char *list[DOVECOT_MAILBOXES_MAX];
 	size_t n;
-	bool differs; /* one of them from ours, whose folders are called as their uses */
 };
 
+/* Ours are called as their uses. */
+static bool is_ours(const char *use, size_t n, const char *folder)
+{
+	return strlen(folder) == n - 1 && strncmp(use + 1, folder, n - 1) == 0;
+}
+
+/* Of several folders of a use the first one counts, unless one is called as ours. */
 static void add_use(struct uses *uses, const char *use, size_t n, const char *folder)
 {
-	for (size_t i = 0; i < uses->n; i++) {
-		if (strncasecmp(uses->list[i], use, n) == 0 && uses->list[i][n] == '=') {
-			return; /* the first one counts */
-		}
+	size_t i = 0;
+
+	while (
+	    i < uses->n && (strncasecmp(uses->list[i], use, n) != 0 || uses->list[i][n] != '=')) {
+		i++;
 	}
-	if (uses->n < DOVECOT_MAILBOXES_MAX) {
-		snprintf(uses->texts[uses->n], LOCATION_MAX, "%.*s=%s", (int)n, use, folder);
-		uses->list[uses->n] = uses->texts[uses->n];
-		uses->n++;
-		uses->differs |= strlen(folder) != n - 1 || strncmp(use + 1, folder, n - 1) != 0;
+	if (i < uses->n ? is_ours(use, n, folder) : i < DOVECOT_MAILBOXES_MAX) {
+		snprintf(uses->texts[i], LOCATION_MAX, "%.*s=%s", (int)n, use, folder);
+		uses->list[i] = uses->texts[i];
+		uses->n += i == uses->n;
 	}
 }
 
-/* Ours stay where Dovecot has no other: a use more is of no harm. */
+static bool has_others(const struct uses *uses)
+{
+	for (size_t i = 0; i < uses->n; i++) {
+		size_t n = strcspn(uses->list[i], "=");
+
+		if (!is_ours(uses->list[i], n, uses->list[i] + n + 1)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Where they are all as ours nothing is said: a use that Dovecot has not is of no harm. */
 static void adopt_uses(struct source *source)
 {
 	const struct dovecot_namespace *inbox = &source->places.inbox;
@@ -215,7 +233,7 @@ static void adopt_uses(struct source *source)
 			}
 		}
 	}
-	if (uses != NULL && uses->differs) {
+	if (uses != NULL && has_others(uses)) {
 		side_set_list(
 		    source->mail, source_said, "maildir", "special_use", uses->list, uses->n);
 	}

@@ -34,6 +34,7 @@
 	"mail_location = maildir:~/Maildir\n" STATIC_23 PAM \
 	"protocol lmtp {\n  mail_plugins = \" acl sieve\"\n}\n"
 #define SIEVE_24 "protocol lmtp {\n  mail_plugins {\n    sieve = yes\n  }\n}\n"
+#define INBOX    "namespace inbox {\n  inbox = yes\n"
 #define NOTED    "# NOT TRANSLATED: doveconf -N: "
 #define FILES    "lmtpd knows files, the same for all users; write it into one, and name it in "
 #define PAM_NOTE                                                                                 \
@@ -113,6 +114,21 @@ static const struct {
 
 	/* scripts, with the defaults of 2.4 */
 	{ PLACED_24 SIEVE_24, "sieve {\n  enabled = yes\n}\n", GUIDE_GRANT },
+	/* folders: as ours are, and otherwise */
+	{ PLACED_24 SIEVE_24 INBOX
+	    "  mailbox \"Sent Messages\" {\n    special_use = \\Sent\n  }\n  mailbox Sent {\n"
+	    "    special_use = \\Sent\n  }\n  mailbox Junk {\n    auto = no\n    special_use = "
+	    "\\Junk\n  }\n"
+	    "  mailbox All {\n    special_use = \\All\n  }\n}\n",
+	    "sieve {\n  enabled = yes\n}\n", GUIDE_GRANT },
+	{ PLACED_24 SIEVE_24 INBOX "  prefix = INBOX.\n  separator = .\n  mailbox Mail.Sent {\n    "
+				   "auto = create\n    special_use = \\Sent "
+				   "\\Archive\n  }\n  mailbox Junk {\n    auto = subscribe\n    "
+				   "special_use = \\Junk\n  }\n}\n",
+	    "maildir {\n  prefix = \"INBOX.\"\n  auto = {\"Mail.Sent\", \"Junk\"}\n  special_use = "
+	    "{\"\\\\Sent=Mail.Sent\", \"\\\\Archive=Mail.Sent\", \"\\\\Junk=Junk\"}\n}\n"
+	    "sieve {\n  enabled = yes\n}\n",
+	    GUIDE_GRANT },
 	/* elsewhere, in several blocks, of which precedence says the order */
 	{ PLACED_24 SIEVE_24
 	    "sieve_script z {\n  type = before\n  path = /s/z\n}\nsieve_script y {\n  precedence = "
