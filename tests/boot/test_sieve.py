@@ -95,11 +95,6 @@ def folder_of(container, subject, options="", user=USER):
             if any(row[0] == subject for row in rows)]
 
 
-def add(container, text):
-    with open(container.path("/etc/lmtpd/lmtpd.conf"), "a") as file:
-        file.write("\n" + text)
-
-
 def warnings(said):
     return re.findall(r"^warn  (?:sieve|folders|script): .*$", said, flags=re.MULTILINE)
 
@@ -128,18 +123,25 @@ def test_the_site(container):
 
 
 def test_the_check_names_what_differs(container, package):
-    """First that scripts do not run at all; then each thing, with what to write."""
+    """What was adopted is what the page shows. Without it: first that scripts do not run at all, then each thing, with
+    what to write."""
     shutil.copy(package, container.path("/root"))
     follow(container, "move.md", "1. Install", "2. Let it say what Postfix and Dovecot say")
-    assert "docs/sieve.md, From Pigeonhole" in container.path("/etc/lmtpd/lmtpd.conf").read_text()
+    config = container.path("/etc/lmtpd/lmtpd.conf")
+    adopted = config.read_text()
+    for section in re.findall(r"^\w+ {\n(?:  .*\n)+}\n", fragments("sieve.md", MOVE)[0], flags=re.MULTILINE):
+        assert section in adopted, adopted
+    assert "NOT TRANSLATED" not in adopted
+    assert warnings(follow(container, "sieve.md", MOVE, check=False).stdout) == []
+    without = re.sub(r"^(?:sieve|maildir) {\n(?:  .*\n)+}\n", "", adopted, flags=re.MULTILINE)
+    config.write_text(without)
     [warning] = warnings(check(container))
     assert "Dovecot's LMTP runs the scripts of users, and lmtpd does not" in warning
-    said = follow(container, "sieve.md", MOVE, check=False).stdout
-    folders, after = warnings(said)
+    config.write_text(f"{without}\nsieve {{\n  enabled = yes\n}}\n")
+    folders, after = warnings(check(container))
     assert 'remedy: add to maildir.auto: "Junk"' in folders
     assert 'remedy: sieve.after = {"/etc/dovecot/sieve-after"}' in after
-    add(container, fragments("sieve.md", MOVE)[0])
-    assert warnings(check(container)) == []
+    config.write_text(adopted)
 
 
 def test_the_move(container):
