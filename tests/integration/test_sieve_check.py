@@ -6,7 +6,7 @@ import os
 import pytest
 
 from harness.check import Report
-from harness.process import free_port
+from harness.process import free_port, wait_until
 
 pytestmark = pytest.mark.needs_root
 
@@ -101,3 +101,22 @@ def test_nobody_is_asked(make_lmtpd):
     """Without scripts nothing is sent."""
     daemon = make_lmtpd(sieve={"enabled": False, "submission": "inet:127.0.0.1:1"})
     assert [row for row in Report(daemon).rows if row["what"] == "submission"] == []
+
+
+def test_postfix_on_a_unix_socket(postfix, make_lmtpd):
+    """Who comes there is this machine to it."""
+    master, public = postfix.base / "etc/master.cf", postfix.base / "spool/public"
+    before, mode = master.read_text(), public.stat().st_mode
+    public.chmod(0o711)
+    master.write_text(f"{before}sieve unix n - n - 20 smtpd\n")
+    postfix.reload()
+    socket = public / "sieve"
+    try:
+        wait_until(socket.exists, 20, "the socket")
+        daemon = make_lmtpd(sieve={"enabled": True, "submission": f"unix:{socket}"})
+        row = Report(daemon).only("ok", "submission")
+        assert row["detail"].startswith(f"unix:{socket} takes what scripts send; it offers CHUNKING")
+    finally:
+        master.write_text(before)
+        public.chmod(mode)
+        postfix.reload()
