@@ -223,7 +223,8 @@ static void print_server(const struct lmtpd_config *config, const struct sieve_p
 static int show(const struct lmtpd_config *config, const struct scripts_chain *chain,
     const struct message *message, char *const *arguments, size_t n)
 {
-	char to[ADDRESS_MAX + 1], host[256];
+	char to[ADDRESS_MAX + 1];
+	const char *host = config->hostname;
 	const char *const no_flags[] = { NULL };
 	struct sieve_facts facts = {
 		.settings = &config->sieve.settings,
@@ -244,10 +245,6 @@ static int show(const struct lmtpd_config *config, const struct scripts_chain *c
 
 	find_envelope(message, arguments, n, &facts);
 	snprintf(to, sizeof(to), "%.*s", (int)facts.to.n, facts.to.p);
-	snprintf(host, sizeof(host), "%s", config->hostname);
-	if (host[0] == '\0' && gethostname(host, sizeof(host) - 1) != 0) {
-		host[0] = '\0';
-	}
 	facts.domain = strchr(host, '.') == NULL ? host : strchr(host, '.') + 1;
 	run = sieve_run_new(&facts, chain->list, chain->n);
 	if (run != NULL && (result = run_to_end(run, config, message)) == 0) {
@@ -262,6 +259,16 @@ static int show(const struct lmtpd_config *config, const struct scripts_chain *c
 	}
 	sieve_run_free(run);
 	return result;
+}
+
+/* What the daemon, which needs a name, does not start without. */
+static void name_host(struct lmtpd_config *config)
+{
+	size_t n = sizeof(config->machine_name);
+
+	if (config->hostname[0] == '\0' && gethostname(config->machine_name, n - 1) == 0) {
+		config->hostname = config->machine_name;
+	}
 }
 
 /* Returns an exit code, or a negative errno. */
@@ -302,6 +309,7 @@ int sieve_test(const char *config_file, char *const *arguments, size_t n)
 	} else if (scripts == NULL) {
 		result = -ENOMEM;
 	} else if (result == EX_OK) {
+		name_host(config);
 		lmtpd_config_init_sieve(config);
 		result = test(config, scripts, arguments, n, &message);
 	}

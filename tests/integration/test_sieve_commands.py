@@ -4,6 +4,7 @@ would run."""
 import json
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -137,6 +138,13 @@ def test_what_is_sent(daemon, script):
     done = try_out(daemon, path, "", "other@example.com")
     assert "vacation  nobody is answered: the envelope's sender is empty  (test: line 2)" in done
     assert "message of vacation:" not in done
+
+
+def test_postmaster_of_the_machine(daemon, script):
+    """Where no name is configured: the machine's own."""
+    daemon.configure(hostname="")
+    found = try_out(daemon, script('require "enotify";\nnotify "mailto:b@example.net";\n'))
+    assert f"notify    b@example.net, sender <postmaster@{socket.gethostname()}>  (test: line 2)" in found
 
 
 def test_reject(daemon, script):
