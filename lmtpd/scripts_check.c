@@ -150,6 +150,7 @@ void scripts_check_user(void *data, struct rows *rows, const struct mailbox *mai
 
 struct describing {
 	struct scripts_description *description;
+	const struct scripts_chain *chain;
 	const char *path; /* of the script */
 	const char *submission;
 };
@@ -185,19 +186,51 @@ static void on_sending(void *data, const struct sieve_sending *sending)
 	description->sendings[description->report.n_sendings++] = new;
 }
 
-static void describe_sendings(const struct lmtpd_config *config, const struct scripts_chain *chain,
-    struct scripts_description *description)
+static void describe_program(
+    struct describing *describing, const struct sieve_program *program, const char *name)
 {
-	struct describing describing = { .description = description,
-		.submission = config->sieve.submission };
+	describing->path = scripts_path(describing->chain, name);
+	sieve_program_sendings(program, on_sending, describing);
+}
+
+/* Marks what a program includes. */
+static void mark_included(
+    const struct scripts_chain *chain, const struct sieve_program *program, bool *is_included)
+{
+	size_t n;
+	const struct sieve_include *includes = sieve_program_includes(program, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t at = 0; at < chain->n_library; at++) {
+			const struct sieve_library *entry = &chain->library[at];
+
+			is_included[at] |= entry->place == includes[i].place &&
+					   span_equals(entry->name, includes[i].name);
+		}
+	}
+}
+
+/* Those that run, and all that is included by one of them: others are in the library, too, of scripts that were left out. */
+static void describe_sendings(const struct scripts_chain *chain, struct describing *describing)
+{
+	bool is_included[SIEVE_INCLUDES_MAX] = { false }, is_done[SIEVE_INCLUDES_MAX] = { false };
+	bool goes_on = true;
 
 	for (size_t i = 0; i < chain->n; i++) {
-		describing.path = scripts_path(chain, chain->list[i].name);
-		sieve_program_sendings(chain->list[i].program, on_sending, &describing);
+		describe_program(describing, chain->list[i].program, chain->list[i].name);
+		mark_included(chain, chain->list[i].program, is_included);
 	}
-	for (size_t i = 0; i < chain->n_library; i++) {
-		describing.path = scripts_path(chain, chain->library[i].name.p);
-		sieve_program_sendings(chain->library[i].program, on_sending, &describing);
+	while (goes_on) {
+		goes_on = false;
+		for (size_t i = 0; i < chain->n_library; i++) {
+			const struct sieve_library *entry = &chain->library[i];
+
+			if (is_included[i] && !is_done[i]) {
+				is_done[i] = goes_on = true;
+				describe_program(describing, entry->program, entry->name.p);
+				mark_included(chain, entry->program, is_included);
+			}
+		}
 	}
 }
 
@@ -220,6 +253,7 @@ void scripts_describe(struct scripts *scripts, const struct lmtpd_config *config
 	}
 	snprintf(
 	    out->trouble, sizeof(out->trouble), "%s", result != 0 ? error.text : chain.trouble);
-	describe_sendings(config, &chain, out);
+	describe_sendings(
+	    &chain, &(struct describing){ out, &chain, "", config->sieve.submission });
 	scripts_close(scripts, &chain);
 }

@@ -268,7 +268,8 @@ def test_address(homes):
 @pytest.mark.quick
 def test_address_that_sends(homes):
     """What scripts may send, to whom and over what; the same once, and what is included as well."""
-    homes.write("email1", 'require "reject"; reject "no";\n', name="included", active=False)
+    homes.write("email1", 'require "reject"; reject "no";\n', name="last", active=False)
+    homes.write("email1", 'require "include"; include "last";\n', name="included", active=False)
     homes.write("email1", 'require ["copy", "vacation", "variables", "include"];\n'
                           'if true {\n  redirect :copy "friend@example.net";\n}\n'
                           'redirect :copy "friend@example.net";\nredirect "${1}@example.net";\n'
@@ -279,7 +280,7 @@ def test_address_that_sends(homes):
         "  may      redirect to friend@example.net, over inet:127.0.0.1:10026  (~/sieve/roundcube.sieve: line 3)",
         "  may      redirect to ${1}@example.net, over inet:127.0.0.1:10026  (~/sieve/roundcube.sieve: line 6)",
         "  may      vacation, over inet:127.0.0.1:10026  (~/sieve/roundcube.sieve: line 7)",
-        "  may      reject  (~/sieve/included.sieve: line 1)"]
+        "  may      reject  (~/sieve/last.sieve: line 1)"]
     homes.write("email1", 'require "enotify"; notify "mailto:a@example.net";\n' +
                           "".join(f'redirect "u{i}@example.net";\n' for i in range(40)))
     found = json.loads(homes.daemon.run("--check", "--json", EMAIL1).stdout)["addresses"][0]["mailboxes"][0]
@@ -287,6 +288,9 @@ def test_address_that_sends(homes):
                                        "server": "inet:127.0.0.1:10026", "script": "~/sieve/roundcube.sieve"}
     assert (len(found["scripts_may"]), found["scripts_may_more"]) == (32, 9)
     homes.write("email1", "keep;\n")
+    assert "  may" not in homes.daemon.run("--check", EMAIL1).stdout
+    # It does not run, and so neither does what it includes.
+    homes.write("email1", 'require "include"; include "included"; include "gone";\n')
     assert "  may" not in homes.daemon.run("--check", EMAIL1).stdout
 
 

@@ -335,11 +335,51 @@ static void test_noise(void **state)
 	}
 }
 
+/* Any value of any setting of scripts: it is a line that our parser takes, a note, or nothing. */
+static void test_settings(void **state)
+{
+	static const char *const names[] = { "sieve", "sieve_dir", "sieve_before", "sieve_after7",
+		"sieve_global_dir", "sieve_max_redirects", "sieve_max_actions",
+		"sieve_max_script_size", "sieve_vacation_min_period", "sieve_vacation_max_period",
+		"sieve_vacation_default_period", "sieve_redirect_envelope_from",
+		"sieve_spamtest_status_header", "sieve_spamtest_max_value", "sieve_extensions",
+		"sieve_plugins", "sieve_", "sieve_x" };
+	static const char *const values[] = { "", " ", "0", "-1", "7", "7d", "7 ",
+		"99999999999999999999", "18446744073709551615 w", "5ms", "1 M", "k", "<", "<>",
+		"<a@b>", "<a b>", "yes", "no", "file:", "file:;active=", "~", "~/", "~/..", "/",
+		"/a/../b", "/%d", "%", "+", "-", "+notify", "\"\\\"", "\001", "sender",
+		"recipient" };
+	uint64_t seed = 1;
+
+	for (int round = 0; round < 500; round++) {
+		static struct side mail, logins;
+		char text[4096] = PLACED_23 "plugin {\n", *written;
+
+		for (int i = 0; i < 12; i++) {
+			add_text(text, sizeof(text), "  %s = %s\n",
+			    names[random_below(&seed, LENGTH(names))],
+			    values[random_below(&seed, LENGTH(values))]);
+		}
+		add_text(text, sizeof(text), "}\nsubmission_host = %s\n",
+		    values[random_below(&seed, LENGTH(values))]);
+		side_init(&mail, "lmtpd", &lmtpd_config_form);
+		side_init(&logins, "auth", &auth_config_form);
+		dovecot_adopt(text, &mail, &logins);
+		assert_true(side_has(&mail, "sieve", "enabled"));
+		written = side_write(&mail, NULL);
+		assert_non_null(written);
+		free(written);
+		side_free(&mail);
+		side_free(&logins);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
