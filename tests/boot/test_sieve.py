@@ -95,6 +95,11 @@ def folder_of(container, subject, options="", user=USER):
             if any(row[0] == subject for row in rows)]
 
 
+def add(container, text):
+    with open(container.path("/etc/lmtpd/lmtpd.conf"), "a") as file:
+        file.write("\n" + text)
+
+
 def warnings(said):
     return re.findall(r"^warn  (?:sieve|folders|script): .*$", said, flags=re.MULTILINE)
 
@@ -137,7 +142,7 @@ def test_the_check_names_what_differs(container, package):
     config.write_text(without)
     [warning] = warnings(check(container))
     assert "Dovecot's LMTP runs the scripts of users, and lmtpd does not" in warning
-    config.write_text(f"{without}\nsieve {{\n  enabled = yes\n}}\n")
+    add(container, "sieve {\n  enabled = yes\n}\n")
     folders, after = warnings(check(container))
     assert 'remedy: add to maildir.auto: "Junk"' in folders
     assert 'remedy: sieve.after = {"/etc/dovecot/sieve-after"}' in after
