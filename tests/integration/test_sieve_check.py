@@ -1,8 +1,6 @@
 """What lmtpd --check says of the server that takes what scripts send: the real Postfix, as it is and as it should not be, and
 none at all."""
 
-import os
-
 import pytest
 
 from harness.check import Report
@@ -25,16 +23,9 @@ def check(make_lmtpd):
 @pytest.fixture
 def configured(postfix):
     """configured(lines): the Postfix with these lines behind its main.cf, for this test."""
-    main = postfix.base / "etc/main.cf"
-    before = main.read_text()
-
-    def write(text):
-        main.write_text(text)
-        os.utime(main, (0, 0))
-        postfix.reload()
-
-    yield lambda lines: write(before + lines)
-    write(before)
+    before = (postfix.base / "etc/main.cf").read_text()
+    yield lambda lines: postfix.configure("main.cf", before + lines)
+    postfix.configure("main.cf", before)
 
 
 def test_postfix(postfix, check):
@@ -105,11 +96,10 @@ def test_nobody_is_asked(make_lmtpd):
 
 def test_postfix_on_a_unix_socket(postfix, make_lmtpd):
     """Who comes there is this machine to it."""
-    master, public = postfix.base / "etc/master.cf", postfix.base / "spool/public"
-    before, mode = master.read_text(), public.stat().st_mode
+    public = postfix.base / "spool/public"
+    before, mode = (postfix.base / "etc/master.cf").read_text(), public.stat().st_mode
     public.chmod(0o711)
-    master.write_text(f"{before}sieve unix n - n - 20 smtpd\n")
-    postfix.reload()
+    postfix.configure("master.cf", f"{before}sieve unix n - n - 20 smtpd\n")
     socket = public / "sieve"
     try:
         wait_until(socket.exists, 20, "the socket")
@@ -117,6 +107,5 @@ def test_postfix_on_a_unix_socket(postfix, make_lmtpd):
         row = Report(daemon).only("ok", "submission")
         assert row["detail"].startswith(f"unix:{socket} takes what scripts send; it offers CHUNKING")
     finally:
-        master.write_text(before)
         public.chmod(mode)
-        postfix.reload()
+        postfix.configure("master.cf", before)
