@@ -24,9 +24,14 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static bool is_end(char c)
+{
+	return c == '\r' || c == '\n';
+}
+
 static bool is_space(char c)
 {
-	return is_blank(c) || c == '\r' || c == '\n';
+	return is_blank(c) || is_end(c);
 }
 
 bool field_name_is_valid(struct span name)
@@ -128,7 +133,8 @@ bool field_is(const struct field *field, struct span name)
 	return field->name.n == name.n && span_is_same(field->name, name);
 }
 
-/* Without the ends of lines. Where no blank follows one, a line was passed over that is no field: it gets a blank. */
+/* An end of a line and the blank that folds the next one are one space: scripts look for "a b", and most servers fold by a tab, which
+ * would stay by the letter of RFC 5322 2.2.3. Dovecot's Sieve does so. A line that was passed over, as no field, gets a space, too. */
 struct span field_value(const struct field *field, struct arena *arena, struct fuel *fuel)
 {
 	struct span value = span_trim(field->body);
@@ -146,12 +152,11 @@ struct span field_value(const struct field *field, struct arena *arena, struct f
 	}
 	out = arena_alloc(arena, value.n);
 	for (size_t i = 0; out != NULL && i < value.n; i++) {
-		bool is_end = value.p[i] == '\r' || value.p[i] == '\n';
-
-		if (!is_end) {
+		if (!is_end(value.p[i])) {
 			out[n++] = value.p[i];
-		} else if (!is_space(value.p[i + 1])) { /* a value ends in none */
+		} else if (!is_end(value.p[i + 1])) { /* a value ends in none */
 			out[n++] = ' ';
+			i += is_blank(value.p[i + 1]);
 		}
 	}
 	return (struct span){ out, n };

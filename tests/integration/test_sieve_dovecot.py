@@ -149,7 +149,16 @@ if spamtest :percent :value "gt" :comparator "i;ascii-numeric" "60" {
 }
 if spamtest :value "eq" :comparator "i;ascii-numeric" "1" { fileinto "Work"; }
 """, [mail("9", X_Spam_Score="9.0"), mail("0", X_Spam_Score="0"), mail("none"), mail("5", X_Spam_Score="5"),
-      mail("hop", Received="from a by b for <c@d>; Thu, 1 Jan 2026 00:00:00 +0000")], EMAIL1),
+      mail("hop", Received="from a\r\n\tby b\r\n\tfor <c@d>; Thu, 1 Jan 2026 00:00:00 +0000")], EMAIL1),
+    # A line that is folded is one with a blank, whatever folds it.
+    "folds": ("""require ["imap4flags"];
+if header :is "X" "one two" { addflag "$one"; }
+if header :is "X" "one  two" { addflag "$two"; }
+if header :is "X" "one \ttwo" { addflag "$tab"; }
+if header :is "X" "one\t two" { addflag "$tab_before"; }
+if header :contains "Subject" "one two" { addflag "$subject"; }
+""", [mail("one\r\n\ttwo"), *(mail(f"{i}", X=f"one{fold}two") for i, fold in enumerate(
+        ("\r\n\t", "\r\n ", "\r\n  ", "\r\n\t\t", "\r\n \t", "\r\n\t ", " \r\n\t", "\t\r\n\t")))], EMAIL1),
     "discard": ('if header :contains "subject" "no" { discard; }', [mail("no"), mail("yes")], EMAIL1),
     "folder that is not there": ('require "fileinto"; fileinto "Nowhere";', [mail("x")], EMAIL1),
     "folder that cannot be": ('require ["fileinto", "mailbox"]; fileinto :create "a..b";',

@@ -18,7 +18,8 @@ static const struct {
 	{ "A: b\n\n", "A=b|\n" },
 	{ "A: b\r\nC:d\r\n\r\nBody: x", "A=b|C=d|\r\n" },
 	{ "A: b\nC: d", "A=b|C=d|" },
-	{ "A: one\r\n two\r\n\tthree\r\nB: \n x \n\n", "A=one two\tthree|B=x|\n" },
+	{ "A: one\r\n two\r\n\tthree\r\nB: \n x \n\n", "A=one two three|B=x|\n" },
+	{ "A: a \tb\n\t\tc\r\n \td\n\t\n\te\n\n", "A=a \tb \tc \td  e|\n" },
 	{ "A \t: b\nC:\nD::e\n\n", "A=b|C=|D=:e|\n" },
 	/* What is no field. */
 	{ "From x@y 1\nA: b\n\n", "A=b|\n" },

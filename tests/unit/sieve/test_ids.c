@@ -34,7 +34,7 @@ static const struct {
 	    "?[sieve duplicate0default<a@b>]?[sieve duplicate+default<a@b>]"
 	    "[sieve duplicate0default<a@b>]" },
 	{ "require \"duplicate\"; if duplicate :header \"X\" { stop; }", "X: =?utf-8?q?a?=\n\tb \n",
-	    "?[sieve duplicate+defaulta\tb][sieve duplicate+defaulta\tb]" },
+	    "?[sieve duplicate+defaulta b][sieve duplicate+defaulta b]" },
 	{ "redirect \"Tom@Example.ORG\";", "",
 	    "[<a@b>-User+Detail@example.com-Tom@example.org--]" },
 	{ "redirect \"t@o\";", "Resent-From: r \nList-Id: \t a\n\tb\n",
