@@ -17,6 +17,7 @@ TREE = Path(__file__).resolve().parents[2]
 SECOND = "email2@example.com"
 HOME = "/var/mail/vhosts/example.com/email1"
 MOVE, SEE, NEW, SPAM = "From Pigeonhole", "See what scripts do", "On a new machine", "Spam to Junk"
+OWN_WAY = "A way of its own"
 
 # As a webmail writes them, rule by rule.
 SCRIPT = """require ["body","copy","envelope","fileinto","imap4flags","mailbox","regex","subaddress","variables"];
@@ -95,6 +96,25 @@ def folder_of(container, subject, options="", user=USER):
             if any(row[0] == subject for row in rows)]
 
 
+def answers(container, *texts):
+    """The second user is away with each of these words in turn, and the first one asks each time. Returns the words
+    of which he is told, and leaves nothing behind."""
+    for text in texts:
+        script = f'require "vacation";\nvacation :days 7 :subject "Away {text}" "Away {text}.";'
+        let_run(container, "away", script, SECOND)
+        settle(container, "are you there", SECOND, f"--from {USER}")
+    use(container, "activate", "", user=SECOND)
+
+    def told():
+        return [row[0].removeprefix("Away ") for row in shown(container)["INBOX"] if row[0].startswith("Away ")]
+
+    wait_until(lambda: texts[-1] in told(), 60, f"the notice {texts[-1]}")
+    found = told()
+    container.run(f"doveadm expunge -u {USER} mailbox INBOX subject Away"
+                  f" && doveadm expunge -u {SECOND} mailbox INBOX subject there")
+    return found
+
+
 def add(container, text):
     with open(container.path("/etc/lmtpd/lmtpd.conf"), "a") as file:
         file.write("\n" + text)
@@ -109,7 +129,8 @@ def check(container):
 
 
 def test_the_page_is_used_whole():
-    assert [title for title, commands in sections("sieve.md").items() if commands] == [NEW, MOVE, SEE, SPAM]
+    assert [title for title, commands in sections("sieve.md").items() if commands] == [
+        NEW, MOVE, OWN_WAY, SEE, SPAM]
 
 
 def test_the_site(container):
@@ -124,6 +145,7 @@ def test_the_site(container):
     for words in MAILS:
         settle(container, *words)
     assert {user: shown(container, user) for user in SHOWN} == SHOWN
+    assert answers(container, "until May") == ["until May"]
     assert "saved" not in container.journal("-t", "lmtpd")
 
 
@@ -163,6 +185,11 @@ def test_the_move(container):
     log = container.journal("-t", "lmtpd")
     assert len(re.findall("event=delivery .* status=(?:saved|discarded)", log)) == len(MAILS) + 1, log
     assert "level=error" not in log and "event=script" not in log, log
+
+
+def test_nobody_is_told_twice(container):
+    """Who has been answered by Dovecot before the move."""
+    assert answers(container, "until May", "until June") == ["until June"]
 
 
 def test_what_users_change(container):
@@ -249,6 +276,7 @@ def test_the_way_back(container):
     assert folder_of(container, "the account") == ["Work"]
     assert ["the account", ["$label1", "\\Flagged", "\\Seen"]] in shown(container)["Work"]
     assert folder_of(container, "cheap 14", SPAM_FIELD) == ["Junk"]
+    assert answers(container, "until May", "until June", "until July") == ["until July"]
     assert container.failed_units() == []
 
 
