@@ -115,7 +115,9 @@ class Container(Daemon):
         self.run(f"cd /root && apt-get install -y --reinstall ./{shlex.quote(package.name)}")
 
     def journal(self, *arguments):
-        return self.run(shlex.join(["journalctl", "--no-pager", "-o", "cat", *arguments]))
+        """With all that has been said by now."""
+        words = ["journalctl", "--no-pager", "-o", "cat", *arguments]
+        return self.run(f"journalctl --sync && {shlex.join(words)}")
 
     def mark(self):
         """This moment, for journal("--since", ...)."""

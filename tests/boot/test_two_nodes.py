@@ -105,7 +105,8 @@ def test_first_node(n1):
     assert said.splitlines()[-1] == "lmtp:inet:n1.example.net:24", said
     deliver(n1, "over-the-network", f"--to {USER}")
     wait_for(n1, "over-the-network")
-    assert "relay=n1.example.net[10.0.0.11]:24" in n1.journal("-t", "postfix/lmtp")
+    # The message is there before its line is.
+    wait_until(lambda: "relay=n1.example.net[10.0.0.11]:24" in n1.journal("-t", "postfix/lmtp"), 30, "its line")
 
 
 def test_second_node(n1, n2, package):
