@@ -60,7 +60,6 @@ struct global {
 };
 
 struct machine {
-	struct frame frames[RUN_FRAMES_MAX];
 	size_t n_frames;
 	enum leave leave;
 	size_t loop; /* that is left */
@@ -69,7 +68,6 @@ struct machine {
 	struct checkpoint checkpoint;
 	struct global *globals;
 	unsigned n_globals;
-	const struct sieve_program *included[SIEVE_INCLUDES_MAX];
 	unsigned n_included, depth; /* of includes */
 	/* What is asked, and what was answered. */
 	enum sieve_need need;
@@ -82,6 +80,9 @@ struct machine {
 	struct mime_scan *scan;
 	uint64_t scan_offset;
 	const struct parts *parts;
+	/* From here on nothing is read that was not written: most of it is never touched. */
+	struct frame frames[RUN_FRAMES_MAX];
+	const struct sieve_program *included[SIEVE_INCLUDES_MAX];
 };
 
 /* ANSWER_AGAIN, or _BROKEN: it is nested too deep. */

@@ -3,6 +3,7 @@
 #include "sieve/sieve.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,13 @@ static bool begin_program(struct sieve_run *run)
 	return run->scope != NULL && plan_begin_program(run);
 }
 
+static struct machine *machine_new(void)
+{
+	struct machine *machine = malloc(sizeof(*machine));
+
+	return machine == NULL ? NULL : memset(machine, 0, offsetof(struct machine, frames));
+}
+
 struct sieve_run *sieve_run_new(
     const struct sieve_facts *facts, const struct sieve_script *chain, size_t n_chain)
 {
@@ -66,7 +74,7 @@ struct sieve_run *sieve_run_new(
 	arena_init(&run->scratch, RUN_SCRATCH_MAX);
 	run->settings = facts->settings;
 	run->fuel.left = run->settings->fuel;
-	run->machine = calloc(1, sizeof(*run->machine));
+	run->machine = machine_new();
 	if (run->machine == NULL || sieve_run_set_facts(run, facts) != 0 ||
 	    sieve_run_set_plan(run, NULL) != 0) {
 		sieve_run_free(run);
