@@ -132,9 +132,13 @@ static void leave(struct linker *linker, const struct visit *visit)
 int sieve_link(const struct sieve_program *program, const struct sieve_library *library,
     size_t n_library, struct sieve_errors *errors_r)
 {
-	struct linker linker = { library, n_library, errors_r, { { program } } };
+	struct linker linker;
 
-	*errors_r = (struct sieve_errors){ .n = 0 };
+	errors_r->n = errors_r->n_errors = 0;
+	if (program->n_includes == 0) {
+		return 0;
+	}
+	linker = (struct linker){ library, n_library, errors_r, { { program } } };
 	while (!linker.is_full && errors_r->n_errors <= SIEVE_ERRORS_MAX) {
 		struct visit *visit = &linker.stack[linker.depth];
 
