@@ -2,6 +2,8 @@
  * UTF-8. Pure: any thread. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 size_t utf8_length(const char *s, size_t n)
 {
 	/* The rows of the grammar: ranges of the first byte and of the second; those behind it are
@@ -41,10 +43,31 @@ size_t utf8_length(const char *s, size_t n)
 	return forms[form].n;
 }
 
+/* How many bytes in front are ASCII, which most are: in eights, which is fast, or fewer than eight. */
+static size_t ascii_length(const char *s, size_t n)
+{
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t eight;
+	size_t length = 0;
+
+	while (n - length >= sizeof(eight)) {
+		memcpy(&eight, s + length, sizeof(eight));
+		if ((eight & high) != 0) {
+			break;
+		}
+		length += sizeof(eight);
+	}
+	return length;
+}
+
 bool utf8_is_valid(const char *s, size_t n)
 {
 	while (n > 0) {
-		size_t length = utf8_length(s, n);
+		size_t length = ascii_length(s, n);
+
+		if (length == 0) {
+			length = utf8_length(s, n);
+		}
 
 		if (length == 0) {
 			return false;
