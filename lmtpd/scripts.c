@@ -196,9 +196,7 @@ int scripts_open(struct scripts *scripts, const struct lmtpd_config *config,
 	struct scripts_chain *chain = chain_r;
 	int home_fd = -1, result;
 
-	*chain = (struct scripts_chain){ .n = 0 };
-	chain->private = calloc(1, sizeof(*chain->private));
-	if (chain->private == NULL) {
+	if (scripts_begin(chain) != 0) {
 		error_set(error, "scripts of %s: out of memory", home->address);
 		return -ENOMEM;
 	}
@@ -232,12 +230,11 @@ int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config
 	int fd, result;
 
 	beside.sieve.storage = SCRIPTS_BESIDE;
-	*chain_r = (struct scripts_chain){ .n = 0 };
-	chain_r->private = calloc(1, sizeof(*chain_r->private));
 	snprintf(directory, sizeof(directory), "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
 	    slash == NULL ? "." : path);
 	fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	result = chain_r->private == NULL ? -ENOMEM : add_file(scripts, chain_r, path);
+	result = scripts_begin(chain_r);
+	result = result == 0 ? add_file(scripts, chain_r, path) : result;
 	result = result == 0 ? scripts_link(scripts, &beside, fd, chain_r) : result;
 	if (fd >= 0) {
 		close(fd);
@@ -250,11 +247,11 @@ int scripts_open_file(struct scripts *scripts, const struct lmtpd_config *config
 
 const char *scripts_path(const struct scripts_chain *chain, const char *name)
 {
-	const struct scripts_private *private = chain->private;
+	const struct scripts_held *held;
 
-	for (size_t i = 0; i < private->n_held; i++) {
-		if (private->held[i].name == name) {
-			return private->held[i].path;
+	STAILQ_FOREACH (held, &chain->private->held, next) {
+		if (held->name == name) {
+			return held->path;
 		}
 	}
 	return name;
@@ -262,11 +259,20 @@ const char *scripts_path(const struct scripts_chain *chain, const char *name)
 
 void scripts_close(struct scripts *scripts, struct scripts_chain *chain)
 {
-	for (size_t i = 0; chain->private != NULL && i < chain->private->n_held; i++) {
-		script_cache_put(scripts->cache, chain->private->held[i].script);
-		free(chain->private->held[i].path);
+	struct scripts_private *private = chain->private;
+	struct scripts_held *held;
+
+	while (private != NULL && (held = STAILQ_FIRST(&private->held)) != NULL) {
+		STAILQ_REMOVE_HEAD(&private->held, next);
+		script_cache_put(scripts->cache, held->script);
+		free(held);
 	}
-	free(chain->private);
+	if (private != NULL) {
+		free(private->own_errors);
+	}
+	free(private);
+	free(chain->library);
 	chain->private = NULL;
-	chain->n = 0;
+	chain->library = NULL;
+	chain->n = chain->n_library = 0;
 }

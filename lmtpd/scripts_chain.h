@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include "lmtpd/scripts.h"
 #include "lmtpd/scripts_cache.h"
@@ -24,24 +25,28 @@ struct scripts {
 
 /* A script that is in use. */
 struct scripts_held {
+	STAILQ_ENTRY(scripts_held) next;
 	struct script *script;
 	bool is_own; /* the user's own, or what that includes from the storage */
-	char *path;  /* as messages to the admin name it */
 	char name[SIEVE_NAME_MAX + 1];
+	char path[]; /* as messages to the admin name it */
 };
 
+/* As a rule there is one script, so what many would take is not there before they are. */
 struct scripts_private {
-	struct scripts_held held[SCRIPTS_HELD_MAX];
+	STAILQ_HEAD(, scripts_held) held;
 	size_t n_held;
 	const struct scripts_held *chained[SIEVE_CHAIN_MAX]; /* those of the chain's list */
-	struct sieve_library library[SIEVE_INCLUDES_MAX];
-	const struct scripts_held *own; /* the user's, though it may not run; NULL: none */
-	struct sieve_errors own_errors; /* of what it includes */
+	const struct scripts_held *own;  /* the user's, though it may not run; NULL: none */
+	struct sieve_errors *own_errors; /* of what it includes; NULL: none */
 };
 
 /* Adds what is wrong. */
 void scripts_trouble(struct scripts_chain *chain, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Room for a chain that is empty. Returns 0 or -ENOMEM. */
+int scripts_begin(struct scripts_chain *chain_r);
 
 /* Adds a script to those in use: that of fd, which may be the negative errno of its open and is closed. Returns 1 with
  * a script, also of a broken one; 0: there is none, which is told if it is not just absent; or a negative errno: mail

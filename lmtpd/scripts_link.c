@@ -37,15 +37,44 @@ void scripts_say_errors(
 	}
 }
 
+int scripts_begin(struct scripts_chain *chain_r)
+{
+	*chain_r = (struct scripts_chain){ .n = 0 };
+	chain_r->private = calloc(1, sizeof(*chain_r->private));
+	if (chain_r->private == NULL) {
+		return -ENOMEM;
+	}
+	STAILQ_INIT(&chain_r->private->held);
+	return 0;
+}
+
+/* Puts a script that is in use into the chain. NULL: no memory. */
+static const struct scripts_held *add_held(
+    struct scripts_private *private, struct script *script, const char *path, bool is_own)
+{
+	size_t n = strlen(path) + 1;
+	struct scripts_held *held = malloc(sizeof(*held) + n);
+
+	if (held == NULL) {
+		return NULL;
+	}
+	held->script = script;
+	memcpy(held->path, path, n);
+	held->is_own = is_own;
+	scripts_name(path, held->name);
+	STAILQ_INSERT_TAIL(&private->held, held, next);
+	private->n_held++;
+	return held;
+}
+
 int scripts_hold(struct scripts *scripts, struct scripts_chain *chain, int fd, const char *path,
     bool is_own, const struct scripts_held **held_r)
 {
-	struct scripts_private *private = chain->private;
-	struct scripts_held *held = &private->held[private->n_held];
+	struct script *script = NULL;
 	int result = fd;
 
 	/* Broken ones count as well. */
-	if (private->n_held == SCRIPTS_HELD_MAX) {
+	if (chain->private->n_held == SCRIPTS_HELD_MAX) {
 		scripts_trouble(chain, "%s: too many scripts", path);
 		if (fd >= 0) {
 			close(fd);
@@ -53,7 +82,7 @@ int scripts_hold(struct scripts *scripts, struct scripts_chain *chain, int fd, c
 		return 0;
 	}
 	if (fd >= 0) {
-		result = script_cache_get(scripts->cache, fd, &held->script);
+		result = script_cache_get(scripts->cache, fd, &script);
 		close(fd);
 	}
 	if (result < 0) {
@@ -67,15 +96,11 @@ int scripts_hold(struct scripts *scripts, struct scripts_chain *chain, int fd, c
 		    result == SCRIPT_TOO_LONG ? "longer than 1 MiB" : "no file");
 		return 0;
 	}
-	held->path = strdup(path);
-	if (held->path == NULL) {
-		script_cache_put(scripts->cache, held->script);
+	*held_r = add_held(chain->private, script, path, is_own);
+	if (*held_r == NULL) {
+		script_cache_put(scripts->cache, script);
 		return -ENOMEM;
 	}
-	held->is_own = is_own;
-	scripts_name(path, held->name);
-	private->n_held++;
-	*held_r = held;
 	return 1;
 }
 
@@ -90,12 +115,31 @@ struct linking {
 static bool is_known(const struct scripts_chain *chain, const struct sieve_include *include)
 {
 	for (size_t i = 0; i < chain->n_library; i++) {
-		if (chain->private->library[i].place == include->place &&
-		    span_equals(chain->private->library[i].name, include->name)) {
+		if (chain->library[i].place == include->place &&
+		    span_equals(chain->library[i].name, include->name)) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int add_to_library(struct scripts_chain *chain, const struct scripts_held *held,
+    const struct sieve_include *include)
+{
+	struct sieve_library *library =
+	    reallocarray(chain->library, chain->n_library + 1, sizeof(*library));
+
+	if (library == NULL) {
+		return -ENOMEM;
+	}
+	library[chain->n_library++] = (struct sieve_library){
+		.place = include->place,
+		.name = span_of(held->name),
+		.program = held->script->program,
+	};
+	chain->library = library;
+	return 0;
 }
 
 /* Finds one; where there is none, sieve_link() says so if it matters. */
@@ -123,11 +167,7 @@ static int find_include(const struct linking *linking, const struct sieve_includ
 	if (result == 1 && held->script->program == NULL) {
 		scripts_say_errors(chain, held, held->script->errors);
 	} else if (result == 1) {
-		chain->private->library[chain->n_library++] = (struct sieve_library){
-			.place = include->place,
-			.name = span_of(held->name),
-			.program = held->script->program,
-		};
+		result = add_to_library(chain, held, include);
 	}
 	return result < 0 ? result : 0;
 }
@@ -151,7 +191,10 @@ static void leave_out(struct scripts_chain *chain, size_t i, const struct sieve_
 
 	scripts_say_errors(chain, private->chained[i], errors);
 	if (private->chained[i] == private->own) {
-		private->own_errors = *errors;
+		private->own_errors = malloc(sizeof(*errors));
+		if (private->own_errors != NULL) {
+			*private->own_errors = *errors;
+		}
 	}
 	chain->n--;
 	for (; i < chain->n; i++) {
@@ -171,14 +214,12 @@ int scripts_link(struct scripts *scripts, const struct lmtpd_config *config, int
 		result = find_includes(&linking, chain->list[i].program);
 	}
 	for (size_t i = 0; i < chain->n_library && result == 0; i++) {
-		result = find_includes(&linking, chain->private->library[i].program);
+		result = find_includes(&linking, chain->library[i].program);
 	}
 	if (result < 0) {
 		return result;
 	}
-	chain->library = chain->private->library;
 	for (size_t i = chain->n; i-- > 0;) {
-		errors = (struct sieve_errors){ .n = 0 };
 		if (sieve_link(chain->list[i].program, chain->library, chain->n_library, &errors) !=
 		    0) {
 			leave_out(chain, i, &errors);

@@ -19,12 +19,14 @@ static const char *const kinds[] = {
 /* The script that a note is about, by the pointer that the run was given; NULL: none of them. */
 static const struct scripts_held *find_held(const struct scripts_private *private, const char *name)
 {
-	for (size_t i = 0; i < private->n_held; i++) {
-		if (private->held[i].name == name) {
-			return &private->held[i];
+	const struct scripts_held *held;
+
+	STAILQ_FOREACH (held, &private->held, next) {
+		if (held->name == name) {
+			break;
 		}
 	}
-	return NULL;
+	return held;
 }
 
 bool scripts_is_own(const struct scripts_chain *chain, const char *name)
@@ -91,22 +93,20 @@ static void put_lines(FILE *lines, const struct scripts_home *home,
     const struct scripts_chain *chain, const struct sieve_plan *plan, const char *message_id)
 {
 	const struct scripts_private *private = chain->private;
+	const struct scripts_held *held;
 
 	if (private->own != NULL && private->own->script->program == NULL) {
 		put_errors(lines, private->own->name, private->own->script->errors);
 	} else if (private->own != NULL) {
-		put_errors(lines, private->own->name, &private->own_errors);
+		put_errors(lines, private->own->name, private->own_errors);
 	}
-	for (size_t i = 0; i < private->n_held; i++) {
-		const struct scripts_held *held = &private->held[i];
-
+	STAILQ_FOREACH (held, &private->held, next) {
 		if (held->is_own && held != private->own && held->script->program == NULL) {
 			put_errors(lines, held->name, held->script->errors);
 		}
 	}
 	for (size_t i = 0; plan != NULL && i < plan->n_notes; i++) {
-		const struct scripts_held *held = find_held(private, plan->notes[i].script);
-
+		held = find_held(private, plan->notes[i].script);
 		if (held != NULL && held->is_own) {
 			put_note(lines, &plan->notes[i], message_id);
 		} else {
