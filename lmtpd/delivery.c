@@ -113,11 +113,8 @@ static int refile(struct delivery *delivery)
 {
 	struct filter *filter = delivery->filter;
 	struct places places = { .n = 0 };
-	int result = filter->error;
+	int result = places_refile(&places, &delivery->places, &filter->filing, &filter->arena);
 
-	if (result == 0) {
-		result = places_refile(&places, &delivery->places, &filter->filing, &filter->arena);
-	}
 	if (result < 0) {
 		places_free(&places);
 		return result;
@@ -130,18 +127,30 @@ static int refile(struct delivery *delivery)
 	return 0;
 }
 
+static void drop_filter(struct delivery *delivery)
+{
+	filter_free(delivery->filter);
+	delivery->filter = NULL;
+}
+
 /* Returns 1 if scripts take too long here: the delivery must go on with a thread of theirs. Else it is ready for its
  * commit, or has failed. */
 static int run_scripts(struct delivery *delivery, bool is_first)
 {
+	struct filter *filter = delivery->filter;
 	bool is_whole = delivery->message.size == delivery->n_last;
-	int result = filter_run(delivery->filter, &delivery->message, &delivery->facts,
-	    delivery->buffer, delivery->cap, is_whole ? delivery->n_last : 0, is_first);
+	int result = filter_run(filter, &delivery->message, &delivery->facts, delivery->buffer,
+	    delivery->cap, is_whole ? delivery->n_last : 0, is_first);
 
 	if (result > 0) {
 		return 1;
 	}
-	result = refile(delivery);
+	result = filter->error;
+	if (result == 0 && !places_stay(&delivery->places, &filter->filing)) {
+		result = refile(delivery);
+	} else if (result == 0 && filter->counts.n_runs == 0) {
+		drop_filter(delivery); /* as if there were no scripts at all */
+	}
 	if (result < 0) {
 		delivery_fail(delivery, result, "run the scripts of");
 	}
@@ -161,13 +170,11 @@ static void run_filter(struct work *work, void *context)
 	}
 }
 
-/* Do scripts run for the message? Else it gets its names at once, and so does what could not be written: nothing. */
+/* What could not be written is no message for scripts. */
 static void finish(struct delivery *delivery, bool is_written)
 {
-	if (delivery->filter != NULL && (!is_written || !filter_look(delivery->filter))) {
-		notices_drop(&delivery->notices);
-		filter_free(delivery->filter);
-		delivery->filter = NULL;
+	if (delivery->filter != NULL && !is_written) {
+		drop_filter(delivery);
 	}
 	if (delivery->filter != NULL && run_scripts(delivery, true) > 0) {
 		delivery_go_on(delivery, SERVICE_SCRIPTS, run_filter);

@@ -64,7 +64,7 @@ struct delivery {
 	struct maildir_message message;
 	struct places places;
 	struct tally tally;       /* of their quotas */
-	struct filter *filter;    /* NULL: no script runs for it, or that was not looked for yet */
+	struct filter *filter;    /* NULL: no script runs for it */
 	struct places expected;   /* those before the filter, if places are its */
 	struct versions versions; /* of the message, from its commit on */
 	struct notices notices;   /* to be sent */

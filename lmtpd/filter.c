@@ -68,9 +68,7 @@ struct filter *filter_new(struct scripts *scripts, struct outbound *outbound,
 	filter->mailboxes = arena_alloc(&filter->arena, n * sizeof(*filter->mailboxes));
 	filter->runs = arena_alloc(&filter->arena, n * sizeof(*filter->runs));
 	filter->filing.slots = arena_alloc(&filter->arena, n * sizeof(struct places_slot));
-	filter->answers = arena_alloc(&filter->arena, places->n * sizeof(*filter->answers));
-	if (filter->mailboxes == NULL || filter->runs == NULL || filter->filing.slots == NULL ||
-	    filter->answers == NULL) {
+	if (filter->mailboxes == NULL || filter->runs == NULL || filter->filing.slots == NULL) {
 		filter->error = -ENOMEM;
 	} else {
 		copy_mailboxes(filter, envelope);
@@ -91,24 +89,6 @@ void filter_free(struct filter *filter)
 		free(filter->header);
 		free(filter);
 	}
-}
-
-bool filter_look(struct filter *filter)
-{
-	const struct places *places = filter->places;
-	bool is_any = false;
-
-	for (size_t i = 0; i < places->n; i++) {
-		char path[MAILDIR_PATH_MAX];
-		const struct maildir_place *place = &places->list[i];
-		const struct scripts_home home = { place->root, path, "" };
-
-		snprintf(path, sizeof(path), "%.*s", (int)places->homes[i], place->mailbox);
-		filter->answers[i] = scripts_exist(filter->config, &home);
-		is_any = is_any || filter->answers[i] != 0;
-	}
-	filter->now = filter->outbox.now = time(NULL);
-	return is_any;
 }
 
 /* --- one run ------------------------------------------------------------------------------------------------------- */
@@ -275,7 +255,7 @@ static void refuse(struct filter *filter, size_t slot, const char *why)
 	own->refusal = copy_text(filter, why);
 }
 
-/* Runs a chain that is not empty, and files the message. Returns 0; 1: it takes too long here; or -ENOMEM. */
+/* Runs a chain that is not empty, and files the message. Returns 0; 1: it takes too long here; or a negative errno. */
 static int run_chain(struct filter *filter, size_t slot, const struct scripts_home *home,
     const struct scripts_chain *chain)
 {
@@ -317,33 +297,34 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 
 /* --- all of them --------------------------------------------------------------------------------------------------- */
 
+/* Looks for scripts of a slot's mailbox. Returns as file_slot(). */
 static int run_slot(struct filter *filter, size_t slot, struct maildir_place *place)
 {
 	const char *address = filter->mailboxes[slot].address;
 	size_t i = (size_t)(place - filter->places->list);
 	char path[MAILDIR_PATH_MAX];
 	const struct scripts_home home = { place->root, path, address };
+	const uint64_t since = uv_hrtime();
 	struct scripts_chain chain;
 	struct error error;
+	bool has_scripts = true;
 	int result = 0;
 
 	snprintf(path, sizeof(path), "%.*s", (int)filter->places->homes[i], place->mailbox);
-	if (filter->answers[i] < 0) {
-		error_set(&error, "scripts of %.200s: %s", address, strerror(-filter->answers[i]));
-		refuse(filter, slot, error.text);
-		return 0;
-	}
 	if (scripts_open(filter->scripts, filter->config, &home, &chain, &error) < 0) {
 		refuse(filter, slot, error.text);
 	} else if (chain.n > 0) {
-		result = run_chain(filter, slot, &home, &chain);
+		result = filter_read_header(filter);
+		result = result == 0 ? run_chain(filter, slot, &home, &chain) : result;
 	} else if (chain.trouble[0] != '\0') {
 		result = give_up(filter, slot, &home, &chain,
 		    &(struct filter_run){ "", copy_text(filter, chain.trouble) });
 	} else {
+		has_scripts = false;
 		result = filing_keep(filter, slot);
 	}
 	scripts_close(filter->scripts, &chain);
+	filter->spent += has_scripts ? uv_hrtime() - since : 0;
 	return result;
 }
 
@@ -353,16 +334,11 @@ static int file_slot(struct filter *filter, size_t slot, bool is_late)
 	const struct places *places = filter->places;
 	const struct places_slot *old = &places->slots[slot];
 	struct places_slot *new = &filter->filing.slots[slot];
-	struct maildir_place *place;
 
 	*new = (struct places_slot){ .first = filter->filing.n_stores, .refusal = old->refusal };
 	filter->runs[slot] = (struct filter_run){ "", "" };
 	if (old->refusal != NULL) {
 		return 0;
-	}
-	place = places->of[old->first];
-	if (filter->answers[place - places->list] == 0) {
-		return filing_keep(filter, slot);
 	}
 	if (is_late || filter->filing.n_stores >= FILTER_STORES_MAX ||
 	    filter->arena.used > FILTER_MEMORY_MAX / 2) {
@@ -370,13 +346,13 @@ static int file_slot(struct filter *filter, size_t slot, bool is_late)
 					  "message: INBOX keeps it";
 		return filing_keep(filter, slot);
 	}
-	return run_slot(filter, slot, place);
+	return run_slot(filter, slot, places->of[old->first]);
 }
 
 int filter_run(struct filter *filter, const struct maildir_message *message,
     const struct header_facts *facts, char *buffer, size_t cap, size_t n, bool is_first)
 {
-	const uint64_t ms = 1000000, start = uv_hrtime();
+	const uint64_t ms = 1000000;
 	int result = 0;
 
 	filter->message = message;
@@ -387,11 +363,12 @@ int filter_run(struct filter *filter, const struct maildir_message *message,
 	filter->cap = cap;
 	filter->n_buffer = n;
 	filter->is_first = is_first;
-	if (filter->n_header == 0) {
-		filter->error = filter_read_header(filter);
+	filter->spent = 0;
+	if (is_first) {
+		filter->now = filter->outbox.now = time(NULL);
 	}
 	while (filter->n_filed < filter->places->n_slots && result == 0 && filter->error == 0) {
-		uint64_t spent = (uv_hrtime() - start) / ms;
+		uint64_t spent = filter->spent / ms;
 
 		if (is_first && spent >= FILTER_FIRST_MS) {
 			return 1;

@@ -51,8 +51,6 @@ struct filter {
 		const char *address, *to; /* the mailbox's, and the recipient's as it was given */
 	} * mailboxes;                    /* of each slot */
 
-	int *answers; /* of scripts_exist(), of each place */
-
 	/* The message: all of it, or what a window of it is read with. */
 	const struct maildir_message *message;
 	const struct header_facts *facts;
@@ -77,6 +75,7 @@ struct filter {
 	struct sieve_settings first; /* of runs on a writer's thread */
 	bool is_first;
 	size_t n_filed;            /* slots that are done */
+	uint64_t spent;            /* nanoseconds of this thread, for mailboxes that have scripts */
 	struct sieve_note *undone; /* of the last run: what it wanted and cannot be */
 	size_t n_undone;
 	size_t room; /* of the list of stores */
@@ -88,10 +87,7 @@ struct filter *filter_new(struct scripts *scripts, struct outbound *outbound,
     const struct lmtpd_config *config, const struct places *places,
     const struct envelope *envelope);
 
-/* Does any script run for the message, or may that not be known now? */
-bool filter_look(struct filter *filter);
-
-/* Runs all. facts: of the message, which outlive the filter. buffer[cap] holds the whole message of n bytes, or n is 0 and pieces
+/* Looks for scripts, and runs them. facts: of the message, which outlive the filter. buffer[cap] holds the whole message of n bytes, or n is 0 and pieces
  * of it are read into it; it is the filter's until the end. is_first: on a writer's thread. Returns 1 if that takes too long, or has to
  * wait for another delivery: then it must go on elsewhere with another call, the buffer as it is; else 0, and the outcome stands in the
  * filter. */
@@ -100,8 +96,8 @@ int filter_run(struct filter *filter, const struct maildir_message *message,
 
 void filter_free(struct filter *filter); /* NULL: nothing to do */
 
-/* Private to filter: the header, once it is read, which is what this one does; and bytes of the body, none at its end. Return 0 or
- * a negative errno. */
+/* Private to filter: the header, once it is read, which the next one does where that is not done yet; and bytes of the body, none at
+ * its end. Return 0 or a negative errno. */
 const char *filter_header_of(const struct filter *filter);
 int filter_read_header(struct filter *filter);
 int filter_read(struct filter *filter, uint64_t offset, struct span *bytes_r);

@@ -62,6 +62,9 @@ int filter_read_header(struct filter *filter)
 {
 	size_t from = 0;
 
+	if (filter->n_header > 0) {
+		return 0;
+	}
 	if (filter->n_buffer == 0) {
 		return read_header(filter);
 	}

@@ -145,6 +145,31 @@ void places_free(struct places *places)
 
 /* --- what scripts want --------------------------------------------------------------------------------------------- */
 
+/* Only a folder can be absent. */
+static bool is_same(const struct maildir_place *place, const struct store *store)
+{
+	return strcmp(place->folder, store->folder) == 0 && store->flags[0] == '\0' &&
+	       store->n_keywords == 0 && store->version == 0 &&
+	       (store->folder[0] == '\0' || (place->if_absent == store->if_absent &&
+						place->folders_max == store->folders_max &&
+						place->subscribes == store->subscribes));
+}
+
+bool places_stay(const struct places *places, const struct filing *filing)
+{
+	for (size_t i = 0; i < places->n_slots; i++) {
+		const struct places_slot *old = &places->slots[i], *new = &filing->slots[i];
+
+		if (new->n != old->n || new->has_fallback || new->refusal != old->refusal ||
+		    new->rejection != NULL || new->is_redirected ||
+		    (new->n == 1 &&
+			!is_same(places->of[old->first], &filing->stores[new->first]))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool has_keyword(const struct maildir_place *place, size_t n, const char *keyword)
 {
 	for (size_t i = 0; i < n; i++) {

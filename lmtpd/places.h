@@ -73,6 +73,9 @@ struct filing {
 	unsigned n_versions;       /* 1: there is only the one that came */
 };
 
+/* Is that what the places are for anyway? Then they can stay as they are. */
+bool places_stay(const struct places *places, const struct filing *filing);
+
 /* The places after that: a folder gets a version once, with the flags of all that want it there, which are taken from the
  * arena and must outlive them, as must @from. @places is zero before. Returns as places_make(). */
 int places_refile(struct places *places, const struct places *from, const struct filing *filing,

@@ -40,27 +40,6 @@ void scripts_free(struct scripts *scripts)
 	}
 }
 
-int scripts_exist(const struct lmtpd_config *config, const struct scripts_home *home)
-{
-	const struct sieve_config *sieve = &config->sieve;
-	int home_fd, fd;
-
-	if (sieve->before.n > 0 || sieve->after.n > 0 || sieve->fallback[0] != '\0') {
-		return 1;
-	}
-	home_fd = home_open(home->root, home->path);
-	if (home_fd < 0) {
-		return home_fd == -ENOENT ? 0 : scripts_is_final(home_fd) ? 1 : home_fd;
-	}
-	fd = home_open_beneath(home_fd, scripts_own_path(sieve->active), O_PATH | O_NOFOLLOW);
-	close(home_fd);
-	if (fd >= 0) {
-		close(fd);
-		return 1;
-	}
-	return fd == -ENOENT ? 0 : scripts_is_final(fd) ? 1 : fd;
-}
-
 static bool is_off(struct scripts *scripts, const struct script_key *key)
 {
 	struct timespec now;
@@ -159,13 +138,33 @@ static int add_paths(
 	return result;
 }
 
+/* The script that was found. As a rule it is kept, and need not be read. */
+static int add_found(struct scripts *scripts, struct scripts_chain *chain, int home_fd,
+    const struct scripts_own *own)
+{
+	char path[SCRIPT_PATH_MAX + 2];
+	const struct scripts_held *held;
+	int result;
+
+	snprintf(path, sizeof(path), "~/%s", own->path);
+	result = scripts_hold(scripts, chain, own->fd, path, true, &held);
+	if (result == -EBADF) {
+		result = scripts_hold(scripts, chain,
+		    home_open_beneath(home_fd, own->path, O_RDONLY), path, true, &held);
+	}
+	if (result == 1) {
+		chain->private->own = held;
+		chain_add(scripts, chain, held);
+	}
+	return result;
+}
+
 /* The user's script, or that for users without one. */
 static int add_own(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, int home_fd, struct scripts_chain *chain)
 {
 	char whole[2 * MAILDIR_PATH_MAX];
 	struct scripts_own own = { .is_there = false };
-	const struct scripts_held *held;
 	int result = 0;
 
 	if (home_fd >= 0) {
@@ -177,13 +176,7 @@ static int add_own(struct scripts *scripts, const struct lmtpd_config *config,
 	}
 	chain->has_own = own.is_there;
 	if (result == 1) {
-		snprintf(whole, sizeof(whole), "~/%s", own.path);
-		result = scripts_hold(scripts, chain,
-		    home_open_beneath(home_fd, own.path, O_RDONLY), whole, true, &held);
-		if (result == 1) {
-			chain->private->own = held;
-			chain_add(scripts, chain, held);
-		}
+		result = add_found(scripts, chain, home_fd, &own);
 	} else if (result == 0 && !own.is_there && config->sieve.fallback[0] != '\0') {
 		result = add_file(scripts, chain, config->sieve.fallback);
 	}

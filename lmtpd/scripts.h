@@ -29,11 +29,6 @@ struct scripts_home {
 	const char *address; /* of the mailbox, for words */
 };
 
-/* Does anything run for it? No more than a look at two names, for the threads that write mail. Returns 0: no; 1: yes, or it
- * must be looked at closer; a negative errno: whether cannot be known now, and mail must wait (EIO, ESTALE and the like; a home that is
- * not there yet has no script). */
-int scripts_exist(const struct lmtpd_config *config, const struct scripts_home *home);
-
 /* What runs, in order: before, the user's or the default one, after. */
 struct scripts_private;
 

@@ -43,8 +43,9 @@ enum script_cache_outcome {
 	SCRIPT_TOO_LONG,
 };
 
-/* Finds or compiles the script that is open. Returns 0 with a script, also of a broken one, which is in use until it
- * is put back; a script_cache_outcome; or a negative errno (-EAGAIN: it changes all the time). */
+/* Finds or compiles the script that is open, which may be a path alone (O_PATH) that is not read. Returns 0 with a script, also
+ * of a broken one, which is in use until it is put back; a script_cache_outcome; or a negative errno (-EBADF: it is not kept, and
+ * must be open for reading; -EAGAIN: it changes all the time). */
 int script_cache_get(struct script_cache *cache, int fd, struct script **script_r);
 void script_cache_put(struct script_cache *cache, struct script *script);
 

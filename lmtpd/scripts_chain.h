@@ -50,7 +50,7 @@ int scripts_begin(struct scripts_chain *chain_r);
 
 /* Adds a script to those in use: that of fd, which may be the negative errno of its open and is closed. Returns 1 with
  * a script, also of a broken one; 0: there is none, which is told if it is not just absent; or a negative errno: mail
- * must wait. */
+ * must wait (-EBADF: fd is open as a path alone, and the script must be read). */
 int scripts_hold(struct scripts *scripts, struct scripts_chain *chain, int fd, const char *path,
     bool is_own, const struct scripts_held **held_r);
 

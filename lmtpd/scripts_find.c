@@ -110,7 +110,6 @@ static int follow(const struct sieve_config *config, int home_fd, const char *ho
 	const char *active = scripts_own_path(config->active);
 	char target[PATH_MAX], why[SCRIPT_WHY_MAX];
 	ssize_t n = readlinkat(link_fd, "", target, sizeof(target) - 1);
-	int fd;
 
 	if (n < 0) {
 		return -errno;
@@ -123,17 +122,15 @@ static int follow(const struct sieve_config *config, int home_fd, const char *ho
 		    config->storage);
 		return say(own, false, config->active, why);
 	}
-	fd = home_open_beneath(home_fd, own->path, O_PATH);
-	if (fd == -ENOENT) {
+	own->fd = home_open_beneath(home_fd, own->path, O_PATH);
+	if (own->fd == -ENOENT) {
 		return say(own, false, config->active, "a link to a script that is gone");
 	}
-	if (fd >= 0) {
-		close(fd);
-	}
 	own->is_there = true;
-	return fd >= 0 || scripts_is_final(fd) ? 1 : fd; /* opening says what is wrong */
+	return own->fd >= 0 || scripts_is_final(own->fd) ? 1 : own->fd;
 }
 
+/* What is no link is the script itself, whose file descriptor is the same then. */
 static int look(const struct sieve_config *config, int home_fd, const char *home, int fd,
     struct scripts_own *own)
 {
@@ -149,6 +146,7 @@ static int look(const struct sieve_config *config, int home_fd, const char *home
 		return say(own, false, config->active, "no file");
 	}
 	own->is_there = true;
+	own->fd = fd;
 	snprintf(own->path, sizeof(own->path), "%s", scripts_own_path(config->active));
 	return 1;
 }
@@ -159,7 +157,7 @@ int scripts_find(
 	int fd = home_open_beneath(home_fd, scripts_own_path(config->active), O_PATH | O_NOFOLLOW);
 	int result;
 
-	*own_r = (struct scripts_own){ .is_there = false };
+	*own_r = (struct scripts_own){ .fd = -ENOENT };
 	if (fd == -ENOENT) {
 		return 0;
 	}
@@ -169,6 +167,8 @@ int scripts_find(
 			   : fd;
 	}
 	result = look(config, home_fd, home, fd, own_r);
-	close(fd);
+	if (own_r->fd != fd) {
+		close(fd);
+	}
 	return result;
 }

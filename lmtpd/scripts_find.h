@@ -31,9 +31,11 @@ bool scripts_resolve_link(const char *home, const char *active, const char *stor
 struct scripts_own {
 	bool is_there; /* the user has something there, if only a script that cannot run */
 	char path[SCRIPT_PATH_MAX]; /* of the script, below the home */
-	char why[SCRIPT_WHY_MAX];   /* none runs though there is something; "" as a rule */
+	int fd; /* of the script, open as a path (O_PATH); or a negative errno, for good */
+	char why[SCRIPT_WHY_MAX]; /* none runs though there is something; "" as a rule */
 };
 
-/* home_fd: of home_open(). Returns 1: own_r->path may be opened; 0: none runs; or a negative errno: mail must wait. */
+/* home_fd: of home_open(). Returns 1: own_r->path leads to a script, and own_r->fd is the caller's; 0: none runs; or a negative errno:
+ * mail must wait. */
 int scripts_find(
     const struct sieve_config *config, int home_fd, const char *home, struct scripts_own *own_r);

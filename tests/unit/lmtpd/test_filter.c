@@ -34,22 +34,19 @@ static bool has_scripts(const struct scripts_home *home)
 	return strcmp(home->path, "a@d") == 0;
 }
 
-int scripts_exist(const struct lmtpd_config *config, const struct scripts_home *home)
-{
-	return strcmp(home->path, "eio@d") == 0 ? -EIO : has_scripts(home);
-}
-
 int scripts_open(struct scripts *all, const struct lmtpd_config *config,
     const struct scripts_home *home, struct scripts_chain *chain_r, struct error *error)
 {
 	struct sieve_errors errors = { .n = 0 };
 
+	int result = strcmp(home->path, "eio@d") == 0 ? -EIO : has_scripts(home) ? opened : 0;
+
 	*chain_r = (struct scripts_chain){ .n = 0 };
-	if (opened < 0) {
-		error_set(error, "scripts of %s: %s", home->address, strerror(-opened));
-		return opened;
+	if (result < 0) {
+		error_set(error, "scripts of %s: %s", home->address, strerror(-result));
+		return result;
 	}
-	for (size_t i = 0; i < SCRIPTS_MAX && scripts[i] != NULL; i++) {
+	for (size_t i = 0; i < SCRIPTS_MAX && has_scripts(home) && scripts[i] != NULL; i++) {
 		if (sieve_compile(&sieve_language, span_of(scripts[i]), &programs[i], &errors) !=
 		    0) {
 			snprintf(chain_r->trouble, sizeof(chain_r->trouble), "it is broken");
@@ -251,7 +248,6 @@ static void run(bool is_whole)
 	if (first_fuel < filter->first.fuel) {
 		filter->first.fuel = first_fuel;
 	}
-	assert_true(filter_look(filter));
 	memcpy(buffer, message_text, is_whole ? n : 0);
 	n = is_whole ? n : 0;
 	if (filter_run(filter, &message, &facts, buffer, sizeof(buffer), n, true) > 0) {
@@ -831,14 +827,61 @@ static void test_header_alone(void **state)
 	}
 }
 
-/* No script, no filter. */
+/* Without scripts nothing is looked at, and all stays as it was expected. */
 static void test_nobody(void **state)
 {
 	add_recipient("b@d", "b@d", NULL);
-	assert_int_equal(places_make(&places, &envelope, find, &config), 0);
-	filter = filter_new(NULL, &outbound, &config, &places, &envelope);
-	assert_non_null(filter);
-	assert_false(filter_look(filter));
+	add_recipient("b+x@d", "b@d", "x");
+	run(true);
+	assert_int_equal(filter->counts.n_runs, 0);
+	assert_int_equal(filter->n_header, 0);
+	assert_true(places_stay(&places, &filter->filing));
+	expect("nobody", "b@d INBOX\nb@d .x\n");
+}
+
+/* Scripts that change nothing leave the places alone: there is nothing to be made anew. */
+static void test_same_places(void **state)
+{
+	static const struct {
+		const char *script, *detail;
+		bool stays;
+	} wishes[] = {
+		{ "stop;", NULL, true },
+		{ "keep;", "x", true },
+		{ FILE_FLAGS "fileinto \"INBOX\";", NULL, true },
+		{ FILE_FLAGS "fileinto \"INBOX\";", "x", false },
+		/* it would be subscribed to as a detail's folder is */
+		{ FILE_FLAGS "fileinto \"x\";", "x", false },
+		{ FILE_FLAGS "fileinto \"Work\";", NULL, false },
+		{ FILE_FLAGS "fileinto \"Work\"; keep;", NULL, false },
+		{ FILE_FLAGS "fileinto \"Auto\";", "Auto", false },
+		{ FILE_FLAGS "keep :flags \"\\\\Seen\";", NULL, false },
+		{ FILE_FLAGS "keep :flags \"$k\";", NULL, false },
+		{ "require \"editheader\"; addheader \"X-A\" \"1\";", NULL, false },
+		{ "require \"copy\"; redirect :copy \"u@v\";", NULL, true },
+		{ "redirect \"u@v\";", NULL, false },
+		{ "discard;", NULL, false },
+		{ "require \"reject\"; reject \"no\";", NULL, false },
+	};
+
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		begin(state);
+		scripts[0] = wishes[i].script;
+		add_recipient("b@d", "b@d", NULL);
+		add_recipient("a+x@d", "a@d", wishes[i].detail);
+		run(true);
+		if (places_stay(&places, &filter->filing) != wishes[i].stays) {
+			fail_msg("%s: the places %s", wishes[i].script,
+			    wishes[i].stays ? "change" : "stay");
+		}
+		end(state);
+	}
+	begin(state);
+	opened = -EIO;
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	assert_false(places_stay(&places, &filter->filing));
+	end(state);
 }
 
 /* What a writer's thread has no time for comes to the same on another one, is counted once, and what was done before stays. */
@@ -901,6 +944,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_accidents, begin, end),
 		cmocka_unit_test(test_header_alone),
 		cmocka_unit_test_setup_teardown(test_nobody, begin, end),
+		cmocka_unit_test(test_same_places),
 		cmocka_unit_test_setup_teardown(test_elsewhere, begin, end),
 		cmocka_unit_test_setup_teardown(test_shared_version, begin, end),
 	};

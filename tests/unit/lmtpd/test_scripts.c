@@ -231,8 +231,6 @@ static void test_links(void **state)
 	assert_int_equal(symlink("../../admin/outside.sieve", path), 0);
 	for (size_t i = 0; i < LENGTH(cases); i++) {
 		activate(tree, cases[i].target);
-		assert_int_equal(
-		    scripts_exist(&tree->config, &tree->home), cases[i].target != NULL);
 		expect_chain(tree, cases[i].target, cases[i].names, cases[i].trouble);
 	}
 	snprintf(path, sizeof(path), "%s/home/sieve/good.sieve", tree->base);
@@ -252,10 +250,8 @@ static void test_files(void **state)
 	activate(tree, NULL);
 	tree->config.sieve.active = "~/sub/script";
 	write_file(tree, "home/sub", "");
-	assert_int_equal(scripts_exist(&tree->config, &tree->home), 1);
 	expect_chain(tree, "a file in the way", "", "~/sub/script: Not a directory");
 	tree->home.path = "nobody";
-	assert_int_equal(scripts_exist(&tree->config, &tree->home), 0);
 	expect_chain(tree, "no home", "", "");
 }
 
@@ -266,7 +262,6 @@ static void test_order(void **state)
 	tree->config.sieve.before = (struct settings_list){ tree->before, 1 };
 	tree->config.sieve.after = (struct settings_list){ tree->after, 1 };
 	tree->config.sieve.fallback = tree->fallback;
-	assert_int_equal(scripts_exist(&tree->config, &tree->home), 1);
 	expect_chain(tree, "nothing is there yet", "", "");
 	make(tree, "admin/before");
 	write_file(tree, "admin/before/b.sieve", "keep;\n");
@@ -356,13 +351,6 @@ static void test_accidents(void **state)
 			assert_true(waits ? strstr(error.text, "user@example.com") != NULL
 					  : chain.trouble[0] != '\0');
 			scripts_close(tree->scripts, &chain);
-		}
-		for (unsigned at = 0; at < 2; at++) {
-			n_good = at;
-			error_of_open = errors[i];
-			assert_int_equal(
-			    scripts_exist(&tree->config, &tree->home), waits ? -errors[i] : 1);
-			error_of_open = 0;
 		}
 	}
 }
