@@ -219,6 +219,9 @@ static const char *note_of(struct filter *filter, const struct scripts_chain *ch
 	char note[2 * NOTE_MAX];
 	size_t i = 0, n;
 
+	if (chain->trouble[0] == '\0' && !plan->has_failed && filed[0] == '\0') {
+		return "";
+	}
 	n = (size_t)snprintf(note, sizeof(note), "%s", chain->trouble);
 	while (plan->has_failed && i < plan->n_notes && !is_own_error(chain, &plan->notes[i])) {
 		i++;

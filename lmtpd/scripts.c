@@ -163,13 +163,11 @@ static int add_found(struct scripts *scripts, struct scripts_chain *chain, int h
 static int add_own(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, int home_fd, struct scripts_chain *chain)
 {
-	char whole[2 * MAILDIR_PATH_MAX];
 	struct scripts_own own = { .is_there = false };
 	int result = 0;
 
 	if (home_fd >= 0) {
-		snprintf(whole, sizeof(whole), "%s/%s", home->root->base, home->path);
-		result = scripts_find(&config->sieve, home_fd, whole, &own);
+		result = scripts_find(&config->sieve, home_fd, home, &own);
 	}
 	if (own.why[0] != '\0') {
 		scripts_trouble(chain, "%s", own.why);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "lmtpd/scripts.h"
 #include "maildir/home.h"
 
 static const char suffix[] = ".sieve";
@@ -104,19 +105,20 @@ static int say(struct scripts_own *own, bool is_there, const char *what, const c
 }
 
 /* As ManageSieve makes it. */
-static int follow(const struct sieve_config *config, int home_fd, const char *home, int link_fd,
-    struct scripts_own *own)
+static int follow(const struct sieve_config *config, int home_fd, const struct scripts_home *home,
+    int link_fd, struct scripts_own *own)
 {
 	const char *active = scripts_own_path(config->active);
-	char target[PATH_MAX], why[SCRIPT_WHY_MAX];
+	char whole[2 * MAILDIR_PATH_MAX], target[PATH_MAX], why[SCRIPT_WHY_MAX];
 	ssize_t n = readlinkat(link_fd, "", target, sizeof(target) - 1);
 
 	if (n < 0) {
 		return -errno;
 	}
 	target[n] = '\0';
+	snprintf(whole, sizeof(whole), "%s/%s", home->root->base, home->path);
 	if (!scripts_resolve_link(
-		home, active, scripts_own_path(config->storage), target, own->path)) {
+		whole, active, scripts_own_path(config->storage), target, own->path)) {
 		snprintf(why, sizeof(why),
 		    "a link that does not lead to a script in %s: activate a script anew",
 		    config->storage);
@@ -131,8 +133,8 @@ static int follow(const struct sieve_config *config, int home_fd, const char *ho
 }
 
 /* What is no link is the script itself, whose file descriptor is the same then. */
-static int look(const struct sieve_config *config, int home_fd, const char *home, int fd,
-    struct scripts_own *own)
+static int look(const struct sieve_config *config, int home_fd, const struct scripts_home *home,
+    int fd, struct scripts_own *own)
 {
 	struct stat status;
 
@@ -151,8 +153,8 @@ static int look(const struct sieve_config *config, int home_fd, const char *home
 	return 1;
 }
 
-int scripts_find(
-    const struct sieve_config *config, int home_fd, const char *home, struct scripts_own *own_r)
+int scripts_find(const struct sieve_config *config, int home_fd, const struct scripts_home *home,
+    struct scripts_own *own_r)
 {
 	int fd = home_open_beneath(home_fd, scripts_own_path(config->active), O_PATH | O_NOFOLLOW);
 	int result;

@@ -28,6 +28,8 @@ void scripts_name(const char *path, char name_r[SIEVE_NAME_MAX + 1]);
 bool scripts_resolve_link(const char *home, const char *active, const char *storage,
     const char *target, char path_r[SCRIPT_PATH_MAX]);
 
+struct scripts_home;
+
 struct scripts_own {
 	bool is_there; /* the user has something there, if only a script that cannot run */
 	char path[SCRIPT_PATH_MAX]; /* of the script, below the home */
@@ -35,7 +37,7 @@ struct scripts_own {
 	char why[SCRIPT_WHY_MAX]; /* none runs though there is something; "" as a rule */
 };
 
-/* home_fd: of home_open(). Returns 1: own_r->path leads to a script, and own_r->fd is the caller's; 0: none runs; or a negative errno:
+/* home_fd: of home_open() for the home. Returns 1: own_r->path leads to a script, and own_r->fd is the caller's; 0: none runs; or a negative errno:
  * mail must wait. */
-int scripts_find(
-    const struct sieve_config *config, int home_fd, const char *home, struct scripts_own *own_r);
+int scripts_find(const struct sieve_config *config, int home_fd, const struct scripts_home *home,
+    struct scripts_own *own_r);

@@ -150,8 +150,13 @@ void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
 {
 	char *lines = NULL;
 	size_t n = 0;
-	FILE *stream = open_memstream(&lines, &n);
+	FILE *stream;
 
+	if (chain->trouble[0] == '\0' && plan != NULL && plan->n_notes == 0 &&
+	    !plan->is_exhausted && n_undone == 0) {
+		return; /* all is well, as a rule */
+	}
+	stream = open_memstream(&lines, &n);
 	if (stream == NULL) {
 		log_event(
 		    LOG_LEVEL_WARNING, "script", "the log of %s: out of memory", home->address);
