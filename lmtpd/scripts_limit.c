@@ -4,7 +4,7 @@
 
 bool script_limit_is_off(const struct script_limit *limit, const struct script_key *key, time_t now)
 {
-	for (size_t i = 0; i < SCRIPT_LIMIT_MAX; i++) {
+	for (size_t i = 0; i < limit->n; i++) {
 		if (limit->list[i].n >= SCRIPT_LIMIT_TIMES &&
 		    script_key_equals(&limit->list[i].key, key)) {
 			return now - limit->list[i].since < SCRIPT_LIMIT_SPAN;
@@ -13,21 +13,26 @@ bool script_limit_is_off(const struct script_limit *limit, const struct script_k
 	return false;
 }
 
-bool script_limit_count(struct script_limit *limit, const struct script_key *key, time_t now)
+/* The place of a script, or the one whose turn it is: a new one, or the longest there. */
+static size_t find_place(struct script_limit *limit, const struct script_key *key)
 {
-	size_t at = 0;
+	size_t oldest = 0;
 
-	/* Its place, or the one whose turn it is: empty, or the longest there. */
-	for (size_t i = 0; i < SCRIPT_LIMIT_MAX; i++) {
-		if (limit->list[i].n > 0 && script_key_equals(&limit->list[i].key, key)) {
-			at = i;
-			break;
+	for (size_t i = 0; i < limit->n; i++) {
+		if (script_key_equals(&limit->list[i].key, key)) {
+			return i;
 		}
-		if (limit->list[at].n > 0 &&
-		    (limit->list[i].n == 0 || limit->list[i].since < limit->list[at].since)) {
-			at = i;
+		if (limit->list[i].since < limit->list[oldest].since) {
+			oldest = i;
 		}
 	}
+	return limit->n < SCRIPT_LIMIT_MAX ? limit->n++ : oldest;
+}
+
+bool script_limit_count(struct script_limit *limit, const struct script_key *key, time_t now)
+{
+	size_t at = find_place(limit, key);
+
 	if (limit->list[at].n == 0 || !script_key_equals(&limit->list[at].key, key) ||
 	    now - limit->list[at].since >= SCRIPT_LIMIT_SPAN) {
 		limit->list[at].key = *key;

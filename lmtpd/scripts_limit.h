@@ -12,9 +12,10 @@ enum {
 };
 
 struct script_limit {
+	size_t n; /* of the list; as a rule none, and each message is asked for */
 	struct {
 		struct script_key key;
-		unsigned n;   /* times; 0: nobody is here */
+		unsigned n;   /* times */
 		time_t since; /* the first of them, or when it was switched off */
 	} list[SCRIPT_LIMIT_MAX];
 };
