@@ -106,13 +106,25 @@ static void add_plain(struct decoder *decoder, struct span plain)
 	}
 }
 
+static bool may_have_words(struct span value)
+{
+	const char *p = value.p, *end = p + value.n;
+
+	while ((p = memchr(p, '=', (size_t)(end - p))) != NULL) {
+		if (++p < end && *p == '?') {
+			return true;
+		}
+	}
+	return false;
+}
+
 struct span encoded_decode(struct span value, struct arena *arena)
 {
 	struct decoder decoder = { .n_out = 0 };
 	struct word2047 word;
 	size_t plain = 0, at = 0;
 
-	if (memmem(value.p, value.n, "=?", 2) == NULL && utf8_is_valid(value.p, value.n)) {
+	if (!may_have_words(value) && utf8_is_valid(value.p, value.n)) {
 		return value;
 	}
 	decoder.bytes = arena_alloc(arena, value.n + 8);

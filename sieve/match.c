@@ -15,27 +15,28 @@ enum {
 
 bool search_init(struct search *search, const struct key *key, uint32_t *borders, struct fuel *fuel)
 {
-	const struct span text = key->text;
-	const unsigned letters = letters_of(key->comparator);
-	size_t at = 0;
+	*search = (struct search){ key->text, letters_of(key->comparator), borders, 0, 0 };
+	return fuel_take(fuel, key->text.n);
+}
 
-	*search = (struct search){ text, letters, borders, 0 };
-	if (!fuel_take(fuel, text.n)) {
-		return false;
-	}
-	if (text.n > 0) {
-		borders[0] = 0;
-	}
-	for (size_t i = 1; i < text.n; i++) {
-		unsigned char byte = byte_fold(text.p[i], letters);
+/* Where to go on in the key when the byte behind its first at ones, which are some, is another. */
+static size_t search_border(struct search *search, size_t at)
+{
+	const char *key = search->key.p;
+	const unsigned letters = search->letters;
+	uint32_t *borders = search->borders;
 
-		while (at > 0 && byte_fold(text.p[at], letters) != byte) {
-			at = borders[at - 1];
+	for (; search->n_borders < at; search->n_borders++) {
+		size_t i = search->n_borders, border = i > 0 ? borders[i - 1] : 0;
+		unsigned char byte = byte_fold(key[i], letters);
+
+		while (border > 0 && byte_fold(key[border], letters) != byte) {
+			border = borders[border - 1];
 		}
-		at += byte_fold(text.p[at], letters) == byte;
-		borders[i] = (uint32_t)at;
+		borders[i] =
+		    (uint32_t)(border + (i > 0 && byte_fold(key[border], letters) == byte));
 	}
-	return true;
+	return borders[at - 1];
 }
 
 enum match_outcome search_feed(struct search *search, struct span bytes, struct fuel *fuel)
@@ -59,7 +60,7 @@ enum match_outcome search_feed(struct search *search, struct span bytes, struct 
 			unsigned char byte = byte_fold(bytes.p[i], letters);
 
 			while (at > 0 && byte_fold(key[at], letters) != byte) {
-				at = search->borders[at - 1];
+				at = search_border(search, at);
 			}
 			at += byte_fold(key[at], letters) == byte;
 		}

@@ -14,7 +14,8 @@ static inline unsigned letters_of(enum comparator comparator)
 struct search {
 	struct span key;
 	unsigned letters;
-	uint32_t *borders; /* for each byte of the key */
+	uint32_t *borders; /* room for each byte of the key, */
+	size_t n_borders;  /* of which those in front are known: most values need few */
 	size_t at;         /* so many bytes of it stand at the end of what was fed */
 };
 
