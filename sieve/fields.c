@@ -127,12 +127,6 @@ size_t field_skip(struct span value, size_t at)
 	return at;
 }
 
-bool field_is(const struct field *field, struct span name)
-{
-	/* Most are told apart by their lengths: this is called for each field and name. */
-	return field->name.n == name.n && span_is_same(field->name, name);
-}
-
 /* An end of a line and the blank that folds the next one are one space: scripts look for "a b", and most servers fold by a tab, which
  * would stay by the letter of RFC 5322 2.2.3. Dovecot's Sieve does so. A line that was passed over, as no field, gets a space, too. */
 struct span field_value(const struct field *field, struct arena *arena, struct fuel *fuel)

@@ -8,16 +8,6 @@
 #include "sieve/parse.h"
 #include "sieve/word.h"
 
-const struct argument *node_argument(const struct node *node, enum slot slot)
-{
-	for (size_t i = 0; i < node->n_arguments; i++) {
-		if (node->arguments[i].slot == slot) {
-			return &node->arguments[i];
-		}
-	}
-	return NULL;
-}
-
 void sieve_program_free(struct sieve_program *program)
 {
 	if (program != NULL) {

@@ -96,8 +96,16 @@ struct node {
 	    *made; /* what the word's check has made of its arguments, e.g. regular expressions */
 };
 
-/* NULL: it was not given. */
-const struct argument *node_argument(const struct node *node, enum slot slot);
+/* NULL: it was not given. Each test asks for several. */
+static inline const struct argument *node_argument(const struct node *node, enum slot slot)
+{
+	for (size_t i = 0; i < node->n_arguments; i++) {
+		if (node->arguments[i].slot == slot) {
+			return &node->arguments[i];
+		}
+	}
+	return NULL;
+}
 
 /* NULL: it is not there. */
 const struct sieve_library *library_find(const struct sieve_library *library, size_t n_library,
