@@ -19,15 +19,15 @@ struct arena_chunk {
 
 void arena_init(struct arena *arena, size_t max)
 {
-	*arena = (struct arena){ .max = max };
+	*arena = (struct arena){ .max = max, .chunk = CHUNK };
 }
 
 static bool add_chunk(struct arena *arena, size_t n)
 {
 	struct arena_chunk *chunk;
 
-	if (n < CHUNK) {
-		n = CHUNK;
+	if (n < arena->chunk) {
+		n = arena->chunk;
 	}
 	if (n > arena->max - arena->used) {
 		arena->is_full = true;
@@ -117,7 +117,7 @@ void arena_reset(struct arena *arena)
 
 	arena->is_out = false;
 	/* A large one is not worth keeping. */
-	if (kept != NULL && kept->n == CHUNK) {
+	if (kept != NULL && kept->n == arena->chunk) {
 		free_behind(arena, kept);
 		arena->left = kept->n;
 	} else {

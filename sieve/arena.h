@@ -10,6 +10,7 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunks;
 	size_t left;      /* of the first chunk */
+	size_t chunk;     /* bytes that are taken at once; may be set after arena_init() */
 	size_t used, max; /* bytes of all chunks */
 	bool is_full;     /* somebody wanted more than max */
 	bool is_out;      /* somebody got none, for that reason or another */

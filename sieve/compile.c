@@ -9,6 +9,8 @@
 
 enum {
 	PROGRAM_MAX = 4 << 20, /* bytes of its arena */
+	/* Programs are many, most are short, and they are kept: this is about one rule of a webmail. */
+	PROGRAM_CHUNK = 2048 - 64,
 	LEVELS_MAX = 2 * (PARSE_BLOCKS_MAX + 1) + PARSE_TESTS_MAX,
 };
 
@@ -397,6 +399,7 @@ int sieve_compile(const struct sieve_language *language, struct span script,
 		return -ENOMEM;
 	}
 	arena_init(&program->arena, PROGRAM_MAX);
+	program->arena.chunk = PROGRAM_CHUNK;
 	result = compile(&compilation, script);
 	if (result == 0) {
 		*program_r = program;

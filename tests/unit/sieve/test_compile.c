@@ -114,6 +114,15 @@ static void test_accepts(void **state)
 	}
 }
 
+/* Of programs that are kept there are as many as users. */
+static void test_short_programs(void **state)
+{
+	struct sieve_program *program = compile_fine("keep;");
+
+	assert_true(sieve_program_size(program) < 4096);
+	sieve_program_free(program);
+}
+
 static const struct row {
 	struct text script;
 	unsigned line, column;
@@ -524,6 +533,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepts),
+		cmocka_unit_test(test_short_programs),
 		cmocka_unit_test(test_says_what_is_wrong),
 		cmocka_unit_test(test_reads_strings),
 		cmocka_unit_test(test_leaves_strings_alone),
