@@ -64,14 +64,27 @@ static void write_script(const char *path, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static int get(struct script_cache *cache, const char *path, struct script **script_r)
+static int get_by(struct script_cache *cache, const char *path, int flags, struct script **script_r)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), result;
+	int fd = open(path, flags | O_CLOEXEC), result;
 
 	assert_true(fd >= 0);
 	result = script_cache_get(cache, fd, script_r);
 	close(fd);
 	return result;
+}
+
+static int get(struct script_cache *cache, const char *path, struct script **script_r)
+{
+	return get_by(cache, path, O_RDONLY, script_r);
+}
+
+static bool has_changed_at(const char *path, const struct timespec *time)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_ctim.tv_sec == time->tv_sec && status.st_ctim.tv_nsec == time->tv_nsec;
 }
 
 static size_t count(struct script_cache *cache)
@@ -107,6 +120,36 @@ static void test_same(void **state)
 	script_cache_put(cache, second);
 	script_cache_put(cache, third);
 	assert_int_equal(count(cache), 2);
+	script_cache_free(cache);
+}
+
+/* One that is kept is found by its path alone; another one must be read, and so must one that was changed since. */
+static void test_path(void **state)
+{
+	struct place *place = *state;
+	struct script_cache *cache = script_cache_new(1 << 20);
+	struct script *first, *second;
+	struct stat status;
+
+	write_script(place->file, "keep;\n");
+	assert_int_equal(get_by(cache, place->file, O_PATH, &first), -EBADF);
+	assert_null(first);
+	assert_int_equal(get(cache, place->file, &first), 0);
+	assert_int_equal(get_by(cache, place->file, O_PATH, &second), 0);
+	assert_ptr_equal(first, second);
+	script_cache_put(cache, first);
+	script_cache_put(cache, second);
+	write_script(place->file, "keep; stop;\n");
+	assert_int_equal(get_by(cache, place->file, O_PATH, &first), -EBADF);
+	assert_int_equal(get(cache, place->file, &first), 0);
+	script_cache_put(cache, first);
+	/* Nobody may read it any longer: its status has changed. */
+	assert_int_equal(stat(place->file, &status), 0);
+	do {
+		assert_int_equal(chmod(place->file, 0), 0);
+	} while (has_changed_at(place->file, &status.st_ctim));
+	assert_int_equal(get_by(cache, place->file, O_PATH, &first), -EBADF);
+	assert_int_equal(get_by(cache, place->directory, O_PATH, &first), SCRIPT_NO_FILE);
 	script_cache_free(cache);
 }
 
@@ -313,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_same, set_up, place_tear_down),
+		cmocka_unit_test_setup_teardown(test_path, set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(test_broken, set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(test_fresh, set_up, place_tear_down),
 		cmocka_unit_test_setup_teardown(test_no_script, set_up, place_tear_down),
