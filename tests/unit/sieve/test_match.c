@@ -64,6 +64,7 @@ static const struct row {
 	{ CONTAINS, KEY("aab"), TEXT("aaaab"), true },
 	{ CONTAINS, KEY("ABAB"), TEXT("xababy"), true },
 	{ CONTAINS, KEY("abac"), TEXT("ababac"), true },
+	{ CONTAINS, KEY("aabaaac"), TEXT("aabaaabaaac"), true },
 	{ CONTAINS, KEY("abac"), TEXT("ababad"), false },
 	{ CONTAINS, OCTET, KEY("A"), TEXT("aaa"), false },
 	{ CONTAINS, OCTET, KEY("A"), TEXT("aaA"), true },
