@@ -370,6 +370,7 @@ def test_stdio_and_the_end(site):
         session.rcpt(EMAIL1)
         session.command("DATA")
         session.send(mail("last") + b".\r\n")
+        session.wait_until_read()
         here.daemon.signal(15)
         assert session.reply().status == "250 2.0.0"
     assert here.shown() == {"Work": [("last", [])]}

@@ -1,8 +1,13 @@
 """A client of LMTP on a bare socket: it sends exact bytes and reads every reply."""
 
+import array
+import fcntl
 import re
 import socket
+import termios
 from typing import NamedTuple
+
+from harness.process import wait_until
 
 REPLY_LINE = re.compile(rb"(\d{3})([ -])(?:(\d\.\d{1,3}\.\d{1,3})(?: |$))?(.*)")
 
@@ -77,6 +82,15 @@ class Client:
 
     def send(self, data):
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
+
+    def wait_until_read(self):
+        """Until the daemon has taken all of what was sent over a Unix socket."""
+        def is_read():
+            waiting = array.array("i", [0])
+            fcntl.ioctl(self.socket, termios.TIOCOUTQ, waiting)
+            return waiting[0] == 0
+
+        wait_until(is_read, 30, "all to be read")
 
     def _line(self):
         while b"\n" not in self.pending:
