@@ -13,6 +13,9 @@ from pathlib import Path
 from harness.mariadb import PASSWORD
 from harness.process import answers, free_port, run, run_checked, wait_until
 
+# Seconds. A process of before a reload stays as long as a client keeps its connection, as lmtpd does for 30.
+PATIENCE = 120
+
 MAIN_CF = """
 compatibility_level = 3.6
 queue_directory = {base}/spool
@@ -127,14 +130,14 @@ class Postfix:
         # Each process would wait until the file has been left alone for two seconds.
         os.utime(self.base / "etc/main.cf", (0, 0))
         self._postfix("start")
-        wait_until(lambda: answers(self.port), 30, "start of Postfix")
+        wait_until(lambda: answers(self.port), PATIENCE, "start of Postfix")
 
     def stop(self):
-        if run("postfix", "-c", self.base / "etc", "status").returncode == 0:
+        if run("postfix", "-c", self.base / "etc", "status", timeout=PATIENCE).returncode == 0:
             self._postfix("stop")
 
     def _postfix(self, verb):
-        run_checked("postfix", "-c", self.base / "etc", verb)
+        run_checked("postfix", "-c", self.base / "etc", verb, timeout=PATIENCE)
 
     def reset(self):
         """An empty queue, and a fresh view of what can be reached."""
@@ -160,8 +163,8 @@ class Postfix:
         of before the reload remembers, and may still take a request."""
         before = self._children()
         self._postfix("reload")
-        wait_until(lambda: not before & self._children(), 30, "end of the old processes")
-        wait_until(lambda: answers(self.port), 30, "reload of Postfix")
+        wait_until(lambda: not before & self._children(), PATIENCE, "end of the old processes")
+        wait_until(lambda: answers(self.port), PATIENCE, "reload of Postfix")
 
     def flush(self):
         """Tries the whole queue now."""
