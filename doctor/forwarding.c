@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Messages that scripts redirect wait at the client as long as this is wrong, and go back to their senders in the end: so it is a
- * failure, though all other mail is delivered. */
+ * Messages that scripts redirect stay in INBOX where this server refuses them. They wait at the client where it is away, and go back
+ * to their senders in the end: so it is a failure, though all other mail is delivered. */
 #include "doctor/forwarding.h"
 
 #include <inttypes.h>
