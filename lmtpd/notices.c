@@ -17,7 +17,7 @@
 enum {
 	SEND_MS = 10000,             /* for one notice */
 	END_MS = 2000,               /* for those that wait when the process ends */
-	FORGET_MS = 10000,           /* that an end waits for the disk */
+	FORGET_MS = 10000,           /* for the disk; then it is late */
 	RANK_LAST = QUEUE_RANKS - 1, /* mail goes first */
 };
 
@@ -313,6 +313,15 @@ static void late_forget(struct work *work)
 {
 }
 
+/* One that stands still must not take the threads of those of which nothing is known. */
+static unsigned disk_of(const struct notice *notice)
+{
+	const struct scripts_home *home = &notice->letter.home;
+	const struct maildir_place place = { .root = home->root, .mailbox = home->path };
+
+	return devices_share(&lmtpd_server_of(notice->service)->devices, &place);
+}
+
 /* On a thread that may wait for a disk. */
 static void forget(struct notice *notice)
 {
@@ -320,6 +329,7 @@ static void forget(struct notice *notice)
 		.done = done_notice,
 		.late = late_forget,
 		.rank = RANK_LAST,
+		.share = disk_of(notice),
 		.waited = DELIVERY_PATIENCE * 1000 - FORGET_MS };
 	lane_submit(&notice->service->lanes[SERVICE_WORKERS], &notice->work);
 }

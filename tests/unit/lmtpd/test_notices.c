@@ -26,7 +26,10 @@ static int n_given_back; /* of what was allowed */
 static struct places_slot own;
 static struct places reached = { .slots = &own, .n_slots = 1 };
 static struct lmtpd_config config;
-static struct service kept = { .config = &config };
+static struct lmtpd_server server;
+static struct service kept = { .config = &config, .daemon = &server.daemon };
+static const struct maildir_root root = { .base = "/mail" };
+static unsigned disk; /* the share of the home's */
 
 int outbox_mark(const struct outbox *outbox, const struct letter *const *list, size_t n)
 {
@@ -101,8 +104,18 @@ void lane_submit(struct lane *lane, struct work *work)
 	assert_ptr_equal(lane, &kept.lanes[work->rank > 0 ? SERVICE_WORKERS : SERVICE_NOTICES]);
 	assert_true(work->late != NULL);
 	assert_true(work->share < QUEUE_SHARES);
+	assert_true(work->rank == 0 || work->share == disk);
 	n_submitted[lane == &kept.lanes[SERVICE_WORKERS]]++;
 	works[n_works++] = work;
+}
+
+/* Threads of disks that work must not be taken by one that stands still. */
+unsigned devices_share(const struct devices *devices, const struct maildir_place *place)
+{
+	assert_ptr_equal(devices, &server.devices);
+	assert_ptr_equal(place->root, &root);
+	assert_string_equal(place->mailbox, "a@d");
+	return disk;
 }
 
 bool lane_withdraw(struct lane *lane, struct work *work)
@@ -157,7 +170,7 @@ static void add(enum sieve_action_kind kind, const char *id)
 		.to = "s@x",
 		.message = span_of("To: s@x\n\naway\n"),
 		.id = span_of(id),
-		.home = { .path = "a@d", .address = "a@d" },
+		.home = { .root = &root, .path = "a@d", .address = "a@d" },
 		.answer = "" };
 }
 
@@ -172,6 +185,7 @@ static int begin(void **state)
 	n_works = n_submitted[0] = n_submitted[1] = 0;
 	n_given_back = 0;
 	is_withdrawn = false;
+	disk = 3;
 	n_until_no_memory = 0;
 	outbound = (struct outbound){ 0 };
 	STAILQ_INIT(&notices);
