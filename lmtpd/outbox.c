@@ -153,15 +153,15 @@ static bool copy_home(struct arena *arena, struct scripts_home *home)
 	return path.p != NULL;
 }
 
-/* The key of a message's redirect, by which a retry of it is known. A message that is taken for another one would be lost, so what the
+/* The key of a message's redirect and of what came of it, by which a retry of it is known. A message that is taken for another one would be lost, so what the
  * client calls it must be unique, and all that is known of it the same. A run redirects to an address once, so that its recipient tells
  * what it made of the header from what another run did. False: it cannot be known. */
-static bool redirect_key(
-    struct key *key_r, const struct outbox *outbox, const struct letter *letter)
+static bool redirect_key(struct key *key_r, const struct outbox *outbox,
+    const struct letter *letter, const char *outcome)
 {
 	const struct span parts[] = { span_of(outbox->queue_id), span_of(outbox->received),
 		span_of(letter->home.address), span_of(letter->recipient), span_of(letter->to),
-		letter->id };
+		letter->id, span_of(outcome) };
 
 	return outbox->queue_id[0] != '\0' && outbox->received[0] != '\0' &&
 	       ids_key(key_r, parts, sizeof(parts) / sizeof(parts[0])) == 0;
@@ -171,7 +171,7 @@ void outbox_redirected(const struct outbox *outbox, const struct letter *letter)
 {
 	struct key key;
 
-	if (redirect_key(&key, outbox, letter)) {
+	if (redirect_key(&key, outbox, letter, "taken")) {
 		claims_note_redirect(outbox->outbound->claims, &key, (uint64_t)outbox->now);
 	}
 	if (letter->id.n > 0) {
@@ -179,11 +179,24 @@ void outbox_redirected(const struct outbox *outbox, const struct letter *letter)
 	}
 }
 
+bool outbox_is_unknown_again(const struct outbox *outbox, const struct letter *letter)
+{
+	struct claims *claims = outbox->outbound->claims;
+	struct key key;
+	bool is_again = false;
+
+	if (redirect_key(&key, outbox, letter, "unknown")) {
+		is_again = claims_has_redirected(claims, &key, (uint64_t)outbox->now);
+		claims_note_redirect(claims, &key, (uint64_t)outbox->now);
+	}
+	return is_again;
+}
+
 static bool was_redirected(const struct outbox *outbox, const struct letter *letter)
 {
 	struct key key;
 
-	return redirect_key(&key, outbox, letter) &&
+	return redirect_key(&key, outbox, letter, "taken") &&
 	       claims_has_redirected(outbox->outbound->claims, &key, (uint64_t)outbox->now);
 }
 

@@ -42,8 +42,8 @@ int outbound_init(struct outbound *outbound);
 
 enum letter_state {
 	LETTER_DUE,
-	LETTER_SENT, /* Postfix has it, maybe since an earlier try */
-	LETTER_REFUSED,
+	LETTER_SENT,    /* Postfix has it, maybe since an earlier try */
+	LETTER_REFUSED, /* or not confirmed, and not for the first time */
 	LETTER_DEFERRED,
 };
 
@@ -102,6 +102,9 @@ bool outbox_redirects(const struct outbox *outbox);
 
 /* Postfix has taken it: remembers that, on the disk if it has an id, and in memory for a retry of the message. */
 void outbox_redirected(const struct outbox *outbox, const struct letter *letter);
+
+/* Postfix may have taken it, and has not said so. Returns whether that was so at an earlier try to deliver the message, too. */
+bool outbox_is_unknown_again(const struct outbox *outbox, const struct letter *letter);
 
 /* Remembers the ids of letters of one home, as marks_add() does. Failures are logged. Returns 0 if they are on the disk. */
 int outbox_mark(const struct outbox *outbox, const struct letter *const *letters, size_t n);

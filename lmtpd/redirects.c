@@ -69,15 +69,15 @@ static const char *describe(const struct filter *filter, const struct letter *le
 }
 
 /* Whose script it is should know, too. */
-static void tell(const struct filter *filter, const struct letter *letter)
+static void tell(const struct filter *filter, const struct letter *letter, const char *why)
 {
 	char text[1300];
 
 	if (letter->script == NULL) {
 		return;
 	}
-	snprintf(text, sizeof(text), "not redirected, so the mailbox keeps the message: %s",
-	    letter->answer);
+	snprintf(
+	    text, sizeof(text), "%s, so the mailbox keeps the message: %s", why, letter->answer);
 	for (char *p = text; *p != '\0'; p++) {
 		*p = text_is_control(*p) ? ' ' : *p;
 	}
@@ -104,6 +104,16 @@ static void settle(struct places *places, const struct letter *letter)
 	}
 }
 
+/* The mailbox keeps it, why is said to the admin, and to the user. */
+static void give_up(struct filter *filter, struct letter *letter, const char *why, const char *own)
+{
+	letter->state = LETTER_REFUSED;
+	filter->outbox.outbound->counts.n_redirects_refused++;
+	log_event(LOG_LEVEL_WARNING, "redirect", "%s: %s, so the mailbox keeps the message: %s",
+	    letter->home.address, why, letter->answer);
+	tell(filter, letter, own);
+}
+
 static void redirect(struct filter *filter, struct submitter *submitter,
     const struct submitter_settings *settings, struct letter *letter, uint64_t deadline)
 {
@@ -122,14 +132,16 @@ static void redirect(struct filter *filter, struct submitter *submitter,
 		outbox_redirected(&filter->outbox, letter);
 		break;
 	case SUBMISSION_REFUSED:
-		letter->state = LETTER_REFUSED;
-		counts->n_redirects_refused++;
-		log_event(LOG_LEVEL_WARNING, "redirect",
-		    "%s: refused for good, so the mailbox keeps the message: %s",
-		    letter->home.address, letter->answer);
-		tell(filter, letter);
+		give_up(filter, letter, "refused for good", "not redirected");
 		break;
 	default:
+		/* A server that takes longer than we wait would send one with each try, until the client returned the message. */
+		if (outcome.result == SUBMISSION_UNKNOWN &&
+		    outbox_is_unknown_again(&filter->outbox, letter)) {
+			give_up(filter, letter, "not confirmed at two tries",
+			    "redirected twice, it seems, and not confirmed");
+			break;
+		}
 		letter->state = LETTER_DEFERRED;
 		counts->n_redirects_deferred++;
 		break;

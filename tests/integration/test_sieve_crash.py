@@ -13,7 +13,7 @@ from harness.postfix import DELIVERY
 from harness.process import wait_until
 from harness.sieve import EMAIL1, EMAIL2, mail
 from harness.sending import field
-from harness.sink import Sink
+from harness.sink import TAKE_AND_CLOSE, Sink
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.heavy]
 
@@ -162,6 +162,24 @@ def test_brought_again(sending_site, restarts):  # noqa: F811
     empty(here.postfix)
     assert [taken.recipients for taken in sink.take()] == [[one], [two]]
     assert here.shown() == ({"INBOX": [("brought", [])]} if restarts else {})
+    sink.close()
+
+
+def test_never_confirmed(sending_site):  # noqa: F811
+    """A server that takes each message and does not say so: it gets this one twice, and not with each try of Postfix until
+    that returns it; the mailbox keeps it then."""
+    sink = Sink()
+    sink.refusals["END"] = TAKE_AND_CLOSE
+    here = sending_site(sieve={"submission": f"inet:127.0.0.1:{sink.port}"})
+    here.activate('redirect "one@example.net";')
+    qid = here.postfix.send([EMAIL1], mail("brought"), "outside@example.net")
+    here.postfix.wait_until_deferred(qid)
+    assert here.shown() == {} and len(sink.taken) == 1
+    empty(here.postfix)
+    assert here.shown() == {"INBOX": [("brought", [])]}
+    assert [taken.recipients for taken in sink.take()] == [["one@example.net"]] * 2
+    [line] = here.daemon.log(event="redirect")
+    assert "not confirmed" in line["reason"]
     sink.close()
 
 

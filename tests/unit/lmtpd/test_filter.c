@@ -465,7 +465,7 @@ static void test_redirected_before(void **state)
 {
 	struct key key;
 	const struct span again[] = { span_of("Q1"), span_of("Fri 1"), span_of("a@d"),
-		span_of("a@d"), span_of("b@x"), span_of("<1@x>-a@d-b@x--") };
+		span_of("a@d"), span_of("b@x"), span_of("<1@x>-a@d-b@x--"), span_of("taken") };
 
 	message_text = "Message-ID: <1@x>\n\nbody\n";
 	scripts[0] = "redirect \"b@x\"; redirect \"c@x\";";

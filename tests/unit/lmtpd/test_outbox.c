@@ -363,6 +363,31 @@ static void test_retry_without_mark(void **state)
 	outbox_drop(&second);
 }
 
+/* That the server may have a message is known of it, and of what it should be redirected to; it does not count as taken. */
+static void test_unknown_again(void **state)
+{
+	static const struct {
+		const char *queue_id, *received, *to;
+		bool want;
+	} seconds[] = { { "Q1", "Fri 1", "b@x", true }, { "Q1", "Fri 1", "c@x", false },
+		{ "Q1", "Fri 2", "b@x", false }, { "Q2", "Fri 1", "b@x", false },
+		{ "Q1", "", "b@x", false }, { "Q1", "", "b@x", false } };
+	struct outbox first = box("Q1", "Fri 1");
+
+	assert_int_equal(add(&first, SIEVE_REDIRECT, "b@x", "id"), OUTBOX_TAKEN);
+	assert_false(outbox_is_unknown_again(&first, &first.list[0]));
+	outbox_drop(&first);
+	assert_int_equal(n_added, 0);
+	for (size_t i = 0; i < LENGTH(seconds); i++) {
+		struct outbox second = box(seconds[i].queue_id, seconds[i].received);
+
+		assert_int_equal(add(&second, SIEVE_REDIRECT, seconds[i].to, "id"), OUTBOX_TAKEN);
+		assert_int_equal(
+		    outbox_is_unknown_again(&second, &second.list[0]), seconds[i].want);
+		outbox_drop(&second);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +403,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_memory, begin, end),
 		cmocka_unit_test_setup_teardown(test_mark, begin, end),
 		cmocka_unit_test_setup_teardown(test_retry_without_mark, begin, end),
+		cmocka_unit_test_setup_teardown(test_unknown_again, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
