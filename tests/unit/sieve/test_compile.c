@@ -505,11 +505,11 @@ static void test_tells_what_it_sends(void **state)
 	    "2 redirect a@example.com\n3 redirect ${1}@${x}\n3 reject \n4 ereject \n"
 	    "5 vacation \n5 notify mailto:b@example.com\n");
 	for (size_t i = 0; i < PARSE_BLOCKS_MAX; i++) {
-		strcat(deep, "if true { ");
+		add_text(deep, sizeof(deep), "if true { ");
 	}
-	strcat(deep, "redirect \"deep@example.com\"; ");
+	add_text(deep, sizeof(deep), "redirect \"deep@example.com\"; ");
 	for (size_t i = 0; i < PARSE_BLOCKS_MAX; i++) {
-		strcat(deep, "} redirect \"u@example.com\"; ");
+		add_text(deep, sizeof(deep), "} redirect \"u@example.com\"; ");
 	}
 	expect_sendings_n(deep, PARSE_BLOCKS_MAX + 1);
 }
