@@ -205,27 +205,36 @@ static void adopt_place(struct source *source)
 	free(constants.gid);
 }
 
+/* Each reading cuts its own. */
+enum {
+	COPY_FACTS,
+	COPY_PLACES,
+	COPY_SCRIPTS,
+	COPY_SETTINGS,
+	COPIES
+};
+
 void dovecot_adopt(const char *said, struct side *mail, struct side *logins)
 {
 	struct source source = { .mail = mail, .logins = logins };
-	char *for_facts = strdup(said), *for_places = strdup(said);
+	char *copies[COPIES];
+	size_t n = 0;
 
-	if (for_facts != NULL && for_places != NULL) {
-		facts_read(&source.facts, for_facts);
-		dovecot_read(&source.places, for_places);
+	while (n < COPIES && (copies[n] = strdup(said)) != NULL) {
+		n++;
+	}
+	if (n == COPIES) {
+		facts_read(&source.facts, copies[COPY_FACTS]);
+		dovecot_read(&source.places, copies[COPY_PLACES]);
 		logins_adopt(&source);
 		adopt_place(&source);
 		others_adopt(&source.facts, mail, logins);
-		scripts_adopt(&source, said);
+		scripts_adopt(&source, copies[COPY_SCRIPTS], copies[COPY_SETTINGS]);
 	}
 	account_wipe(&source.facts.account);
 	file_free(source.sql_text);
-	for (size_t i = 0; i < 2; i++) {
-		char *text = i == 0 ? for_facts : for_places;
-
-		if (text != NULL) {
-			explicit_bzero(text, strlen(said));
-		}
-		free(text);
+	while (n-- > 0) {
+		explicit_bzero(copies[n], strlen(said));
+		free(copies[n]);
 	}
 }

@@ -260,26 +260,15 @@ static void adopt_all(
 	adopt_uses(source);
 }
 
-void scripts_adopt(struct source *source, const char *said)
+void scripts_adopt(struct source *source, char *for_place, char *for_settings)
 {
 	const struct pigeonhole_facts facts = { .extensions = (const char *const[]){ NULL } };
-	char *text = strdup(said), *again = strdup(said);
-	struct pigeonhole pigeonhole = { .runs = false };
+	struct pigeonhole pigeonhole;
 	struct sieve_said settings;
 
-	if (text != NULL && again != NULL) {
-		pigeonhole_read(&pigeonhole, &facts, text);
-		sieve_said_read(&settings, again);
-	}
+	pigeonhole_read(&pigeonhole, &facts, for_place);
 	if (pigeonhole.runs) {
+		sieve_said_read(&settings, for_settings);
 		adopt_all(source, &pigeonhole, &settings);
-	}
-	for (size_t i = 0; i < 2; i++) {
-		char *copy = i == 0 ? text : again;
-
-		if (copy != NULL) {
-			explicit_bzero(copy, strlen(said));
-		}
-		free(copy);
 	}
 }

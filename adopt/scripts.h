@@ -5,5 +5,6 @@
 
 #include "adopt/source.h"
 
-/* said: what doveconf -NP printed. Without the plugin in its LMTP there is nothing to say. */
-void scripts_adopt(struct source *source, const char *said);
+/* for_place, for_settings: what doveconf -NP printed, twice, since each reading cuts it. Without the plugin in its LMTP there is
+ * nothing to say. */
+void scripts_adopt(struct source *source, char *for_place, char *for_settings);

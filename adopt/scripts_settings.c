@@ -139,10 +139,8 @@ static void adopt_days(const struct adoption *adoption, uint64_t least)
 	snprintf(text, sizeof(text), "%" PRIu64, days);
 	set(adoption, text);
 	if (seconds % DAY != 0 && !(days == 0 && seconds == 60)) {
-		snprintf(text, sizeof(text), "%s", days == 0 ? "a minute" : "whole days");
-		side_note(adoption->mail, source_said,
-		    "%s = %s: lmtpd counts days, and has %s here", adoption->setting->name,
-		    adoption->setting->value, text);
+		say(adoption, days == 0 ? "lmtpd counts days, and has a minute here"
+					: "lmtpd counts days, and has whole days here");
 	}
 }
 
