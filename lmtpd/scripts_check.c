@@ -201,11 +201,11 @@ static void mark_included(
 	const struct sieve_include *includes = sieve_program_includes(program, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		for (size_t at = 0; at < chain->n_library; at++) {
-			const struct sieve_library *entry = &chain->library[at];
+		const struct sieve_library *found = sieve_library_find(
+		    chain->library, chain->n_library, includes[i].place, includes[i].name);
 
-			is_included[at] |= entry->place == includes[i].place &&
-					   span_equals(entry->name, includes[i].name);
+		if (found != NULL) {
+			is_included[found - chain->library] = true;
 		}
 	}
 }

@@ -112,17 +112,6 @@ struct linking {
 	struct scripts_chain *chain;
 };
 
-static bool is_known(const struct scripts_chain *chain, const struct sieve_include *include)
-{
-	for (size_t i = 0; i < chain->n_library; i++) {
-		if (chain->library[i].place == include->place &&
-		    span_equals(chain->library[i].name, include->name)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Returns 0 or -ENOMEM. */
 static int add_to_library(struct scripts_chain *chain, const struct scripts_held *held,
     const struct sieve_include *include)
@@ -154,7 +143,9 @@ static int find_include(const struct linking *linking, const struct sieve_includ
 	const struct scripts_held *held;
 	int fd, result;
 
-	if (is_known(chain, include) || chain->n_library == SIEVE_INCLUDES_MAX ||
+	if (sieve_library_find(chain->library, chain->n_library, include->place, include->name) !=
+		NULL ||
+	    chain->n_library == SIEVE_INCLUDES_MAX ||
 	    (is_own ? linking->home_fd < 0 : directory[0] == '\0')) {
 		return 0;
 	}

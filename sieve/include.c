@@ -109,8 +109,8 @@ static enum answer run_include(struct sieve_run *run, const struct node *node)
 	struct machine *machine = run->machine;
 	const struct argument *place = node_argument(node, SLOT_PLACE);
 	const struct span name = node_argument(node, SLOT_FIRST)->strings[0].text;
-	const struct sieve_library *found = library_find(run->facts->library, run->facts->n_library,
-	    place != NULL ? place->value : SIEVE_PERSONAL, name);
+	const struct sieve_library *found = sieve_library_find(run->facts->library,
+	    run->facts->n_library, place != NULL ? place->value : SIEVE_PERSONAL, name);
 	struct frame frame = { .kind = FRAME_SCRIPT, .node = node, .scope = run->scope };
 	struct frame block = { .kind = FRAME_BLOCK };
 

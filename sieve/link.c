@@ -80,7 +80,7 @@ static void raise_height(struct visit *visit, unsigned height)
 static void follow(struct linker *linker, struct visit *visit, const struct sieve_include *include)
 {
 	const struct sieve_library *found =
-	    library_find(linker->library, linker->n_library, include->place, include->name);
+	    sieve_library_find(linker->library, linker->n_library, include->place, include->name);
 	unsigned height;
 	bool was_walked;
 

@@ -75,7 +75,7 @@ const struct sieve_include *sieve_program_includes(const struct sieve_program *p
 	return program->includes;
 }
 
-const struct sieve_library *library_find(
+const struct sieve_library *sieve_library_find(
     const struct sieve_library *library, size_t n_library, enum sieve_place place, struct span name)
 {
 	for (size_t i = 0; i < n_library; i++) {

@@ -107,10 +107,6 @@ static inline const struct argument *node_argument(const struct node *node, enum
 	return NULL;
 }
 
-/* NULL: it is not there. */
-const struct sieve_library *library_find(const struct sieve_library *library, size_t n_library,
-    enum sieve_place place, struct span name);
-
 struct sieve_program {
 	struct arena arena;
 	struct node *commands;

@@ -106,6 +106,10 @@ struct sieve_library {
 	const struct sieve_program *program;
 };
 
+/* NULL: it is not there. */
+const struct sieve_library *sieve_library_find(const struct sieve_library *library,
+    size_t n_library, enum sieve_place place, struct span name);
+
 /* Are all scripts that a program includes, directly or not, in the library but those that may be missing, does none
  * include itself, and are they neither too many nor nested too deep? Returns 0, or 1 with errors. */
 int sieve_link(const struct sieve_program *program, const struct sieve_library *library,
