@@ -69,10 +69,15 @@ static struct notice *copy(const struct outbox *outbox, const struct letter *let
 	return notice;
 }
 
+static const char *event_of(const struct letter *letter)
+{
+	return letter->kind == SIEVE_VACATION ? "vacation" : "notify";
+}
+
 static void hold(const struct outbox *outbox, const struct letter *letter, const char *why)
 {
-	log_event(LOG_LEVEL_WARNING, letter->kind == SIEVE_VACATION ? "vacation" : "notify",
-	    "%s sends nothing to %s: %s", letter->home.address, letter->to, why);
+	log_event(LOG_LEVEL_WARNING, event_of(letter), "%s sends nothing to %s: %s",
+	    letter->home.address, letter->to, why);
 	outbox->outbound->counts.n_notices_held++;
 }
 
@@ -233,8 +238,7 @@ static void tell(
 	bool is_sent = outcome->result == SUBMISSION_ACCEPTED;
 	struct log_line line;
 
-	log_begin(&line, is_sent ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-	    letter->kind == SIEVE_VACATION ? "vacation" : "notify");
+	log_begin(&line, is_sent ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, event_of(letter));
 	log_address(&line, "mailbox", letter->home.address);
 	log_address(&line, "to", to);
 	log_text(&line, "status", statuses[outcome->result]);
@@ -351,15 +355,14 @@ static void late_sending(struct work *work)
 	struct notice *notice = (struct notice *)work;
 	struct letter *letter = &notice->letter;
 	struct outbound_counts *counts = &notice->outbound->counts;
-	bool is_vacation = letter->kind == SIEVE_VACATION;
 
 	if (!lane_withdraw(&notice->service->lanes[SERVICE_NOTICES], work)) {
 		return;
 	}
-	log_event(LOG_LEVEL_WARNING, is_vacation ? "vacation" : "notify",
+	log_event(LOG_LEVEL_WARNING, event_of(letter),
 	    "%s sends nothing to %s: those before it take too long", letter->home.address,
 	    letter->to);
-	if (is_vacation) {
+	if (letter->kind == SIEVE_VACATION) {
 		counts->n_notices_failed++;
 		forget(notice);
 	} else {

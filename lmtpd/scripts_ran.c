@@ -143,51 +143,62 @@ static void write_log(
 	}
 }
 
+/* Lines that are collected for a user's log. */
+struct own_log {
+	FILE *lines;
+	char *text;
+	size_t n;
+};
+
+/* False, after it was logged: there is no memory. */
+static bool own_log_begin(struct own_log *log, const struct scripts_home *home)
+{
+	log->lines = open_memstream(&log->text, &log->n);
+	if (log->lines == NULL) {
+		log_event(
+		    LOG_LEVEL_WARNING, "script", "the log of %s: out of memory", home->address);
+	}
+	return log->lines != NULL;
+}
+
+static void own_log_end(
+    struct own_log *log, const struct lmtpd_config *config, const struct scripts_home *home)
+{
+	if (fclose(log->lines) == 0 && log->n > 0) {
+		write_log(config, home, log->text, log->n);
+	}
+	free(log->text);
+}
+
 void scripts_ran(struct scripts *scripts, const struct lmtpd_config *config,
     const struct scripts_home *home, const struct scripts_chain *chain,
     const struct sieve_plan *plan, const struct sieve_note *undone, size_t n_undone,
     const char *message_id)
 {
-	char *lines = NULL;
-	size_t n = 0;
-	FILE *stream;
+	struct own_log log = { .text = NULL };
 
 	if (chain->trouble[0] == '\0' && plan != NULL && plan->n_notes == 0 &&
 	    !plan->is_exhausted && n_undone == 0) {
 		return; /* all is well, as a rule */
 	}
-	stream = open_memstream(&lines, &n);
-	if (stream == NULL) {
-		log_event(
-		    LOG_LEVEL_WARNING, "script", "the log of %s: out of memory", home->address);
+	if (!own_log_begin(&log, home)) {
 		return;
 	}
-	put_lines(stream, home, chain, plan, message_id);
-	put_undone(stream, chain, undone, n_undone, message_id);
+	put_lines(log.lines, home, chain, plan, message_id);
+	put_undone(log.lines, chain, undone, n_undone, message_id);
 	if (plan != NULL && plan->is_exhausted) {
-		count(scripts, home, chain->private->chained[plan->exhausted], stream);
+		count(scripts, home, chain->private->chained[plan->exhausted], log.lines);
 	}
-	if (fclose(stream) == 0 && n > 0) {
-		write_log(config, home, lines, n);
-	}
-	free(lines);
+	own_log_end(&log, config, home);
 }
 
 void scripts_tell(const struct lmtpd_config *config, const struct scripts_home *home,
     const struct sieve_note *note, const char *message_id)
 {
-	char *lines = NULL;
-	size_t n = 0;
-	FILE *stream = open_memstream(&lines, &n);
+	struct own_log log = { .text = NULL };
 
-	if (stream == NULL) {
-		log_event(
-		    LOG_LEVEL_WARNING, "script", "the log of %s: out of memory", home->address);
-		return;
+	if (own_log_begin(&log, home)) {
+		put_note(log.lines, note, message_id);
+		own_log_end(&log, config, home);
 	}
-	put_note(stream, note, message_id);
-	if (fclose(stream) == 0) {
-		write_log(config, home, lines, n);
-	}
-	free(lines);
 }
