@@ -1,8 +1,6 @@
 """The way to the database: in plain text, over TLS with whoever answers, or with a server that is known."""
 
-import contextlib
 import socket
-import threading
 import time
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from harness.check import Report
 from harness.mysql import IS_ORACLES_LIBRARY, running_database
 from harness.process import run_checked
+from harness.server import Server
 
 pytest_plugins = ["harness.auth_fixtures"]
 
@@ -139,7 +138,7 @@ def test_an_account_that_must_use_tls(make_lmtpd, tls_server):
         tls_server.sql(f"ALTER USER {ACCOUNT} REQUIRE NONE", database="")
 
 
-class Thief:
+class Thief(Server):
     """A server of MySQL without TLS, as far as one that has never seen the account: it wants the whole password of it, and
     keeps what it gets. What it greets with, and when, can be another thing."""
 
@@ -150,32 +149,15 @@ class Thief:
     def __init__(self):
         self.greeting = self.make_greeting(self.CAPABILITIES)
         self.heard = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        super().__init__()
 
     def make_greeting(self, capabilities):
         low, high = (capabilities & 0xFFFF).to_bytes(2, "little"), (capabilities >> 16).to_bytes(2, "little")
         return (b"\x0a8.4.0\0" + bytes(4) + self.SCRAMBLE[:8] + b"\0" + low + b"\xff\2\0" + high + b"\x15"
                 + bytes(10) + self.SCRAMBLE[8:] + b"\0caching_sha2_password\0")
 
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(10)
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            with client, contextlib.suppress(OSError):
-                client.settimeout(20)
-                self._serve(client)
-
-    def _serve(self, client):
+    def serve(self, client):
+        client.settimeout(20)
         for number, packet in ((0, self.greeting), (2, b"\1\4")):
             client.sendall(len(packet).to_bytes(3, "little") + bytes([number]) + packet)
             answer = client.recv(4096)

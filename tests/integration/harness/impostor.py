@@ -1,17 +1,17 @@
 """What stands where MariaDB should: it passes everything on to the real one, or does not."""
 
-import contextlib
 import selectors
 import socket
-import threading
+
+from harness.server import Server
 
 # What a server says to one client too many: an error packet in the place of its greeting.
 TOO_MANY = b"\xff\x10\x04#08004Too many connections"
 GREETING_OF_AN_ERROR = len(TOO_MANY).to_bytes(3, "little") + b"\0" + TOO_MANY
 
 
-class Impostor:
-    """On a port of its own. Its manners can be changed while it runs:
+class Impostor(Server):
+    """Its manners can be changed while it runs:
 
     honest   passes on what either side says
     silent   takes connections and never says anything
@@ -25,50 +25,23 @@ class Impostor:
         self.target = target
         self.manner = "honest"
         self.limit = None
-        self.connections = set()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        super().__init__()
 
     def become(self, manner, limit=None):
         """From the next connection on; those that are open end."""
         self.manner, self.limit = manner, limit
-        self._drop()
+        self.drop()
 
-    def _drop(self):
-        for connection in list(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self._drop()
-        self.thread.join(10)
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.add(client)
-            threading.Thread(target=self._serve, args=[client], daemon=True).start()
-
-    def _serve(self, client):
-        with client, contextlib.suppress(OSError):
-            if self.manner == "silent":
-                client.recv(1 << 16)
-            elif self.manner == "foreign":
-                client.sendall(b"220 mx.example.com ESMTP\r\n")
-                client.recv(1 << 16)
-            elif self.manner == "full":
-                client.sendall(GREETING_OF_AN_ERROR)
-            elif self.manner != "rude":
-                self._pass_on(client)
-        self.connections.discard(client)
+    def serve(self, client):
+        if self.manner == "silent":
+            client.recv(1 << 16)
+        elif self.manner == "foreign":
+            client.sendall(b"220 mx.example.com ESMTP\r\n")
+            client.recv(1 << 16)
+        elif self.manner == "full":
+            client.sendall(GREETING_OF_AN_ERROR)
+        elif self.manner != "rude":
+            self._pass_on(client)
 
     def _pass_on(self, client):
         rest = self.limit

@@ -1,9 +1,10 @@
 """A server of SMTP that keeps each message as it came, byte for byte, and refuses or breaks off where it is told to."""
 
 import contextlib
-import socket
 import threading
 from typing import NamedTuple
+
+from harness.server import Server
 
 EXTENSIONS = (b"PIPELINING", b"SIZE 52428800", b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES")
 # Instead of a reply.
@@ -26,20 +27,16 @@ class Over(Exception):
     """This connection is."""
 
 
-class Sink:
-    """On a port of its own. refusals: reply, HANG, CLOSE or HOLD, which is until the release, by what it answers: one
+class Sink(Server):
+    """refusals: reply, HANG, CLOSE or HOLD, which is until the release, by what it answers: one
     of STEPS, or the address of a recipient. END is that for the message; at CONTENT it breaks off in its middle."""
 
     def __init__(self):
         self.taken = []
         self.refusals = {}
-        self.clients = set()
         self.hanging = set()  # those that it does not answer
         self.released = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self.port = self.listener.getsockname()[1]
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
+        super().__init__()
 
     def take(self):
         """What has come since this was asked last."""
@@ -52,33 +49,14 @@ class Sink:
     def become(self, **refusals):
         """Instead of what it was told before; connections that are open end."""
         self.refusals = refusals
-        for client in list(self.clients):
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
+        self.drop()
 
-    def close(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.become()
-        self.thread.join(10)
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            # Replies to commands that came together do not wait for each other.
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.clients.add(client)
-            threading.Thread(target=self._serve, args=[client], daemon=True).start()
-
-    def _serve(self, client):
-        with client, client.makefile("rb") as lines, contextlib.suppress(OSError, Over):
-            self._talk(client, lines)
-        self.clients.discard(client)
-        self.hanging.discard(client)
+    def serve(self, client):
+        try:
+            with client.makefile("rb") as lines, contextlib.suppress(Over):
+                self._talk(client, lines)
+        finally:
+            self.hanging.discard(client)
 
     def _answer(self, client, said, *steps):
         """Says what it was told to at the first of these steps that it was told anything for; returns whether that is

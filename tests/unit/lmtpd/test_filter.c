@@ -219,14 +219,21 @@ static int begin(void **state)
 	return 0;
 }
 
+/* For another message to the same. */
+static void forget_places(void)
+{
+	places_free(&filed);
+	places_free(&places);
+	places = filed = (struct places){ 0 };
+}
+
 static int end(void **state)
 {
 	filter_free(filter);
 	claims_free(outbound.claims);
 	rates_free(outbound.rates);
 	marking_free(outbound.marking);
-	places_free(&filed);
-	places_free(&places);
+	forget_places();
 	envelope_deinit(&envelope);
 	return 0;
 }
@@ -506,9 +513,7 @@ static void test_two_at_once(void **state)
 	run(true);
 	expect("the first", "a@d INBOX\nmark  v0\n");
 	other = filter;
-	places_free(&filed);
-	places_free(&places);
-	places = filed = (struct places){ 0 };
+	forget_places();
 	n_elsewhere = 0;
 	run(true);
 	assert_int_equal(n_elsewhere, 1); /* a writer's thread does not wait */
@@ -517,9 +522,7 @@ static void test_two_at_once(void **state)
 	assert_int_equal(filed.n, 0);
 	filter_free(filter);
 	filter_free(other);
-	places_free(&filed);
-	places_free(&places);
-	places = filed = (struct places){ 0 };
+	forget_places();
 	run(true);
 	expect("the third", "a@d INBOX\nmark  v0\n");
 }
@@ -535,9 +538,7 @@ static void test_two_to_answer(void **state)
 	run(true);
 	expect("the first", "a@d INBOX\nvacation  to s@x v0\n");
 	other = filter;
-	places_free(&filed);
-	places_free(&places);
-	places = filed = (struct places){ 0 };
+	forget_places();
 	n_elsewhere = 0;
 	run(true);
 	assert_int_equal(n_elsewhere, 0);

@@ -50,6 +50,30 @@ unsigned count_lost_names(void)
 	return n;
 }
 
+static ino_t watched;
+static unsigned n_noted;
+
+void watch_lost_names(ino_t directory)
+{
+	watched = directory;
+	n_noted = 0;
+}
+
+void note_lost_names(int fd)
+{
+	struct stat status;
+
+	assert_int_equal(fstat(fd, &status), 0);
+	if (status.st_ino == watched) {
+		n_noted = count_lost_names();
+	}
+}
+
+unsigned noted_lost_names(void)
+{
+	return n_noted;
+}
+
 static int set_up(void **state, void (*make)(char *path_r, size_t n))
 {
 	struct mailroot *mailroot = calloc(1, sizeof(*mailroot));

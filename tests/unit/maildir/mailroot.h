@@ -71,6 +71,11 @@ unsigned count_fds(void);
 /* Those of files and directories that have lost their names. */
 unsigned count_lost_names(void);
 
+/* The same at the last sync of a directory, for faults.on_fsync. watch_lost_names() says which one, and begins anew. */
+void watch_lost_names(ino_t directory);
+void note_lost_names(int fd);
+unsigned noted_lost_names(void);
+
 ino_t inode_of(const char *path);
 
 /* Where in the events, counted from 1, the last such call succeeded; 0: nowhere. A source of 0 stands for any. */

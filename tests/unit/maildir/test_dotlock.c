@@ -244,19 +244,6 @@ static void test_lost(void **state)
 	close(fd);
 }
 
-static ino_t synced_directory;
-static unsigned n_lost_names; /* when it was synced */
-
-static void note_lost_names(int fd)
-{
-	struct stat status;
-
-	assert_int_equal(fstat(fd, &status), 0);
-	if (status.st_ino == synced_directory) {
-		n_lost_names = count_lost_names();
-	}
-}
-
 /* What was done to names is durable when a lock that syncs is released, and one that does not syncs no name. */
 static void test_syncs(void **state)
 {
@@ -268,12 +255,11 @@ static void test_syncs(void **state)
 	struct dotlock lock;
 	struct content none = { .text = NULL };
 
-	synced_directory = directory;
 	for (unsigned i = 0; i < 4; i++) {
 		bool syncs = i % 2 == 1, replaces = i / 2 == 1;
 		size_t synced;
 
-		n_lost_names = 0;
+		watch_lost_names(directory);
 		faults_begin(&faults);
 		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, syncs, &patience), 0);
 		if (replaces) {
@@ -286,7 +272,7 @@ static void test_syncs(void **state)
 		assert_true(syncs == (synced > 0));
 		assert_true(!syncs || synced > find_event(FAULT_RENAMEAT, directory, 0));
 		/* What has lost its name, the lock or the old file, is still open: nobody gets its inode. */
-		assert_int_equal(n_lost_names, syncs ? 1 : 0);
+		assert_int_equal(noted_lost_names(), syncs ? 1 : 0);
 		expect_list(mailroot, replaces ? "file" : "");
 	}
 	close(fd);
@@ -301,15 +287,14 @@ static void test_syncs_stale(void **state)
 	unsigned patience = 0;
 	struct dotlock lock;
 
-	synced_directory = inode_of(mailroot->base);
 	for (int syncs = 0; syncs < 2; syncs++) {
 		mailroot_make_file(mailroot, "file.lock", "");
 		set_age(mailroot, "file.lock", STALE + 5);
-		n_lost_names = 0;
+		watch_lost_names(inode_of(mailroot->base));
 		faults_begin(&faults);
 		assert_int_equal(dotlock_take(&lock, fd, "file", STALE, syncs == 1, &patience), 0);
 		faults_end();
-		assert_int_equal(n_lost_names, syncs);
+		assert_int_equal(noted_lost_names(), syncs);
 		dotlock_release(&lock);
 	}
 	close(fd);

@@ -303,7 +303,7 @@ static void test_description(void **state)
 
 static unsigned n_lost_names; /* the most that were open while something was synced */
 
-static void note_lost_names(int fd)
+static void note_most_lost_names(int fd)
 {
 	unsigned n = count_lost_names();
 
@@ -319,7 +319,7 @@ static void check_made_meanwhile(struct mailroot *mailroot, unsigned kind, bool 
 		.mask = 1 << 0 | 1 << 2,
 		.error = ENOENT,
 		.age = 100000, /* it need not be synced for its youth */
-		.on_fsync = note_lost_names,
+		.on_fsync = note_most_lost_names,
 		.has_no_noreplace = !has_noreplace };
 	const char *path = USER;
 	struct stat before, after;

@@ -225,19 +225,6 @@ static void test_lock_is_taken_away(void **state)
 	close(fd);
 }
 
-static ino_t synced_home;
-static unsigned n_lost_names; /* when it was synced */
-
-static void note_lost_names(int fd)
-{
-	struct stat status;
-
-	assert_int_equal(fstat(fd, &status), 0);
-	if (status.st_ino == synced_home) {
-		n_lost_names = count_lost_names();
-	}
-}
-
 /* What is marked is on the disk: the bytes; and of a new file its name, behind them. The lock, or the old file, is open until the disk
  * has forgotten its name: without a journal a mailbox that got its inode would be lost to a power cut. */
 static void test_order(void **state)
@@ -246,18 +233,16 @@ static void test_order(void **state)
 	struct mailroot *mailroot = *state;
 	int fd = marked_open_home(mailroot);
 
-	synced_home = inode_of(mailroot_path(mailroot, MARKED_HOME, ""));
-
 	for (enum before before = NOTHING; before < CASES; before++) {
 		ino_t file, home = inode_of(mailroot_path(mailroot, MARKED_HOME, ""));
 		size_t written, synced, named;
 
 		prepare(mailroot, before);
-		n_lost_names = 0;
+		watch_lost_names(home);
 		faults_begin(&faults);
 		assert_int_equal(change(fd), 0);
 		faults_end();
-		assert_int_equal(n_lost_names > 0, before != NOTHING);
+		assert_int_equal(noted_lost_names() > 0, before != NOTHING);
 		file = inode_of(mailroot_path(mailroot, MARKED_FILE, ""));
 		written = find_event(FAULT_WRITE, file, 0);
 		synced = find_event(FAULT_FSYNC, file, 0);
