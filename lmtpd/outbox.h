@@ -13,7 +13,7 @@
 #include "lmtpd/marking.h"
 #include "lmtpd/rates.h"
 #include "lmtpd/scripts.h"
-#include "sieve/arena.h"
+#include "base/arena.h"
 
 enum {
 	OUTBOX_LETTERS_MAX = 1000, /* of one message, whatever the number of its mailboxes */

@@ -8,7 +8,7 @@
 #include "mail/envelope.h"
 #include "maildir/maildir.h"
 #include "protocol/reply.h"
-#include "sieve/arena.h"
+#include "base/arena.h"
 
 struct lmtpd_config;
 

@@ -3,7 +3,7 @@
  * (RFC 8579) and :flags (RFC 5232). reject, ereject (RFC 5429). And the tests whether there are such mailboxes. */
 
 #include "base/utf8.h"
-#include "sieve/addresses.h"
+#include "mail/addresses.h"
 #include "sieve/flags.h"
 #include "sieve/send.h"
 
@@ -89,7 +89,7 @@ static enum answer run_redirect(struct sieve_run *run, const struct node *node)
 	struct span to;
 
 	run_text(run, node, SLOT_FIRST, &to);
-	if (address_of_script(to, true, &run->scratch, &address) != 0) {
+	if (addresses_parse_one(to, true, &run->scratch, &address) != 0) {
 		return run_fail(run, node, "\"%.*s\" is no address to redirect to", SPAN(to));
 	}
 	action.to = address.text;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The arguments of a command or test, as the tables of its word want them (RFC 5228 2.6). */
-#include "sieve/addresses.h"
+#include "mail/addresses.h"
 #include "sieve/compile.h"
-#include "sieve/fields.h"
+#include "mail/fields.h"
 
 struct filling {
 	struct compiler *compiler;
@@ -227,7 +227,7 @@ void compile_address(struct compiler *compiler, const struct argument *argument)
 	for (size_t i = 0; argument != NULL && i < argument->n_strings; i++) {
 		const struct string *string = &argument->strings[i];
 
-		if (string->n_pieces == 0 && address_of_script(string->text, true,
+		if (string->n_pieces == 0 && addresses_parse_one(string->text, true,
 						 &compiler->program->arena, &address) > 0) {
 			compile_error(compiler, argument->at,
 			    "\"%.*s\" is no address; write user@example.com or Name "

@@ -2,7 +2,7 @@
  * Comparisons: their tags, what of them can be made when a script is compiled, and values against keys. */
 #include "sieve/compare.h"
 
-#include "sieve/regex.h"
+#include "match/regex.h"
 
 const struct tag compare_tags[] = {
 	{ ":comparator", SLOT_COMPARATOR, TYPE_CONSTANT },

@@ -8,7 +8,7 @@
  * The keys are the last argument of all tests. */
 #pragma once
 
-#include "sieve/match.h"
+#include "match/match.h"
 #include "sieve/run.h"
 
 /* :comparator, :is, :contains, :matches, :value, :count, :regex, as a table of tags. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "sieve/calendar.h"
+#include "mail/calendar.h"
 #include "version.h"
 
 enum {

@@ -3,7 +3,7 @@
  * one. Private to sieve. */
 #pragma once
 
-#include "sieve/addresses.h"
+#include "mail/addresses.h"
 #include "sieve/run.h"
 
 struct composition {

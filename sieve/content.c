@@ -2,8 +2,8 @@
  * What a part says: ranges of the message's body, through its transfer encoding, its character set, and HTML. */
 #include "sieve/content.h"
 
-#include "sieve/charset.h"
-#include "sieve/html.h"
+#include "mail/charset.h"
+#include "mail/html.h"
 
 enum {
 	PIECE = 4096, /* bytes that are decoded at once */

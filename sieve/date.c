@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The tests date and currentdate (RFC 5260 4, 5). */
-#include "sieve/calendar.h"
+#include "mail/calendar.h"
 #include "sieve/compare.h"
 #include "sieve/select.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The test envelope (RFC 5228 5.4, RFC 5233). */
-#include "sieve/addresses.h"
+#include "mail/addresses.h"
 #include "sieve/compare.h"
 
 enum envelope_part {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The tests of a message's header (RFC 5228 5.1, 5.5, 5.7, 5.9; RFC 5703 4), and of its size. */
-#include "sieve/addresses.h"
+#include "mail/addresses.h"
 #include "sieve/compare.h"
 
 #include "sieve/select.h"

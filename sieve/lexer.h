@@ -3,7 +3,7 @@
  * to sieve. */
 #pragma once
 
-#include "sieve/arena.h"
+#include "base/arena.h"
 
 enum {
 	LEXER_NAME_MAX = 64, /* bytes of an identifier, or of a tag without its colon */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "sieve/fields.h"
-#include "sieve/transfer.h"
+#include "mail/fields.h"
+#include "mail/transfer.h"
 
 /* p is NULL: no memory, or it is no encoding. */
 static struct span decode(struct span in, struct arena *arena)
@@ -59,7 +59,7 @@ static int add_recipients(struct span list, struct arena *arena, struct mailto *
 	while (left.n > 0) {
 		struct span text = take(&left, ',');
 		struct mail_address address;
-		int result = address_of_script(text, true, arena, &address);
+		int result = addresses_parse_one(text, true, arena, &address);
 
 		if (result != 0) {
 			*error_r = "it holds what is no address";

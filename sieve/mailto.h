@@ -2,8 +2,8 @@
  * mailto: URIs (RFC 6068), as notifications are sent to them (RFC 5436). Private to sieve. */
 #pragma once
 
-#include "sieve/arena.h"
-#include "sieve/addresses.h"
+#include "base/arena.h"
+#include "mail/addresses.h"
 
 enum {
 	MAILTO_RECIPIENTS_MAX = 8,

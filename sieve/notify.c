@@ -93,7 +93,7 @@ static enum answer read_arguments(
 	}
 	out->from = (struct mail_address){ .phrase = span_of("Postmaster"),
 		.text = span_of(run->settings->postmaster) };
-	if (from.n > 0 && address_of_script(from, true, &run->scratch, &out->from) != 0) {
+	if (from.n > 0 && addresses_parse_one(from, true, &run->scratch, &out->from) != 0) {
 		return run_fail(run, node, "\"%.*s\" is no address", SPAN(from));
 	}
 	if (out->importance.n > 0 && !is_importance(out->importance)) {

@@ -8,9 +8,9 @@
  * So one that has got an empty string for want of memory may go on with it. */
 #pragma once
 
-#include "sieve/fields.h"
-#include "sieve/fuel.h"
-#include "sieve/mime.h"
+#include "mail/fields.h"
+#include "base/fuel.h"
+#include "mail/mime.h"
 #include "sieve/word.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "sieve/compare.h"
-#include "sieve/regex.h"
+#include "match/regex.h"
 
 static const struct tag percent_tags[] = {
 	{ ":percent", SLOT_PERCENT, .extension = EXTENSION_SPAMTESTPLUS },

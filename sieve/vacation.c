@@ -53,7 +53,7 @@ static void find_own(struct sieve_run *run, const struct node *node, struct own 
 		struct mail_address address;
 		struct span text = run_string(run, node, &addresses->strings[i]);
 		/* Webmails write "Name <user@example.com>" here, too. */
-		if (address_of_script(text, true, &run->scratch, &address) == 0) {
+		if (addresses_parse_one(text, true, &run->scratch, &address) == 0) {
 			text = address.text;
 		}
 		own_r->list[own_r->n++] = text;

@@ -85,7 +85,7 @@ struct span vacation_compose(
 	struct span message;
 
 	if (vacation->has_from) {
-		address_of_script(vacation->from, true, &run->scratch, &from);
+		addresses_parse_one(vacation->from, true, &run->scratch, &from);
 	}
 	compose_begin(&out, run);
 	compose_head(&out);

@@ -4,7 +4,7 @@
 
 #include "mail/address.h"
 #include "maildir/folder.h"
-#include "sieve/addresses.h"
+#include "mail/addresses.h"
 #include "sievetest/tester.h"
 
 static int zone(time_t time)

@@ -36,8 +36,9 @@ only() {
 
 allow base '-'
 allow mail '-'
+allow match '-'
 allow protocol 'mail/'
-allow sieve 'mail/'
+allow sieve '(mail|match)/'
 allow maildir "$impure"
 allow sievetest '(sieve|mail)/|maildir/folder\.h'
 # The keys of section mysql stand where their values are used, in a table of that header's structs; no
