@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Blocks are known by their first word, wherever they stand: 2.4 lets those of sql stand within others. */
+ * Blocks are known by their first word, wherever they stand: 2.4 lets those of sql stand within others. What stands in one that
+ * nobody cares for belongs to the one around it. */
 #include "adopt/facts.h"
 
 #include <string.h>
 
 #include "doctor/dovecot.h"
 
-enum {
-	DEPTH_MAX = 8, /* of blocks that are told apart */
-};
-
 enum block {
-	BLOCK_OTHER,
+	BLOCK_TOP = DOVECOT_TOP,
+	BLOCK_OTHER = DOVECOT_OTHER,
 	BLOCK_PASSDB,
 	BLOCK_USERDB,
 	BLOCK_MYSQL,
@@ -19,23 +17,6 @@ enum block {
 	BLOCK_LMTP, /* service lmtp */
 	BLOCK_AUTH,
 };
-
-struct reading {
-	struct facts *facts;
-	enum block blocks[DEPTH_MAX]; /* those that are open */
-	unsigned depth;
-};
-
-/* The innermost open block of a kind that matters. */
-static enum block within(const struct reading *reading)
-{
-	for (unsigned i = reading->depth < DEPTH_MAX ? reading->depth : DEPTH_MAX; i > 0; i--) {
-		if (reading->blocks[i - 1] != BLOCK_OTHER) {
-			return reading->blocks[i - 1];
-		}
-	}
-	return BLOCK_OTHER;
-}
 
 static void begin_db(struct facts_db *db, const char *driver)
 {
@@ -50,11 +31,8 @@ static void begin_passdb(struct facts *facts, const char *driver)
 	facts->n_passdbs++;
 }
 
-static void begin_listener(struct reading *reading, const char *name, bool is_inet)
+static void begin_listener(struct facts *facts, int service, const char *name, bool is_inet)
 {
-	struct facts *facts = reading->facts;
-	enum block service = within(reading);
-
 	if (facts->n_listeners < FACTS_LISTENERS_MAX &&
 	    (service == BLOCK_LMTP || service == BLOCK_AUTH)) {
 		facts->listeners[facts->n_listeners++] = (struct facts_listener){
@@ -63,9 +41,9 @@ static void begin_listener(struct reading *reading, const char *name, bool is_in
 	}
 }
 
-static enum block begin_block(struct reading *reading, char *line)
+static int on_begin(void *data, int outer, char *line)
 {
-	struct facts *facts = reading->facts;
+	struct facts *facts = data;
 	const char *name;
 
 	if ((name = dovecot_block_name(line, "passdb")) != NULL) {
@@ -87,33 +65,15 @@ static enum block begin_block(struct reading *reading, char *line)
 						   : BLOCK_OTHER;
 	}
 	if ((name = dovecot_block_name(line, "unix_listener")) != NULL) {
-		begin_listener(reading, name, false);
+		begin_listener(facts, outer, name, false);
 		return BLOCK_LISTENER;
 	}
 	if ((name = dovecot_block_name(line, "inet_listener")) != NULL) {
-		begin_listener(reading, name, true);
+		begin_listener(facts, outer, name, true);
 		return BLOCK_LISTENER;
 	}
 	facts->has_quota |= dovecot_block_name(line, "quota") != NULL;
-	return BLOCK_OTHER;
-}
-
-static void on_begin(void *data, char *line)
-{
-	struct reading *reading = data;
-	enum block block = begin_block(reading, line);
-
-	if (reading->depth < DEPTH_MAX) {
-		reading->blocks[reading->depth] = block;
-	}
-	reading->depth++;
-}
-
-static void on_end(void *data)
-{
-	struct reading *reading = data;
-
-	reading->depth -= reading->depth > 0;
+	return outer == BLOCK_TOP ? BLOCK_OTHER : outer;
 }
 
 /* 2.4 calls the query of a block by a name of its own "sql_query". */
@@ -186,10 +146,8 @@ static void take_listener(struct facts *facts, const char *key, const char *valu
 	}
 }
 
-static void take_other(struct reading *reading, const char *key, const char *value)
+static void take_other(struct facts *facts, bool is_top, const char *key, const char *value)
 {
-	struct facts *facts = reading->facts;
-
 	const struct {
 		const char *key;
 		const char **member;
@@ -202,37 +160,37 @@ static void take_other(struct reading *reading, const char *key, const char *val
 		{ "lmtp_save_to_detail_mailbox", &facts->detail },
 	};
 
-	for (size_t i = 0; reading->depth == 0 && i < sizeof(members) / sizeof(members[0]); i++) {
+	for (size_t i = 0; is_top && i < sizeof(members) / sizeof(members[0]); i++) {
 		if (strcmp(members[i].key, key) == 0) {
 			*members[i].member = value;
 		}
 	}
-	facts->is_24 |= reading->depth == 0 && strcmp(key, "dovecot_config_version") == 0;
+	facts->is_24 |= is_top && strcmp(key, "dovecot_config_version") == 0;
 	facts->has_quota |= strncmp(key, "quota", 5) == 0;
 }
 
-static void on_value(void *data, const char *key, char *value)
+static void on_value(void *data, int block, const char *key, char *value)
 {
-	struct reading *reading = data;
+	struct facts *facts = data;
 
 	if (value[0] == '\0') {
 		return; /* as if it were not set */
 	}
-	switch (within(reading)) {
+	switch (block) {
 	case BLOCK_PASSDB:
-		take_passdb(reading->facts, key, value);
+		take_passdb(facts, key, value);
 		break;
 	case BLOCK_USERDB:
-		take_db(&reading->facts->userdb, key, value);
+		take_db(&facts->userdb, key, value);
 		break;
 	case BLOCK_MYSQL:
-		take_account(reading->facts, key, value);
+		take_account(facts, key, value);
 		break;
 	case BLOCK_LISTENER:
-		take_listener(reading->facts, key, value);
+		take_listener(facts, key, value);
 		break;
 	default:
-		take_other(reading, key, value);
+		take_other(facts, block == BLOCK_TOP, key, value);
 	}
 }
 
@@ -257,12 +215,8 @@ static void read_fields(struct facts_db *db)
 
 void facts_read(struct facts *facts_r, char *text)
 {
-	struct reading reading = { .facts = facts_r };
 	const struct dovecot_reader reader = {
-		.on_begin = on_begin,
-		.on_end = on_end,
-		.on_value = on_value,
-		.data = &reading,
+		.on_begin = on_begin, .on_value = on_value, .data = facts_r
 	};
 
 	memset(facts_r, 0, sizeof(*facts_r));

@@ -9,13 +9,10 @@
 
 #include "doctor/dovecot.h"
 
-enum {
-	DEPTH_MAX = 4,
-};
-
 enum block {
-	BLOCK_OTHER,
-	BLOCK_TOP, /* or protocol lmtp, which may set all of it for itself */
+	BLOCK_TOP = DOVECOT_TOP,
+	BLOCK_OTHER = DOVECOT_OTHER,
+	BLOCK_LMTP, /* protocol lmtp may set all of it for itself */
 	BLOCK_PLUGIN,
 	BLOCK_LIST, /* its names are values: sieve_plugins { x = yes } */
 	BLOCK_SCRIPT,
@@ -23,8 +20,6 @@ enum block {
 
 struct reading {
 	struct sieve_said *said;
-	unsigned depth;
-	enum block blocks[DEPTH_MAX];
 	const char *list;         /* the one that is open */
 	struct sieve_path script; /* the same */
 	const char *driver;
@@ -32,11 +27,6 @@ struct reading {
 };
 
 static const char *const kinds[] = { "before", "after", "default", "global", "discard" };
-
-static enum block block_of(const struct reading *reading)
-{
-	return reading->depth < DEPTH_MAX ? reading->blocks[reading->depth] : BLOCK_OTHER;
-}
 
 static void add_setting(struct sieve_said *said, const char *name, const char *value)
 {
@@ -75,29 +65,31 @@ static void add_path(struct sieve_said *said, const struct sieve_path *path)
 	said->n_paths++;
 }
 
-static enum block kind_of(const struct reading *reading, char *line)
+static bool is_settings(int block)
+{
+	return block == BLOCK_TOP || block == BLOCK_LMTP;
+}
+
+static enum block kind_of(int outer, char *line)
 {
 	const char *name = dovecot_block_name(line, "protocol");
 
-	if (block_of(reading) != BLOCK_TOP) {
+	if (!is_settings(outer)) {
 		return BLOCK_OTHER;
 	}
-	return name != NULL && strcmp(name, "lmtp") == 0          ? BLOCK_TOP
+	return name != NULL && strcmp(name, "lmtp") == 0          ? BLOCK_LMTP
 	       : strcmp(line, "plugin") == 0                      ? BLOCK_PLUGIN
 	       : dovecot_block_name(line, "sieve_script") != NULL ? BLOCK_SCRIPT
 	       : strncmp(line, "sieve_", 6) == 0                  ? BLOCK_LIST
 								  : BLOCK_OTHER;
 }
 
-static void on_begin(void *data, char *line)
+static int on_begin(void *data, int outer, char *line)
 {
 	struct reading *reading = data;
-	enum block kind = kind_of(reading, line);
+	enum block kind = kind_of(outer, line);
 
-	reading->is_lmtp |= kind == BLOCK_TOP;
-	if (++reading->depth < DEPTH_MAX) {
-		reading->blocks[reading->depth] = kind;
-	}
+	reading->is_lmtp |= kind == BLOCK_LMTP;
 	if (kind == BLOCK_SCRIPT) {
 		reading->script = (struct sieve_path){ "personal", UINT_MAX, "" };
 		reading->driver = "file";
@@ -105,20 +97,20 @@ static void on_begin(void *data, char *line)
 		line[strcspn(line, " ")] = '\0'; /* without a name that it may have */
 		reading->list = line;
 	}
+	return kind;
 }
 
-static void on_end(void *data)
+static void on_end(void *data, int block)
 {
 	struct reading *reading = data;
 
-	if (block_of(reading) == BLOCK_SCRIPT) {
+	if (block == BLOCK_SCRIPT) {
 		if (strcmp(reading->driver, "file") != 0) {
 			reading->script.path = "";
 		}
 		add_path(reading->said, &reading->script);
 	}
-	reading->depth -= reading->depth > 0;
-	reading->is_lmtp &= reading->depth > 0;
+	reading->is_lmtp &= block != BLOCK_LMTP;
 }
 
 /* As a setting of version 2.3. */
@@ -178,12 +170,11 @@ static void take_of_script(struct reading *reading, const char *key, const char 
 	}
 }
 
-static void on_value(void *data, const char *key, char *value)
+static void on_value(void *data, int block, const char *key, char *value)
 {
 	static const char *const others[] = { "submission_host", "submission_ssl",
 		"sendmail_path" };
 	struct reading *reading = data;
-	enum block block = block_of(reading);
 
 	if (block == BLOCK_SCRIPT) {
 		take_of_script(reading, key, value);
@@ -191,14 +182,14 @@ static void on_value(void *data, const char *key, char *value)
 		if (strcmp(value, "no") != 0) {
 			add_setting(reading->said, reading->list, key);
 		}
-	} else if (value[0] == '\0' || (block != BLOCK_PLUGIN && block != BLOCK_TOP)) {
+	} else if (value[0] == '\0' || (block != BLOCK_PLUGIN && !is_settings(block))) {
 		return; /* as if it were not set */
 	} else if (strncmp(key, "sieve_", 6) == 0) {
-		if (block == BLOCK_TOP || !take_script(reading, key, value)) {
+		if (is_settings(block) || !take_script(reading, key, value)) {
 			set_setting(reading, key, value);
 		}
 	}
-	for (size_t i = 0; block == BLOCK_TOP && i < sizeof(others) / sizeof(others[0]); i++) {
+	for (size_t i = 0; is_settings(block) && i < sizeof(others) / sizeof(others[0]); i++) {
 		if (strcmp(key, others[i]) == 0) {
 			set_setting(reading, others[i], value);
 		}
@@ -207,7 +198,7 @@ static void on_value(void *data, const char *key, char *value)
 
 void sieve_said_read(struct sieve_said *said_r, char *text)
 {
-	struct reading reading = { .said = said_r, .blocks = { BLOCK_TOP } };
+	struct reading reading = { .said = said_r };
 	const struct dovecot_reader reader = {
 		.on_begin = on_begin, .on_end = on_end, .on_value = on_value, .data = &reading
 	};

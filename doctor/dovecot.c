@@ -15,18 +15,23 @@ static const char *const names[DOVECOT_SETTINGS] = {
 	[DOVECOT_CONTROL_PATH] = "mail_control_path",
 };
 
+enum {
+	DEPTH_MAX = 8, /* of blocks that are told apart */
+};
+
+/* With the blocks in them, but for namespaces. */
 enum block {
-	BLOCK_OTHER,
+	BLOCK_TOP = DOVECOT_TOP,
+	BLOCK_OTHER = DOVECOT_OTHER,
 	BLOCK_USERDB,
-	BLOCK_NAMESPACE,
 	BLOCK_PROTOCOL,
+	BLOCK_NAMESPACE,
+	BLOCK_MAILBOX,
 };
 
 struct reading {
 	struct dovecot *found;
-	unsigned depth;
-	enum block block; /* the outermost */
-	/* The namespace that is being read, and its folder, NULL for none. */
+	/* The namespace that is being read, and its folder. */
 	struct dovecot_namespace namespace;
 	bool has_inbox, has_place;
 	struct dovecot_mailbox *mailbox;
@@ -59,51 +64,55 @@ char *dovecot_block_name(char *line, const char *kind)
 	return unquote(line + strspn(line, " "));
 }
 
-static void begin_mailbox(struct reading *reading, char *line)
+static enum block begin_mailbox(struct reading *reading, char *line)
 {
 	struct dovecot_namespace *namespace = &reading->namespace;
 	const char *name = dovecot_block_name(line, "mailbox");
 
-	if (name != NULL && name[0] != '\0' && namespace->n_mailboxes < DOVECOT_MAILBOXES_MAX) {
-		reading->mailbox = &namespace->mailboxes[namespace->n_mailboxes++];
-		*reading->mailbox = (struct dovecot_mailbox){ .name = name };
+	if (name == NULL || name[0] == '\0' || namespace->n_mailboxes == DOVECOT_MAILBOXES_MAX) {
+		return BLOCK_OTHER;
 	}
+	reading->mailbox = &namespace->mailboxes[namespace->n_mailboxes++];
+	*reading->mailbox = (struct dovecot_mailbox){ .name = name };
+	return BLOCK_MAILBOX;
 }
 
-static void on_begin(void *data, char *line)
+static void begin_userdb(struct dovecot *found, const char *driver)
+{
+	found->n_userdbs++;
+	/* 2.4 names it */
+	found->driver = driver[0] != '\0' ? driver : found->driver;
+}
+
+static int on_begin(void *data, int outer, char *line)
 {
 	struct reading *reading = data;
-	const char *driver;
+	const char *driver = dovecot_block_name(line, "userdb");
 
-	if (++reading->depth > 1) {
-		if (reading->block == BLOCK_NAMESPACE && reading->depth == 2) {
-			begin_mailbox(reading, line);
-		}
-		return;
+	if (outer == BLOCK_NAMESPACE) {
+		return begin_mailbox(reading, line);
 	}
-	driver = dovecot_block_name(line, "userdb");
-	reading->block = driver != NULL                          ? BLOCK_USERDB
-			 : dovecot_block_name(line, "namespace") ? BLOCK_NAMESPACE
-			 : dovecot_block_name(line, "protocol")  ? BLOCK_PROTOCOL
-								 : BLOCK_OTHER;
-	reading->has_inbox = false;
-	reading->has_place = false;
-	reading->namespace = (struct dovecot_namespace){ .n_mailboxes = 0 };
+	if (outer != BLOCK_TOP) {
+		return outer == BLOCK_MAILBOX ? BLOCK_OTHER : outer;
+	}
 	if (driver != NULL) {
-		reading->found->n_userdbs++;
-		/* 2.4 names it */
-		reading->found->driver = driver[0] != '\0' ? driver : reading->found->driver;
+		begin_userdb(reading->found, driver);
+		return BLOCK_USERDB;
 	}
+	if (dovecot_block_name(line, "namespace") != NULL) {
+		reading->has_inbox = false;
+		reading->has_place = false;
+		reading->namespace = (struct dovecot_namespace){ .n_mailboxes = 0 };
+		return BLOCK_NAMESPACE;
+	}
+	return dovecot_block_name(line, "protocol") != NULL ? BLOCK_PROTOCOL : BLOCK_OTHER;
 }
 
-static void on_end(void *data)
+static void on_end(void *data, int block)
 {
 	struct reading *reading = data;
 
-	reading->depth -= reading->depth > 0;
-	if (reading->depth == 1) {
-		reading->mailbox = NULL;
-	} else if (reading->depth == 0 && reading->block == BLOCK_NAMESPACE && reading->has_inbox) {
+	if (block == BLOCK_NAMESPACE && reading->has_inbox) {
 		reading->found->is_opaque |= reading->has_place;
 		reading->found->inbox = reading->namespace;
 	}
@@ -172,29 +181,70 @@ static void read_mailbox(struct dovecot_mailbox *mailbox, const char *key, const
 	}
 }
 
-static void on_value(void *data, const char *key, char *value)
+static void on_value(void *data, int block, const char *key, char *value)
 {
 	struct reading *reading = data;
 	enum dovecot_setting setting = find(key);
 
-	if (reading->depth == 0) {
+	switch (block) {
+	case BLOCK_TOP:
 		reading->found->is_24 |= strcmp(key, "dovecot_config_version") == 0;
 		if (setting != DOVECOT_SETTINGS) {
 			reading->found->values[setting] = value;
 		}
-	} else if (reading->block == BLOCK_USERDB) {
+		break;
+	case BLOCK_USERDB:
 		read_userdb(reading, key, value);
-	} else if (reading->block == BLOCK_PROTOCOL && setting < DOVECOT_PLACES) {
-		reading->found->is_opaque = true;
-	} else if (reading->block == BLOCK_NAMESPACE && reading->depth == 1) {
+		break;
+	case BLOCK_PROTOCOL:
+		reading->found->is_opaque |= setting < DOVECOT_PLACES;
+		break;
+	case BLOCK_NAMESPACE:
 		read_namespace(reading, key, value);
-	} else if (reading->mailbox != NULL && reading->depth == 2) {
+		break;
+	case BLOCK_MAILBOX:
 		read_mailbox(reading->mailbox, key, value);
+		break;
+	default:
+		break;
 	}
 }
 
-static void walk_line(const struct dovecot_reader *reader, char *line)
+/* The blocks that are open, by kind: that of depth 0 is the top. */
+struct walk {
+	const struct dovecot_reader *reader;
+	unsigned depth;
+	int blocks[DEPTH_MAX];
+};
+
+static int block_of(const struct walk *walk)
 {
+	return walk->depth < DEPTH_MAX ? walk->blocks[walk->depth] : DOVECOT_OTHER;
+}
+
+static void walk_begin(struct walk *walk, char *line)
+{
+	int block = walk->reader->on_begin(walk->reader->data, block_of(walk), line);
+
+	if (++walk->depth < DEPTH_MAX) {
+		walk->blocks[walk->depth] = block;
+	}
+}
+
+/* One that nothing has opened closes nothing. */
+static void walk_end(struct walk *walk)
+{
+	if (walk->depth > 0) {
+		if (walk->reader->on_end != NULL) {
+			walk->reader->on_end(walk->reader->data, block_of(walk));
+		}
+		walk->depth--;
+	}
+}
+
+static void walk_line(struct walk *walk, char *line)
+{
+	const struct dovecot_reader *reader = walk->reader;
 	size_t n = strlen(line);
 	char *value = strchr(line, '=');
 
@@ -210,23 +260,25 @@ static void walk_line(const struct dovecot_reader *reader, char *line)
 		while (n > 0 && (line[n - 1] == '{' || line[n - 1] == ' ')) {
 			line[--n] = '\0';
 		}
-		reader->on_begin(reader->data, line);
+		walk_begin(walk, line);
 	} else if (strcmp(line, "}") == 0) {
-		reader->on_end(reader->data);
+		walk_end(walk);
 	} else if (value != NULL) {
 		line[strcspn(line, " =")] = '\0';
 		value++;
-		reader->on_value(reader->data, line, unquote(value + strspn(value, " ")));
+		reader->on_value(
+		    reader->data, block_of(walk), line, unquote(value + strspn(value, " ")));
 	}
 }
 
 void dovecot_walk(const struct dovecot_reader *reader, char *text)
 {
+	struct walk walk = { .reader = reader, .blocks = { DOVECOT_TOP } };
 	char *rest = NULL;
 
 	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
-		walk_line(reader, line + strspn(line, " \t"));
+		walk_line(&walk, line + strspn(line, " \t"));
 	}
 }
 

@@ -47,13 +47,20 @@ struct dovecot {
 	    inbox; /* the one that the INBOX is in; empty if it is Dovecot's own */
 };
 
-/* Told of each line of doveconf's text, which is cut for it. A block's line is without its brace ("mailbox Junk"), and
- * a value without quotes. */
+/* Kinds of blocks that all readers have; numbers behind them are for a reader's own. */
+enum dovecot_block {
+	DOVECOT_TOP,   /* outside of all blocks */
+	DOVECOT_OTHER, /* nobody cares for it */
+};
+
+/* Told of each line of doveconf's text, which is cut for it, and of the kind of the block that the line stands in. A
+ * block's line is without its brace ("mailbox Junk"), and a value without quotes. */
 struct dovecot_reader {
-	void (*on_comment)(void *data, const char *line); /* NULL: nobody reads them */
-	void (*on_begin)(void *data, char *line);
-	void (*on_end)(void *data);
-	void (*on_value)(void *data, const char *key, char *value);
+	void (*on_comment)(void *data, const char *line); /* may be NULL */
+	/* Returns the kind of the block that begins in the outer one, which is not DOVECOT_TOP. */
+	int (*on_begin)(void *data, int outer, char *line);
+	void (*on_end)(void *data, int block); /* of the one that ends; may be NULL */
+	void (*on_value)(void *data, int block, const char *key, char *value);
 	void *data;
 };
 

@@ -12,7 +12,6 @@
 
 enum {
 	NAMES_MAX = 96, /* of extensions that are looked at */
-	DEPTH_MAX = 4,
 };
 
 /* Without sieve_extensions, in both versions. */
@@ -26,8 +25,8 @@ static const char *const useful[] = { "vacation-seconds", "editheader", "special
 	"spamtestplus", "virustest" };
 
 enum block {
-	BLOCK_TOP,
-	BLOCK_OTHER,
+	BLOCK_TOP = DOVECOT_TOP,
+	BLOCK_OTHER = DOVECOT_OTHER,
 	BLOCK_PLUGIN,
 	BLOCK_LMTP,
 	BLOCK_PLUGINS, /* mail_plugins of 2.4 */
@@ -37,19 +36,12 @@ enum block {
 
 struct reading {
 	struct pigeonhole *found;
-	unsigned depth;
-	enum block blocks[DEPTH_MAX];
 	const char *names[NAMES_MAX];
 	size_t n_names;
 	bool is_plain; /* a list that names all has begun */
 	/* The block sieve_script that is being read. */
 	const char *type, *path, *active_path;
 };
-
-static enum block block_of(const struct reading *reading)
-{
-	return reading->depth < DEPTH_MAX ? reading->blocks[reading->depth] : BLOCK_OTHER;
-}
 
 static void set(char text[PIGEONHOLE_TEXT_MAX], const char *value, size_t n)
 {
@@ -100,7 +92,7 @@ static bool has_word(const char *words, const char *word)
 	return false;
 }
 
-static enum block kind_of(enum block outer, char *line)
+static enum block kind_of(int outer, char *line)
 {
 	const char *name = dovecot_block_name(line, "protocol");
 
@@ -117,18 +109,16 @@ static enum block kind_of(enum block outer, char *line)
 								  : BLOCK_OTHER;
 }
 
-static void on_begin(void *data, char *line)
+static int on_begin(void *data, int outer, char *line)
 {
 	struct reading *reading = data;
-	enum block kind = kind_of(block_of(reading), line);
+	enum block kind = kind_of(outer, line);
 
-	if (++reading->depth < DEPTH_MAX) {
-		reading->blocks[reading->depth] = kind;
-	}
 	if (kind == BLOCK_SCRIPT) {
 		reading->type = "personal";
 		reading->path = reading->active_path = "";
 	}
+	return kind;
 }
 
 static const char *const kinds[PIGEONHOLE_KINDS] = { "before", "after", "default", "global" };
@@ -146,11 +136,11 @@ static void add_script(struct pigeonhole *found, const char *kind, const char *p
 	}
 }
 
-static void on_end(void *data)
+static void on_end(void *data, int block)
 {
 	struct reading *reading = data;
 
-	if (block_of(reading) == BLOCK_SCRIPT) {
+	if (block == BLOCK_SCRIPT) {
 		if (strcmp(reading->type, "personal") == 0) {
 			set(reading->found->storage, reading->path, strlen(reading->path));
 			set(reading->found->active, reading->active_path,
@@ -159,7 +149,6 @@ static void on_end(void *data)
 			add_script(reading->found, reading->type, reading->path);
 		}
 	}
-	reading->depth -= reading->depth > 0;
 }
 
 /* "file:~/sieve;active=~/.dovecot.sieve", or a script by itself. */
@@ -208,11 +197,11 @@ static void read_delivery(struct pigeonhole *found, const char *key, const char 
 	}
 }
 
-static void on_value(void *data, const char *key, char *value)
+static void on_value(void *data, int block, const char *key, char *value)
 {
 	struct reading *reading = data;
 
-	switch (block_of(reading)) {
+	switch (block) {
 	case BLOCK_TOP:
 		reading->found->is_24 |= strcmp(key, "dovecot_config_version") == 0;
 		reading->found->uploads |=
@@ -240,7 +229,7 @@ static void on_value(void *data, const char *key, char *value)
 			reading->active_path = value;
 		}
 		break;
-	case BLOCK_OTHER:
+	default:
 		break;
 	}
 }
@@ -265,7 +254,7 @@ static bool is_known(const struct pigeonhole_facts *facts, const char *name)
 void pigeonhole_read(
     struct pigeonhole *pigeonhole_r, const struct pigeonhole_facts *facts, char *text)
 {
-	struct reading reading = { .found = pigeonhole_r, .blocks = { BLOCK_TOP } };
+	struct reading reading = { .found = pigeonhole_r };
 	const struct dovecot_reader reader = {
 		.on_begin = on_begin, .on_end = on_end, .on_value = on_value, .data = &reading
 	};

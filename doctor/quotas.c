@@ -11,13 +11,12 @@
 #include "doctor/dovecot.h"
 
 enum {
-	DEPTH_MAX = 8,  /* of blocks that are told apart */
 	MOVE_FIXED = 5, /* the first 2.4.x that adds what it moves */
 };
 
 enum block {
-	BLOCK_TOP,
-	BLOCK_OTHER,
+	BLOCK_TOP = DOVECOT_TOP,
+	BLOCK_OTHER = DOVECOT_OTHER,
 	BLOCK_PLUGIN,
 	BLOCK_PLUGINS, /* mail_plugins of 2.4 */
 	BLOCK_QUOTA,
@@ -29,8 +28,6 @@ enum block {
 struct reading {
 	const struct quotas_facts *facts;
 	struct quotas *found;
-	unsigned depth;
-	enum block blocks[DEPTH_MAX];
 	const char *mailbox; /* that is being read */
 	bool has_driver;     /* the quota that is being read */
 
@@ -41,22 +38,14 @@ struct reading {
 	const char *grace;
 };
 
-static enum block block_of(const struct reading *reading)
-{
-	return reading->depth == 0          ? BLOCK_TOP
-	       : reading->depth < DEPTH_MAX ? reading->blocks[reading->depth]
-					    : BLOCK_OTHER;
-}
-
 /* Where a plugin is loaded for IMAP: for all, or for that protocol. */
-static bool loads_plugins(enum block block)
+static bool loads_plugins(int block)
 {
 	return block == BLOCK_TOP || block == BLOCK_IMAP;
 }
 
-static enum block kind_of(struct reading *reading, char *line)
+static enum block kind_of(struct reading *reading, int outer, char *line)
 {
-	enum block outer = block_of(reading);
 	const char *name;
 
 	if (outer == BLOCK_NAMESPACE && (name = dovecot_block_name(line, "mailbox")) != NULL) {
@@ -94,25 +83,21 @@ static void add_driver(struct reading *reading, const char *driver, size_t n)
 	reading->has_dict |= strncmp(driver, "dict", n) == 0;
 }
 
-static void on_begin(void *data, char *line)
+static int on_begin(void *data, int outer, char *line)
 {
 	struct reading *reading = data;
-	enum block kind = kind_of(reading, line);
 
-	if (++reading->depth < DEPTH_MAX) {
-		reading->blocks[reading->depth] = kind;
-	}
 	reading->has_driver = false;
+	return kind_of(reading, outer, line);
 }
 
-static void on_end(void *data)
+static void on_end(void *data, int block)
 {
 	struct reading *reading = data;
 
-	if (block_of(reading) == BLOCK_QUOTA && !reading->has_driver) {
+	if (block == BLOCK_QUOTA && !reading->has_driver) {
 		add_driver(reading, "count", strlen("count"));
 	}
-	reading->depth -= reading->depth > 0;
 }
 
 static void add_plugin(struct reading *reading, const char *name)
@@ -195,12 +180,12 @@ static void read_top(struct reading *reading, const char *key, char *value)
 	}
 }
 
-static void on_value(void *data, const char *key, char *value)
+static void on_value(void *data, int block, const char *key, char *value)
 {
 	struct reading *reading = data;
 	bool is_yes = strcmp(value, "yes") == 0;
 
-	switch (block_of(reading)) {
+	switch (block) {
 	case BLOCK_TOP:
 		read_top(reading, key, value);
 		break;
