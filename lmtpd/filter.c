@@ -300,8 +300,8 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 
 /* --- all of them --------------------------------------------------------------------------------------------------- */
 
-/* Looks for scripts of a slot's mailbox. Returns as file_slot(). */
-static int run_slot(struct filter *filter, size_t slot, struct maildir_place *place)
+/* Looks for scripts of a slot's mailbox. is_late: they run no longer. Returns as file_slot(). */
+static int run_slot(struct filter *filter, size_t slot, struct maildir_place *place, bool is_late)
 {
 	const char *address = filter->mailboxes[slot].address;
 	size_t i = (size_t)(place - filter->places->list);
@@ -316,6 +316,10 @@ static int run_slot(struct filter *filter, size_t slot, struct maildir_place *pl
 	snprintf(path, sizeof(path), "%.*s", (int)filter->places->homes[i], place->mailbox);
 	if (scripts_open(filter->scripts, filter->config, &home, &chain, &error) < 0) {
 		refuse(filter, slot, error.text);
+	} else if (chain.n > 0 && is_late) {
+		filter->runs[slot].note = "the scripts of others have taken too much for one "
+					  "message: INBOX keeps it";
+		result = filing_keep(filter, slot);
 	} else if (chain.n > 0) {
 		result = filter_read_header(filter);
 		result = result == 0 ? run_chain(filter, slot, &home, &chain) : result;
@@ -343,13 +347,9 @@ static int file_slot(struct filter *filter, size_t slot, bool is_late)
 	if (old->refusal != NULL) {
 		return 0;
 	}
-	if (is_late || filter->filing.n_stores >= FILTER_STORES_MAX ||
-	    filter->arena.used > FILTER_MEMORY_MAX / 2) {
-		filter->runs[slot].note = "the scripts of others have taken too much for one "
-					  "message: INBOX keeps it";
-		return filing_keep(filter, slot);
-	}
-	return run_slot(filter, slot, places->of[old->first]);
+	is_late = is_late || filter->filing.n_stores >= FILTER_STORES_MAX ||
+		  filter->arena.used > FILTER_MEMORY_MAX / 2;
+	return run_slot(filter, slot, places->of[old->first], is_late);
 }
 
 int filter_run(struct filter *filter, const struct maildir_message *message,
