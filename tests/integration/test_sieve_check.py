@@ -4,6 +4,7 @@ none at all."""
 import pytest
 
 from harness.check import Report
+from harness.postfix import with_settings
 from harness.process import free_port, wait_until
 
 pytestmark = pytest.mark.needs_root
@@ -22,9 +23,9 @@ def check(make_lmtpd):
 
 @pytest.fixture
 def configured(postfix):
-    """configured(lines): the Postfix with these lines behind its main.cf, for this test."""
+    """configured(lines): the Postfix with these lines in its main.cf, for this test."""
     before = (postfix.base / "etc/main.cf").read_text()
-    yield lambda lines: postfix.configure("main.cf", before + lines)
+    yield lambda lines: postfix.configure("main.cf", with_settings(before, lines))
     postfix.configure("main.cf", before)
 
 

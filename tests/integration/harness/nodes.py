@@ -21,11 +21,14 @@ LMTPD_ACCOUNTS = ("'mailuser'@'localhost'", "'mailuser'@'127.0.0.1'")
 AUTH_ACCOUNTS = ("'mailauth'@'localhost'", "'mailauth'@'127.0.0.1'")
 
 # What the page sets to seconds, shorter; and the pauses of Postfix between two tries.
-SETTINGS = {
-    "virtual_transport": "lmtp:unix:private/n1",
-    "lmtp_connect_timeout": "1s", "lmtp_lhlo_timeout": "1s",
-    "minimal_backoff_time": "1s", "maximal_backoff_time": "2s", "queue_run_delay": "1s",
-}
+SETTINGS = """\
+virtual_transport = lmtp:unix:private/n1
+lmtp_connect_timeout = 1s
+lmtp_lhlo_timeout = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
+queue_run_delay = 1s
+"""
 
 LETTER = re.compile(r"postfix/cleanup\[\d+\]: (\w+): message-id=<([^@>]*)@")
 # Postfix got no answer to a whole message: it may be stored, and is sent again.
@@ -58,13 +61,7 @@ class NodesPostfix(Postfix):
     def write(self):
         super().write()
         self.write_map("transport-maps", Manual(PAGE, "Postfix").value("query"))
-        path = self.base / "etc/main.cf"
-        settings = {
-            **SETTINGS, "transport_maps": f"mysql:{self.base}/etc/mysql-virtual-transport-maps.cf"}
-        kept = [line for line in path.read_text().splitlines()
-                if line.split(" =")[0] not in settings]
-        path.write_text("\n".join(
-            [*kept, *[f"{name} = {value}" for name, value in settings.items()]]) + "\n")
+        self.add_settings(SETTINGS + f"transport_maps = mysql:{self.base}/etc/mysql-virtual-transport-maps.cf\n")
         # A message that is still locked when it is to be tried again waits for the next that comes
         # in, or for this clock.
         master = self.base / "etc/master.cf"

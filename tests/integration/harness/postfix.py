@@ -98,6 +98,16 @@ DELIVERY = re.compile(
 )
 
 
+# Of main.cf, with the lines that go on with it.
+SETTING = re.compile(r"^(\w+) *=.*\n(?:[ \t].*\n)*", re.MULTILINE)
+
+
+def with_settings(main_cf, lines):
+    """It with these lines, instead of those that it had of the same names."""
+    names = {setting[1] for setting in SETTING.finditer(lines)}
+    return SETTING.sub(lambda setting: "" if setting[1] in names else setting[0], main_cf) + lines
+
+
 class Postfix:
     def __init__(self, base, database):
         self.base = base
@@ -115,6 +125,11 @@ class Postfix:
         # Modules of Debian's packages (the mysql: maps) are found through these files.
         for name in ("dynamicmaps.cf", "dynamicmaps.cf.d"):
             (self.base / "etc" / name).symlink_to(f"/etc/postfix/{name}")
+
+    def add_settings(self, lines):
+        """For write(): main.cf with them."""
+        path = self.base / "etc/main.cf"
+        path.write_text(with_settings(path.read_text(), lines))
 
     def write_map(self, name, query):
         (self.base / f"etc/mysql-virtual-{name}.cf").write_text(
@@ -137,6 +152,10 @@ class Postfix:
             self._postfix("stop")
 
     def _postfix(self, verb):
+        # Each process would warn of a name that stands twice. The one that writes the log would do so, too, into a socket that it
+        # alone empties: if others have filled it, all of Postfix stands still.
+        names = [setting[1] for setting in SETTING.finditer((self.base / "etc/main.cf").read_text())]
+        assert len(names) == len(set(names)), names
         run_checked("postfix", "-c", self.base / "etc", verb, timeout=PATIENCE)
 
     def reset(self):

@@ -43,9 +43,8 @@ class SrsPostfix(Postfix):
         # This Postfix has no root of its own.
         own_way = OWN_WAY.read_text().replace("127.0.0.1:10026 inet n - y", f"127.0.0.1:{self.own_port} inet n - n")
         rewriting = "  " + manual.block("cleanup-srs").replace("n - y", "n - n")
-        with (self.base / "etc/main.cf").open("a") as main:
-            main.write(f"default_transport = smtp:[127.0.0.1]:{self.sink.port}\n")
-            main.write(self.with_ports(manual.block("recipient_canonical_maps") + ("" if self.own_port else SENDERS)))
+        self.add_settings(f"default_transport = smtp:[127.0.0.1]:{self.sink.port}\n")
+        self.add_settings(self.with_ports(manual.block("recipient_canonical_maps") + ("" if self.own_port else SENDERS)))
         with (self.base / "etc/master.cf").open("a") as master:
             master.write("smtp unix - - n - - smtp\n")
             master.write(self.with_ports(own_way + rewriting) if self.own_port else "")

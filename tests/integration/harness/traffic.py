@@ -15,11 +15,14 @@ from harness.sasl_postfix import SaslPostfix
 
 # Postfix's maps are not what is drilled here: it takes whatever comes, and lmtpd alone asks. A message
 # that was put off is tried again once after this time.
-SETTINGS = {
-    "virtual_mailbox_domains": "example.com", "virtual_mailbox_maps": "static:all",
-    "virtual_alias_maps": "", "minimal_backoff_time": "5s", "maximal_backoff_time": "5s",
-    "queue_run_delay": "1s",
-}
+SETTINGS = """\
+virtual_mailbox_domains = example.com
+virtual_mailbox_maps = static:all
+virtual_alias_maps =
+minimal_backoff_time = 5s
+maximal_backoff_time = 5s
+queue_run_delay = 1s
+"""
 MAILBOXES = [f"user{number}@example.com" for number in range(50)]
 TRY = re.compile(r"postfix/lmtp\[\d+\]: (\w+): to=<.*, delay=([\d.]+),.* status=(\w+) ")
 LOGINS_OVER_SMTP = 2
@@ -32,11 +35,7 @@ OK, PUT_OFF, WRONG = "ok", "put off", "wrong"
 class TrafficPostfix(SaslPostfix):
     def write(self):
         super().write()
-        path = self.base / "etc/main.cf"
-        kept = [line for line in path.read_text().splitlines()
-                if line.split(" =")[0] not in SETTINGS]
-        lines = [*kept, *[f"{name} = {value}" for name, value in SETTINGS.items()]]
-        path.write_text("\n".join(lines) + "\n")
+        self.add_settings(SETTINGS)
 
 
 class Worker(threading.Thread):
