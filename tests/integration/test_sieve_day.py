@@ -4,7 +4,6 @@ lmtpd sends 50 notices a second at most, 500 at once. What is beyond them is nei
 later is answered then. ./dev vacation lets 10,000 write.
 """
 
-import json
 import os
 import random
 import re
@@ -55,10 +54,6 @@ def start_holiday(make_lmtpd, sink):
 @pytest.fixture
 def holiday(start_holiday):
     return start_holiday()
-
-
-def counts_of(daemon):
-    return json.loads(daemon.run("--status", "--json").stdout)["submissions"]
 
 
 def wait_for_notices(sink, n):
@@ -128,7 +123,7 @@ def run_day(daemon, sink, n_senders):
 def assert_day_was_well(daemon, sink, n_senders):
     taken = sink.take()
     assert_answered_once(taken, range(n_senders))
-    counts = counts_of(daemon)
+    counts = daemon.submissions()
     assert (counts["notices"], counts["notices_held"], counts["notices_failed"]) == (n_senders, 0, 0)
     assert len(set(ids_of(daemon.marks))) == n_senders
     assert daemon.marks.stat().st_size == 4 + n_senders * RECORD_BYTES
@@ -193,12 +188,11 @@ def address_in(line):
 def test_more_than_may_go_out(holiday, sink):
     """What is held is counted, told, and not remembered: who writes again is answered then."""
     n = 0
-    while counts_of(holiday)["notices_held"] < 100:
+    while holiday.told()["submissions"]["notices_held"] < 100:
         assert n < 10000, "they come too slowly to be too many"
         Post(holiday, first_letters(range(n, n + 500), "burst"), n_connections=16)
         n += 500
-    wait_until(lambda: counts_of(holiday)["waiting"] + counts_of(holiday)["busy"] == 0, 60, "end of the notices")
-    counts = counts_of(holiday)
+    counts = holiday.submissions()
     held = [address_in(line) for line in holiday.log(event="vacation", level="warning")]
     answered = [taken.recipients[0] for taken in sink.taken]
     print(f"\n{n} at once: {len(answered)} notices, {len(held)} held")
@@ -210,7 +204,7 @@ def test_more_than_may_go_out(holiday, sink):
     Post(holiday, first_letters(numbers, "again"), Pace(lambda: len(sink.taken), burst=1))
     wait_for_notices(sink, n)
     assert_answered_once(sink.take(), range(n))
-    assert counts_of(holiday)["notices_held"] == len(held) and n_kept(holiday) == n + len(held)
+    assert holiday.submissions()["notices_held"] == len(held) and n_kept(holiday) == n + len(held)
 
 
 # --- marks without end ------------------------------------------------------
@@ -242,7 +236,7 @@ def test_full(holiday, sink):
     assert [address_in(line) for line in held] == [late.sender] * 2
     [why, _] = holiday.log(event="script", level="warning")
     assert why["reason"].endswith("it holds as many as it may")
-    assert counts_of(holiday)["notices_held"] == 2 and holiday.marks.read_bytes() == full
+    assert holiday.submissions()["notices_held"] == 2 and holiday.marks.read_bytes() == full
     put_marks(holiday, ids, seconds=-1)
     Post(holiday, [late], n_connections=1)
     wait_for_notices(sink, 2)
@@ -263,4 +257,4 @@ def test_cost_of_marks(holiday, sink):
         print(f"{n:6} {new:13.2f} {known:10.2f} {holiday.memory() >> 10:14}", flush=True)
     wait_for_notices(sink, 300)
     assert_answered_once(sink.take(), range(300))
-    assert counts_of(holiday)["notices_held"] == 100 + 100
+    assert holiday.submissions()["notices_held"] == 100 + 100

@@ -2,7 +2,6 @@
 where it belongs, and nobody is answered twice."""
 
 import contextlib
-import json
 from collections import Counter
 
 from harness.audit import Audit
@@ -24,10 +23,6 @@ SCRIPTS = Scripts(NONE, FORWARD, FORWARD_COPY, AWAY, ONCE, ALL)
 
 
 LAST = b"One more.\r\n"
-
-
-def counts_of(daemon):
-    return json.loads(daemon.run("--status", "--json").stdout)["submissions"]
 
 
 def inbox_of(entry):
@@ -80,6 +75,6 @@ def test_all_at_once(make_lmtpd, database):
         assert_answered_once(daemon, ledger, taker, mailboxes)
         # Not more than their rate, nor than there were messages.
         assert max(Counter(taker.told).values()) <= 10
-        counts = counts_of(daemon)
+        counts = daemon.submissions()
         print(f"{len(ledger.saved)} copies, {load.n_deferred} put off, {load.n_broken} left; {counts}")
         assert counts["redirects_refused"] == len(taker.refused)

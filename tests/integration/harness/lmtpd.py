@@ -1,11 +1,12 @@
 """lmtpd itself: a Program that is fed by LMTP and fills mailboxes."""
 
+import json
 import os
 
 from harness.lmtp import Client
 from harness.mail import Mailbox, reached
 from harness.mariadb import PASSWORD
-from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID
+from harness.process import IS_ROOT, MAIL_GROUP, MAIL_ID, wait_until
 from harness.program import Program
 
 
@@ -53,6 +54,19 @@ class Lmtpd(Program):
         client = self.connect(**options)
         client.hello()
         return client
+
+    def told(self):
+        """What --status says."""
+        return json.loads(self.run("--status", "--json").stdout)
+
+    def submissions(self):
+        """What it has counted of them when no notice is under way: a server has one a moment before it is counted."""
+        def is_at_rest():
+            notices = self.told()["notices"]
+            return notices["waiting"] + notices["busy"] == 0
+
+        wait_until(is_at_rest, 60, "end of the notices")
+        return self.told()["submissions"]
 
     def mailbox(self, name):
         return Mailbox(self.vhosts, name)
