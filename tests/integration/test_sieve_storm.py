@@ -35,8 +35,9 @@ def test_two_on_holiday(sending_site, vacation_from):
         notice = here.messages(other)[-1]
         assert field(notice, "Auto-Submitted") == "auto-replied (vacation)"
         assert field(notice, "Return-Path") == ("<>" if vacation_from == "null" else f"<{user}>")
-        # What answers to that would be in the queue, or have come.
-        wait_until(lambda: here.postfix.queue() == [], 30, "end of the queue")
+        # What answers to that would be in the queue, or be counted.
+        wait_until(lambda: here.postfix.queue() == [], 60, "end of the queue")
+        assert here.daemon.submissions()["notices"] == n + 1
         assert len(here.log(event="vacation", status="sent")) == n + 1
         assert len(here.messages(user)) == n + QUESTIONS and len(here.messages(other)) == before + 1
 
