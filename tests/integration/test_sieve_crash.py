@@ -88,14 +88,16 @@ def sent_once(messages):
     return {re.search(r"with ESMTP\w* id (\w+)", message)[1]: message for message in messages}.values()
 
 
-def empty(postfix):
-    """Postfix tries until nothing is left."""
+def empty(here):
+    """Postfix tries until nothing is left, nor of what lmtpd has said to it by then."""
     def is_empty():
-        postfix.flush()
+        here.postfix.flush()
         time.sleep(0.2)
-        return postfix.queue() == []
+        return here.postfix.queue() == []
 
     wait_until(is_empty, 240, "end of the queue")
+    here.daemon.submissions()
+    wait_until(lambda: here.postfix.queue() == [], 60, "end of the notices in the queue")
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def send_and_kill(here, name, step):
     wait_until(lambda: not here.daemon.is_running(), 60, f"kill of lmtpd {step}")
     assert here.daemon.process.returncode == -9 and not here.step.exists()
     here.daemon.start()
-    empty(here.postfix)
+    empty(here)
 
 
 @pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
@@ -124,7 +126,7 @@ def test_killed_in(killed_site, window):
     here.activate(REQUIRE + window.script)
     if window.has_marks:
         here.send([EMAIL1], mail("first"), "email2+first@example.com")
-        empty(here.postfix)
+        empty(here)
     names = [f"m{n}" for n in range(KILLS)]
     for name in names:
         for path in here.home.glob(".dovecot.lda-dupes*" if not window.has_marks else "*.lock"):
@@ -159,7 +161,7 @@ def test_brought_again(sending_site, restarts):  # noqa: F811
         here.daemon.kill()
         here.daemon.start()
     sink.refusals.clear()
-    empty(here.postfix)
+    empty(here)
     assert [taken.recipients for taken in sink.take()] == [[one], [two]]
     assert here.shown() == ({"INBOX": [("brought", [])]} if restarts else {})
     sink.close()
@@ -175,7 +177,7 @@ def test_never_confirmed(sending_site):  # noqa: F811
     qid = here.postfix.send([EMAIL1], mail("brought"), "outside@example.net")
     here.postfix.wait_until_deferred(qid)
     assert here.shown() == {} and len(sink.taken) == 1
-    empty(here.postfix)
+    empty(here)
     assert here.shown() == {"INBOX": [("brought", [])]}
     assert [taken.recipients for taken in sink.take()] == [["one@example.net"]] * 2
     [line] = here.daemon.log(event="redirect")
@@ -196,7 +198,7 @@ def test_killed_while_redirecting(sending_site):  # noqa: F811
         time.sleep(rng.uniform(0, 0.06))
         here.daemon.kill()
         here.daemon.start()
-    empty(here.postfix)
+    empty(here)
     kept, redirected = ids(here.messages(EMAIL1)), ids(here.messages(EMAIL2))
     assert set(kept) == set(redirected) == set(sent)
     # The kills have met deliveries.
