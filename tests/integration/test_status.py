@@ -31,6 +31,16 @@ def status(daemon, form="--json"):
     return json.loads(done.stdout) if form == "--json" else done.stdout
 
 
+def status_at_rest(daemon):
+    """When all threads have gone to rest: who has the answer of one may be faster than that."""
+    def told():
+        found = status(daemon)
+        busy = [found[lane][what] for lane in ("lookups", "commits") for what in ("waiting", "busy")]
+        return None if any(busy) else found
+
+    return wait_until(told, 60, "rest of the threads")
+
+
 def ask(daemon, request, timeout=10):
     """A request on the bare socket, as socat sends it."""
     with socket.socket(socket.AF_UNIX) as client:
@@ -112,7 +122,7 @@ def test_mail_of_each_outcome(lmtpd, database):
         session.mail()
         with table_away(database):
             assert session.rcpt(EMAIL1).status == "451 4.4.3"
-        told = status(daemon)
+        told = status_at_rest(daemon)
         text, samples = status(daemon, None), status(daemon, "--prometheus")
         assert daemon.run("--version").stdout == f"lmtpd {told['process']['version']}\n"
         assert told["process"]["program"] == "lmtpd"
@@ -136,7 +146,6 @@ def test_mail_of_each_outcome(lmtpd, database):
         for times in (lookups, commits):
             assert 0 < times["p50"] <= times["p95"] <= times["p99"] < 10
         assert lookups["threads"] == 4 and commits["threads"] == 64
-        assert (lookups["waiting"], lookups["busy"]) == (commits["waiting"], commits["busy"]) == (0, 0)
         assert told["database"]["state"] == "does not answer"
         assert told["database"]["errors"] == 1
         assert "virtual_users" in told["database"]["last_error"]
