@@ -1,6 +1,7 @@
 """A server of SMTP that keeps each message as it came, byte for byte, and refuses or breaks off where it is told to."""
 
 import contextlib
+import select
 import threading
 from typing import NamedTuple
 
@@ -27,6 +28,13 @@ class Over(Exception):
     """This connection is."""
 
 
+def is_left(client):
+    """Has the other side gone, or did we end it? What it said before may still be there to be read."""
+    looking = select.poll()
+    looking.register(client, select.POLLRDHUP)
+    return looking.poll(0) != []
+
+
 class Sink(Server):
     """refusals: reply, HANG, CLOSE or HOLD, which is until the release, by what it answers: one
     of STEPS, or the address of a recipient. END is that for the message; at CONTENT it breaks off in its middle."""
@@ -34,7 +42,8 @@ class Sink(Server):
     def __init__(self):
         self.taken = []
         self.refusals = {}
-        self.hanging = set()  # those that it does not answer
+        self.hanging = set()  # those that it does not answer, and that still wait
+        self.n_left = 0  # those that did not wait for the release
         self.released = threading.Event()
         super().__init__()
 
@@ -61,12 +70,15 @@ class Sink(Server):
     def _answer(self, client, said, *steps):
         """Says what it was told to at the first of these steps that it was told anything for; returns whether that is
         "yes"."""
-        usual = said
-        said = next((self.refusals[step] for step in steps if step in self.refusals), said)
+        usual, refusals = said, self.refusals  # which may be others a moment later
+        said = next((refusals[step] for step in steps if step in refusals), said)
         if said in (HANG, HOLD):
             self.hanging.add(client)
         if said == HOLD:
-            self.released.wait(120)
+            while not self.released.wait(0.02):
+                if is_left(client):
+                    self.n_left += 1
+                    raise Over
             self.hanging.discard(client)
             said = usual
         if said == HANG:
