@@ -1,24 +1,15 @@
 """A cluster of Galera: three MariaDBs on the loopback that hold the same rows."""
 
 import contextlib
-import random
 
 from harness.mariadb import MariaDB
-from harness.process import answers, as_user, run_checked, wait_until
+from harness.process import as_user, free_port, run_checked, wait_until
 
 SIZE = 3
 # A node that comes gets all tables over the network first; on a busy machine that takes its time.
 SECONDS = 240
 # rsync, which copies them, would become nobody if it were started as root.
 USER = "mysql"
-
-# Below those that the system gives to clients: a node comes back to its ports, and some of the many
-# connections of a drill would have got them meanwhile.
-PORTS = range(20000, 32768)
-
-
-def free_ports(n):
-    return random.sample([port for port in random.sample(PORTS, 10 * n) if not answers(port)], n)
 
 
 class Node(MariaDB):
@@ -74,7 +65,7 @@ class Node(MariaDB):
 @contextlib.contextmanager
 def running_cluster(directory):
     """Its nodes, with the tables and accounts of schema/; all is gone when it is left."""
-    ports = free_ports(4 * SIZE)
+    ports = [free_port() for _ in range(4 * SIZE)]
     groups = ports[:SIZE]
     nodes = []
     directory.mkdir()

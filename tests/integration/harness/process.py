@@ -29,18 +29,41 @@ def status_fields(status):
     return dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
 
 
-given_ports = set()
+# Below those that the system gives by itself, to our own servers and to whoever connects: a server that is started again
+# comes back to its port.
+PORTS = range(13000, 32000)
+PORTS_AT_ONCE = 100
+claims = []  # sockets whose names say so
+
+
+def claimed_ports():
+    """Those that no other run of the tests beside this one gives. A name has one owner, and is free again when he ends."""
+    for first in PORTS[::PORTS_AT_ONCE]:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0lmtpd's tests have ports from {first}")
+        except OSError:
+            claim.close()
+            continue
+        claims.append(claim)
+        yield from range(first, first + PORTS_AT_ONCE)
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+ports = claimed_ports()
 
 
 def free_port():
-    """One that nobody has, and that nobody was given: the system may give the same one twice."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in given_ports:
-            given_ports.add(port)
-            return port
+    """One that nobody has, and that nobody is given as long as we run."""
+    return next(port for port in ports if is_free(port))
 
 
 def answers(port, address="127.0.0.1"):
