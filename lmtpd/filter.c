@@ -184,12 +184,14 @@ static int carry_out(
 	return need;
 }
 
-static const char *names_of(struct filter *filter, const struct scripts_chain *chain)
+/* The first n_scripts of a chain. */
+static const char *names_of(
+    struct filter *filter, const struct scripts_chain *chain, size_t n_scripts)
 {
 	char names[NOTE_MAX] = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < chain->n && n < sizeof(names); i++) {
+	for (size_t i = 0; i < n_scripts && n < sizeof(names); i++) {
 		n += (size_t)snprintf(
 		    names + n, sizeof(names) - n, "%s%s", i > 0 ? "," : "", chain->list[i].name);
 	}
@@ -266,7 +268,6 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 	size_t place = (size_t)(places->of[places->slots[slot].first] - places->list);
 	const struct sieve_facts facts = facts_of(filter, slot, chain);
 	struct sieve_run *run = sieve_run_new(&facts, chain->list, chain->n);
-	const char *names = names_of(filter, chain);
 	char filed[NOTE_MAX];
 	int result = run == NULL ? -ENOMEM : carry_out(filter, place, home, run);
 
@@ -278,14 +279,16 @@ static int run_chain(struct filter *filter, size_t slot, const struct scripts_ho
 
 		count(filter, chain, plan);
 		result = filing_add(filter, slot, home, chain, plan, filed, sizeof(filed));
-		filter->runs[slot] = (struct filter_run){ .scripts = names,
-			.note = note_of(filter, chain, plan, filed) };
+		filter->runs[slot] = (struct filter_run){
+			.scripts = names_of(filter, chain, plan->n_ran),
+			.note = note_of(filter, chain, plan, filed),
+		};
 		scripts_ran(filter->scripts, filter->config, home, chain, plan, filter->undone,
 		    filter->n_undone, filter->facts->message_id);
 	} else if (result == -ENOMEM) {
 		filter->counts.n_exhausted++;
 		result = give_up(filter, slot, home, chain,
-		    &(struct filter_run){ names,
+		    &(struct filter_run){ names_of(filter, chain, chain->n),
 			"the scripts need too much memory for this message: INBOX keeps it" });
 	} else if (result == -EBUSY) {
 		refuse(filter, slot,

@@ -242,6 +242,7 @@ int sieve_step(struct sieve_run *run, struct sieve_question *question_r)
 		}
 		if (machine->next == machine->n_chain || run->fuel.is_empty ||
 		    (machine->next > 0 && !plan_goes_on(run))) {
+			run->plan.n_ran = machine->next;
 			run->plan.fuel = run->settings->fuel - run->fuel.left;
 			return plan_finish(run) ? SIEVE_DONE : -ENOMEM;
 		}

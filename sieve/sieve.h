@@ -264,6 +264,7 @@ struct sieve_plan {
 	bool has_failed; /* a script did, or ran out of fuel; what it had planned is not here */
 	bool is_exhausted;
 	size_t exhausted; /* which one of the chain, itself or by what it includes; the last one */
+	size_t n_ran;     /* scripts of the chain: one that decides ends it */
 	uint64_t fuel;    /* that was used */
 };
 

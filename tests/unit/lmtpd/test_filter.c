@@ -724,6 +724,17 @@ static void test_chain(void **state)
 	    filter->runs[0].note, "own line 1: \" \" cannot be the name of a header field");
 }
 
+/* Where a script has decided, the log does not name those that would have come behind it. */
+static void test_end_of_chain(void **state)
+{
+	scripts[0] = "discard;";
+	scripts[1] = "keep;";
+	add_recipient("a@d", "a@d", NULL);
+	run(true);
+	assert_int_equal(filed.n, 0);
+	assert_string_equal(filter->runs[0].scripts, "own");
+}
+
 /* What is wrong with the admin's script is logged as it is, and once. */
 static void test_error_of_the_admin(void **state)
 {
@@ -941,6 +952,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_home_that_is_the_maildir, begin, end),
 		cmocka_unit_test_setup_teardown(test_recipients, begin, end),
 		cmocka_unit_test_setup_teardown(test_chain, begin, end),
+		cmocka_unit_test_setup_teardown(test_end_of_chain, begin, end),
 		cmocka_unit_test_setup_teardown(test_error_of_the_admin, begin, end),
 		cmocka_unit_test(test_broken_script),
 		cmocka_unit_test(test_fuel),

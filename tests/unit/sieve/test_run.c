@@ -134,10 +134,12 @@ static int drive(struct sieve_run *run)
 	return need;
 }
 
-static void run_chain(const char *const *scripts, size_t n, char *out, size_t n_out)
+/* Returns how many have run. */
+static size_t run_chain(const char *const *scripts, size_t n, char *out, size_t n_out)
 {
 	struct sieve_script chain[CHAIN_MAX];
 	struct sieve_run *run;
+	size_t n_ran;
 
 	for (size_t i = 0; i < n; i++) {
 		chain[i] = (struct sieve_script){ compile(scripts[i]), "script" };
@@ -146,10 +148,12 @@ static void run_chain(const char *const *scripts, size_t n, char *out, size_t n_
 	assert_non_null(run);
 	assert_int_equal(drive(run), SIEVE_DONE);
 	show(sieve_run_plan(run), out, n_out);
+	n_ran = sieve_run_plan(run)->n_ran;
 	sieve_run_free(run);
 	for (size_t i = 0; i < n; i++) {
 		sieve_program_free((struct sieve_program *)chain[i].program);
 	}
+	return n_ran;
 }
 
 /* --- plans ------------------------------------------------------------------------------------------------------ */
@@ -227,6 +231,26 @@ static void test_plans(void **state)
 		}
 		run_chain(plans[i].scripts, n, got, sizeof(got));
 		expect_text(plans[i].scripts[0], got, plans[i].plan);
+	}
+}
+
+/* A script runs as long as those before have left the message in INBOX, and there is fuel. */
+static void test_who_has_run(void **state)
+{
+	static const struct {
+		const char *first;
+		size_t n_ran;
+	} cases[] = {
+		{ "keep;", 2 }, { "stop;", 2 }, { "discard;", 1 }, { REQUIRE "fileinto \"A\";", 1 },
+		{ REQUIRE "fileinto \"A\"; keep;", 2 },
+		{ REQUIRE "fileinto \"A\"; reject \"no\";", 2 }, /* it fails */
+	};
+
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const char *const chain[] = { cases[i].first, "discard;" };
+		char got[500];
+
+		assert_int_equal(run_chain(chain, LENGTH(chain), got, sizeof(got)), cases[i].n_ran);
 	}
 }
 
@@ -413,6 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_plans, set_up),
+		cmocka_unit_test_setup(test_who_has_run, set_up),
 		cmocka_unit_test_setup(test_limits, set_up),
 		cmocka_unit_test_setup(test_loops, set_up),
 		cmocka_unit_test_setup(test_failure_is_remembered, set_up),
