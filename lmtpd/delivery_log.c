@@ -129,8 +129,10 @@ static void put_folders(
 	char list[1024];
 
 	if (has_places(recipient, delivery)) {
-		list_folders(recipient, delivery, list, sizeof(list));
-		put_text(line, "folder", list);
+		if (recipient->reply == REPLY_SAVED) {
+			list_folders(recipient, delivery, list, sizeof(list));
+			put_text(line, "folder", list);
+		}
 		list_scripts(recipient, delivery, list, sizeof(list));
 		put_text(line, "script", list);
 		put_letters(line, recipient, delivery, SIEVE_REDIRECT, "redirect");

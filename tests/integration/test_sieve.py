@@ -238,6 +238,8 @@ def test_before_and_after(site, directory):
     reasons = [line["reason"] for line in here.log(event="script")]
     assert len(reasons) == 5 and all("20-broken.sieve" in reason for reason in reasons)
     assert "own.sieve" in reasons[3] and "own.sieve" not in reasons[2]
+    assert [line["script"] for line in here.log(event="delivery")] == [
+        "before,10-spam", "before,own", "before,own,10-spam", "before,10-spam", "before,10-spam"]
 
 
 def test_script_that_fails(site):

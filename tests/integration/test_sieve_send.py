@@ -73,9 +73,10 @@ def test_redirect_loop(sending_site):
 def test_redirect_waits_for_the_submission(sending_site):
     """Without Postfix's word the message is not taken, and nothing of it stored."""
     here = sending_site(sieve={"submission": "inet:127.0.0.1:1"})
-    here.activate(f'require ["copy", "fileinto"]; redirect :copy "{EMAIL2}";')
+    here.activate(f'require ["copy", "fileinto", "mailbox"]; redirect "{EMAIL2}"; fileinto :create "Work";')
     assert here.deliver(body=mail("later")) == ["451 4.3.0"]
     [line] = here.log(event="delivery")
+    assert "folder" not in line and line["script"] == "own"
     assert line["status"] == "deferred" and line["reason"].startswith(f"to {EMAIL2}: ")
     assert "127.0.0.1:1" in line["reason"] and "refused" in line["reason"]
     assert here.shown() == {}
