@@ -203,7 +203,9 @@ static int check_score(const char *value, struct error *error)
 	if (n > 0 && value[n] == '.') {
 		n += 1 + strspn(value + n + 1, "0123456789");
 	}
-	return value[n] == '\0' ? 0 : error_set(error, "\"%s\": needs a number", value);
+	return value[n] == '\0' && (n == 0 || strpbrk(value, "123456789") != NULL)
+		   ? 0
+		   : error_set(error, "\"%s\": needs a number above 0", value);
 }
 
 static int check_vacation_from(const char *value, struct error *error)
@@ -293,7 +295,8 @@ static const struct settings_key keys[] = {
 	    NULL },
 	{ "sieve", "vacation_days_max", SETTINGS_NUMBER, "60", AT(sieve.vacation_max), 0, 3650,
 	    NULL },
-	{ "sieve", "spamtest_header", SETTINGS_TEXT, "", AT(sieve.spam_header), 0, 0, NULL },
+	{ "sieve", "spamtest_header", SETTINGS_TEXT, "", AT(sieve.spam_header), 0, 0,
+	    sieve_score_check_header },
 	{ "sieve", "spamtest_max", SETTINGS_TEXT, "", AT(sieve.spam_max), 0, 0, check_score },
 	{ "mysql", "user_query", SETTINGS_TEXT,
 	    "SELECT email FROM virtual_users WHERE email = '%u'",

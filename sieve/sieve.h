@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "sieve/extension.h"
 
@@ -130,6 +131,9 @@ struct sieve_score {
 	const char *max_header; /* as header */
 	const char *texts[11];  /* of SIEVE_SCORE_TEXT: which text means 0 to 10; NULL: none */
 };
+
+/* Can a score be read by it, as by header above? Returns -1 with the reason if it cannot. */
+int sieve_score_check_header(const char *header, struct error *error);
 
 struct sieve_header_rule {
 	const char *name;

@@ -46,23 +46,56 @@ static bool read_score(struct span text, int64_t *score_r)
 	return has_digits;
 }
 
+/* Of NAME or NAME:REGEX. text_r->p is NULL: there is no regular expression. */
+static void split_header(const char *setting, struct span *name_r, struct span *text_r)
+{
+	size_t n = strcspn(setting, ":");
+
+	*name_r = (struct span){ setting, n };
+	*text_r =
+	    setting[n] == ':' ? span_trim(span_of(setting + n + 1)) : (struct span){ NULL, 0 };
+}
+
+int sieve_score_check_header(const char *header, struct error *error)
+{
+	const struct regex *regex;
+	const char *why = "there is none";
+	struct span name, text;
+	struct arena arena;
+	int result = 0;
+
+	split_header(header, &name, &text);
+	if (header[0] != '\0' && !field_name_is_valid(name)) {
+		return error_set(error,
+		    "\"%s\": needs the name of a header field, and behind a colon may follow a "
+		    "regular expression",
+		    header);
+	}
+	if (text.p != NULL) {
+		arena_init(&arena, RUN_SCRATCH_MAX);
+		result = text.n == 0 ? 1 : regex_compile(&arena, text, true, &regex, &why);
+		arena_deinit(&arena);
+	}
+	return result == 0 ? 0
+			   : error_set(error, "\"%s\": no regular expression: %s", header,
+				 result < 0 ? "out of memory" : why);
+}
+
 /* What a header that is named as NAME or NAME:REGEX holds: all of it, or the regular expression's first group.
  * ANSWER_NO: it is not there, or does not match. */
 static enum answer read_header(
     struct sieve_run *run, const struct node *node, const char *setting, struct span *value_r)
 {
-	const char *colon = strchr(setting, ':');
-	struct span name = { setting, colon != NULL ? (size_t)(colon - setting) : strlen(setting) };
 	const struct regex *regex;
 	struct captures captures;
 	const char *error;
-	struct span text;
+	struct span name, text;
 
+	split_header(setting, &name, &text);
 	*value_r = run_field(run, name, field_value);
-	if (value_r->p == NULL || colon == NULL) {
+	if (value_r->p == NULL || text.p == NULL) {
 		return value_r->p != NULL ? ANSWER_YES : ANSWER_NO;
 	}
-	text = span_trim(span_of(colon + 1));
 	if (regex_compile(&run->scratch, text, true, &regex, &error) != 0) {
 		return run_fail(run, node,
 		    "the server's setting for %.*s holds no regular expression", SPAN(name));

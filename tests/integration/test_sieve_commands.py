@@ -393,7 +393,12 @@ def test_dovecot(make_lmtpd, directory, lay_over, version):
     ("before", ["relative"], "absolute path"),
     ("global", "/x/../y", "absolute path"),
     ("spamtest_max", "many", "needs a number"),
+    ("spamtest_max", "0.0", "needs a number above 0"),
     ("spamtest_header", "X-Score", "spamtest_max"),
+    ("spamtest_header", "X Score", "the name of a header field"),
+    ("spamtest_header", ": (.*)", "the name of a header field"),
+    ("spamtest_header", "X-Score: (.*", "no regular expression"),
+    ("spamtest_header", "X-Score:", "no regular expression"),
 ])
 def test_keys_that_are_wrong(daemon, key, value, said):
     daemon.configure(sieve={key: value})
