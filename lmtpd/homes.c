@@ -119,10 +119,23 @@ static int init_folder(const struct lmtpd_config *config, const char *key, const
 	return 0;
 }
 
+/* Dovecot wants the same of it. */
+static bool is_prefix(const char *prefix, char separator)
+{
+	size_t n = strlen(prefix);
+
+	return n == 0 || (prefix[0] != separator && prefix[n - 1] == separator);
+}
+
 static int init_folders(struct lmtpd_config *config, struct error *error)
 {
 	char ignored[FOLDER_DIRECTORY_MAX + 1];
 
+	if (!is_prefix(config->prefix, config->separator[0])) {
+		return error_set(error,
+		    "maildir.prefix: \"%s\": needs the separator %s at its end, and not in front",
+		    config->prefix, config->separator);
+	}
 	config->folder_style =
 	    (struct folder_style){ .separator = config->separator[0], .prefix = config->prefix };
 	if (config->auto_folders.n > LMTPD_AUTO_MAX) {

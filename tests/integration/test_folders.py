@@ -137,6 +137,13 @@ def test_separator_and_prefix(detailed):
     assert folders(maildir) == [".Foo"] and len(files(maildir)) == 1
 
 
+@pytest.mark.parametrize("prefix", ["INBOX", "INBOX/", ".INBOX."])
+def test_prefix_that_can_be_none(make_lmtpd, prefix):
+    """As Dovecot has it: it ends in the separator, and does not begin with it."""
+    code, said = make_lmtpd(maildir={"prefix": prefix}).fails_to_start()
+    assert code == 78 and f'maildir.prefix: \\"{prefix}\\": needs the separator . at its end' in said
+
+
 def test_one_message_lies_in_each_place_once(detailed):
     """Two folders that are not there and INBOX are one place; a folder that is there is another."""
     daemon = detailed("existing")
