@@ -3,6 +3,7 @@ would run."""
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -161,6 +162,20 @@ def test_envelope_of_the_message(daemon, script):
     assert try_out(daemon, path, message=only_to)[0] == "envelope  from <> to <a@example.com>"
     assert try_out(daemon, path, message="")[0] == "envelope  from <> to <>"
     assert try_out(daemon, path, message="")[2] == "discard   the message is dropped  (test: line 1)"
+
+
+def test_without_a_configuration(daemon, script):
+    """A script is tried on any machine; but a file that was named must be there."""
+    path = script("keep;\n")
+    usual = subprocess.run([daemon.binary, "--help"], capture_output=True, text=True, check=True).stdout
+    if os.path.exists(re.search(r"FILE is (\S+)", usual)[1]):
+        pytest.skip("THIS MACHINE HAS A CONFIGURATION")
+    done = subprocess.run([daemon.binary, "--sieve-test", path], input=MESSAGE, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 0 and done.stdout.endswith("keep      INBOX  (test: line 1)\n")
+    assert "lmtpd.conf: not there, so the defaults count" in done.stderr
+    daemon.config_path.unlink()
+    assert try_out(daemon, path, code=78) == []
 
 
 def test_body_and_size(daemon, script):
