@@ -28,12 +28,9 @@ void sieve_print_text(struct span text)
 
 void sieve_print_errors(const char *path, const struct sieve_errors *errors)
 {
-	size_t n = 0;
-
 	for (size_t i = 0; i < errors->n; i++) {
 		const struct sieve_error *error = &errors->list[i];
 
-		n += !error->is_warning;
 		printf("%s:", path);
 		if (error->line > 0) {
 			printf("%u:%u:", error->line, error->column);
@@ -41,9 +38,6 @@ void sieve_print_errors(const char *path, const struct sieve_errors *errors)
 		printf(" %s: ", error->is_warning ? "warning" : "error");
 		sieve_print_text(span_of(error->text));
 		putchar('\n');
-	}
-	if (errors->n_errors > n) {
-		printf("%s: and %zu more errors\n", path, errors->n_errors - n);
 	}
 }
 
