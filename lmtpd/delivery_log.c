@@ -192,6 +192,20 @@ static uint64_t ms_of(const struct delivery *delivery, enum reply reply)
 	return (end - delivery->ended) / 1000000;
 }
 
+/* Of a list that has the message: whose script does not want it. */
+static void log_left_out(const struct recipient *recipient, const struct places *places)
+{
+	for (size_t i = 0; i < recipient->resolution.n_mailboxes; i++) {
+		const char *why = places->slots[recipient->first_mailbox + i].rejection;
+
+		if (why != NULL) {
+			log_event(LOG_LEVEL_WARNING, "alias",
+			    "%s: %s is left out, since its script rejects the message: %s",
+			    recipient->text, recipient->resolution.mailboxes[i].address.text, why);
+		}
+	}
+}
+
 void delivery_log(const struct envelope *envelope, const struct recipient *recipient,
     const struct delivery *delivery, const char *reason)
 {
@@ -225,6 +239,9 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_text(&line, "dsn", reply_enhanced(reply));
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
+	if (reply == REPLY_SAVED) {
+		log_left_out(recipient, &delivery->places);
+	}
 }
 
 static void log_runs(const struct delivery *delivery)

@@ -138,6 +138,9 @@ def test_list(rejecting, database):
     assert here.deliver("list@example.com", body=mail("list"), sender=ANN) == ["250 2.0.0"]
     assert here.shown() == {}
     assert here.shown(EMAIL2) == {"INBOX": [("list", [])]}
+    [line] = here.log(event="alias")
+    assert line["level"] == "warning" and line["reason"] == (
+        f"list@example.com: {EMAIL1} is left out, since its script rejects the message: Not here.")
     here.activate(REJECT % "Nor here.", EMAIL2)
     reply = status(here, to="list@example.com", body=mail("rejected"))
     assert reply.status == "550 5.7.1"
@@ -145,6 +148,7 @@ def test_list(rejecting, database):
     assert here.deliver("list@example.com", body=mail("report"), sender="") == ["250 2.0.0"]
     assert here.shown() == {"INBOX": [("report", [])]}
     assert here.shown(EMAIL2) == {"INBOX": [("list", []), ("report", [])]}
+    assert here.log(event="alias") == [line]
 
 
 def test_two_recipients_by_lmtp(rejecting):
