@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "doctor/command.h"
+#include "runtime/endpoint.h"
 #include "runtime/prefix.h"
 #include "schema/host.h"
 
@@ -175,21 +176,38 @@ static bool find_unreachable(
 	return is_found;
 }
 
+/* text: the host as it stands in key. */
+static void check_host(const struct sandbox_facts *facts, const struct sandbox *sandbox,
+    const char *name, const char *text, const char *key, struct report *report)
+{
+	char address[NI_MAXHOST];
+
+	if (find_unreachable(sandbox, name, address)) {
+		report_warn(report, "service",
+		    report_remedy(report, "systemctl edit %s: [Service] IPAddressAllow=%s",
+			facts->daemon, address),
+		    "%s.service may not reach %s of %s", facts->daemon, text, key);
+	}
+}
+
 static void check_hosts(
     const struct sandbox_facts *facts, const struct sandbox *sandbox, struct report *report)
 {
+	struct endpoint endpoint;
+	struct error ignored;
+
 	for (size_t i = 0; i < facts->hosts->n; i++) {
 		const char *text = facts->hosts->texts[i];
-		char address[NI_MAXHOST];
 		struct host host;
 
-		if (host_parse(&host, text) == 0 && host.socket_path == NULL &&
-		    find_unreachable(sandbox, host.name, address)) {
-			report_warn(report, "service",
-			    report_remedy(report, "systemctl edit %s: [Service] IPAddressAllow=%s",
-				facts->daemon, address),
-			    "%s.service may not reach %s of mysql.hosts", facts->daemon, text);
+		if (host_parse(&host, text) == 0 && host.socket_path == NULL) {
+			check_host(facts, sandbox, host.name, text, "mysql.hosts", report);
 		}
+	}
+	if (facts->submission != NULL &&
+	    endpoint_parse(&endpoint, facts->submission, &ignored) == 0 && endpoint.path == NULL) {
+		check_host(
+		    facts, sandbox, endpoint.host, facts->submission, "sieve.submission", report);
 	}
 }
 

@@ -36,6 +36,7 @@ struct sandbox_facts {
 	const char *file, *initial; /* its configuration, and the one that it has by default */
 	const char *const *bases;   /* the mail roots; NULL ends them */
 	const struct settings_list *hosts, *listen;
+	const char *submission; /* sieve.submission; NULL: nothing is sent */
 };
 
 /* Asks systemctl, as the caller. Says nothing where systemd does not run, or does not run this. */

@@ -176,6 +176,7 @@ static void examine(const void *data, const char *file, struct report *report)
 		.bases = bases,
 		.hosts = &config->directory.hosts,
 		.listen = &config->daemon.listen,
+		.submission = config->sieve.is_enabled ? config->sieve.submission : NULL,
 	};
 	struct postconf postfix;
 	bool is_fed;
@@ -204,9 +205,7 @@ static void examine(const void *data, const char *file, struct report *report)
 	for (size_t i = 0; i < config->n_roots; i++) {
 		storage_check(&config->roots[i], i == 0 ? config->home_rest : NULL, report);
 	}
-	if (config->sieve.is_enabled) {
-		scripts_check_submission(config, report);
-	}
+	scripts_check_submission(config, report);
 	check_rows_and_scripts(config, &postfix, report);
 	postconf_free(&postfix);
 }

@@ -90,9 +90,13 @@ void scripts_check_submission(const struct lmtpd_config *config, struct report *
 		[FORWARDING_OTHERS] = FORWARDING_STRANGER };
 	struct forwarding_facts facts = { .endpoint = config->sieve.submission,
 		.size_limit = (uint64_t)config->message_size_limit };
-	struct submitter *submitter = submitter_start(NULL);
 	struct submitter_offer offer;
+	struct submitter *submitter;
 
+	if (!config->sieve.is_enabled) {
+		return;
+	}
+	submitter = submitter_start(NULL);
 	if (submitter == NULL) {
 		report_warn(report, "submission", NULL, "out of memory");
 		return;

@@ -8,7 +8,7 @@
 /* Reports whether Dovecot and lmtpd agree. As the caller. */
 void scripts_check_dovecot(const struct lmtpd_config *config, struct report *report);
 
-/* Asks the server that takes what scripts send, and reports. Nothing is sent. As the owner of the mail. */
+/* Asks the server that takes what scripts send, where they run, and reports. Nothing is sent. As the owner of the mail. */
 void scripts_check_submission(const struct lmtpd_config *config, struct report *report);
 
 /* Reports scripts of the admin that do not run, or are not there. As the owner of the mail. */

@@ -469,6 +469,13 @@ def test_what_the_service_may_not(machine, programs):
     assert [row["remedy"].split("=")[1] for row in found] == [
         "192.0.2.9", "2001:db8::9", "2001:db8::8"]
     daemon.configure(mysql={"hosts": hosts})
+    daemon.configure(sieve={"enabled": True, "submission": "inet:192.0.2.9:25"})
+    found = Report(daemon).only("warn", "service")
+    assert found["detail"] == "lmtpd.service may not reach inet:192.0.2.9:25 of sieve.submission"
+    assert found["remedy"] == "systemctl edit lmtpd: [Service] IPAddressAllow=192.0.2.9"
+    # Without scripts nothing is sent.
+    daemon.configure(sieve={"enabled": False})
+    assert Report(daemon).troubles() == []
     daemon.configure(lmtp={"listen": [f"unix:{daemon.socket}2"]})
     found = Report(daemon).only("warn", "service")
     assert "lmtpd.socket does not listen there" in found["detail"]
