@@ -87,6 +87,23 @@ static void report_offer(const struct forwarding_facts *facts, struct report *re
 	}
 }
 
+static void report_denial(const struct forwarding_facts *facts,
+    const struct submission_outcome *outcome, struct report *report)
+{
+	bool is_v6 = strchr(facts->client, ':') != NULL;
+	char text[RESPONSE_TEXT_MAX + 64];
+
+	report_fail(report, EX_CONFIG, what,
+	    report_remedy(report,
+		"in Postfix, let mynetworks name this machine (%s%s%s), and permit_mynetworks "
+		"stand first in smtpd_relay_restrictions and smtpd_recipient_restrictions",
+		is_v6 ? "[" : "",
+		facts->client[0] != '\0' ? facts->client : "127.0.0.0/8 [::1]/128",
+		is_v6 ? "]" : ""),
+	    "%s does not take mail from this machine to other servers: %s", facts->endpoint,
+	    say(outcome, text));
+}
+
 void forwarding_check(const struct forwarding_facts *facts, struct report *report)
 {
 	const struct submission_outcome *ours = &facts->outcomes[FORWARDING_OURS];
@@ -97,12 +114,7 @@ void forwarding_check(const struct forwarding_facts *facts, struct report *repor
 	if (!facts->is_offered || (ours->words.code == 0 && !denies && !takes(ours))) {
 		report_silence(facts, report);
 	} else if (denies) {
-		report_fail(report, EX_CONFIG, what,
-		    "in Postfix, let mynetworks name this machine (127.0.0.0/8 [::1]/128), and "
-		    "permit_mynetworks stand first in smtpd_relay_restrictions and "
-		    "smtpd_recipient_restrictions",
-		    "%s does not take mail from this machine to other servers: %s", facts->endpoint,
-		    say(denies_relay(others) ? others : ours, text));
+		report_denial(facts, denies_relay(others) ? others : ours, report);
 	} else if (takes(ours)) {
 		report_offer(facts, report);
 	} else if (ours->result == SUBMISSION_REFUSED) {

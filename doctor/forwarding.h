@@ -8,6 +8,7 @@
 
 #include "doctor/report.h"
 #include "protocol/submission.h"
+#include "runtime/prefix.h"
 
 enum {
 	FORWARDING_OURS,   /* the postmaster of this machine */
@@ -24,6 +25,7 @@ struct forwarding_facts {
 	struct submission_outcome outcomes[FORWARDING_RECIPIENTS]; /* of mail without a sender */
 	bool has_8bitmime, has_chunking, has_smtputf8;
 	uint64_t size_max, size_limit; /* its own, and that of what comes here; 0: none */
+	char client[PREFIX_TEXT_SIZE]; /* our address, as it sees it; "": it is on this machine */
 };
 
 void forwarding_check(const struct forwarding_facts *facts, struct report *report);

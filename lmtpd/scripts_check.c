@@ -108,6 +108,7 @@ void scripts_check_submission(const struct lmtpd_config *config, struct report *
 	facts.has_chunking = offer.has_chunking;
 	facts.has_smtputf8 = offer.has_smtputf8;
 	facts.size_max = offer.size_max;
+	memcpy(facts.client, offer.client, sizeof(facts.client));
 	forwarding_check(&facts, report);
 }
 

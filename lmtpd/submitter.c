@@ -277,6 +277,20 @@ static void begin(
 	submitter->has_timed_out = false;
 }
 
+static void find_client(int fd, char text_r[PREFIX_TEXT_SIZE])
+{
+	struct sockaddr_storage name = { .ss_family = AF_UNSPEC };
+	struct prefix_address address;
+	socklen_t n = sizeof(name);
+
+	text_r[0] = '\0';
+	if (fd >= 0 && getsockname(fd, (struct sockaddr *)&name, &n) == 0 &&
+	    prefix_from_socket(&address, (const struct sockaddr *)&name) &&
+	    !prefix_is_loopback(&address)) {
+		prefix_print_address(&address, text_r);
+	}
+}
+
 bool submitter_ask(struct submitter *submitter, const struct submitter_settings *settings,
     const char *const *recipients, size_t n_recipients, uint64_t deadline,
     struct submission_outcome *outcomes, struct submitter_offer *offer_r)
@@ -294,6 +308,7 @@ bool submitter_ask(struct submitter *submitter, const struct submitter_settings 
 	is_offered = !is_over(submitter);
 	*offer_r = (struct submitter_offer){ submission->has_8bitmime, submission->has_chunking,
 		submission->has_smtputf8, submission->size_max };
+	find_client(submitter->fd, offer_r->client);
 	transact(submitter, &nothing, &envelope, outcomes);
 	return is_offered;
 }

@@ -8,6 +8,7 @@
 
 #include "lmtpd/outgoing.h"
 #include "protocol/submission.h"
+#include "runtime/prefix.h"
 
 enum {
 	SUBMITTER_CONNECT_MS = 5000,
@@ -41,10 +42,11 @@ void *submitter_start(void *unused);
 void submitter_on_idle(void *context);
 void submitter_stop(void *context);
 
-/* What the server says of itself in answer to EHLO. */
+/* What the server says of itself in answer to EHLO, and whom it sees. */
 struct submitter_offer {
 	bool has_8bitmime, has_chunking, has_smtputf8;
-	uint64_t size_max; /* 0: no limit is known */
+	uint64_t size_max;             /* 0: no limit is known */
+	char client[PREFIX_TEXT_SIZE]; /* our address; "": the server is on this machine, or none */
 };
 
 /* Asks whether the server would take a message without a sender, and sends none: outcomes as below. Returns whether it has said what

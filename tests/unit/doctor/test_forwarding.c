@@ -121,10 +121,33 @@ static void test_words(void **state)
 	}
 }
 
+/* Where it is on another machine, that knows this one by another address. */
+static void test_whom_to_name(void **state)
+{
+	static const struct {
+		const char *client, *want;
+	} clients[] = {
+		{ "", "name this machine (127.0.0.0/8 [::1]/128)," },
+		{ "10.0.0.12", "name this machine (10.0.0.12)," },
+		{ "2001:db8::12", "name this machine ([2001:db8::12])," },
+	};
+
+	for (size_t i = 0; i < LENGTH(clients); i++) {
+		struct forwarding_facts facts = { "inet:10.0.0.11:25", true, { OK, DENIED } };
+
+		snprintf(facts.client, sizeof(facts.client), "%s", clients[i].client);
+		report = (struct report){ .on_check = on_check };
+		rows[0] = '\0';
+		forwarding_check(&facts, &report);
+		assert_non_null(strstr(report.remedy, clients[i].want));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_whom_to_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -668,6 +668,7 @@ static void test_question(void **state)
 	expect_outcome("a question", &outcome, "refused 554 denied");
 	assert_true(offer.has_chunking && !offer.has_8bitmime && !offer.has_smtputf8);
 	assert_int_equal(offer.size_max, 1000000);
+	assert_string_equal(offer.client, "");
 	tear_down(&fixture, questions);
 
 	set_up(&silent, "no answer to EHLO");
