@@ -1,22 +1,28 @@
 """docs/nodes.md, followed to the letter: a machine as docs/install.md makes it becomes a node, another one
-joins it, and a mailbox moves there while mail comes in.
+joins it, and a mailbox moves there while mail comes in. What its script sends there goes out by the first one's
+Postfix.
 
 The tests build on one another, in their order.
 """
 
+import re
 import shutil
 
 import pytest
 
 from guide import follow, fragments
 from harness.process import wait_until
+from sending import SENDER, TARGET, add_user, await_one, found
 from users import PASSWORD, USER, deliver, send, subjects, under_load, wait_for
 
 ADDRESSES = {"n1": "10.0.0.11", "n2": "10.0.0.12"}
+MX = "10.0.0.5"
 OUTSIDE = "192.0.2.7"
 ADMIN = "CREATE USER 'admin'@'10.0.0.12' IDENTIFIED BY 'admin'; GRANT ALL ON *.* TO 'admin'@'10.0.0.12'"
 # The section that has the files of a node's lmtpd.
 NODE = "lmtpd on each node"
+SCRIPTS = "Scripts on a node without Postfix"
+HOME = "/var/mail/vhosts/example.com/email1"
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +189,113 @@ def test_reboots(n1, n2):
         return "after-the-reboot" in subjects(n2)
 
     wait_until(is_there, 60, "delivery after the reboot")
+
+
+def submission(said):
+    """What the check says of the server that takes what scripts send."""
+    return [line for line in said.splitlines() if re.match(r"\w+ +submission: |.*sieve\.submission", line)]
+
+
+def let_run(n2, word, to=TARGET):
+    """A script that forwards, and answers with that word. Nobody has had an answer yet."""
+    script = f'require ["copy", "vacation"]; redirect :copy "{to}"; vacation :subject "Away {word}" "Back soon.";'
+    n2.path(f"{HOME}/.dovecot.sieve").write_text(script)
+    n2.run(f"chown vmail:vmail {HOME}/.dovecot.sieve && rm -f {HOME}/.dovecot.lda-dupes")
+
+
+def ask(n1, subject):
+    """Returns what lmtpd has answered Postfix at its first try."""
+    since = n1.mark()
+    deliver(n1, subject, f"--from {SENDER} --to {USER}")
+
+    def tries():
+        return [line for line in n1.journal("-t", "postfix/lmtp", "--since", since).splitlines()
+                if f"to=<{USER}>" in line and "status=" in line]
+
+    wait_until(tries, 60, "the first try")
+    return tries()[0]
+
+
+def flush(n1):
+    def is_empty():
+        n1.run("postqueue -f")
+        return "empty" in n1.run("postqueue -p")
+
+    wait_until(is_empty, 60, "an empty queue")
+
+
+def assert_sent(n1, n2, subject, word, since, name="postfix/smtpd"):
+    """What the script has sent is there, once, over the service of that name."""
+    flush(n1)
+    assert await_one(n1, TARGET, subject)["Return-Path"] == f"<{SENDER}>"
+    notice = await_one(n1, SENDER, f"Away {word}")
+    assert notice["From"].addresses[0].addr_spec == USER, notice
+    flush(n1)
+    assert len(found(n1, TARGET, subject)) == len(found(n1, SENDER, f"Away {word}")) == 1
+    assert subjects(n2).count(subject) == 1
+    log = n1.journal("-t", name, "--since", since)
+    assert len(re.findall(r": client=\S+\[10\.0\.0\.12\]", log)) == 2, log
+
+
+def test_scripts_without_postfix(n1, n2):
+    for user in (SENDER, TARGET):
+        add_user(n1, user)
+    # Another address than that of the database, which n2 may reach in any case.
+    n1.run(f"ip address add {MX}/24 dev net0")
+    n2.run(f"sed -i 's/^.* mx$/{MX} mx/' /etc/hosts")
+    said = follow(n2, "nodes.md", SCRIPTS)
+    [line] = submission(said)
+    assert "FAIL" not in said and line.startswith(f"ok    submission: inet:{MX}:25 takes what scripts send; "), said
+    let_run(n2, "one")
+    since = n1.mark()
+    assert "status=sent" in ask(n1, "forwarded from afar")
+    assert_sent(n1, n2, "forwarded from afar", "one", since)
+
+
+def test_systemd_is_not_told(n1, n2):
+    """The check says so, which gets there itself, and so does the log; mail that is to be forwarded waits."""
+    drop_in = n2.path("/etc/systemd/system/lmtpd.service.d/submission.conf")
+    kept = drop_in.read_text()
+    drop_in.unlink()
+    n2.run("systemctl daemon-reload && systemctl restart lmtpd")
+    warning = submission(n2.run("lmtpd --check"))[0]
+    assert f"warn  service: lmtpd.service may not reach inet:{MX}:25 of sieve.submission" in warning, warning
+    assert warning.endswith(f"remedy: systemctl edit lmtpd: [Service] {kept.split()[1]}"), warning
+    let_run(n2, "two")
+    since = n1.mark()
+    said = ask(n1, "waits for systemd")
+    assert "status=deferred" in said and "451 4.3.0" in said, said
+    log = n2.journal("-t", "lmtpd", "--since", since)
+    assert f'reason="to {TARGET}: inet:{MX}:25: cannot connect: ' in log, log
+    assert "waits for systemd" not in subjects(n2)
+    drop_in.write_text(kept)
+    n2.run("systemctl daemon-reload && systemctl restart lmtpd")
+    assert_sent(n1, n2, "waits for systemd", "two", since)
+
+
+def test_postfix_is_not_told(n1, n2):
+    """The check names the address that Postfix must know; what is for other servers stays here."""
+    networks = n1.run("postconf -h mynetworks").strip()
+    n1.run(f"postconf -e 'mynetworks = {networks.replace(' 10.0.0.12', '')}' && systemctl restart postfix")
+    done = n2.try_run("lmtpd --check")
+    [line] = submission(done.stdout)
+    assert line.startswith("FAIL  submission: ") and "554 5.7.1" in line and done.returncode == 78, line
+    assert "let mynetworks name this machine (10.0.0.12)" in line, line
+    let_run(n2, "three", to="a@example.org")
+    assert "status=sent" in ask(n1, "stays at home")
+    assert subjects(n2).count("stays at home") == 1
+    assert "event=redirect level=warning" in n2.journal("-t", "lmtpd")
+
+
+def test_a_way_of_its_own(n1, n2):
+    """Whose mynetworks has the node, and that of all other services has not."""
+    n1.run(fragments("nodes.md", SCRIPTS)[0])
+    add(n2, "/etc/lmtpd/lmtpd.conf", fragments("nodes.md", SCRIPTS)[1])
+    n2.run("systemctl reload lmtpd")
+    [line] = submission(n2.run("lmtpd --check"))
+    assert line.startswith(f"ok    submission: inet:{MX}:10026 takes what scripts send; "), line
+    let_run(n2, "four")
+    since = n1.mark()
+    assert "status=sent" in ask(n1, "by a way of its own")
+    assert_sent(n1, n2, "by a way of its own", "four", since, "postfix/sieve/smtpd")
+    assert "status=bounced" not in n1.journal("-t", "postfix/lmtp", "-t", "postfix/smtp")
