@@ -9,11 +9,14 @@ import pathlib
 import re
 import shutil
 import smtplib
+import socket
 import ssl
 import subprocess
 import time
 
 import pytest
+
+pytest.register_assert_rewrite("confinement")
 
 SERVICES = ("lmtpd", "lmtpd-auth", "database", "postfix", "dovecot")
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -137,11 +140,11 @@ class Stack:
             run("podman", "volume", "prune", "--force")
             assert run("podman", "volume", "ls", "-q").stdout == ""
 
-    def send(self, subject, *recipients):
-        """By a stranger, over the port that is published."""
+    def send(self, subject, *recipients, sender="sender@example.net"):
+        """As a stranger does, over the port that is published."""
         def attempt():
             with smtplib.SMTP("127.0.0.1", 25, timeout=20) as client:
-                refused = client.sendmail("sender@example.net", recipients,
+                refused = client.sendmail(sender, recipients, f"From: {sender}\r\nTo: {', '.join(recipients)}\r\n"
                                           f"Subject: {subject}\r\n\r\nbody\r\n")
                 assert refused == {}
                 return True
@@ -150,12 +153,12 @@ class Stack:
     def flush(self):
         self.exec("postfix", "postqueue", "-f")
 
-    def subjects(self, user=EMAIL1, password=PASSWORD1):
-        """Of all messages that IMAP shows, in order."""
+    def subjects(self, user=EMAIL1, password=PASSWORD1, folder="INBOX"):
+        """Of all messages that IMAP shows there, in order."""
         with imaplib.IMAP4_SSL("127.0.0.1", 993, ssl_context=no_verification(),
                                timeout=20) as client:
             client.login(user, password)
-            client.select(readonly=True)
+            client.select(folder, readonly=True)
             _, [numbers] = client.search(None, "ALL")
             shown = []
             for number in numbers.split():
@@ -163,18 +166,45 @@ class Stack:
                 shown.append(email.message_from_bytes(header)["Subject"])
             return shown
 
-    def wait_for(self, *subjects, **who):
+    def wait_for(self, *subjects, **where):
         """Exactly these are shown, in any order."""
         def are_there():
             self.flush()
-            return sorted(self.subjects(**who)) == sorted(subjects)
-        wait_until(are_there, 60, f"{subjects} in the INBOX")
+            return sorted(self.subjects(**where)) == sorted(subjects)
+        wait_until(are_there, 60, f"{subjects} as all that is shown")
 
     @contextlib.contextmanager
     def submission(self):
         with smtplib.SMTP("127.0.0.1", 587, timeout=30) as client:
             client.starttls(context=no_verification())
             yield client
+
+
+class Lmtp:
+    """A client of lmtpd's socket, by its volume."""
+
+    def __init__(self, stack):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(30)
+        self.socket.connect(str(stack.volume("lmtp-socket") / "lmtp"))
+        self.file = self.socket.makefile("rb")
+        assert self.reply().startswith("220 ")
+
+    def reply(self):
+        while (line := self.file.readline().decode())[3:4] == "-":
+            pass
+        return line
+
+    def say(self, line):
+        self.socket.sendall(line.encode() + b"\r\n")
+        return self.reply()
+
+    def begin(self, to):
+        """As far as the message itself."""
+        assert self.say("LHLO tests").startswith("250 ")
+        assert self.say("MAIL FROM:<sender@example.net>").startswith("250 ")
+        assert self.say(f"RCPT TO:<{to}>").startswith("250 ")
+        assert self.say("DATA").startswith("354 ")
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import contextlib
 import itertools
 import json
-import os
-import pathlib
 import re
 import smtplib
 import socket
@@ -14,59 +12,11 @@ import time
 
 import pytest
 
-from conftest import EMAIL1, EMAIL2, PASSWORD1, PASSWORD2, SERVICES, run, wait_until
+from confinement import assert_confinement
+from conftest import EMAIL1, EMAIL2, PASSWORD1, PASSWORD2, SERVICES, Lmtp, run, wait_until
 
 UNAVAILABLE, TEMPORARY = 69, 75
 GRACE = 10  # seconds that podman and Docker give before they kill
-USERS = {"lmtpd": 5000, "lmtpd-auth": 5001, "database": 5002, "dovecot": 5000}
-# Of postfix alone, capabilities(7): CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, NET_BIND_SERVICE.
-POSTFIX_CAPABILITIES = sum(1 << number for number in (0, 1, 3, 5, 6, 7, 10))
-
-
-def facts(pid):
-    """The lines of /proc/PID/status, by their names."""
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
-
-
-def processes(pid):
-    """All that are in the container of this one."""
-    namespace = os.readlink(f"/proc/{pid}/ns/pid")
-    found = []
-    for entry in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if os.readlink(entry / "ns/pid") == namespace:
-                found.append(int(entry.name))
-        except FileNotFoundError:
-            continue  # it has ended
-    return found
-
-
-class Lmtp:
-    """A client of lmtpd's socket, by its volume."""
-
-    def __init__(self, stack):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
-        self.socket.connect(str(stack.volume("lmtp-socket") / "lmtp"))
-        self.file = self.socket.makefile("rb")
-        assert self.reply().startswith("220 ")
-
-    def reply(self):
-        while (line := self.file.readline().decode())[3:4] == "-":
-            pass
-        return line
-
-    def say(self, line):
-        self.socket.sendall(line.encode() + b"\r\n")
-        return self.reply()
-
-    def begin(self, to):
-        """As far as the message itself."""
-        assert self.say("LHLO tests").startswith("250 ")
-        assert self.say("MAIL FROM:<sender@example.net>").startswith("250 ")
-        assert self.say(f"RCPT TO:<{to}>").startswith("250 ")
-        assert self.say("DATA").startswith("354 ")
 
 
 # --- mail -------------------------------------------------------------------
@@ -118,32 +68,7 @@ def test_nobody_but_whom_it_concerns_reads_hashes(stack):
 def test_confinement(stack):
     stack.send("first", EMAIL1)
     stack.wait_for("first")
-    for service in SERVICES:
-        main = stack.pid(service)
-        mounts = [line.split() for line in pathlib.Path(f"/proc/{main}/mountinfo").read_text().splitlines()]
-        [root] = [fields for fields in mounts if fields[4] == "/"]
-        assert root[5].split(",")[0] == "ro"
-        found = processes(main)
-        assert main in found
-        for pid in found:
-            told = facts(pid)
-            assert told["NoNewPrivs"] == "1"
-            assert not told["State"].startswith("Z")
-            assert int(told["CapBnd"], 16) == (POSTFIX_CAPABILITIES if service == "postfix" else 0)
-            if service == "postfix":
-                continue
-            assert set(told["Uid"].split()) == set(told["Gid"].split()) == {str(USERS[service])}
-            assert told["Groups"].split() in ([], [str(USERS[service])])
-            for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
-                assert int(told[kind], 16) == 0, (service, kind)
-        if service != "postfix":
-            done = stack.exec(service, "touch", "/etc/here", check=False)
-            assert done.returncode != 0 and "Read-only file system" in done.stdout
-    for service in ("lmtpd", "lmtpd-auth"):
-        assert len(processes(stack.pid(service))) == 1, "one process, without a shell or an init"
-    # All but the master, and those that it must start as root, are Postfix's user.
-    users = {facts(pid)["Name"]: facts(pid)["Uid"].split()[1] for pid in processes(stack.pid("postfix"))}
-    assert users["master"] == "0" and users["qmgr"] == users["pickup"] == "5003"
+    assert_confinement(stack)
 
 
 # --- health -----------------------------------------------------------------
