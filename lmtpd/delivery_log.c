@@ -239,7 +239,7 @@ void delivery_log(const struct envelope *envelope, const struct recipient *recip
 	log_text(&line, "dsn", reply_enhanced(reply));
 	log_quoted(&line, "reason", reason);
 	log_end(&line);
-	if (reply == REPLY_SAVED) {
+	if (reply == REPLY_SAVED && delivery != NULL) {
 		log_left_out(recipient, &delivery->places);
 	}
 }
