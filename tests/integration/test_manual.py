@@ -1,4 +1,5 @@
-"""The manual pages name what the programs know, and nothing else: keys, options and metrics."""
+"""The manual pages name what the programs know, and nothing else: keys, options and metrics. The configurations that are
+shipped show every key with its default."""
 
 import re
 
@@ -54,6 +55,51 @@ def test_keys(kind):
         assert wanted[section] <= known
         # Those of another page are named alone.
         assert all(key in shared and re.search(rf"\b{key}\b", page(conf)) for key in missing), missing
+
+
+def defaults_of_page(name):
+    """Section and key to what stands behind "default: ", as it looks."""
+    _, *parts = SECTION.split(page(name))
+    found = {}
+    for title, text in zip(parts[::2], parts[1::2]):
+        for items, told in re.findall(r"^\.It Ic (.*) = Em .*\(default: (.*)\)$", text, re.MULTILINE):
+            keys = re.findall(r"\w+", items.replace("Ic ", ""))
+            values = told.replace(r"\(dq", '"').replace(r"\e", "\\").split(" and ") if len(keys) > 1 else [
+                told.replace(r"\(dq", '"').replace(r"\e", "\\")]
+            for key, value in zip(keys, values * len(keys) if len(values) == 1 else values):
+                found[title.removeprefix("SECTION "), key] = value
+    return found
+
+
+def example(name):
+    """Section and key to its value, of the lines that set one or would without their #."""
+    found, section = {}, "THE TOP OF THE FILE"
+    for line in (TREE / "examples" / name).read_text().splitlines():
+        if opened := re.fullmatch(r"(\w+) \{", line):
+            section = opened[1]
+        elif key := re.fullmatch(r" *#?(\w+) *= (.*)", line):
+            found[section, key[1]] = key[2]
+    return found
+
+
+@pytest.mark.parametrize("name", ["lmtpd.conf", "auth.conf"])
+def test_example(name, make_lmtpd, make_auth, directory):
+    shown, defaults = example(name), defaults_of_page(f"{name}.5")
+    wanted = {(section or "THE TOP OF THE FILE", key) for section, keys in keys_of_page(f"{name}.5").items()
+              for key in keys}
+    shared = {("mysql", key) for key in keys_of_page("lmtpd.conf.5")["mysql"] if not key.endswith("_query")}
+    assert set(shown) == wanted | shared
+    for at, value in shown.items():
+        if at in defaults and at[1] not in ("password", "password_file"):
+            assert re.match(re.escape(value) + r"(,|$)", defaults[at]), at
+    # With all of them the file is still one that the daemon reads.
+    (directory / "password").write_text("secret\n")
+    text = re.sub(r"^( *)#(?=\w+ *= )", r"\1", (TREE / "examples" / name).read_text(), flags=re.MULTILINE)
+    text = re.sub(r'"\$\{CREDENTIALS_DIRECTORY[^"]*"', f'"{directory}/password"', text)
+    daemon = make_lmtpd() if name == "lmtpd.conf" else make_auth()
+    daemon.config_path.write_text(text)
+    said = daemon.run("--check").stdout
+    assert " configuration: " in said and "FAIL  configuration: " not in said
 
 
 def test_options(kind):
