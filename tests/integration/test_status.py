@@ -55,6 +55,16 @@ def ask(daemon, request, timeout=10):
 
 
 @contextmanager
+def running(command, **options):
+    """A client, which ends with the block: one that goes on would be waited for."""
+    with subprocess.Popen(command, **options) as client:
+        try:
+            yield client
+        finally:
+            client.kill()
+
+
+@contextmanager
 def table_away(database):
     database.sql("RENAME TABLE virtual_users TO gone")
     try:
@@ -302,14 +312,14 @@ def test_a_daemon_that_hangs(lmtpd, directory):
         done = daemon.run("--status")
         assert done.returncode == UNAVAILABLE and "Connection refused" in done.stderr
         listener.listen()
-        with subprocess.Popen(daemon.command("--status"), stdout=subprocess.PIPE, text=True) as asking:
+        with running(daemon.command("--status"), stdout=subprocess.PIPE, text=True) as asking:
             client, _ = listener.accept()
             client.recv(100)
             client.sendall(b"ab\x1b[2J\n")
             client.close()
             assert asking.communicate()[0] == "ab?[2J\n", "no byte that steers a terminal"
         # Nor does one that is answered drop by drop.
-        with subprocess.Popen(daemon.command("--status"), stderr=subprocess.PIPE, text=True) as asking:
+        with running(daemon.command("--status"), stderr=subprocess.PIPE, text=True) as asking:
             client, _ = listener.accept()
             with client, suppress(BrokenPipeError):
                 for _ in range(30):
@@ -346,9 +356,8 @@ def test_watch(lmtpd, directory):
     orderly end."""
     daemon = lmtpd()
     out = directory / "watched"
-    with open(out, "wb") as file, subprocess.Popen(
-            daemon.command("--status", "--watch", "1"), stdout=file,
-            stderr=subprocess.STDOUT) as watcher:
+    with open(out, "wb") as file, running(
+            daemon.command("--status", "--watch", "1"), stdout=file, stderr=subprocess.STDOUT) as watcher:
         wait_until(lambda: len(blocks_of(out)) >= 1, 60, "first block")
         first = blocks_of(out)[0]
         assert "/s)" not in first and "\033" not in first
@@ -373,8 +382,7 @@ def test_watch(lmtpd, directory):
 def test_watch_on_a_terminal(lmtpd):
     daemon = lmtpd()
     primary, secondary = os.openpty()
-    with subprocess.Popen(daemon.command("--status", "--watch=3600"), stdout=secondary,
-                          stdin=secondary) as watcher:
+    with running(daemon.command("--status", "--watch=3600"), stdout=secondary, stdin=secondary) as watcher:
         os.close(secondary)
         shown = b""
         while b"problems" not in shown:
