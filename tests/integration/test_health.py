@@ -100,10 +100,12 @@ def test_the_end_while_somebody_asks(make_lmtpd, database):
     impostor = Impostor(database.port)
     impostor.become("silent")
     daemon = make_lmtpd(mysql={"hosts": [f"127.0.0.1:{impostor.port}"], "timeout": 60}).start()
+    # One thread asks what the queries mean, since the start, and another one now.
+    wait_until(lambda: daemon.told()["lookups"]["busy"] == 1, 60, "the question of the start")
     answers = []
     asker = threading.Thread(target=lambda: answers.append(health(daemon)))
     asker.start()
-    time.sleep(1)
+    wait_until(lambda: daemon.told()["lookups"]["busy"] == 2, 60, "the question of its health")
     began = time.monotonic()
     assert daemon.stop() == 0
     asker.join()
