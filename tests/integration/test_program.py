@@ -222,15 +222,16 @@ def test_runs_as_root_and_says_so(kind):
 
 def test_newest_of_two_reloads_counts(kind, database, silent):
     """The first asks a host that says nothing; until that is known the mended file is in force."""
-    daemon = kind.make(mysql={"timeout": 2}).start()
+    daemon = kind.make(mysql={"timeout": HANGS}).start()
     good = daemon.config_path.read_text()
     daemon.configure(mysql={"hosts": [host_of(silent)], kind.query: kind.wrong_query})
     daemon.signal(signal.SIGHUP)
-    time.sleep(0.5)
+    wait_until(lambda: silent.clients, 60, "question of the first")
     daemon.config_path.write_text(good)
     daemon.signal(signal.SIGHUP)
     daemon.wait_for_log(event="reload", reason="the new configuration is in force")
-    time.sleep(3)
+    silent.become("rude")  # now it is known
+    time.sleep(1)
     assert outcome(kind, daemon) is True
     assert len(daemon.log(event="reload")) == 1
 
@@ -250,15 +251,16 @@ def test_refused_file_does_not_undo_the_one_before(kind, database):
 
 def test_refused_file_is_not_forgotten(kind, database, silent):
     """The one before it is still being tried then, and comes into force: the file says something else."""
-    daemon = kind.make(mysql={"timeout": 2}).start()
+    daemon = kind.make(mysql={"timeout": HANGS}).start()
     good = daemon.config_path.read_text()
     daemon.configure(mysql={"hosts": [host_of(silent), f"127.0.0.1:{database.port}"]})
     daemon.signal(signal.SIGHUP)
-    time.sleep(0.5)
+    wait_until(lambda: silent.clients, 60, "question of the first")
     daemon.config_path.write_text(good + "nonsense = 1\n")
     daemon.signal(signal.SIGHUP)
     daemon.wait_for_log(event="reload", level="error")
     daemon.config_path.write_text(good)  # for --status, which reads it
+    silent.become("rude")  # so that the next host is asked
     daemon.wait_for_log(event="reload", reason="the new configuration is in force")
     assert '"reload_failed":1' in daemon.run("--status", "--json").stdout
 
