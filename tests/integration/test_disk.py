@@ -126,8 +126,9 @@ def test_read_only(daemon, database, small_ext4):
     with Load(daemon.connect, ledger, add_mailboxes(database, 1, 20, 5), n_senders=4, drains=True,
               pause=0.1) as load:
         wait_until(lambda: len(ledger.saved) > 5, 30, "deliveries")
-        wait_until(lambda: not run("mount", "-o", "remount,ro", disk.path).returncode, 30,
-                   "a moment without an open file")
+        with load.held():
+            wait_until(lambda: not run("mount", "-o", "remount,ro", disk.path).returncode, 60,
+                       "the end of files that are open")
         assert refusal(daemon) == "451 4.2.0"
         assert os.strerror(errno.EROFS) in daemon.output()
         n_deferred = load.n_deferred

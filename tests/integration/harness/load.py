@@ -1,6 +1,7 @@
 """Senders that behave as Postfix does: what is not acknowledged is sent again."""
 
 import base64
+import contextlib
 import random
 import threading
 import time
@@ -89,6 +90,7 @@ class Sender(threading.Thread):
 
     def _send(self, client):
         """One transaction for all who wait; those whom it reaches wait no longer."""
+        self.load.going.wait()
         letter = self._next_letter()
         accepted = self._offer(client, letter)
         if accepted:
@@ -168,6 +170,8 @@ class Load:
         self.seed = seed
         self.from_whom = from_whom
         self.ending = threading.Event()
+        self.going = threading.Event()
+        self.going.set()
         self.latencies = []  # (when, seconds) from the last dot to the last reply
         self.n_deferred = 0
         self.n_broken = 0
@@ -186,6 +190,15 @@ class Load:
         # What a sender met explains what failed here, but Ctrl-C stays one.
         if kind is None or issubclass(kind, Exception):
             self.check()
+
+    @contextlib.contextmanager
+    def held(self):
+        """While the block runs no message is begun; soon all that were are at their end."""
+        self.going.clear()
+        try:
+            yield
+        finally:
+            self.going.set()
 
     def check(self):
         """No sender got a reply that it must not get, or hangs after its end."""
