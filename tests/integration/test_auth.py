@@ -704,7 +704,7 @@ def test_start_as_somebody_who_could_be_root(make_auth, identity, said):
     """Whoever starts it: it does not serve as long as there is a way back."""
     daemon = make_auth(starts_as_root=True)
     daemon.launch(wrapper=["setpriv", *identity])
-    assert daemon.process.wait(30) == 78
+    assert daemon.process.wait(60) == 78
     assert said in daemon.output()
     daemon.launch(wrapper=["setpriv", *USER[:2], f"--groups={AUTH_GROUP},27"])
     daemon.wait_until_answers(daemon.is_answering)
@@ -787,7 +787,7 @@ def test_sigterm_answers_what_is_pending(auth):
         assert idle.is_closed()
         assert failing.answer() == ("FAIL", "1", [f"user={EMAIL1}"])
         assert failing.is_closed()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_sigterm_under_load(auth):
@@ -803,7 +803,7 @@ def test_sigterm_under_load(auth):
         except (EOFError, ConnectionResetError):
             pass
         client.close()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_restart_with_clients_connected(auth):
@@ -1040,5 +1040,5 @@ def test_reloads_leave_nothing_behind(auth):
         before = held()
         for _ in range(10):
             daemon.reload()
-        wait_until(lambda: held()[0] <= before[0] and held()[1] <= before[1] + 1, 10,
+        wait_until(lambda: held()[0] <= before[0] and held()[1] <= before[1] + 1, 60,
                    "end of what was before")

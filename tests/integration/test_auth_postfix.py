@@ -46,7 +46,7 @@ class Smtp:
     """A session with Postfix, reply by reply."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.file = self.socket.makefile("rb")
         assert self.reply().startswith("220")
 
@@ -80,7 +80,7 @@ def test_login_with_swaks(auth_machine, mechanism):
     [line] = daemon.wait_for_log(event="auth")
     assert (line["user"], line["mech"], line["rip"], line["result"]) == (
         EMAIL1, mechanism, "127.0.0.1", "ok")
-    wait_until(lambda: f"sasl_method={mechanism}, sasl_username={EMAIL1}" in postfix.log(), 10,
+    wait_until(lambda: f"sasl_method={mechanism}, sasl_username={EMAIL1}" in postfix.log(), 60,
                "Postfix's own line")
 
 
@@ -103,7 +103,7 @@ def test_wrong_password_and_unknown_user(auth_machine, mechanism, user):
 def test_names_in_postfixs_log_are_the_rows(auth_machine, database):
     postfix, daemon = auth_machine
     assert_logged_in(postfix.swaks(user="EMAIL1@EXAMPLE.COM", password=PASSWORD1))
-    wait_until(lambda: f"sasl_username={EMAIL1}" in postfix.log(), 10, "the row's name")
+    wait_until(lambda: f"sasl_username={EMAIL1}" in postfix.log(), 60, "the row's name")
 
 
 def test_every_way_to_say_it(auth_machine):
@@ -165,10 +165,10 @@ def test_mechanism_that_is_not_offered(auth_machine):
 def test_mechanisms_that_postfix_offers(auth_machine):
     """Without TLS only where that is allowed, as the guide has it."""
     postfix, _ = auth_machine
-    with smtplib.SMTP("127.0.0.1", postfix.plain_port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", postfix.plain_port, timeout=60) as client:
         client.ehlo("client.example.net")
         assert set(client.esmtp_features["auth"].split()) == {"PLAIN", "LOGIN"}
-    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=60) as client:
         client.ehlo("client.example.net")
         assert "auth" not in client.esmtp_features
         client.starttls(context=ssl._create_unverified_context())
@@ -180,7 +180,7 @@ def test_mechanisms_that_postfix_offers(auth_machine):
 def test_login_under_tls(auth_machine, mechanism):
     """The guide's port: STARTTLS first."""
     postfix, daemon = auth_machine
-    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=60) as client:
         client.starttls(context=ssl._create_unverified_context())
         client.ehlo("client.example.net")
         client.user, client.password = EMAIL1, PASSWORD1
@@ -235,7 +235,7 @@ def test_the_whole_way(auth_machine, make_lmtpd):
     )
     daemon.socket = postfix.lmtp_socket
     daemon.start()
-    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=30) as client:
+    with smtplib.SMTP("127.0.0.1", postfix.port, timeout=60) as client:
         client.starttls(context=ssl._create_unverified_context())
         client.login(EMAIL2, PASSWORD2)
         client.sendmail(EMAIL2, ["alias@example.com"], "Subject: by login\r\n\r\nText\r\n")

@@ -40,7 +40,7 @@ def test_start_with_a_capability(make_lmtpd):
     daemon.launch(wrapper=[
         "setpriv", f"--reuid={daemon.user}", f"--regid={daemon.group}", "--clear-groups",
         "--inh-caps=+dac_override", "--ambient-caps=+dac_override"])
-    assert daemon.process.wait(30) == 78
+    assert daemon.process.wait(60) == 78
     assert "has capabilities" in daemon.output()
 
 
@@ -156,7 +156,7 @@ def test_sigterm_tells_idle_sessions(lmtpd):
     for session in (fresh, used):
         assert session.reply().status == "421 4.3.2"
         assert session.is_closed()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_sigterm_within_a_transaction(lmtpd):
@@ -166,13 +166,13 @@ def test_sigterm_within_a_transaction(lmtpd):
     session.mail()
     session.rcpt(EMAIL1)
     daemon.signal(signal.SIGTERM)
-    wait_until(lambda: not daemon.is_answering(), 10, "end of listening")
+    wait_until(lambda: not daemon.is_answering(), 60, "end of listening")
     assert session.rcpt(EMAIL2).code == 250
     assert session.command("DATA").code == 354
     session.send(stuffed(message()))
     assert [session.reply().status for _ in range(3)] == ["250 2.0.0", "250 2.0.0", "421 4.3.2"]
     assert session.is_closed()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
     daemon.mailbox("example.com/email1").message()
 
 
@@ -190,7 +190,7 @@ def test_sigterm_with_a_transaction_on_its_way(lmtpd, hello):
     session.deliver(EMAIL1)
     assert session.reply().status == "421 4.3.2"
     assert session.is_closed()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
     daemon.mailbox("example.com/email1").message()
 
 
@@ -204,7 +204,7 @@ def test_sigterm_and_a_transaction_that_is_given_up(lmtpd):
     assert session.command("RSET").code == 250
     assert session.command("RSET").status == "421 4.3.2"
     assert session.is_closed()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("before, after", [
@@ -219,12 +219,12 @@ def test_sigterm_within_a_message(lmtpd, before, after):
     session.command("DATA")
     session.send(before)
     daemon.signal(signal.SIGTERM)
-    wait_until(lambda: not daemon.is_answering(), 10, "end of listening")
+    wait_until(lambda: not daemon.is_answering(), 60, "end of listening")
     session.send(after)
     assert session.reply().status == "250 2.0.0"
     assert session.reply().status == "421 4.3.2"
     assert session.is_closed()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
     daemon.mailbox("example.com/email1").message()
 
 
@@ -239,7 +239,7 @@ def test_sigterm_past_the_last_dot(lmtpd, faults):
     assert session.is_silent(0.1)
     daemon.signal(signal.SIGTERM)
     assert session.reply().status == "250 2.0.0"
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
     daemon.mailbox("example.com/email1").message()
 
 
@@ -272,7 +272,7 @@ def test_sigterm_under_load(lmtpd):
         if session.reply().code == 250:
             saved.add(b"Subject: %d" % number)
         session.close()
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
     stored = {stored.content.split(b"\n")[0]
               for stored in daemon.mailbox("example.com/email1").messages()}
     assert stored == saved
@@ -309,7 +309,7 @@ def test_reload(lmtpd):
             session.mail()
             return session.rcpt("email1-x@example.com").code == 250
 
-    wait_until(has_changed, 10, "reload")
+    wait_until(has_changed, 60, "reload")
     with daemon.session() as session:
         session.mail()
         assert session.rcpt(EMAIL1).code == 250
@@ -326,7 +326,7 @@ def test_reload_of_a_broken_configuration(lmtpd):
     good = daemon.config_path.read_text()
     daemon.config_path.write_text(good + "nonsense = 1\n")
     daemon.reload()
-    wait_until(lambda: "nonsense" in daemon.output(), 10, "complaint in the log")
+    wait_until(lambda: "nonsense" in daemon.output(), 60, "complaint in the log")
     with daemon.session() as session:
         session.deliver(EMAIL1)
     daemon.config_path.write_text(good)
@@ -355,7 +355,7 @@ def test_reload_of_a_new_database(lmtpd, database):
             session.mail()
             return session.rcpt(EMAIL1).status == "550 5.1.1"
 
-    wait_until(is_unknown, 10, "reload")
+    wait_until(is_unknown, 60, "reload")
 
 
 # --- systemd ----------------------------------------------------------------
@@ -396,7 +396,7 @@ def test_notifies_systemd(make_lmtpd, manager):
     assert '"reload_failed":0' in daemon.run("--status", "--json").stdout
     daemon.signal(signal.SIGTERM)
     assert hear(manager) == ["STOPPING=1", "STATUS=finishes 0 connections"]
-    assert daemon.process.wait(30) == 0
+    assert daemon.process.wait(60) == 0
 
 
 def test_watchdog_of_systemd(make_lmtpd, manager):

@@ -216,11 +216,11 @@ def test_killed_and_frozen_under_load(lmtpd, database):
             getattr(database, fault)()
             if fault == "freeze":
                 n_deferred = load.n_deferred
-                wait_until(lambda: load.n_deferred > n_deferred, 30, "refusals")
+                wait_until(lambda: load.n_deferred > n_deferred, 60, "refusals")
                 database.thaw()
             else:
                 database.start()
             n_saved = len(ledger.saved)
-            wait_until(lambda: len(ledger.saved) > n_saved, 30, "deliveries")
+            wait_until(lambda: len(ledger.saved) > n_saved, 60, "deliveries")
     assert load.n_broken == 0 and ledger.doubtful == []
     Audit(daemon.vhosts, ledger).assert_clean()

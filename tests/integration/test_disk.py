@@ -125,17 +125,17 @@ def test_read_only(daemon, database, small_ext4):
     ledger = Ledger()
     with Load(daemon.connect, ledger, add_mailboxes(database, 1, 20, 5), n_senders=4, drains=True,
               pause=0.1) as load:
-        wait_until(lambda: len(ledger.saved) > 5, 30, "deliveries")
+        wait_until(lambda: len(ledger.saved) > 5, 60, "deliveries")
         with load.held():
             wait_until(lambda: not run("mount", "-o", "remount,ro", disk.path).returncode, 60,
                        "the end of files that are open")
         assert refusal(daemon) == "451 4.2.0"
         assert os.strerror(errno.EROFS) in daemon.output()
         n_deferred = load.n_deferred
-        wait_until(lambda: load.n_deferred > n_deferred, 30, "refusals")
+        wait_until(lambda: load.n_deferred > n_deferred, 60, "refusals")
         disk.remount("rw")
         n_saved = len(ledger.saved)
-        wait_until(lambda: len(ledger.saved) > n_saved, 30, "deliveries again")
+        wait_until(lambda: len(ledger.saved) > n_saved, 60, "deliveries again")
     assert refusal(daemon) == "250 2.0.0"
     shutil.rmtree(daemon.vhosts / "example.com")
     Audit(daemon.vhosts, ledger).assert_clean()
@@ -146,12 +146,12 @@ def test_disk_that_dies(daemon, database, cuttable_disk):
     cuttable_disk.format(daemon.vhosts)
     ledger = Ledger()
     with Load(daemon.connect, ledger, add_mailboxes(database, 1, 50, 10)) as load:
-        wait_until(lambda: len(ledger.saved) > 50, 30, "deliveries")
+        wait_until(lambda: len(ledger.saved) > 50, 60, "deliveries")
         root = os.open(daemon.vhosts, os.O_RDONLY)
         fcntl.ioctl(root, EXT4_IOC_SHUTDOWN, struct.pack("I", SHUTDOWN_WITHOUT_FLUSH))
         os.close(root)
         n_deferred = load.n_deferred
-        wait_until(lambda: load.n_deferred > n_deferred + 10, 30, "refusals")
+        wait_until(lambda: load.n_deferred > n_deferred + 10, 60, "refusals")
         assert refusal(daemon) == "451 4.2.0"
         assert os.strerror(errno.EIO) in daemon.output()
     copy = cuttable_disk.cut()

@@ -104,7 +104,7 @@ def test_logins(auth, lost_node, database):
     daemon = auth(mysql={"hosts": hosts(lost_node, database)})
     with daemon.client() as client:
         assert login(client) == "OK"
-    wait_until(lambda: "result=ok" in daemon.output(), 10, "the line")
+    wait_until(lambda: "result=ok" in daemon.output(), 60, "the line")
 
 
 @pytest.mark.parametrize("what", ["ALL", "ALL_KILL"])

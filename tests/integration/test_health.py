@@ -121,7 +121,7 @@ def test_while_it_is_ending(lmtpd):
         session.rcpt(EMAIL1)
         session.command("DATA")
         daemon.signal(signal.SIGTERM)
-        wait_until(lambda: not daemon.is_answering(), 10, "end of listening")
+        wait_until(lambda: not daemon.is_answering(), 60, "end of listening")
         code, words = health(daemon)
         assert code == UNAVAILABLE and "it is ending" in words
         session.send(message() + b".\r\n")
@@ -194,14 +194,14 @@ def test_disks_of_every_state(make_lmtpd, directory):
         assert run("fsfreeze", "--unfreeze", daemon.vhosts).returncode == 0
         assert code == again[0] == TEMPORARY and "store: no answer within 8 seconds" in words
         assert 2 * PATIENCE - 2 < took < 2 * PATIENCE + 20
-        wait_until(lambda: health(daemon) == (0, ""), 10, "health")
+        wait_until(lambda: health(daemon) == (0, ""), 60, "health")
         # And the end does not wait for it, but for the kernel, which keeps the thread that hangs.
         assert run("fsfreeze", "--freeze", daemon.vhosts).returncode == 0
         assert health(daemon)[0] == TEMPORARY
         daemon.signal(signal.SIGTERM)
-        wait_until(lambda: state_of(daemon.process.pid) == "Z", 10, "end of the first thread")
+        wait_until(lambda: state_of(daemon.process.pid) == "Z", 60, "end of the first thread")
         assert run("fsfreeze", "--unfreeze", daemon.vhosts).returncode == 0
-        assert daemon.process.wait(10) == 0
+        assert daemon.process.wait(60) == 0
     finally:
         disk.close()
 

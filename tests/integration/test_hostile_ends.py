@@ -58,7 +58,7 @@ def test_behind_a_write_error(lmtpd, faults, end):
         session.send(message("x" * 70 + "\r\n") * 5000 + b"before" + end + EVIL)
         assert_ends_once(session, "451 4.2.0")
     assert daemon.reached() == {}
-    wait_until(lambda: stored_contents(daemon) == [], 10, "an empty mailbox")
+    wait_until(lambda: stored_contents(daemon) == [], 60, "an empty mailbox")
 
 
 @pytest.fixture
@@ -184,4 +184,4 @@ def test_client_that_leaves_within_chunks(lmtpd, commands):
         while session.socket.recv(4096):
             pass
     assert daemon.reached() == {}
-    wait_until(lambda: daemon.mailbox(MAILBOX1).files("tmp") == [], 10, "removal of the half")
+    wait_until(lambda: daemon.mailbox(MAILBOX1).files("tmp") == [], 60, "removal of the half")

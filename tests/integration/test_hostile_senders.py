@@ -53,7 +53,7 @@ def at_rest_afterwards(daemon, memory=MEMORY_AT_REST):
         # Connections to the database and writers start as they are needed.
         return daemon.descriptors() <= before[0] + 4 and daemon.threads() <= before[1] + 36
 
-    wait_until(is_at_rest, 20, "rest")
+    wait_until(is_at_rest, 60, "rest")
     assert daemon.mailbox(MAILBOX1).files("tmp") == []
     if not is_sanitized(daemon):
         assert daemon.peak_memory() < memory, daemon.status()

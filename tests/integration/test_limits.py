@@ -99,7 +99,7 @@ def test_start_with_few_descriptors(make_lmtpd, database):
 def test_start_without_threads(make_lmtpd):
     daemon = make_lmtpd()
     daemon.launch(wrapper=["prlimit", "--nproc=1"])
-    assert daemon.process.wait(30) == 71
+    assert daemon.process.wait(60) == 71
     assert "Resource temporarily unavailable" in daemon.output()
 
 

@@ -343,7 +343,7 @@ def test_mailbox_that_is_deleted(two_nodes, tables):
     with two_nodes["n1"].session() as session:
         [reply] = session.deliver("email1@example.com", body=message())
         assert reply.status == "250 2.0.0"
-    wait_until(lambda: two_nodes["n1"].reached() == {"example.com/email1": 1}, 10, "delivery")
+    wait_until(lambda: two_nodes["n1"].reached() == {"example.com/email1": 1}, 60, "delivery")
 
 
 # --- those who read ---------------------------------------------------------

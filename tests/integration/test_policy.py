@@ -250,7 +250,7 @@ def test_end_answers_first(policy, database):
         assert client.action() == DUNNO
         assert client.is_closed()
         database.thaw()
-    assert daemon.process.wait(20) == 0
+    assert daemon.process.wait(60) == 0
 
 
 # --- sockets ----------------------------------------------------------------
@@ -336,7 +336,7 @@ def test_lmtp_alone_handed_over_to_who_may_not_bind(policy, directory):
     daemon = policy(start=False, lmtp={"policy": "unix:/nowhere/policy"})
     with Handed(directory, "lmtpd.socket") as handed:
         daemon.launch(**handed.options())
-        assert daemon.process.wait(30) == 78
+        assert daemon.process.wait(60) == 78
     [line] = daemon.log(event="start")
     assert "/nowhere/policy" in line["reason"]
     assert "systemctl enable lmtpd-policy.socket" in line["reason"]
@@ -468,4 +468,4 @@ def test_postfix_with_lmtpd_frozen(asking_machine):
     assert rcpt(postfix, EMAIL1)[0] == 250
     assert time.monotonic() - began < PATIENCE
     daemon.thaw()
-    wait_until(lambda: rcpt(postfix, EMAIL1)[0] == 550, 30, "an answer")
+    wait_until(lambda: rcpt(postfix, EMAIL1)[0] == 550, 60, "an answer")

@@ -40,7 +40,7 @@ def test_swaks_through_postfix(guide_machine):
     done = run("swaks", "--server", f"127.0.0.1:{postfix.port}", "--from", "sender@example.net",
                "--to", "alias@example.com", "--helo", "client.example.net")
     assert done.returncode == 0, done.stdout + done.stderr
-    wait_until(lambda: daemon.reached() == {"example.com/email1": 1}, 30, "delivery")
+    wait_until(lambda: daemon.reached() == {"example.com/email1": 1}, 60, "delivery")
 
 
 @pytest.mark.parametrize("address", ["nobody@example.com", "nobody+x@example.com"])

@@ -121,7 +121,7 @@ def test_greets_without_the_database(kind, silent, n_hosts):
     daemon = kind.make(mysql={"hosts": [host_of(silent)] * n_hosts, "timeout": HANGS})
     began = time.monotonic()
     daemon.launch()
-    wait_until(lambda: connects(daemon.socket), 30, "socket")
+    wait_until(lambda: connects(daemon.socket), 60, "socket")
     greeted, seconds = timed(kind.greets, daemon)
     assert greeted and seconds < SOON
     assert time.monotonic() - began < HANGS
@@ -290,7 +290,7 @@ def test_idle_sessions_move_to_the_new_configuration(make_lmtpd):
         daemon.configure(lmtp={"recipient_limit": turn + 2})
         daemon.reload()
         daemon.wait_for_log(turn + 1, event="reload", reason="the new configuration is in force")
-    wait_until(lambda: daemon.threads() <= before, 10, "end of the old threads")
+    wait_until(lambda: daemon.threads() <= before, 60, "end of the old threads")
     for session in sessions:
         session.mail()
         assert [session.rcpt(EMAIL1).code for _ in range(10)] == [250] * 9 + [452]
@@ -308,7 +308,7 @@ def test_session_moves_when_its_transaction_ends(make_lmtpd):
         daemon.wait_for_log(event="reload", reason="the new configuration is in force")
         assert session.rcpt(EMAIL1).code == 452
         session.command("RSET")
-        wait_until(lambda: daemon.threads() <= before, 10, "end of the old threads")
+        wait_until(lambda: daemon.threads() <= before, 60, "end of the old threads")
         session.mail()
         assert [session.rcpt(EMAIL1).code for _ in range(3)] == [250, 250, 452]
 

@@ -197,7 +197,7 @@ def test_client_leaves_without_quit(daemon):
     with daemon.session() as session:
         session.deliver(EMAIL1)
     mailbox = daemon.mailbox("example.com/email1")
-    wait_until(lambda: mailbox.files("tmp") == [], 10, "removal of half messages")
+    wait_until(lambda: mailbox.files("tmp") == [], 60, "removal of half messages")
     mailbox.message()
 
 

@@ -380,7 +380,7 @@ def test_storm(limited, database):
              for path in (*box.files("new"), *box.files("cur"))]
     assert statuses.count("250 2.0.0") == len(sizes) - 2
     assert 1000 * KIB <= sum(sizes) <= 1100 * KIB
-    wait_until(lambda: rcpt(daemon) == "552 5.2.2", 10, "the last count")
+    wait_until(lambda: rcpt(daemon) == "552 5.2.2", 60, "the last count")
 
 
 def test_mailbox_that_is_not_there_yet(limited):

@@ -103,7 +103,7 @@ def test_postfix_on_a_unix_socket(postfix, make_lmtpd):
     postfix.configure("master.cf", f"{before}sieve unix n - n - 20 smtpd\n")
     socket = public / "sieve"
     try:
-        wait_until(socket.exists, 20, "the socket")
+        wait_until(socket.exists, 60, "the socket")
         daemon = make_lmtpd(sieve={"enabled": True, "submission": f"unix:{socket}"})
         row = Report(daemon).only("ok", "submission")
         assert row["detail"].startswith(f"unix:{socket} takes what scripts send; it offers CHUNKING")

@@ -184,7 +184,7 @@ def test_slow_disk_and_the_end(make_lmtpd, faults):
     for session in sessions:
         assert session.reply().status == "250 2.0.0"
         session.close()
-    wait_until(lambda: not daemon.is_running(), 30, "its end")
+    wait_until(lambda: not daemon.is_running(), 60, "its end")
     assert len(stored(daemon, "email1")) == 16
 
 
@@ -198,6 +198,6 @@ def test_client_that_leaves(daemon):
         session.command("DATA")
         session.send(BODY * 20 + (b".\r\n" if is_whole else b""))
         session.close()
-        wait_until(lambda: len(daemon.log(event="delivery")) == 1, 20, "its delivery")
+        wait_until(lambda: len(daemon.log(event="delivery")) == 1, 60, "its delivery")
     time.sleep(0.5)
     assert len(stored(daemon, "email1")) == 2

@@ -30,7 +30,7 @@ class Moving(Site):
         assert self.deliver(EMAIL1, body=text, sender=sender) == ["250 2.0.0"]
         # A notice comes when the answer is there; what will not come the log does not tell of.
         n = sum(name in self.log(event="delivery")[-1] for name in ("vacation", "redirect"))
-        wait_until(lambda: len(self.sink.taken) >= n, 30, "what is sent")
+        wait_until(lambda: len(self.sink.taken) >= n, 60, "what is sent")
         return self.sent()
 
     def by_dovecot(self, text, sender=SENDER):
@@ -125,7 +125,7 @@ def test_what_was_put_off_is_not_remembered(moving, first, then):
                    sender=SENDER) == ["250 2.0.0"]
     if first == "lmtpd":
         here.daemon.wait_for_log(event="vacation", status="deferred")
-        wait_until(lambda: here.marks() == {}, 30, "what is forgotten")
+        wait_until(lambda: here.marks() == {}, 60, "what is forgotten")
     here.sink.refusals.clear()
     assert here.by(then, question(2)) == [SENDER]
 

@@ -119,7 +119,7 @@ def test_who_is_answered(make_peers):
     peers.activate(VACATION + 'vacation :addresses "alias@example.com" "Away.";')
     assert who_is_answered(peers, UNANSWERED) == {name: [False, False] for name in UNANSWERED}
     assert who_is_answered(peers, ANSWERED) == {name: [True, True] for name in ANSWERED}
-    wait_until(lambda: len(peers.sinks[0].taken) == len(ANSWERED), 30, "the notices")
+    wait_until(lambda: len(peers.sinks[0].taken) == len(ANSWERED), 60, "the notices")
     assert shown(peers.here.dovecot) == shown(peers.there)
 
 

@@ -221,7 +221,7 @@ def test_reload_and_end(lmtpd):
         assert json.loads(ask(daemon, b"json\n"))["process"]["reload_failed"] == 1
         daemon.configure(maildir={"writers": 3})
         daemon.reload()
-        wait_until(lambda: status(daemon)["process"]["reload_failed"] == 0, 10, "the reload")
+        wait_until(lambda: status(daemon)["process"]["reload_failed"] == 0, 60, "the reload")
         session.mail()
         daemon.signal(signal.SIGTERM)
         daemon.wait_for_log(event="stop")
@@ -231,7 +231,7 @@ def test_reload_and_end(lmtpd):
         assert session.rcpt(EMAIL1).code == 250
         [reply] = session.data(message())
         assert reply.code == 250
-    assert daemon.process.wait(10) == 0
+    assert daemon.process.wait(60) == 0
     assert not daemon.control.exists()
     done = daemon.run("--status")
     assert done.returncode == UNAVAILABLE and done.stdout == ""
@@ -375,7 +375,7 @@ def test_watch(lmtpd, directory):
         n = out.read_text().count("problems")
         wait_until(lambda: out.read_text().count("problems") > n, 60, "another block")
         watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(10) == 0
+        assert watcher.wait(60) == 0
 
 
 @only_the_client
@@ -389,7 +389,7 @@ def test_watch_on_a_terminal(lmtpd):
             shown += os.read(primary, 65536)
         assert shown.startswith(b"\033[H\033[2J")
         watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(10) == 0
+        assert watcher.wait(60) == 0
     os.close(primary)
 
 

@@ -125,7 +125,7 @@ def test_hangs(make_lmtpd):
         daemon = start_sending(make_lmtpd, sink)
         sink.become(**{step: HANG})
         waiting = [Waiting(daemon, f"m{n}") for n in range(2 * THREADS)]
-        wait_until(lambda sink=sink: len(sink.hanging) == THREADS, 20, "all threads at a server that hangs")
+        wait_until(lambda sink=sink: len(sink.hanging) == THREADS, 60, "all threads at a server that hangs")
         # Long before their patience ends, of which each site has its own.
         for n in range(10):
             assert deliver(daemon.socket, EMAIL2, body=mail(f"other{n}")) == [DONE]
@@ -165,7 +165,7 @@ def test_notice_that_is_not_taken(sending, sink, step, said, status):
 
     # It is forgotten behind the line.
     sink.become()
-    wait_until(is_answered, 20, "notice")
+    wait_until(is_answered, 60, "notice")
     [notice] = sink.take()
     assert (notice.sender, notice.recipients) == ("", ["sender@example.net"])
 
@@ -177,13 +177,13 @@ vacation "I am away.";
 if header "subject" "first" {{ redirect :copy "{TARGET}"; }}''')
     sink.become(**{TARGET: HOLD})
     thread = Waiting(daemon, "first")
-    wait_until(lambda: sink.hanging, 20, "redirect")
+    wait_until(lambda: sink.hanging, 60, "redirect")
     assert deliver(daemon.socket, EMAIL1, body=mail("second")) == [DONE]
     assert thread.statuses is None and sink.take() == []
     sink.released.set()
     thread.join(60)
     assert thread.statuses == [DONE] and n_kept(daemon) == 2
-    wait_until(lambda: len(sink.taken) == 2, 20, "notice")
+    wait_until(lambda: len(sink.taken) == 2, 60, "notice")
     assert [taken.recipients for taken in sink.take()] == [[TARGET], ["sender@example.net"]]
 
 
@@ -200,7 +200,7 @@ def test_notice_that_may_be_there(sending, sink, said):
     assert deliver(daemon.socket, EMAIL1, body=mail("two")) == [DONE]
     # Another sender's notice goes behind what there might be.
     assert deliver(daemon.socket, EMAIL1, body=mail("three"), sender="other@example.net") == [DONE]
-    wait_until(lambda: sink.taken, 20, "notice")
+    wait_until(lambda: sink.taken, 60, "notice")
     [notice] = sink.take()
     assert notice.recipients == ["other@example.net"]
     counts = daemon.submissions()
@@ -225,13 +225,13 @@ def test_ends_while_redirecting(sending, sink, step):
     daemon = sending()
     hold(sink, step)
     thread = Waiting(daemon, "held", EMAIL1, EMAIL2)
-    wait_until(lambda: sink.hanging, 20, "redirect")
+    wait_until(lambda: sink.hanging, 60, "redirect")
     daemon.signal(signal.SIGTERM)
     assert daemon.is_running() and thread.statuses is None
     sink.released.set()
     thread.join(60)
     assert thread.statuses == [DONE, DONE]
-    wait_until(lambda: not daemon.is_running(), 30, "its end")
+    wait_until(lambda: not daemon.is_running(), 60, "its end")
     assert daemon.process.returncode == 0
     assert [taken.recipients for taken in sink.take()] == [[TARGET]]
     assert (n_kept(daemon), n_kept(daemon, "email2")) == (0, 1)
@@ -243,7 +243,7 @@ def test_reloaded_while_redirecting(sending, sink, step):
     daemon, other = sending(), Sink()
     hold(sink, step)
     thread = Waiting(daemon, "held")
-    wait_until(lambda: sink.hanging, 20, "redirect")
+    wait_until(lambda: sink.hanging, 60, "redirect")
     daemon.configure(sieve={"submission": f"inet:127.0.0.1:{other.port}"})
     daemon.reload()
     assert deliver(daemon.socket, EMAIL1, body=mail("new")) == [DONE]
@@ -267,7 +267,7 @@ def test_redirects_do_not_wait_for_notices(sending, sink):
     write_script(daemon.vhosts / "example.com/email2", REDIRECT)
     sink.become(**{f"sender@domain{number}.example": HOLD for number in range(40)})
     notices_from(daemon, range(40))
-    wait_until(lambda: len(sink.hanging) == NOTICES, 20, "notices")
+    wait_until(lambda: len(sink.hanging) == NOTICES, 60, "notices")
     for number in range(THREADS):
         assert deliver(daemon.socket, EMAIL2, body=mail(f"redirected{number}")) == [DONE]
     assert [taken.recipients for taken in sink.take()] == [[TARGET]] * THREADS
@@ -278,7 +278,7 @@ def test_notices_do_not_wait_for_one_domain(sending, sink):
     daemon = sending(VACATION)
     sink.become(**{f"sender{number}@example.net": HOLD for number in range(40)})
     send_from(daemon, 40)
-    wait_until(lambda: sink.hanging, 20, "notice")
+    wait_until(lambda: sink.hanging, 60, "notice")
     notices_from(daemon, range(8))
     # Some domains are of one share.
     wait_until(lambda: len(sink.taken) >= 4, 60, "notices to others")
@@ -290,7 +290,7 @@ def test_notices_hang(sending, sink):
     daemon = sending(VACATION)
     sink.become(**{"sender0@example.net": HANG})
     send_from(daemon, 2)
-    wait_until(lambda: sink.hanging, 20, "notice")
+    wait_until(lambda: sink.hanging, 60, "notice")
     wait_until(lambda: sink.taken, 60, "the notice behind it")
     assert [taken.recipients for taken in sink.take()] == [["sender1@example.net"]]
     [line] = daemon.log(event="vacation", status="deferred")
@@ -306,7 +306,7 @@ def test_reloaded_while_notices_wait(sending, sink):
     daemon = sending(VACATION)
     hold(sink, "MAIL")
     notices_from(daemon, range(12))
-    wait_until(lambda: len(sink.hanging) == NOTICES, 20, "notices")
+    wait_until(lambda: len(sink.hanging) == NOTICES, 60, "notices")
     daemon.reload()
     sink.become()
     # But for those that the server broke off, and where we were slow those that it had kept waiting for too long.
@@ -326,13 +326,13 @@ def test_ends_while_notices_hang(sending, sink):
     daemon = sending(VACATION)
     hold(sink, "MAIL")
     notices_from(daemon, range(12))
-    wait_until(lambda: len(sink.hanging) == NOTICES, 20, "notices")
+    wait_until(lambda: len(sink.hanging) == NOTICES, 60, "notices")
     end(daemon)
     assert sink.take() == []
     sink.become()
     daemon.start()
     notices_from(daemon, range(12))
-    wait_until(lambda: len(sink.taken) >= 12 - NOTICES, 30, "notices")
+    wait_until(lambda: len(sink.taken) >= 12 - NOTICES, 60, "notices")
     assert n_kept(daemon) == 24
 
 

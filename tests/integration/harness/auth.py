@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 class AuthClient:
     """A client of the protocol; address is the path of a Unix socket or (host, port)."""
 
-    def __init__(self, address, timeout=15):
+    def __init__(self, address, timeout=60):
         family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
         self.socket = socket.socket(family)
         self.socket.settimeout(timeout)

@@ -122,7 +122,7 @@ class CuttableDisk:
         directory = self.base / "lossy"
         directory.mkdir(exist_ok=True)
         self.lossy = subprocess.Popen([self.program, self.image, directory, "-f", "-s"])
-        wait_until((directory / "disk").exists, 10, "the disk with a cache")
+        wait_until((directory / "disk").exists, 60, "the disk with a cache")
         return directory / "disk"
 
     def cut(self):

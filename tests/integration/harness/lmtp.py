@@ -64,7 +64,7 @@ def message(text="A body.\r\n", subject="test"):
 class Client:
     """address is the path of a Unix socket or (host, port)."""
 
-    def __init__(self, address, timeout=30):
+    def __init__(self, address, timeout=60):
         family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
         self.socket = socket.socket(family)
         self.socket.settimeout(timeout)
@@ -90,7 +90,7 @@ class Client:
             fcntl.ioctl(self.socket, termios.TIOCOUTQ, waiting)
             return waiting[0] == 0
 
-        wait_until(is_read, 30, "all to be read")
+        wait_until(is_read, 60, "all to be read")
 
     def _line(self):
         while b"\n" not in self.pending:

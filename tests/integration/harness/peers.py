@@ -54,7 +54,7 @@ class Peers:
         """What both have sent for a message: for each what came to its sink. Dovecot answers when it has sent; what lmtpd
         sends after its answer it has announced in its log."""
         assert self.deliver(text, recipient, sender) == ["250 2.0.0"] * 2
-        wait_until(lambda: len(self.sinks[0].taken) >= n, 30, "mail of lmtpd")
+        wait_until(lambda: len(self.sinks[0].taken) >= n, 60, "mail of lmtpd")
         return [sink.take() for sink in self.sinks]
 
     def log(self):

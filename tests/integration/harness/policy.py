@@ -21,7 +21,7 @@ def request(recipient, /, **changed):
 
 
 class PolicyClient:
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(str(path))

@@ -73,7 +73,7 @@ def answers(port, address="127.0.0.1"):
 
 def run(*command, **options):
     """Runs a command to its end and returns it, output captured as text."""
-    options.setdefault("timeout", 60)
+    options.setdefault("timeout", 120)
     return subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, **options
     )
@@ -173,7 +173,7 @@ class Daemon:
     def freeze(self):
         """Returns when every thread has stopped: until then it may still answer."""
         self.signal(signal.SIGSTOP)
-        wait_until(self.is_frozen, 10, "stop of all threads")
+        wait_until(self.is_frozen, 60, "stop of all threads")
 
     def is_frozen(self):
         return all(task["State"].startswith("T") for task in self.tasks())
@@ -181,7 +181,7 @@ class Daemon:
     def thaw(self):
         self.signal(signal.SIGCONT)
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=60):
         """SIGTERM, then the exit code; a daemon that does not end is killed, and that fails."""
         if not self.is_running():
             return self.process.returncode if self.process else None
@@ -193,7 +193,7 @@ class Daemon:
             self.kill()
             raise AssertionError(f"did not end on SIGTERM:\n{self.output()}") from None
 
-    def wait_until_answers(self, check, seconds=30):
+    def wait_until_answers(self, check, seconds=60):
         def is_up():
             assert self.is_running(), f"ended at its start:\n{self.output()}"
             return check()

@@ -102,7 +102,7 @@ class Program(Daemon):
         """Starts it where it must refuse; returns the exit code and what it said."""
         self.launch()
         try:
-            return self.process.wait(30), self.output()
+            return self.process.wait(60), self.output()
         except subprocess.TimeoutExpired:
             raise AssertionError(f"serves, though it must not:\n{self.output()}") from None
         finally:
@@ -119,7 +119,7 @@ class Program(Daemon):
         lines = [parse_log_line(line) for line in self.output().splitlines()]
         return [line for line in lines if wanted.items() <= line.items()]
 
-    def wait_for_log(self, n=1, seconds=10, **wanted):
+    def wait_for_log(self, n=1, seconds=60, **wanted):
         """Waits for the n-th line with these fields and returns all of them."""
         wait_until(lambda: len(self.log(**wanted)) >= n, seconds, f"log line {wanted}")
         return self.log(**wanted)

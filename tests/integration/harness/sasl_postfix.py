@@ -35,7 +35,7 @@ def make_certificate(directory):
 
 def is_greeting(port):
     try:
-        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             return client.noop()[0] == 250
     except (OSError, smtplib.SMTPException):
         return False
@@ -68,7 +68,7 @@ class SaslPostfix(Postfix):
         """Waits for whole greetings, so that no smtpd is still about to look for lmtpd-auth."""
         super().reload()
         for port in (self.port, self.plain_port):
-            wait_until(lambda: is_greeting(port), 30, f"greeting on port {port}")
+            wait_until(lambda: is_greeting(port), 60, f"greeting on port {port}")
 
     def swaks(self, *arguments, user=None, password=None, mechanism="PLAIN", to=EMAIL2):
         """One message by swaks, up to RCPT; the run, whose output has the whole session."""

@@ -24,7 +24,7 @@ class SendingSite(Site):
             messages = self.messages(user, folder)
             return messages if len(messages) >= n else None
 
-        messages = wait_until(found, 30, f"{n} messages of {user}")
+        messages = wait_until(found, 60, f"{n} messages of {user}")
         assert len(messages) == n, messages
         return messages
 
