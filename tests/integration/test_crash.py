@@ -57,6 +57,7 @@ def test_killed(daemon, mailboxes):
             daemon.kill()
             daemon.start()
     assert len(ledger.saved) > 100 and ledger.doubtful
+    daemon.wait_until_alone()
     Audit(daemon.vhosts, ledger).assert_clean()
 
 

@@ -71,6 +71,7 @@ def test_all_at_once(make_lmtpd, database):
                   from_whom=SENDERS) as load:
             wait_until(lambda: has_seen_all(load, ledger, taker), 180, "each mood, often enough")
         taker.is_moody = False
+        daemon.wait_until_alone()
         assert_books(daemon, ledger, taker)
         assert_answered_once(daemon, ledger, taker, mailboxes)
         # Not more than their rate, nor than there were messages.

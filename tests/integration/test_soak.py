@@ -132,6 +132,8 @@ def run_window(machine, number, mailboxes, seconds):
             n_faults += 1
             load.check()
             other.check()
+    for daemon in (machine.stays, machine.goes):
+        daemon.wait_until_alone()
     audit = Audit(machine.stays.vhosts, ledger)
     n_inbox = audit.take_inbox_for_folders()
     audit.assert_clean()

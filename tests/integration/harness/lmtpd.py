@@ -68,6 +68,10 @@ class Lmtpd(Program):
         wait_until(is_at_rest, 60, "end of the notices")
         return self.told()["submissions"]
 
+    def wait_until_alone(self):
+        """Until it has no client: what those who left had sent is where it belongs then."""
+        wait_until(lambda: self.told()["connections"]["now"] == 0, 60, "end of the last message")
+
     def mailbox(self, name):
         return Mailbox(self.vhosts, name)
 
