@@ -567,9 +567,13 @@ static void test_hurry(void **state)
 	free(fixture);
 }
 
-static void *start_slowly(void *data)
+static atomic_bool may_start;
+
+static void *start_when_told(void *data)
 {
-	usleep(300000);
+	while (!atomic_load(&may_start)) {
+		usleep(100);
+	}
 	return NULL;
 }
 
@@ -578,20 +582,20 @@ static void test_close_does_not_wait(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 	const struct lane_settings settings = {
-		.name = "unit", .n_threads = 2, .start = start_slowly, .data = fixture
+		.name = "unit", .n_threads = 2, .start = start_when_told, .data = fixture
 	};
-	unsigned n_turns = 0;
 
+	atomic_store(&may_start, false);
 	assert_int_equal(uv_loop_init(&fixture->loop), 0);
 	assert_int_equal(lane_init(&fixture->lane, &fixture->loop, &settings, on_closed), 0);
 	lane_close(&fixture->lane);
-	while (fixture->n_closed == 0) {
+	for (unsigned i = 0; i < 100; i++) {
 		uv_run(&fixture->loop, UV_RUN_NOWAIT);
-		usleep(1000);
-		n_turns++;
+		assert_int_equal(fixture->n_closed, 0);
 	}
-	assert_true(n_turns > 10);
+	atomic_store(&may_start, true);
 	run_loop(fixture);
+	assert_int_equal(fixture->n_closed, 1);
 	free(fixture);
 }
 
