@@ -515,14 +515,14 @@ def test_delay_grows_for_one_client_alone(auth):
             verb, seconds = timed(client, EMAIL1, "wrong", rip="198.51.100.1")
             assert verb == "FAIL"
             assert number * 0.5 - 0.05 < seconds < 5
-        # Many more change nothing: it stays below what the contract of Postfix bears.
+        # Many more change nothing: it stays below what the contract of Postfix bears, which is 10 s.
         for _ in range(20):
             client.send_plain(EMAIL1, "wrong", rip="198.51.100.1")
         verb, seconds = timed(client, EMAIL1, PASSWORD1, rip="198.51.100.1")
         assert verb == "OK", "a good password never waits for failures"
         began = time.monotonic()
         assert [client.answer().verb for _ in range(20)] == ["FAIL"] * 20
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
 
 
 def fail_often(client, users, rip):
