@@ -27,7 +27,7 @@ def program(base):
     """marks.c, which has the libraries alone."""
     path = base / "marks"
     (base / "version.h").write_text('#define LMTPD_VERSION "test"\n')
-    rooms = [source for room in ("sieve", "maildir", "base") for source in sorted((TREE / room).glob("*.c"))]
+    rooms = [source for room in ("sieve", "match", "mail", "maildir", "base") for source in sorted((TREE / room).glob("*.c"))]
     subprocess.run(["cc", "-Wall", "-Werror", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", f"-I{TREE}", f"-I{base}",
                     "-pthread", "-o", path, Path(__file__).with_name("marks.c"), TREE / "lmtpd/ids.c", *rooms,
                     "-lcrypto"], check=True)
