@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "base/arena.h"
 #include "lmtpd/claims.h"
 #include "lmtpd/marking.h"
 #include "lmtpd/rates.h"
 #include "lmtpd/scripts.h"
-#include "base/arena.h"
 
 enum {
 	OUTBOX_LETTERS_MAX = 1000, /* of one message, whatever the number of its mailboxes */

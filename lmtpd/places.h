@@ -4,11 +4,11 @@
  * than a search takes. */
 #pragma once
 
+#include "base/arena.h"
 #include "lmtpd/homes.h"
 #include "mail/envelope.h"
 #include "maildir/maildir.h"
 #include "protocol/reply.h"
-#include "base/arena.h"
 
 struct lmtpd_config;
 

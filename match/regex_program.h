@@ -3,8 +3,8 @@
  * regex*.c. */
 #pragma once
 
-#include "match/regex.h"
 #include "base/symbol.h"
+#include "match/regex.h"
 
 enum op {
 	OP_SYMBOL, /* symbol */

@@ -2,8 +2,8 @@
  * The automata of the match types but regex, each of which is fed bytes. Private to match/. */
 #pragma once
 
-#include "match/match.h"
 #include "base/symbol.h"
+#include "match/match.h"
 
 static inline unsigned letters_of(enum comparator comparator)
 {

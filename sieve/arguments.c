@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The arguments of a command or test, as the tables of its word want them (RFC 5228 2.6). */
 #include "mail/addresses.h"
-#include "sieve/compile.h"
 #include "mail/fields.h"
+#include "sieve/compile.h"
 
 struct filling {
 	struct compiler *compiler;

@@ -8,8 +8,8 @@
  * So one that has got an empty string for want of memory may go on with it. */
 #pragma once
 
-#include "mail/fields.h"
 #include "base/fuel.h"
+#include "mail/fields.h"
 #include "mail/mime.h"
 #include "sieve/word.h"
 

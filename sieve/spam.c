@@ -2,8 +2,8 @@
  * The tests spamtest and virustest (RFC 5235): what a filter has written into a header, on a scale of their own. */
 #include <string.h>
 
-#include "sieve/compare.h"
 #include "match/regex.h"
+#include "sieve/compare.h"
 
 static const struct tag percent_tags[] = {
 	{ ":percent", SLOT_PERCENT, .extension = EXTENSION_SPAMTESTPLUS },

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "mail/address.h"
-#include "maildir/folder.h"
 #include "mail/addresses.h"
+#include "maildir/folder.h"
 #include "sievetest/tester.h"
 
 static int zone(time_t time)
