@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tests/unit/match/pieces.h"
 #include "tests/unit/unit.h"
 
 enum {
 	ARENA_MAX = 4 << 20,
-	FUEL = 1 << 24,
 };
 
 static struct arena arena;
@@ -140,34 +140,6 @@ static const struct regex *compile(const char *p, size_t n, enum case_rule rule)
 	return regex;
 }
 
-static enum match_outcome search(const struct regex *regex, struct span value, struct captures *r)
-{
-	struct fuel fuel = { .left = FUEL };
-
-	return regex_search(regex, value, &arena, &fuel, r);
-}
-
-/* Cut at each place, pieces say what the whole does. */
-static void expect_pieces(const struct regex *regex, struct span value, enum match_outcome want)
-{
-	struct fuel fuel = { .left = FUEL };
-	struct regex_scan *scan = regex_scan_new(regex, &arena, &fuel);
-
-	for (size_t i = 0; i <= value.n; i++) {
-		enum match_outcome got = regex_scan_feed(scan, (struct span){ value.p, i }, false);
-
-		if (got == MATCH_NO) {
-			got =
-			    regex_scan_feed(scan, (struct span){ value.p + i, value.n - i }, false);
-		}
-		if (got == MATCH_NO) {
-			got = regex_scan_feed(scan, span_of(""), true);
-		}
-		assert_int_equal(got, want);
-		regex_scan_restart(scan);
-	}
-}
-
 static void test_rows(void **state)
 {
 	for (size_t i = 0; i < LENGTH(rows); i++) {
@@ -176,10 +148,10 @@ static void test_rows(void **state)
 		struct span value = { row->value.p, row->value.n };
 		struct captures captures = { .n = 0 };
 		char got[200] = "";
-		enum match_outcome outcome = search(regex, value, &captures);
+		enum match_outcome outcome = search_whole(regex, value, &arena, &captures);
 
-		assert_int_equal(search(regex, value, NULL), outcome);
-		expect_pieces(regex, value, outcome);
+		assert_int_equal(search_whole(regex, value, &arena, NULL), outcome);
+		expect_pieces(regex, value, &arena, outcome);
 		for (unsigned j = 0; outcome == MATCH_YES && j < captures.n; j++) {
 			add_text(got, sizeof(got), "<%.*s>", (int)captures.list[j].n,
 			    captures.list[j].p);
@@ -269,7 +241,7 @@ static void test_memory(void **state)
 	const struct regex *regex;
 	const char *error;
 	struct captures captures;
-	struct fuel fuel = { .left = FUEL };
+	struct fuel fuel = { .left = PIECES_FUEL };
 	struct arena none;
 
 	arena_init(&none, 16);

@@ -5,11 +5,11 @@
 #include <regex.h>
 #include <string.h>
 
+#include "tests/unit/match/pieces.h"
 #include "tests/unit/unit.h"
 
 enum {
 	ARENA_MAX = 4 << 20,
-	FUEL = 1 << 24,
 };
 
 static struct arena arena;
@@ -24,34 +24,6 @@ static int tear_down(void **state)
 {
 	arena_deinit(&arena);
 	return 0;
-}
-
-static enum match_outcome search(const struct regex *regex, struct span value, struct captures *r)
-{
-	struct fuel fuel = { .left = FUEL };
-
-	return regex_search(regex, value, &arena, &fuel, r);
-}
-
-/* Cut at each place, pieces say what the whole does. */
-static void expect_pieces(const struct regex *regex, struct span value, enum match_outcome want)
-{
-	struct fuel fuel = { .left = FUEL };
-	struct regex_scan *scan = regex_scan_new(regex, &arena, &fuel);
-
-	for (size_t i = 0; i <= value.n; i++) {
-		enum match_outcome got = regex_scan_feed(scan, (struct span){ value.p, i }, false);
-
-		if (got == MATCH_NO) {
-			got =
-			    regex_scan_feed(scan, (struct span){ value.p + i, value.n - i }, false);
-		}
-		if (got == MATCH_NO) {
-			got = regex_scan_feed(scan, span_of(""), true);
-		}
-		assert_int_equal(got, want);
-		regex_scan_restart(scan);
-	}
 }
 
 /* --- a model ----------------------------------------------------------------------------------------------------- */
@@ -243,12 +215,13 @@ static void test_model(void **state)
 		n_made++;
 		is_there = find(&model, &piece, &begin, &end);
 		n_found += is_there;
-		if (search(regex, (struct span){ text, n }, &captures) !=
+		if (search_whole(regex, (struct span){ text, n }, &arena, &captures) !=
 		    (is_there ? MATCH_YES : MATCH_NO)) {
 			fail_msg("%s in %s: not %d", shown(piece.text, strlen(piece.text)),
 			    shown(text, n), is_there);
 		}
-		expect_pieces(regex, (struct span){ text, n }, is_there ? MATCH_YES : MATCH_NO);
+		expect_pieces(
+		    regex, (struct span){ text, n }, &arena, is_there ? MATCH_YES : MATCH_NO);
 		if (is_there) {
 			expect_bytes(shown(piece.text, strlen(piece.text)), captures.list[0].p,
 			    captures.list[0].n, text + offsets[begin],
@@ -305,7 +278,7 @@ static void test_libc(void **state)
 		n_both++;
 		is_there = regexec(&theirs, value, 1, &found, 0) == 0;
 		n_found += is_there;
-		if (search(regex, (struct span){ value, n }, &captures) !=
+		if (search_whole(regex, (struct span){ value, n }, &arena, &captures) !=
 			(is_there ? MATCH_YES : MATCH_NO) ||
 		    (is_there && (captures.list[0].p != value + found.rm_so ||
 				     captures.list[0].n != (size_t)(found.rm_eo - found.rm_so)))) {
