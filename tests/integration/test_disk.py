@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import json
 import os
 import shutil
 import struct
@@ -198,7 +197,7 @@ def test_way_to_the_disk(make_lmtpd, faults, directory, mount, mkfs, settings, w
     os.chown(daemon.vhosts, MAIL_ID, MAIL_GROUP)
     run_checked(*daemon.command("--storage"))
     daemon.start()
-    assert json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"].startswith(way)
+    assert daemon.told()["commits"]["way"].startswith(way)
     assert refusal(daemon) == "250 2.0.0"
     steps = [line.split(" ", 1) for line in trace.read_text().splitlines()]
     synced = [path for what, path in steps if what == "sync"]
@@ -211,6 +210,6 @@ def test_way_to_the_disk(make_lmtpd, faults, directory, mount, mkfs, settings, w
 def test_storage_without_root(lmtpd):
     """Without root's word ext4 is strict: nothing is hoped for."""
     daemon = lmtpd()
-    way = json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"]
+    way = daemon.told()["commits"]["way"]
     assert way.split(":")[0] in ("strict", "one commit")
     assert "ext4 with a journal" not in way

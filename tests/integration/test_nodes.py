@@ -5,7 +5,6 @@ goes on.
 Tables, queries and the move are those of docs/nodes.md, word for word."""
 
 import imaplib
-import json
 import poplib
 import shutil
 
@@ -205,7 +204,7 @@ def test_wrong_node_is_asked(site):
     assert wrong.reached() == {} and site.count("n2") == 0
     site.send_some([ON_N1[0]], 5)
     wait_until(lambda: site.count("n1") == 5, 120, "mail on n1")
-    status = json.loads(wrong.run("--status", "--json").stdout)
+    status = wrong.told()
     assert status["replies"]["451 4.3.2"] >= 10
     assert status["recipients"]["rejected"] == 0
     metrics = wrong.run("--status", "--prometheus").stdout

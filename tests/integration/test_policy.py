@@ -1,6 +1,5 @@
 """The policy socket: what Postfix is told before it takes mail, by a bare client and by smtpd itself."""
 
-import json
 import os
 import re
 import signal
@@ -42,7 +41,7 @@ def ask(daemon, recipient):
 
 
 def counted(daemon):
-    return json.loads(daemon.run("--status", "--json").stdout)["policy"]
+    return daemon.told()["policy"]
 
 
 # --- answers ----------------------------------------------------------------
@@ -229,8 +228,7 @@ def test_end_with_idle_clients(policy):
     with PolicyClient(daemon.policy) as idle, PolicyClient(daemon.policy) as half:
         assert idle.ask(EMAIL2) == DUNNO
         half.send(request(EMAIL2)[:30])
-        wait_until(lambda: json.loads(daemon.run("--status", "--json").stdout)["connections"]["now"]
-                   == 2, 10, "both connections")
+        wait_until(lambda: daemon.told()["connections"]["now"] == 2, 10, "both connections")
         began = time.monotonic()
         assert daemon.stop() == 0
         assert time.monotonic() - began < 5
@@ -244,8 +242,7 @@ def test_end_answers_first(policy, database):
         assert client.ask(EMAIL2) == DUNNO
         database.freeze()
         client.send(request(EMAIL1))
-        wait_until(lambda: json.loads(daemon.run("--status", "--json").stdout)["lookups"]["busy"]
-                   == 1, 10, "the look-up")
+        wait_until(lambda: daemon.told()["lookups"]["busy"] == 1, 10, "the look-up")
         daemon.signal(signal.SIGTERM)
         assert client.action() == DUNNO
         assert client.is_closed()

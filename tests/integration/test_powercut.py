@@ -10,7 +10,6 @@ filesystem again, whatever is written to it. --check warns of it.
 """
 
 import itertools
-import json
 import random
 import time
 
@@ -138,7 +137,7 @@ def cut_round(make_lmtpd, database, cuttable_disk):
         # As the unit does it, as root.
         run_checked(*daemon.command("--storage"))
         daemon.start()
-        way = json.loads(daemon.run("--status", "--json").stdout)["commits"]["way"]
+        way = daemon.told()["commits"]["way"]
         assert way.startswith(f"{FILESYSTEMS[filesystem].way}: ")
         rng = random.Random(totals.cuts)
         addresses = dict(itertools.islice(mailboxes.items(), n_addresses))

@@ -1,6 +1,5 @@
 """Quota: the limit of the row, what the mailbox holds by its names, and what is refused, when and to whom."""
 
-import json
 import os
 import random
 import threading
@@ -61,7 +60,7 @@ def limited(make_lmtpd):
 
 
 def told(daemon):
-    return json.loads(daemon.run("--status", "--json").stdout)["quota"]
+    return daemon.told()["quota"]
 
 
 def rcpt(daemon, address=EMAIL1):

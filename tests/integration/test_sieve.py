@@ -81,7 +81,7 @@ def test_discard(site):
     assert here.shown() == {}
     [line] = here.log(event="delivery")
     assert (line["status"], line["code"], line["script"]) == ("discarded", "250", "own")
-    told = json.loads(here.daemon.run("--status", "--json").stdout)["scripts"]
+    told = here.daemon.told()["scripts"]
     assert told["runs"] == 1 and told["failed"] == told["exhausted"] == 0
     assert told["discarded"] == 1 and told["fuel"] > 100
 
@@ -253,7 +253,7 @@ addheader "${name}" "x";
 """)
     assert here.deliver() == ["250 2.0.0"]
     assert here.shown() == {"INBOX": [("test", [])]}
-    told = json.loads(here.daemon.run("--status", "--json").stdout)["scripts"]
+    told = here.daemon.told()["scripts"]
     assert told["failed"] == 1
     [line] = here.log(event="script")
     assert "own line 4" in line["reason"]
@@ -268,7 +268,7 @@ def test_broken_script_alone(site):
     script.write_text("keep;\nfileinto without what it requires")
     assert here.deliver() == ["250 2.0.0"]
     assert here.shown() == {"INBOX": [("test", [])]}
-    told = json.loads(here.daemon.run("--status", "--json").stdout)["scripts"]
+    told = here.daemon.told()["scripts"]
     assert (told["runs"], told["failed"], told["exhausted"]) == (1, 1, 0)
     first, *rest = users_log(here.daemon)
     assert first.startswith("sieve: info: started log at ")

@@ -1,7 +1,6 @@
 """Scripts and disks that fail: who is told that his mail is saved has it, where his script wanted it or in INBOX."""
 
 import errno
-import json
 import os
 import shutil
 import time
@@ -149,7 +148,7 @@ def test_script_that_takes_too_long(daemon):
     assert sum("the script needs too much time for this message" in text for text in reasons) == 3
     assert sum("does not run for an hour" in text for text in reasons) == 1
     assert told(daemon) == {"runs": 6, "failed": 3, "exhausted": 3}
-    n_fuel = json.loads(daemon.run("--status", "--json").stdout)["scripts"]["fuel"]
+    n_fuel = daemon.told()["scripts"]["fuel"]
     assert n_fuel > 3 * 10**8
     log = (daemon.vhosts / "example.com/email1/.dovecot.sieve.log").read_text()
     assert log.count("line ") == 3 and log.count("does not run for an hour: make it simpler\n") == 1
@@ -164,7 +163,7 @@ def test_script_that_takes_too_long(daemon):
 
 
 def told(daemon):
-    scripts = json.loads(daemon.run("--status", "--json").stdout)["scripts"]
+    scripts = daemon.told()["scripts"]
     return {key: scripts[key] for key in ("runs", "failed", "exhausted")}
 
 

@@ -1,6 +1,5 @@
 """lmtpd itself: a Program that is fed by LMTP and fills mailboxes."""
 
-import json
 import os
 
 from harness.lmtp import Client
@@ -54,10 +53,6 @@ class Lmtpd(Program):
         client = self.connect(**options)
         client.hello()
         return client
-
-    def told(self):
-        """What --status says."""
-        return json.loads(self.run("--status", "--json").stdout)
 
     def submissions(self):
         """What it has counted of them when no notice is under way: a server has one a moment before it is counted."""

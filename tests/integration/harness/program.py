@@ -1,6 +1,7 @@
 """One of our daemons: its configuration, its processes, its log."""
 
 import copy
+import json
 import os
 import re
 import signal
@@ -113,6 +114,10 @@ class Program(Daemon):
         before = len(self.log(event="reload"))
         self.signal(signal.SIGHUP)
         return self.wait_for_log(before + 1, event="reload")[-1]
+
+    def told(self):
+        """What --status says."""
+        return json.loads(self.run("--status", "--json").stdout)
 
     def log(self, **wanted):
         """The lines of the log as dicts, those that have the wanted fields."""
