@@ -56,6 +56,12 @@ static const struct {
 	/* the guide's machine on 2.4 */
 	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24 USERDB_24 "mail_uid =\nauth_default_realm = \n", "",
 	    GUIDE_GRANT },
+	/* the owner in a block within the userdb, whose it is */
+	{ VERSION_24 PLACE_24 SQL_24 PASSDB_24
+	    "userdb static {\n  fields {\n    gid = 4294967001\n    home = /var/mail/vhosts/%{user "
+	    "| "
+	    "domain}/%{user | username}\n    uid = 4294967000\n  }\n}\n",
+	    "maildir {\n  user = \"4294967000\"\n  group = \"4294967001\"\n}\n", GUIDE_GRANT },
 	/* another home, port and owner */
 	{ VERSION_24 MECHANISMS
 	    "mail_driver = maildir\nmail_path = ~\nmail_uid = 4294967000\nmail_gid = 4294967001\n"
